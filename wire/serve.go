@@ -1,0 +1,179 @@
+package wire
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-yamux/v5"
+)
+
+// steady is how long a connection must have held for the next failure to count as the first.
+const steady = 10 * time.Second
+
+// ErrReplaced ends a connection because the same hot key connected from elsewhere.
+var ErrReplaced = errors.New("wire: another program connected with this hot key; run one miner per hot key")
+
+// ErrDropped ends a connection because the directory no longer lists the hot key.
+var ErrDropped = errors.New("wire: the validator no longer accepts this hot key; is it still registered?")
+
+// ServeConfig says whom a miner serves and what it can take. Zero values take the defaults named beside them.
+type ServeConfig struct {
+	Key          ed25519.PrivateKey // the miner's hot key
+	Validator    ed25519.PublicKey  // the only key that may answer at Addr
+	Addr         string             // "host:port"
+	Handler      http.Handler       // gets requests whose body has been read whole
+	AllowPrivate bool               // allow private, loopback and link-local addresses: local networks only
+	Capacity     int                // requests open at once, beyond it streams are refused; 4096
+	MaxBody      int64              // bytes of one request body, beyond it 413; 8 MiB
+	MaxBuffered  int64              // bytes of all bodies being served, beyond it 429; 256 MiB
+	WriteTimeout time.Duration      // for one whole answer; 15 min
+	MinBackoff   time.Duration      // before the first try again; 200 ms
+	MaxBackoff   time.Duration      // between tries; 15 s
+
+	// OnChange is told when the connection is up, and when it is down or could not be made, with the reason.
+	OnChange func(connected bool, reason error)
+	Log      *slog.Logger // slog.Default()
+}
+
+func (c ServeConfig) withDefaults() ServeConfig {
+	set(&c.Capacity, 4096)
+	set(&c.WriteTimeout, 15*time.Minute)
+	set(&c.MinBackoff, 200*time.Millisecond)
+	set(&c.MaxBackoff, 15*time.Second)
+	if c.MaxBody <= 0 {
+		c.MaxBody = 8 << 20
+	}
+	if c.MaxBuffered <= 0 {
+		c.MaxBuffered = 256 << 20
+	}
+	if c.OnChange == nil {
+		c.OnChange = func(bool, error) {}
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c
+}
+
+// Serve keeps a connection to one validator and answers its requests until ctx ends; then it returns nil, after the
+// handlers have returned. A failed connection is tried again with growing, jittered pauses. An error means that the
+// configuration cannot work.
+func Serve(ctx context.Context, c ServeConfig) error {
+	if len(c.Validator) != ed25519.PublicKeySize || c.Handler == nil {
+		return errors.New("wire: Serve needs the validator's hot key and a handler")
+	}
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		return fmt.Errorf("wire: validator's address: %w", err)
+	}
+	cfg, err := pinned(c.Key, only(c.Validator))
+	if err != nil {
+		return err
+	}
+	s := &server{ServeConfig: c.withDefaults(), tls: cfg}
+	defer s.handlers.Wait()
+	s.keep(ctx)
+	return nil
+}
+
+type server struct {
+	ServeConfig
+	tls      *tls.Config
+	handlers sync.WaitGroup
+	buffered budget
+}
+
+func (s *server) keep(ctx context.Context) {
+	pause := s.MinBackoff
+	for ctx.Err() == nil {
+		began := time.Now()
+		reason := s.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.OnChange(false, reason)
+		s.Log.Info("not connected to validator", "addr", s.Addr, "validator", PeerID(s.Validator), "reason", reason)
+		if time.Since(began) >= steady {
+			pause = s.MinBackoff
+		}
+		if errors.Is(reason, ErrReplaced) {
+			pause = s.MaxBackoff
+		}
+		sleep(ctx, jitter(pause))
+		pause = min(2*pause, s.MaxBackoff)
+	}
+}
+
+// jitter spreads pauses over [d/2, d), so that the miners of a restarted validator do not come back all at once.
+func jitter(d time.Duration) time.Duration {
+	return d/2 + rand.N(d/2+1)
+}
+
+// session dials, serves until the connection or ctx ends, and says why it ended.
+func (s *server) session(ctx context.Context) error {
+	conn, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
+	mux, err := yamux.Server(conn, muxConfig(s.Capacity), nil)
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	srv := s.http(ctx)
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	s.OnChange(true, nil)
+	err = srv.Serve(mux)
+	srv.Close()
+	mux.Close()
+	return reason(err)
+}
+
+func (s *server) dial(ctx context.Context) (*tls.Conn, error) {
+	raw, err := dialer(s.AllowPrivate).DialContext(ctx, "tcp", s.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("wire: %w", err)
+	}
+	conn := tls.Client(raw, s.tls)
+	conn.SetDeadline(time.Now().Add(dialTimeout))
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	defer stop()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, fmt.Errorf("wire: handshake with %s: %w", s.Addr, err)
+	}
+	if err := readHello(conn); err != nil {
+		raw.Close()
+		return nil, fmt.Errorf("wire: greeting of %s: %w", s.Addr, err)
+	}
+	conn.SetDeadline(time.Time{})
+	return conn, nil
+}
+
+// reason turns a hub's closing code into a sentence.
+func reason(err error) error {
+	var away *yamux.GoAwayError
+	if !errors.As(err, &away) || !away.Remote {
+		return err
+	}
+	switch away.ErrorCode {
+	case codeReplaced:
+		return ErrReplaced
+	case codeNotAllowed:
+		return ErrDropped
+	case codeShutdown:
+		return ErrClosing
+	}
+	return err
+}
