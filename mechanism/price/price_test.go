@@ -1,0 +1,137 @@
+package price_test
+
+import (
+	"math"
+	"math/big"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"agora/mechanism/price"
+)
+
+const tao = 1_000_000_000
+
+func TestBurnHalvesEveryHalfLife(t *testing.T) {
+	for halvings, want := range []uint64{100 * tao, 50 * tao, 25 * tao, 12.5 * tao, 6.25 * tao} {
+		if got := price.Burn(100*tao, uint64(halvings)*360, 360, 1); got != want {
+			t.Errorf("after %d half-lives: %d rao, want %d", halvings, got, want)
+		}
+	}
+}
+
+func TestBurnFollowsTheExponentialWithinOnePartInABillion(t *testing.T) {
+	for blocks := uint64(1); blocks < 1000; blocks++ {
+		got := float64(price.Burn(1_000_000*tao, blocks, 360, 1))
+		want := 1e15 * math.Exp2(-float64(blocks)/360)
+		if math.Abs(got-want) > want*1e-9+1 {
+			t.Fatalf("after %d blocks: %.0f rao, want %.0f", blocks, got, want)
+		}
+	}
+}
+
+func TestBurnNeverRisesAndStopsAtTheFloor(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, floor := rapid.Uint64().Draw(t, "price"), rapid.Uint64().Draw(t, "floor")
+		half := rapid.Uint64Range(1, 36_100).Draw(t, "half-life")
+		blocks := rapid.Uint64Range(0, 10_000_000).Draw(t, "blocks")
+		now, next := price.Burn(p, blocks, half, floor), price.Burn(p, blocks+1, half, floor)
+		if next > now {
+			t.Fatalf("rose from %d to %d", now, next)
+		}
+		if now < floor || now > max(p, floor) {
+			t.Fatalf("%d outside [%d, max(%d, floor)]", now, floor, p)
+		}
+	})
+}
+
+func TestBurnInTwoStepsIsBurnInOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.Uint64Range(0, 21e15).Draw(t, "price")
+		half := rapid.Uint64Range(1, 36_100).Draw(t, "half-life")
+		a, b := rapid.Uint64Range(0, 100_000).Draw(t, "a"), rapid.Uint64Range(0, 100_000).Draw(t, "b")
+		once, twice := price.Burn(p, a+b, half, 0), price.Burn(price.Burn(p, a, half, 0), b, half, 0)
+		// The 32-bit fraction of a half-life is cut twice instead of once: 2^−31 of the price, and a rao per step.
+		if slack := p>>30 + 2; once > twice+slack || twice > once+slack {
+			t.Fatalf("%d in one step, %d in two", once, twice)
+		}
+	})
+}
+
+func TestBurnOfZeroHalfLifeIsTheFloor(t *testing.T) {
+	if got := price.Burn(5, 0, 0, 3); got != 3 {
+		t.Fatalf("got %d, want the floor 3", got)
+	}
+}
+
+func TestRiseIsTheExactProductRoundedUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, bps := rapid.Uint64().Draw(t, "price"), rapid.Uint64Range(10_000, 30_000).Draw(t, "bps")
+		want := new(big.Int).Mul(new(big.Int).SetUint64(p), new(big.Int).SetUint64(bps))
+		want.Add(want, big.NewInt(9_999)).Div(want, big.NewInt(10_000))
+		if !want.IsUint64() {
+			want.SetUint64(math.MaxUint64)
+		}
+		if got := price.Rise(p, bps); got != want.Uint64() {
+			t.Fatalf("Rise(%d, %d) = %d, want %s", p, bps, got, want)
+		}
+	})
+}
+
+func TestThreeRegistrationsDoubleThePrice(t *testing.T) {
+	p := uint64(tao)
+	for range 3 {
+		p = price.Rise(p, 12_600)
+	}
+	if p != 2_000_376_000 { // 1.26³
+		t.Fatalf("%d rao after three registrations", p)
+	}
+}
+
+func TestLockFallsFromTwiceTheLastToTheFloor(t *testing.T) {
+	const day = uint64(86_400)
+	for _, c := range []struct{ elapsed, want uint64 }{
+		{0, 6000 * tao},
+		{7 * day, 4500 * tao},
+		{14 * day, 3000 * tao},
+		{21 * day, 1500 * tao},
+		{25 * day, 1000 * tao},
+		{28 * day, 1000 * tao},
+		{math.MaxUint64, 1000 * tao},
+	} {
+		if got := price.Lock(3000*tao, c.elapsed, 14*day, 1000*tao); got != c.want {
+			t.Errorf("after %d s: %d rao, want %d", c.elapsed, got, c.want)
+		}
+	}
+}
+
+func TestFirstLockIsTheFloor(t *testing.T) {
+	if got := price.Lock(0, 0, 14, 1000*tao); got != 1000*tao {
+		t.Fatalf("got %d", got)
+	}
+}
+
+func TestLockNeverRisesWithTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		last, floor := rapid.Uint64().Draw(t, "last"), rapid.Uint64().Draw(t, "floor")
+		period := rapid.Uint64().Draw(t, "period")
+		elapsed := rapid.Uint64Range(0, math.MaxUint64-1).Draw(t, "elapsed")
+		now, next := price.Lock(last, elapsed, period, floor), price.Lock(last, elapsed+1, period, floor)
+		if next > now || next < floor {
+			t.Fatalf("lock went from %d to %d, floor %d", now, next, floor)
+		}
+	})
+}
+
+func TestPartAndRestAddUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		amount, bps := rapid.Uint64().Draw(t, "amount"), rapid.Uint64Range(0, 20_000).Draw(t, "bps")
+		part, rest := price.Part(amount, bps)
+		if part+rest != amount || part > amount {
+			t.Fatalf("%d + %d is not %d", part, rest, amount)
+		}
+	})
+	if part, rest := price.Part(1000*tao, 1_000); part != 100*tao || rest != 900*tao {
+		t.Fatalf("a tenth of 1,000 TAO is %d and %d", part, rest)
+	}
+}
