@@ -1,0 +1,116 @@
+package emission
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestApportionGivesAwayEverything(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		amount := rapid.Uint64Range(0, supply).Draw(t, "amount")
+		weights := rapid.SliceOf(rapid.Uint64Range(0, 1<<50)).Draw(t, "weights")
+		parts, left := Apportion(amount, weights)
+		sum, total := left, uint64(0)
+		for j := range parts {
+			sum += parts[j]
+			total += weights[j]
+		}
+		if sum != amount {
+			t.Fatalf("%d of %d accounted for", sum, amount)
+		}
+		for j := range parts {
+			if want := Part(amount, weights[j], total); parts[j] > want+1 || parts[j]+1 < want {
+				t.Fatalf("part %d is %d, want %d ± 1", j, parts[j], want)
+			}
+		}
+	})
+}
+
+func TestPartOfNothingIsNothing(t *testing.T) {
+	if Part(5, 3, 0) != 0 || Part(5, 9, 3) != 5 || Part(10, 1, 3) != 3 {
+		t.Fatal("Part is not total")
+	}
+}
+
+func TestTheOwnersShareLeavesTheRest(t *testing.T) {
+	b := Divide(1_000_000, 11797)
+	if b.Owner != 180010 || b.Owner+b.Shared != b.Total {
+		t.Fatalf("%+v", b)
+	}
+}
+
+func TestAMinorityCannotRaiseItsOwnSubnet(t *testing.T) {
+	votes := []Vote{{40, []uint64{0, 100}}, {60, []uint64{90, 10}}}
+	root := Root(votes, 2, 32768)
+	// The majority's 10 % is all that the minority's 100 % counts for.
+	share := Part(10_000, root[1], root[0]+root[1])
+	if share < 1_550 || share > 1_570 {
+		t.Fatalf("the minority's subnet has %d of 10,000", share)
+	}
+	if got := Root([]Vote{{40, []uint64{0, 1}}, {60, []uint64{1, 0}}}, 2, 32768); got[1] != 0 {
+		t.Fatalf("an unsupported subnet has %d", got[1])
+	}
+}
+
+func TestRootDoesNotDependOnTheScaleOfVotesOrStake(t *testing.T) {
+	a := Root([]Vote{{2, []uint64{1, 3}}, {3, []uint64{2, 2}}}, 2, 32768)
+	b := Root([]Vote{{2000, []uint64{100, 300}}, {3000, []uint64{7, 7}}}, 2, 32768)
+	if !slices.Equal(a, b) {
+		t.Fatalf("%v and %v", a, b)
+	}
+}
+
+func TestRootOfNoVotesIsNothing(t *testing.T) {
+	if got := Root(nil, 3, 32768); !slices.Equal(got, []uint64{0, 0, 0}) {
+		t.Fatal(got)
+	}
+	if got := Root([]Vote{{0, []uint64{1}}}, 1, 32768); got[0] != 0 {
+		t.Fatal(got)
+	}
+}
+
+func TestDemandNeverEarnsMoreThanWasBurned(t *testing.T) {
+	claims := []Claim{
+		{Root: 1, Demand: 1000, Room: 10, Open: true},
+		{Root: 1, Demand: 0, Room: 0, Open: true},
+	}
+	grants, left := Allocate(1_000, 32768, claims)
+	if left != 0 || grants[0].FromDemand != 10 || grants[0].Paid != 505 || grants[1].Paid != 495 {
+		t.Fatalf("%+v, %d left", grants, left)
+	}
+}
+
+func TestAClosedSubnetsPartIsWithheld(t *testing.T) {
+	grants, left := Allocate(100, 0, []Claim{{Root: 3, Open: true}, {Root: 1}})
+	if left != 0 || grants[0].Paid != 75 || grants[1].Withheld != 25 || grants[1].Paid != 0 {
+		t.Fatalf("%+v, %d left", grants, left)
+	}
+	if _, left := Allocate(100, 0, nil); left != 100 {
+		t.Fatalf("without subnets %d is left", left)
+	}
+}
+
+func TestAllocationConservesMoney(t *testing.T) {
+	claim := rapid.Custom(func(t *rapid.T) Claim {
+		return Claim{
+			Root: rapid.Uint64Range(0, 1<<55).Draw(t, "root"), Demand: rapid.Uint64Range(0, 1<<50).Draw(t, "demand"),
+			Room: rapid.Uint64Range(0, 1<<40).Draw(t, "room"), Open: rapid.Bool().Draw(t, "open"),
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		amount := rapid.Uint64Range(0, supply).Draw(t, "amount")
+		claims := rapid.SliceOfN(claim, 0, 128).Draw(t, "claims")
+		grants, sum := Allocate(amount, rapid.Uint32Range(0, Full).Draw(t, "lambda"), claims)
+		for j, g := range grants {
+			sum += g.Paid + g.Withheld
+			if g.FromDemand > claims[j].Room || g.FromDemand > g.Paid {
+				t.Fatalf("claim %d: %+v got %+v", j, claims[j], g)
+			}
+		}
+		if sum != amount {
+			t.Fatalf("%d of %d accounted for", sum, amount)
+		}
+	})
+}
