@@ -142,6 +142,67 @@ func (m *PaymentBurned) GetReason() string {
 	return ""
 }
 
+// PendingBurned says that a subnet's pending emission was burned unpaid, in rao.
+type PendingBurned struct {
+	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Amount uint64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *PendingBurned) Reset()         { *m = PendingBurned{} }
+func (m *PendingBurned) String() string { return proto.CompactTextString(m) }
+func (*PendingBurned) ProtoMessage()    {}
+func (*PendingBurned) Descriptor() ([]byte, []int) {
+	return fileDescriptor_6e3a5a464d36011c, []int{2}
+}
+func (m *PendingBurned) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *PendingBurned) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_PendingBurned.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *PendingBurned) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_PendingBurned.Merge(m, src)
+}
+func (m *PendingBurned) XXX_Size() int {
+	return m.Size()
+}
+func (m *PendingBurned) XXX_DiscardUnknown() {
+	xxx_messageInfo_PendingBurned.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_PendingBurned proto.InternalMessageInfo
+
+func (m *PendingBurned) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *PendingBurned) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+func (m *PendingBurned) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
 type RootWeightsSet struct {
 	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
 }
@@ -150,7 +211,7 @@ func (m *RootWeightsSet) Reset()         { *m = RootWeightsSet{} }
 func (m *RootWeightsSet) String() string { return proto.CompactTextString(m) }
 func (*RootWeightsSet) ProtoMessage()    {}
 func (*RootWeightsSet) Descriptor() ([]byte, []int) {
-	return fileDescriptor_6e3a5a464d36011c, []int{2}
+	return fileDescriptor_6e3a5a464d36011c, []int{3}
 }
 func (m *RootWeightsSet) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -189,29 +250,31 @@ func (m *RootWeightsSet) GetOperator() string {
 func init() {
 	proto.RegisterType((*Burned)(nil), "agora.emission.v1.Burned")
 	proto.RegisterType((*PaymentBurned)(nil), "agora.emission.v1.PaymentBurned")
+	proto.RegisterType((*PendingBurned)(nil), "agora.emission.v1.PendingBurned")
 	proto.RegisterType((*RootWeightsSet)(nil), "agora.emission.v1.RootWeightsSet")
 }
 
 func init() { proto.RegisterFile("agora/emission/v1/events.proto", fileDescriptor_6e3a5a464d36011c) }
 
 var fileDescriptor_6e3a5a464d36011c = []byte{
-	// 246 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x74, 0x90, 0xc1, 0x4a, 0xc3, 0x40,
-	0x14, 0x45, 0x33, 0x5a, 0x82, 0x19, 0xa8, 0x60, 0x16, 0x52, 0xa4, 0x0c, 0xa5, 0xab, 0x2e, 0x24,
-	0xa1, 0x08, 0xe2, 0xba, 0x5f, 0x20, 0xe3, 0x42, 0x70, 0x37, 0xb6, 0x8f, 0x76, 0x16, 0x79, 0x2f,
-	0xcc, 0xbc, 0x04, 0xfb, 0x17, 0x7e, 0x96, 0xcb, 0x2e, 0x5d, 0x4a, 0xf2, 0x23, 0xe2, 0x38, 0x1a,
-	0x5d, 0x74, 0x79, 0xee, 0x85, 0x7b, 0xe0, 0x4a, 0x65, 0xb6, 0xe4, 0x4c, 0x09, 0x95, 0xf5, 0xde,
-	0x12, 0x96, 0xed, 0xb2, 0x84, 0x16, 0x90, 0x7d, 0x51, 0x3b, 0x62, 0xca, 0x2f, 0x42, 0x5f, 0xfc,
-	0xf4, 0x45, 0xbb, 0x9c, 0xdf, 0xc9, 0x74, 0xd5, 0x38, 0x84, 0x4d, 0x7e, 0x29, 0x53, 0x53, 0x51,
-	0x83, 0x3c, 0x11, 0x33, 0xb1, 0x18, 0xe9, 0x48, 0x5f, 0xb9, 0x03, 0xe3, 0x09, 0x27, 0x27, 0x33,
-	0xb1, 0xc8, 0x74, 0xa4, 0x79, 0x23, 0xc7, 0xf7, 0x66, 0x5f, 0x01, 0xf2, 0x30, 0x80, 0xc0, 0x8d,
-	0xdd, 0x84, 0x81, 0xb1, 0x8e, 0x94, 0x4f, 0x65, 0xe6, 0x60, 0x6d, 0x6b, 0x0b, 0xc8, 0x71, 0x63,
-	0x08, 0xfe, 0x68, 0x4f, 0x8f, 0x68, 0x47, 0xff, 0xb4, 0xd7, 0xf2, 0x5c, 0x13, 0xf1, 0x23, 0xd8,
-	0xed, 0x8e, 0xfd, 0x03, 0x70, 0x7e, 0x25, 0xcf, 0xa8, 0x06, 0x67, 0x98, 0x5c, 0x30, 0x67, 0xfa,
-	0x97, 0x57, 0xb7, 0x6f, 0x9d, 0x12, 0x87, 0x4e, 0x89, 0x8f, 0x4e, 0x89, 0xd7, 0x5e, 0x25, 0x87,
-	0x5e, 0x25, 0xef, 0xbd, 0x4a, 0x9e, 0xa6, 0xdf, 0x5f, 0xad, 0x77, 0xc6, 0x62, 0xf9, 0x32, 0x7c,
-	0xc6, 0xfb, 0x1a, 0xfc, 0x73, 0x1a, 0x0e, 0xbb, 0xf9, 0x0c, 0x00, 0x00, 0xff, 0xff, 0xa3, 0xc8,
-	0xb6, 0x89, 0x52, 0x01, 0x00, 0x00,
+	// 264 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x84, 0x91, 0xb1, 0x4a, 0xc3, 0x50,
+	0x14, 0x86, 0x73, 0xdb, 0x12, 0xcc, 0x85, 0x08, 0x66, 0x90, 0x22, 0xe5, 0x52, 0x3a, 0x75, 0x90,
+	0x84, 0x22, 0x88, 0x73, 0x9f, 0xa0, 0xc4, 0xa1, 0xe0, 0x76, 0x6d, 0x0e, 0xe9, 0x1d, 0x72, 0x4e,
+	0xb8, 0xf7, 0x24, 0xd8, 0xb7, 0xf0, 0xb1, 0x1c, 0x3b, 0x3a, 0x4a, 0xf2, 0x22, 0x62, 0x8c, 0xc6,
+	0x0e, 0xc5, 0xf1, 0x3b, 0x07, 0xbe, 0x6f, 0xf8, 0xa5, 0xd2, 0x39, 0x59, 0x9d, 0x40, 0x61, 0x9c,
+	0x33, 0x84, 0x49, 0xbd, 0x4a, 0xa0, 0x06, 0x64, 0x17, 0x97, 0x96, 0x98, 0xa2, 0xab, 0xee, 0x1f,
+	0xff, 0xfc, 0xe3, 0x7a, 0xb5, 0x78, 0x90, 0xfe, 0xba, 0xb2, 0x08, 0x59, 0x74, 0x2d, 0x7d, 0x5d,
+	0x50, 0x85, 0x3c, 0x15, 0x73, 0xb1, 0x9c, 0xa4, 0x3d, 0x7d, 0xdd, 0x2d, 0x68, 0x47, 0x38, 0x1d,
+	0xcd, 0xc5, 0x32, 0x48, 0x7b, 0x5a, 0x54, 0x32, 0xdc, 0xe8, 0x43, 0x01, 0xc8, 0x83, 0x00, 0x81,
+	0x2b, 0x93, 0x75, 0x82, 0x30, 0xed, 0x29, 0x9a, 0xc9, 0xc0, 0xc2, 0xce, 0x94, 0x06, 0x90, 0x7b,
+	0xc7, 0x70, 0xf8, 0x93, 0x1d, 0x9f, 0xc9, 0x4e, 0x4e, 0xb2, 0x5b, 0x19, 0x6e, 0x00, 0x33, 0x83,
+	0xf9, 0x3f, 0xd9, 0x41, 0x3c, 0x3a, 0x23, 0x1e, 0x9f, 0x88, 0x6f, 0xe5, 0x65, 0x4a, 0xc4, 0x5b,
+	0x30, 0xf9, 0x9e, 0xdd, 0x23, 0x70, 0x74, 0x23, 0x2f, 0xa8, 0x04, 0xab, 0x99, 0x6c, 0xe7, 0x0e,
+	0xd2, 0x5f, 0x5e, 0xdf, 0xbf, 0x35, 0x4a, 0x1c, 0x1b, 0x25, 0x3e, 0x1a, 0x25, 0x5e, 0x5b, 0xe5,
+	0x1d, 0x5b, 0xe5, 0xbd, 0xb7, 0xca, 0x7b, 0x9a, 0x7d, 0x8f, 0xb0, 0xdb, 0x6b, 0x83, 0xc9, 0xcb,
+	0x30, 0x06, 0x1f, 0x4a, 0x70, 0xcf, 0x7e, 0xb7, 0xc4, 0xdd, 0x67, 0x00, 0x00, 0x00, 0xff, 0xff,
+	0x69, 0x8f, 0x6d, 0x08, 0xab, 0x01, 0x00, 0x00,
 }
 
 func (m *Burned) Marshal() (dAtA []byte, err error) {
@@ -296,6 +359,46 @@ func (m *PaymentBurned) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *PendingBurned) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *PendingBurned) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *PendingBurned) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Amount != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *RootWeightsSet) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -365,6 +468,25 @@ func (m *PaymentBurned) Size() (n int) {
 	l = len(m.Recipient)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Amount != 0 {
+		n += 1 + sovEvents(uint64(m.Amount))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *PendingBurned) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEvents(uint64(m.Netuid))
 	}
 	if m.Amount != 0 {
 		n += 1 + sovEvents(uint64(m.Amount))
@@ -596,6 +718,126 @@ func (m *PaymentBurned) Unmarshal(dAtA []byte) error {
 				}
 			}
 		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *PendingBurned) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: PendingBurned: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: PendingBurned: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
 			}
