@@ -1,0 +1,145 @@
+package yuma
+
+import "agora/mechanism/fixed"
+
+// normalizeRanks ends step 8: I = R / Σ R.
+func (r *Runner) normalizeRanks() {
+	var sum uint64
+	for _, rank := range r.rank {
+		sum += rank
+	}
+	divisor := fixed.NewDivisor(sum)
+	for j, rank := range r.rank {
+		r.result.Exact.Incentive[j] = fixed.I32F32(divisor.Quotient(rank))
+	}
+}
+
+// sumDividends ends step 11: b_i = Σ_j En_ij·I_j, and
+//
+//	D = normalised b_i         under Yuma2
+//	D = normalised b_i·A_i     under Yuma3
+func (r *Runner) sumDividends() {
+	r.each(phaseDividends)
+	exact := &r.result.Exact
+	var sum uint64
+	for i := range exact.Dividends {
+		var trust, earned uint64
+		for _, w := range r.workers {
+			trust += w.trust[i]
+			earned += w.earned[i]
+		}
+		if r.params.Yuma3 {
+			earned = fixed.Mul(earned, r.votes[i].stake)
+		}
+		exact.ValidatorTrust[i] = fixed.I32F32(trust)
+		exact.Dividends[i] = fixed.I32F32(earned)
+		sum += earned
+	}
+	divisor := fixed.NewDivisor(sum)
+	for i, earned := range exact.Dividends {
+		exact.Dividends[i] = fixed.I32F32(divisor.Quotient(uint64(earned)))
+	}
+}
+
+// sumDividends adds what the worker's columns pay to every validator.
+func (w *worker) sumDividends() {
+	start := 0
+	for c, end := range w.ends {
+		incentive := uint64(w.run.result.Exact.Incentive[w.first+c])
+		if incentive > 0 {
+			for _, share := range w.shares[start:end] {
+				w.earned[share&0xffff] += fixed.Mul(share>>16, incentive)
+			}
+		}
+		start = end
+	}
+}
+
+// emit is step 12.
+func (r *Runner) emit() {
+	exact := &r.result.Exact
+	var incentives, total fixed.I32F32
+	for i := range exact.Incentive {
+		incentives += exact.Incentive[i]
+		total += exact.Incentive[i] + exact.Dividends[i]
+	}
+	switch {
+	case incentives == 0 && r.params.NoConsensusNoPay:
+	case total == 0:
+		r.emitByStake()
+	case r.params.SplitHalves:
+		r.emitHalves(incentives, total-incentives)
+	default:
+		r.emitJointly(total)
+	}
+}
+
+// emitJointly divides the emission over miners and validators together:
+//
+//	SE = floor(I/T · emission),  VE = floor(D/T · emission),
+//	E = floor((I + D)/T · emission),  T = Σ I + Σ D
+func (r *Runner) emitJointly(total fixed.I32F32) {
+	out, emission := r.result, fixed.Amount(r.in.Emission)
+	for i, incentive := range out.Exact.Incentive {
+		dividend := out.Exact.Dividends[i]
+		out.ServerEmission[i] = emission.Scale(incentive.Div(total)).Floor()
+		out.ValidatorEmission[i] = emission.Scale(dividend.Div(total)).Floor()
+		out.Emission[i] = emission.Scale((incentive + dividend).Div(total)).Floor()
+	}
+}
+
+// emitByStake hands everything to the validators, by active stake or, where
+// nobody is active, by stake: what the reference chain does without consensus.
+func (r *Runner) emitByStake() {
+	out, emission := r.result, fixed.Amount(r.in.Emission)
+	shares := out.Exact.Stake
+	for _, a := range out.Exact.ActiveStake {
+		if a != 0 {
+			shares = out.Exact.ActiveStake
+			break
+		}
+	}
+	for i, share := range shares {
+		out.ValidatorEmission[i] = emission.Scale(share).Floor()
+		out.Emission[i] = out.ValidatorEmission[i]
+	}
+}
+
+// emitHalves pays each side from its own half,
+//
+//	SE_j = floor(emission/2 · I_j / Σ I),  VE_i = floor(emission/2 · D_i / Σ D)
+//
+// so that neither side's rounding or absence moves the other's pay.
+func (r *Runner) emitHalves(incentives, dividends fixed.I32F32) {
+	out, emission := r.result, r.in.Emission
+	for i := range out.Emission {
+		incentive, dividend := uint64(out.Exact.Incentive[i]), uint64(out.Exact.Dividends[i])
+		out.ServerEmission[i] = fixed.Part(emission, incentive, 2*uint64(incentives))
+		out.ValidatorEmission[i] = fixed.Part(emission, dividend, 2*uint64(dividends))
+		out.Emission[i] = out.ServerEmission[i] + out.ValidatorEmission[i]
+	}
+}
+
+// SplitEmission divides the emission of a subnet among its mechanisms: equally,
+// or in the proportions of split (u16, 65535 = all; missing ones are 0, surplus
+// ones ignored). What rounding leaves goes to mechanism 0. The result has count
+// elements and adds up to the emission wherever the split adds up to 65535 or
+// less.
+func SplitEmission(emission uint64, count int, split []uint16) []uint64 {
+	if count <= 0 {
+		return nil
+	}
+	parts := make([]uint64, count)
+	left := emission
+	for k := range parts {
+		if split == nil {
+			parts[k] = emission / uint64(count)
+		} else {
+			parts[k] = fixed.Part(emission, uint64(at(split, k, 0)), 65535)
+		}
+		parts[k] = min(parts[k], left)
+		left -= parts[k]
+	}
+	parts[0] += left
+	return parts
+}

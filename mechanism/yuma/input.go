@@ -1,0 +1,121 @@
+package yuma
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+)
+
+// MaxN is the number of neurons that a u16 can name. Input.N counts as MaxN above
+// it and as 0 below 0.
+const MaxN = 1 << 16
+
+// NoCommit is the commit block of a validator without a commit in force.
+const NoCommit = math.MaxUint64
+
+// Input is the state of one mechanism of one subnet at the block of its epoch.
+// Slices are indexed by uid and are only read. A slice shorter than N is legal:
+// a missing mask entry counts as masked (inactive, no permit), a missing number
+// as 0, a missing row as empty, a missing commit as NoCommit; what lies beyond N
+// is ignored.
+type Input struct {
+	Params Params
+	// N is the number of uids.
+	N int
+	// Block is the height of this epoch; Tempo its period in blocks.
+	Block, Tempo uint64
+	// LastStep is the block of the last epoch that ran, 0 if none did.
+	LastStep uint64
+	// Emission is the amount to divide, in rao.
+	Emission uint64
+	// Owner is the uid of the subnet's owner where HasOwner; it matters only
+	// with Params.OwnerPrivileges.
+	Owner    uint16
+	HasOwner bool
+	// Stake is in rao.
+	Stake []uint64
+	// Active is read with Params.ActivityGiven.
+	Active []bool
+	// LastUpdate is the block of each validator's weights; Registered the block
+	// at which each uid last changed hands.
+	LastUpdate, Registered []uint64
+	// Permit holds the permits that the last epoch left.
+	Permit []bool
+	// Commit is the block of each validator's earliest commit in force, read
+	// with Params.CommitReveal.
+	Commit []uint64
+	// Barred names uids that may not earn incentive: weights on them are
+	// dropped as if they had just registered.
+	Barred []bool
+	// Weights and Bonds hold one packed row per validator.
+	Weights, Bonds []Row
+}
+
+// entrySize is the length in bytes of one entry of a packed row.
+const entrySize = 4
+
+// Row is a packed sparse row: four bytes per entry, the uid and then the value,
+// both u16 little-endian, uids ascending. A row that is out of order is read in
+// order; of entries with one uid the last counts; trailing bytes are ignored.
+type Row []byte
+
+// Len returns the number of entries.
+func (r Row) Len() int { return len(r) / entrySize }
+
+// At returns entry k.
+func (r Row) At(k int) (uid, value uint16) {
+	e := r.entry(k)
+	return uint16(e), uint16(e >> 16)
+}
+
+// Append returns r with one entry more.
+func (r Row) Append(uid, value uint16) Row {
+	return binary.LittleEndian.AppendUint32(r, uint32(value)<<16|uint32(uid))
+}
+
+// entry returns entry k as value<<16 | uid.
+func (r Row) entry(k int) uint32 {
+	return binary.LittleEndian.Uint32(r[k*entrySize:])
+}
+
+// ascending reports whether the uids strictly ascend.
+func (r Row) ascending() bool {
+	last := -1
+	for k := range r.Len() {
+		uid := int(r.entry(k) & 0xffff)
+		if uid <= last {
+			return false
+		}
+		last = uid
+	}
+	return true
+}
+
+// ordered returns r with its uids ascending and the last of equal uids kept; r
+// itself where it already is so.
+func (r Row) ordered() Row {
+	if r.ascending() {
+		return r
+	}
+	entries := make([]uint32, r.Len())
+	for k := range entries {
+		entries[k] = r.entry(k)
+	}
+	slices.SortStableFunc(entries, func(a, b uint32) int { return int(a&0xffff) - int(b&0xffff) })
+	var out Row
+	for k, e := range entries {
+		if k+1 < len(entries) && entries[k+1]&0xffff == e&0xffff {
+			continue
+		}
+		out = out.Append(uint16(e), uint16(e>>16))
+	}
+	return out
+}
+
+// at returns element i of s, or missing where s is too short.
+func at[T any](s []T, i int, missing T) T {
+	if i < len(s) {
+		return s[i]
+	}
+	return missing
+}

@@ -1,0 +1,141 @@
+package yuma
+
+import (
+	"math/bits"
+	"slices"
+
+	"agora/mechanism/fixed"
+)
+
+// quorum is what the stake-weighted median asks of a column, in units of 2^−32.
+type quorum struct {
+	total    int64 // Σ u, slightly below one
+	minority int64 // Σ u − kappa; negative where kappa exceeds the total
+}
+
+// newQuorum renormalises the active stake, u_i = A_i / Σ A, into the votes and
+// returns the sum and what a minority may hold of it.
+func newQuorum(votes []vote, kappa uint16) quorum {
+	var sum, total uint64
+	for i := range votes {
+		sum += votes[i].stake
+	}
+	divisor := fixed.NewDivisor(sum)
+	for i := range votes {
+		votes[i].voice = divisor.Quotient(votes[i].stake)
+		total += votes[i].voice
+	}
+	return quorum{total: int64(total), minority: int64(total) - int64(fixed.Share(kappa))}
+}
+
+// scoreBits is where the score starts in a median key; below it is the voter.
+const scoreBits = 16
+
+// medianKey packs a score with the uid that gave it. Keys order by score and
+// then by uid, so no two are equal and ties need no case of their own.
+func medianKey(score uint64, uid uint32) uint64 { return score<<scoreBits | uint64(uid) }
+
+// consensus is step 6 for one column:
+//
+//	C_j = the smallest score s with Σ u over scores ≤ s strictly above the
+//	      minority; the greatest score if there is none.
+//
+// keys holds the positive scores of validators with stake, support the sum of
+// their u; every other validator scored zero and stands in as a sum.
+func (q quorum) consensus(keys, spare []uint64, votes []vote, support int64) uint64 {
+	zeros := q.total - support
+	if zeros > 0 && zeros > q.minority || len(keys) == 0 {
+		return 0
+	}
+	return selectKey(keys, spare, votes, q.minority-zeros) >> scoreBits
+}
+
+// fewKeys is the length at which selection stops and sorting takes over.
+const fewKeys = 12
+
+// selectKey returns the first key, in order, at which the running sum of u
+// exceeds the bound, or the last key. It is a quickselect without branches on
+// the data: every key is written to both sides and one of them advances. After
+// twice the expected number of rounds it sorts what is left, so no choice of
+// scores makes it slow. keys and spare are overwritten; spare is as long as keys.
+func selectKey(keys, spare []uint64, votes []vote, bound int64) uint64 {
+	for rounds := 2 * bits.Len(uint(len(keys))); len(keys) > fewKeys && rounds > 0; rounds-- {
+		pivot := pivotOf(keys)
+		low, below := partition(keys, spare, votes, pivot)
+		if below > bound && low > 0 {
+			keys = keys[:low]
+			continue
+		}
+		bound -= below
+		keys, spare = spare[:len(keys)-low], keys
+		if low > 0 {
+			continue
+		}
+		// The pivot is the least key: it is the answer, or it is out.
+		if bound -= int64(votes[pivot&0xffff].voice); bound < 0 {
+			return pivot
+		}
+		keys = without(keys, pivot)
+	}
+	return walkKeys(keys, votes, bound)
+}
+
+// partition moves the keys below the pivot to the front of keys, copies the
+// others to spare, and returns how many are below and the sum of their u.
+func partition(keys, spare []uint64, votes []vote, pivot uint64) (low int, below int64) {
+	high := 0
+	spare = spare[:len(keys)]
+	for _, key := range keys {
+		voice := int64(votes[key&0xffff].voice)
+		_, less := bits.Sub64(key, pivot, 0)
+		keys[low], spare[high] = key, key
+		low += int(less)
+		high += 1 - int(less)
+		below += voice & -int64(less)
+	}
+	return low, below
+}
+
+// pivotOf returns the median of three keys of the list.
+func pivotOf(keys []uint64) uint64 {
+	a, b, c := keys[0], keys[len(keys)/2], keys[len(keys)-1]
+	return max(min(a, b), min(max(a, b), c))
+}
+
+// without returns the keys without one of them.
+func without(keys []uint64, key uint64) []uint64 {
+	last := len(keys) - 1
+	for k := range keys {
+		if keys[k] == key {
+			keys[k] = keys[last]
+			break
+		}
+	}
+	return keys[:last]
+}
+
+// walkKeys sorts the keys that are left and walks them.
+func walkKeys(keys []uint64, votes []vote, bound int64) uint64 {
+	sortKeys(keys)
+	for _, key := range keys {
+		if bound -= int64(votes[key&0xffff].voice); bound < 0 {
+			return key
+		}
+	}
+	return keys[len(keys)-1]
+}
+
+// sortKeys sorts ascending; a few keys by insertion.
+func sortKeys(keys []uint64) {
+	if len(keys) > fewKeys {
+		slices.Sort(keys)
+		return
+	}
+	for i := 1; i < len(keys); i++ {
+		key, k := keys[i], i
+		for ; k > 0 && keys[k-1] > key; k-- {
+			keys[k] = keys[k-1]
+		}
+		keys[k] = key
+	}
+}

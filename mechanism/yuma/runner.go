@@ -1,0 +1,122 @@
+package yuma
+
+import "agora/mechanism/fixed"
+
+// Runner computes epochs one after another and keeps its scratch between them: a
+// second epoch of the same size allocates nothing. The zero Runner is ready and
+// works alone; a Runner is for one goroutine at a time.
+type Runner struct {
+	// Workers is the number of goroutines that share the rows and columns; 0
+	// counts as 1. The result does not depend on it.
+	Workers int
+
+	in      *Input
+	params  Params
+	n       int
+	owner   int       // uid with privileges, −1 if none
+	results [2]Result // of this Run and the one before
+	result  *Result
+	arenas  [2][]byte // their bond rows
+	arena   []byte
+	rows    []row    // by uid
+	votes   []vote   // by uid
+	limit   []uint64 // by uid: weights reaching no further than this block are void
+	rank    []uint64 // by uid, units of 2^−32
+	voters  []int32  // uids whose weights may count, ascending
+	holders []int32  // uids with bonds, ascending
+	formula formula
+	workers []*worker
+	turn    int
+	order   []int32
+
+	observe func(w *worker, j int, weights []uint32)
+}
+
+// row is what an epoch reads and writes of one uid as a validator.
+type row struct {
+	weights Row    // empty unless the uid may set weights
+	bonds   Row    // what the last epoch left
+	reach   uint64 // weights on uids registered before this block count
+	self    int32  // the uid whose weight is void: its own, −1 for the owner
+	keep    bool   // the new bonds are stored
+	start   int    // of the new bonds, in arena
+}
+
+// vote is the part of a validator that every entry of its row needs. Shares are
+// in units of 2^−32.
+type vote struct {
+	stake uint64        // A: share of the active stake
+	voice uint64        // u: A renormalised for the median
+	sum   fixed.Divisor // divides by the sum of the row's weights that count
+}
+
+// formula holds the parameters of steps 6 to 11 as shares.
+type formula struct {
+	quorum    quorum
+	beta      fixed.I32F32
+	alpha     uint64 // of the bonds' moving average, units of 2^−32
+	kept      uint64 // 1 − alpha
+	liquid    bool
+	curve     liquidCurve
+	lastTempo uint64 // bonds on uids registered before this block count
+}
+
+// Run computes one epoch. It never fails: every input has a defined result. The
+// steps are those of docs/epoch.md, in its order.
+func (r *Runner) Run(in *Input) *Result {
+	r.begin(in)
+	r.findActive()
+	r.normalizeStake()
+	r.choosePermits()
+	r.normalizeActiveStake()
+	r.admitWeights()
+	r.admitBonds()
+	r.computeColumns()
+	r.normalizeRanks()
+	r.sumDividends()
+	r.emit()
+	r.store()
+	r.in = nil
+	return r.result
+}
+
+// begin sizes the scratch for the input and reads its scalars.
+func (r *Runner) begin(in *Input) {
+	r.in, r.params = in, in.Params
+	r.turn = 1 - r.turn
+	r.result = &r.results[r.turn]
+	r.n = min(max(in.N, 0), MaxN)
+	r.owner = -1
+	if in.HasOwner && r.params.OwnerPrivileges {
+		r.owner = int(in.Owner)
+	}
+	n, out := r.n, r.result
+	r.rows, r.votes = sized(r.rows, n), sized(r.votes, n)
+	r.limit, r.rank = sized(r.limit, n), sized(r.rank, n)
+	for _, s := range []*[]uint16{
+		&out.StakeWeight, &out.Consensus, &out.Incentive, &out.Dividends, &out.ValidatorTrust,
+	} {
+		*s = sized(*s, n)
+	}
+	for _, s := range []*[]uint64{&out.ServerEmission, &out.ValidatorEmission, &out.Emission} {
+		*s = sized(*s, n)
+	}
+	out.Active, out.Permit = sized(out.Active, n), sized(out.Permit, n)
+	out.Bonds = sized(out.Bonds, n)
+	x := &out.Exact
+	for _, s := range []*[]fixed.I32F32{
+		&x.Stake, &x.ActiveStake, &x.Consensus, &x.Incentive, &x.Dividends, &x.ValidatorTrust,
+	} {
+		*s = sized(*s, n)
+	}
+}
+
+// sized returns s with length n and every element zero, reusing its memory.
+func sized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}

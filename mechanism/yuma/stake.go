@@ -1,0 +1,124 @@
+package yuma
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+
+	"agora/mechanism/fixed"
+)
+
+// findActive is step 1: active_i = ¬(last_update_i + cutoff < block), or the
+// caller's word.
+func (r *Runner) findActive() {
+	in, active := r.in, r.result.Active
+	if r.params.ActivityGiven {
+		copy(active, in.Active)
+		return
+	}
+	cutoff := r.params.cutoff(in.Tempo)
+	for i := range active[:min(r.n, len(in.LastUpdate))] {
+		active[i] = in.Block-min(in.LastUpdate[i], in.Block) <= cutoff
+	}
+}
+
+// normalizeStake is step 2: S_i = floor32(stake_i / Σ stake), counting only stake
+// of at least the threshold, and the owner's.
+func (r *Runner) normalizeStake() {
+	share := r.result.Exact.Stake
+	var hi, total uint64
+	for i := range share {
+		var carry uint64
+		total, carry = bits.Add64(total, r.countedStake(i), 0)
+		hi += carry
+	}
+	// A total beyond 2^64 − 1 is scaled down with every stake; no money supply
+	// comes near it.
+	scale := bits.Len64(hi)
+	if scale > 0 {
+		total = hi<<(64-scale) | total>>scale
+	}
+	if total == 0 {
+		return
+	}
+	for i := range share {
+		share[i] = stakeShare(r.countedStake(i)>>scale, total)
+	}
+}
+
+// countedStake returns the stake of uid i in rao, 0 below the threshold.
+func (r *Runner) countedStake(i int) uint64 {
+	stake := min(at(r.in.Stake, i, 0), math.MaxInt64)
+	if stake < r.params.StakeThreshold && i != r.owner {
+		return 0
+	}
+	return stake
+}
+
+// stakeShare returns floor(stake·2^32 / total) for stake ≤ total, total > 0.
+func stakeShare(stake, total uint64) fixed.I32F32 {
+	if stake >= total {
+		return fixed.One
+	}
+	q, _ := bits.Div64(stake>>32, stake<<32, total)
+	return fixed.I32F32(q)
+}
+
+// choosePermits is step 3: the next permits go to the MaxValidators greatest
+// non-zero stakes, the higher uid first among equals, and to the owner.
+func (r *Runner) choosePermits() {
+	permit, share := r.result.Permit, r.result.Exact.Stake
+	if r.params.PermitsGiven {
+		copy(permit, r.in.Permit)
+		return
+	}
+	for i, s := range share {
+		permit[i] = s != 0
+	}
+	if k := max(r.params.MaxValidators, 0); r.n > k {
+		r.order = sized(r.order, r.n)
+		for _, i := range ascendingBy(r.order, share)[:r.n-k] {
+			permit[i] = false
+		}
+	}
+	if r.owner >= 0 && r.owner < r.n {
+		permit[r.owner] = true
+	}
+}
+
+// ascendingBy fills order with the uids sorted by share, the lower uid first
+// among equals.
+func ascendingBy(order []int32, share []fixed.I32F32) []int32 {
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(share[a], share[b]), cmp.Compare(a, b))
+	})
+	return order
+}
+
+// normalizeActiveStake is step 4: A = S without the inactive and those whose old
+// permit is missing, divided by its sum.
+func (r *Runner) normalizeActiveStake() {
+	active := r.result.Exact.ActiveStake
+	var sum uint64
+	for i, s := range r.result.Exact.Stake {
+		if r.result.Active[i] && r.permitted(i) {
+			active[i] = s
+			sum += uint64(s)
+		}
+	}
+	divisor := fixed.NewDivisor(sum)
+	for i, s := range active {
+		a := divisor.Quotient(uint64(s))
+		active[i] = fixed.I32F32(a)
+		r.votes[i].stake = a
+	}
+}
+
+// permitted reports whether uid i held a permit when the epoch began.
+func (r *Runner) permitted(i int) bool {
+	return at(r.in.Permit, i, false) || i == r.owner
+}

@@ -1,0 +1,70 @@
+package yuma
+
+import "sort"
+
+// A block of columns is as wide as keeps blockCells cells in the processor's
+// second-level cache, and at least minBlock so that rows are not visited for
+// nothing.
+const (
+	blockCells = 1 << 15
+	minBlock   = 16
+)
+
+// tile is a block of columns gathered from packed rows. Column c of the block
+// holds cells[c·height:][:count[c]], each value<<16 | uid of the row, rows
+// ascending.
+type tile struct {
+	cells  []uint32
+	count  []int32
+	cursor []int32 // by position in the list of rows: the next entry to read
+	height int
+}
+
+// reset prepares the tile for blocks of the given width over so many rows.
+func (t *tile) reset(width, rows int) {
+	t.height = rows
+	t.cells = grown(t.cells, width*rows)
+	t.count = sized(t.count, width)
+	t.cursor = sized(t.cursor, rows)
+}
+
+// seek puts the cursor of one row at its first entry on column first or later
+// and returns it.
+func (t *tile) seek(position int, row Row, first int) int {
+	k := sort.Search(row.Len(), func(k int) bool { return int(row.entry(k)&0xffff) >= first })
+	t.cursor[position] = int32(k)
+	return k
+}
+
+// gather reads the entries of one row that lie in the block and count: those on
+// columns registered before reach, except self. limit holds the registrations of
+// the block's columns, the first of which is first.
+func (t *tile) gather(position int, row Row, uid int32, reach uint64, self, first int, limit []uint64) {
+	k := int(t.cursor[position])
+	for ; k < row.Len(); k++ {
+		e := row.entry(k)
+		c := int(e&0xffff) - first
+		if c >= len(limit) {
+			break
+		}
+		if limit[c] < reach && c != self-first {
+			t.cells[c*t.height+int(t.count[c])] = e&^0xffff | uint32(uid)
+			t.count[c]++
+		}
+	}
+	t.cursor[position] = int32(k)
+}
+
+// column returns the cells of column c of the block.
+func (t *tile) column(c int) []uint32 {
+	start := c * t.height
+	return t.cells[start : start+int(t.count[c])]
+}
+
+// grown returns s with length n, reusing its memory; the elements are arbitrary.
+func grown[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}

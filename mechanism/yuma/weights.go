@@ -1,0 +1,91 @@
+package yuma
+
+import (
+	"math"
+
+	"agora/mechanism/fixed"
+)
+
+// admitWeights is the first half of step 5: which rows count, how far each
+// reaches, and the sum of what counts in it. The second half, the division by
+// that sum, happens where a column is read.
+//
+// Weight (i, j) counts if i held a permit, j is not i itself, and the weights of
+// i are younger than the registration of j:
+//
+//	registered_j < last_update_i  and, under commit–reveal,  registered_j ≤ commit_i
+func (r *Runner) admitWeights() {
+	r.limitColumns()
+	r.voters = r.voters[:0]
+	for i := range r.rows {
+		row := &r.rows[i]
+		row.keep = r.result.Permit[i]
+		row.weights = at(r.in.Weights, i, nil).ordered()
+		if !r.permitted(i) || row.weights.Len() == 0 {
+			row.weights = nil
+			continue
+		}
+		row.reach = r.reach(i)
+		row.self = int32(i)
+		if i == r.owner {
+			row.self = -1
+		}
+		r.voters = append(r.voters, int32(i))
+	}
+	r.prepareWorkers()
+	r.each(phaseSumRows)
+}
+
+// limitColumns sets the block that weights on each uid must outreach.
+func (r *Runner) limitColumns() {
+	copy(r.limit, r.in.Registered)
+	for j := range r.limit {
+		if at(r.in.Barred, j, false) {
+			r.limit[j] = math.MaxUint64
+		}
+	}
+}
+
+// reach returns the first registration block that the weights of uid i do not
+// reach.
+func (r *Runner) reach(i int) uint64 {
+	reach := at(r.in.LastUpdate, i, 0)
+	if !r.params.CommitReveal {
+		return reach
+	}
+	if commit := at(r.in.Commit, i, NoCommit); commit < reach {
+		return commit + 1
+	}
+	return reach
+}
+
+// sumRows prepares the division of the worker's share of rows by their sums.
+func (w *worker) sumRows() {
+	r := w.run
+	share := (len(r.voters) + len(r.workers) - 1) / len(r.workers)
+	for _, i := range part(r.voters, w.index*share, share) {
+		r.votes[i].sum = fixed.NewDivisor(r.sumRow(&r.rows[i]))
+	}
+}
+
+// sumRow returns the sum of the weights of one row that count, in u16 units.
+func (r *Runner) sumRow(row *row) (sum uint64) {
+	reach, self, limit := row.reach, int(row.self), r.limit
+	for k := range row.weights.Len() {
+		e := row.weights.entry(k)
+		j := int(e & 0xffff)
+		if j >= len(limit) {
+			break
+		}
+		if limit[j] < reach && j != self {
+			sum += uint64(e >> 16)
+		}
+	}
+	return sum
+}
+
+// part returns up to size elements of s from start.
+func part[T any](s []T, start, size int) []T {
+	start = min(start, len(s))
+	return s[start:min(start+size, len(s))]
+}

@@ -1,0 +1,100 @@
+package yuma
+
+import "sync"
+
+// A phase is one of the parts of an epoch that workers share.
+type phase int
+
+const (
+	phaseSumRows phase = iota
+	phaseColumns
+	phaseDividends
+)
+
+// worker computes a contiguous range of columns in its own scratch. Workers
+// share nothing that any of them writes, apart from the elements of per-uid
+// vectors that belong to their rows or columns and their own stretches of the
+// arena.
+type worker struct {
+	run         *Runner
+	index       int
+	first, last int // columns, half open
+
+	weights, bonds tile
+	fill, segment  []int // by uid: where the next new bond goes in the arena, and where the first went
+
+	weight, blend, delta []uint64 // W, Wb and ΔB of the column, units of 2^−32
+	keys, spare          []uint64 // of the median
+	old                  []uint64 // by uid: B of the column, zero between columns
+	fresh                []uint64 // E of the column as share<<16 | uid
+	freshSum             uint64
+	trust, earned        []uint64 // by uid: Σ Wc and Σ En·I over the worker's columns
+	shares               []uint64 // En of every column that pays, as share<<16 | uid
+	ends                 []int    // by column of the range: end of its shares
+}
+
+// prepareWorkers makes as many workers as the Runner asks for.
+func (r *Runner) prepareWorkers() {
+	count := max(r.Workers, 1)
+	for len(r.workers) < count {
+		r.workers = append(r.workers, &worker{run: r, index: len(r.workers)})
+	}
+	r.workers = r.workers[:count]
+}
+
+// each runs a phase on every worker and waits for all of them; the first works
+// in the caller's goroutine.
+func (r *Runner) each(p phase) {
+	if len(r.workers) > 1 {
+		var others sync.WaitGroup
+		defer others.Wait()
+		for _, w := range r.workers[1:] {
+			others.Go(func() { w.work(p) })
+		}
+	}
+	r.workers[0].work(p)
+}
+
+// work does the worker's part of a phase.
+func (w *worker) work(p phase) {
+	switch p {
+	case phaseSumRows:
+		w.sumRows()
+	case phaseColumns:
+		w.computeColumns()
+	case phaseDividends:
+		w.sumDividends()
+	}
+}
+
+// splitColumns gives every worker a range of columns with about the same number
+// of entries: the boundary after k of m workers is the mean, over rows and in
+// proportion to their length, of the uid at k/m of the row.
+func (r *Runner) splitColumns() {
+	count := len(r.workers)
+	for k, w := range r.workers {
+		w.first, w.last = 0, r.n
+		if k > 0 {
+			w.first = r.boundary(k, count)
+			r.workers[k-1].last = w.first
+		}
+	}
+}
+
+// boundary returns the column at which worker k of count begins.
+func (r *Runner) boundary(k, count int) int {
+	var sum, entries int
+	for i := range r.rows {
+		for _, row := range []Row{r.rows[i].weights, r.rows[i].bonds} {
+			if size := row.Len(); size > 0 {
+				uid, _ := row.At(size * k / count)
+				sum += int(uid) * size
+				entries += size
+			}
+		}
+	}
+	if entries == 0 {
+		return r.n * k / count
+	}
+	return min(sum/entries, r.n)
+}
