@@ -1,0 +1,51 @@
+package client
+
+import (
+	"github.com/cosmos/cosmos-sdk/codec"
+	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
+	cryptocodec "github.com/cosmos/cosmos-sdk/crypto/codec"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/tx"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	"github.com/cosmos/cosmos-sdk/x/authz"
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+	distributiontypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
+	"github.com/cosmos/cosmos-sdk/x/feegrant"
+	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types/v1"
+	slashingtypes "github.com/cosmos/cosmos-sdk/x/slashing/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+
+	emissiontypes "agora/chain/x/emission/types"
+	subnettypes "agora/chain/x/subnet/types"
+	yumatypes "agora/chain/x/yuma/types"
+)
+
+var (
+	registry   = newRegistry()
+	protoCodec = codec.NewProtoCodec(registry)
+	wireCodec  = protoCodec.GRPCCodec()
+)
+
+// Codec encodes and decodes whatever the chain's transactions and queries hold inside an Any.
+func (c *Client) Codec() codec.Codec { return protoCodec }
+
+func newRegistry() codectypes.InterfaceRegistry {
+	r := codectypes.NewInterfaceRegistry()
+	cryptocodec.RegisterInterfaces(r)
+	authtypes.RegisterInterfaces(r)
+	authz.RegisterInterfaces(r)
+	banktypes.RegisterInterfaces(r)
+	distributiontypes.RegisterInterfaces(r)
+	feegrant.RegisterInterfaces(r)
+	govtypes.RegisterInterfaces(r)
+	slashingtypes.RegisterInterfaces(r)
+	stakingtypes.RegisterInterfaces(r)
+	subnettypes.RegisterInterfaces(r)
+	r.RegisterImplementations((*sdk.Msg)(nil),
+		&yumatypes.MsgCommitWeights{}, &yumatypes.MsgRevealWeights{}, &yumatypes.MsgSetWeights{}, &yumatypes.MsgUpdateParams{},
+		&emissiontypes.MsgSetRootWeights{}, &emissiontypes.MsgUpdateParams{})
+	r.RegisterImplementations((*tx.MsgResponse)(nil),
+		&yumatypes.MsgCommitWeightsResponse{}, &yumatypes.MsgRevealWeightsResponse{}, &yumatypes.MsgSetWeightsResponse{},
+		&yumatypes.MsgUpdateParamsResponse{}, &emissiontypes.MsgSetRootWeightsResponse{}, &emissiontypes.MsgUpdateParamsResponse{})
+	return r
+}
