@@ -1,0 +1,53 @@
+# Agora: make localnet runs a market, make test runs every test. Needs Go 1.26.5 or newer and nothing else.
+GO ?= go
+export CGO_ENABLED ?= 0
+# Go's own limit for one package; the whole market's test is the longest.
+TEST_TIMEOUT ?= 25m
+
+.PHONY: build localnet test race lint generate weights bench-epoch bench-chain bench-wire measure nightly
+.DEFAULT_GOAL := build
+
+build: .toolchain ## build/agora
+	@test -f build/agora || echo "Building agora. The first build takes some minutes, later ones some seconds."
+	@$(GO) build -trimpath -ldflags "-s -w" -o build/agora ./cmd/agora
+
+localnet: build ## a whole market on this machine; Ctrl-C stops it
+	@exec build/agora localnet $(ARGS)
+
+test: .toolchain ## every test
+	$(GO) test -timeout $(TEST_TIMEOUT) ./...
+
+race: .toolchain ## tests of the concurrent packages under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./wire/... ./miner/... ./gateway/... ./validator/... ./client/...
+
+lint: .toolchain ## format, vet, static analysis
+	@out=$$($(GO) tool gofumpt -l $$(git ls-files '*.go' | grep -v '\.pb\.')); test -z "$$out" || { echo "not formatted, run: go tool gofumpt -w ."; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+generate: .toolchain ## Go code from proto/
+	$(GO) run ./proto/generate
+
+weights: .toolchain ## train the chat models again (minutes; AVX-512 where there is one)
+	GOEXPERIMENT=simd $(GO) run ./engine/native/train/cmd $(ARGS)
+
+bench-epoch: .toolchain ## the epoch's arithmetic against a textbook version of it
+	$(GO) test -run '^$$' -bench . -benchmem ./mechanism/yuma
+
+bench-chain: .toolchain ## blocks, reveals and registrations against a bare chain of the same settings
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./chain/bench
+
+bench-wire: .toolchain ## wire and gateway against plain TCP and direct calls
+	$(GO) test -run '^$$' -bench . -benchmem ./wire ./gateway
+
+measure: build ## the figures of README.md
+	$(GO) run ./localnet/measure -agora build/agora
+
+nightly: .toolchain ## the long versions: ten markets, long simulations
+	AGORA_NIGHTLY=1 $(GO) test -timeout 6h ./...
+
+.PHONY: .toolchain
+.toolchain:
+	@command -v $(GO) >/dev/null || { echo "Go is not installed: get Go 1.26.5 or newer from https://go.dev/dl/ and run make again." >&2; exit 1; }
+	@v=$$($(GO) env GOVERSION | sed 's/^go//; s/[^0-9.].*//'); printf '1.26.5\n%s\n' "$$v" | sort -V -C || \
+	 { echo "Go $$v is too old: Agora needs Go 1.26.5 or newer from https://go.dev/dl/." >&2; exit 1; }

@@ -1,0 +1,184 @@
+package app
+
+import (
+
+	sdkmath "cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
+	"github.com/cosmos/cosmos-sdk/x/auth/ante"
+
+	"agora/chain/network"
+	subnettypes "agora/chain/x/subnet/types"
+	yumatypes "agora/chain/x/yuma/types"
+)
+
+// A transaction signed by a hot key is free and admitted only within these bounds.
+const (
+	freeMaxMessages  = 16
+	freeMaxGas       = 3_000_000
+	freeBaseGas      = 200_000
+	freeGasPerWeight = 400
+	freeMaxBytes     = 64 << 10
+)
+
+// gasPerRao is how much gas one rao of fee buys; every transaction that is not free pays at least that, on every node.
+const gasPerRao = 100
+
+// slotTaker is the book of free-message slots.
+type slotTaker interface {
+	HotAccountKey(ctx sdk.Context, account sdk.AccAddress) ([]byte, bool)
+	HasSlot(ctx sdk.Context, netuid uint32, hotKey []byte, kind uint32) error
+	TakeSlot(ctx sdk.Context, netuid uint32, hotKey []byte, kind uint32) error
+}
+
+func (app *App) anteHandler() (sdk.AnteHandler, error) {
+	deduct := ante.NewDeductFeeDecorator(app.Account, app.Bank, app.Feegrant, feeOf)
+	return sdk.ChainAnteDecorators(
+		ante.NewSetUpContextDecorator(),
+		ante.NewExtensionOptionsDecorator(nil),
+		ante.NewValidateBasicDecorator(),
+		ante.NewTxTimeoutHeightDecorator(),
+		ante.NewValidateMemoDecorator(app.Account),
+		ante.NewConsumeGasForTxSizeDecorator(app.Account),
+		admitFree{app.Subnet, deduct},
+		ante.NewSetPubKeyDecorator(app.Account),
+		ante.NewValidateSigCountDecorator(app.Account),
+		ante.NewSigGasConsumeDecorator(app.Account, ante.DefaultSigVerificationGasConsumer),
+		ante.NewSigVerificationDecorator(app.Account, app.TxConfig.SignModeHandler()),
+		ante.NewIncrementSequenceDecorator(app.Account),
+		takeSlots{app.Subnet},
+	), nil
+}
+
+// feeOf asks at least one rao per 100 units of gas; at genesis nothing is asked.
+func feeOf(ctx sdk.Context, tx sdk.Tx) (sdk.Coins, int64, error) {
+	feeTx, ok := tx.(sdk.FeeTx)
+	if !ok {
+		return nil, 0, sdkerrors.ErrTxDecode.Wrap("the transaction has no fee field")
+	}
+	least := sdkmath.NewIntFromUint64(feeTx.GetGas() / gasPerRao)
+	if paid := feeTx.GetFee().AmountOf(network.Denom); ctx.BlockHeight() > 0 && paid.LT(least) {
+		return nil, 0, sdkerrors.ErrInsufficientFee.Wrapf("fee %srao is below %srao for %d gas: add --fees %srao",
+			paid, least, feeTx.GetGas(), least)
+	}
+	return feeTx.GetFee(), 0, nil
+}
+
+// admitFree lets hot keys' transactions pass without a fee if they fit the bounds, before any signature is checked;
+// every other transaction pays.
+type admitFree struct {
+	slots  slotTaker
+	deduct sdk.AnteDecorator
+}
+
+func (d admitFree) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sdk.AnteHandler) (sdk.Context, error) {
+	key, hot, err := hotSigner(ctx, d.slots, tx)
+	if err != nil {
+		return ctx, err
+	}
+	if !hot {
+		return d.deduct.AnteHandle(ctx, tx, simulate, next)
+	}
+	if err := checkFree(ctx, d.slots, key, tx); err != nil {
+		return ctx, err
+	}
+	return next(ctx, tx, simulate)
+}
+
+// takeSlots books a free transaction's slots after its signature was checked; they stay taken if a message fails.
+type takeSlots struct{ slots slotTaker }
+
+func (d takeSlots) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sdk.AnteHandler) (sdk.Context, error) {
+	key, hot, err := hotSigner(ctx, d.slots, tx)
+	if err != nil {
+		return ctx, err
+	}
+	if !hot {
+		return next(ctx, tx, simulate)
+	}
+	for _, msg := range tx.GetMsgs() {
+		netuid, kind, _ := freeKind(msg)
+		if err := d.slots.TakeSlot(ctx, netuid, key, kind); err != nil {
+			return ctx, err
+		}
+	}
+	return next(ctx, tx, simulate)
+}
+
+// hotSigner is the hot key behind a transaction's signer. A hot key beside other signers is refused.
+func hotSigner(ctx sdk.Context, slots slotTaker, tx sdk.Tx) (key []byte, hot bool, err error) {
+	signed, ok := tx.(interface{ GetSigners() ([][]byte, error) })
+	if !ok {
+		return nil, false, sdkerrors.ErrTxDecode.Wrap("the transaction has no signers")
+	}
+	signers, err := signed.GetSigners()
+	if err != nil {
+		return nil, false, err
+	}
+	for _, s := range signers {
+		if k, found := slots.HotAccountKey(ctx, s); found {
+			if len(signers) > 1 {
+				return nil, false, sdkerrors.ErrUnauthorized.Wrap("a hot key signs alone")
+			}
+			return k, true, nil
+		}
+	}
+	return nil, false, nil
+}
+
+// checkFree holds a hot key's transaction to the bounds of free messages.
+func checkFree(ctx sdk.Context, slots slotTaker, key []byte, tx sdk.Tx) error {
+	feeTx, ok := tx.(sdk.FeeTx)
+	if !ok {
+		return sdkerrors.ErrTxDecode.Wrap("the transaction has no fee field")
+	}
+	if !feeTx.GetFee().IsZero() || len(feeTx.FeeGranter()) > 0 {
+		return sdkerrors.ErrUnauthorized.Wrap("a hot key can move no money: send zero fee and no fee granter")
+	}
+	if n := len(tx.GetMsgs()); n < 1 || n > freeMaxMessages {
+		return sdkerrors.ErrUnauthorized.Wrapf("%d messages: a hot key's transaction has 1 to %d", n, freeMaxMessages)
+	}
+	if n := len(ctx.TxBytes()); n > freeMaxBytes {
+		return sdkerrors.ErrTxTooLarge.Wrapf("%d bytes: a hot key's transaction has at most %d", n, freeMaxBytes)
+	}
+	weights, err := checkKinds(ctx, slots, key, tx.GetMsgs())
+	if err != nil {
+		return err
+	}
+	if most := min(freeMaxGas, freeBaseGas+freeGasPerWeight*uint64(weights)); feeTx.GetGas() > most {
+		return sdkerrors.ErrInvalidGasLimit.Wrapf("gas limit %d: at most %d for %d weights", feeTx.GetGas(), most, weights)
+	}
+	return nil
+}
+
+// checkKinds admits only the free kinds, each with slots left, and counts the weights they carry.
+func checkKinds(ctx sdk.Context, slots slotTaker, key []byte, msgs []sdk.Msg) (weights int, err error) {
+	for _, msg := range msgs {
+		netuid, kind, n := freeKind(msg)
+		if kind == 0 {
+			return 0, sdkerrors.ErrUnauthorized.Wrapf("a hot key cannot sign %s: use the owner's cold key", sdk.MsgTypeURL(msg))
+		}
+		if err := slots.HasSlot(ctx, netuid, key, kind); err != nil {
+			return 0, err
+		}
+		weights += n
+	}
+	return weights, nil
+}
+
+// freeKind classifies a free message; kind 0 is none.
+func freeKind(msg sdk.Msg) (netuid, kind uint32, weights int) {
+	switch m := msg.(type) {
+	case *yumatypes.MsgCommitWeights:
+		return m.Netuid, subnettypes.SlotCommit, 0
+	case *yumatypes.MsgRevealWeights:
+		return m.Netuid, subnettypes.SlotReveal, len(m.Weights)
+	case *yumatypes.MsgSetWeights:
+		return m.Netuid, subnettypes.SlotWeights, len(m.Weights)
+	case *subnettypes.MsgSetModel:
+		return m.Netuid, subnettypes.SlotModel, 0
+	}
+	return 0, 0, 0
+}
+

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"github.com/cosmos/cosmos-sdk/types/module"
+	"github.com/cosmos/cosmos-sdk/x/auth"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	"github.com/cosmos/cosmos-sdk/x/authz"
+	authzmodule "github.com/cosmos/cosmos-sdk/x/authz/module"
+	"github.com/cosmos/cosmos-sdk/x/bank"
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+	"github.com/cosmos/cosmos-sdk/x/consensus"
+	consensustypes "github.com/cosmos/cosmos-sdk/x/consensus/types"
+	distr "github.com/cosmos/cosmos-sdk/x/distribution"
+	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
+	"github.com/cosmos/cosmos-sdk/x/evidence"
+	evidencetypes "github.com/cosmos/cosmos-sdk/x/evidence/types"
+	"github.com/cosmos/cosmos-sdk/x/feegrant"
+	feegrantmodule "github.com/cosmos/cosmos-sdk/x/feegrant/module"
+	"github.com/cosmos/cosmos-sdk/x/genutil"
+	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
+	"github.com/cosmos/cosmos-sdk/x/gov"
+	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
+	"github.com/cosmos/cosmos-sdk/x/slashing"
+	slashingtypes "github.com/cosmos/cosmos-sdk/x/slashing/types"
+	"github.com/cosmos/cosmos-sdk/x/staking"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+	"github.com/cosmos/cosmos-sdk/x/upgrade"
+	upgradetypes "github.com/cosmos/cosmos-sdk/x/upgrade/types"
+
+	"agora/chain/x/emission"
+	emissiontypes "agora/chain/x/emission/types"
+	"agora/chain/x/subnet"
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/chain/x/yuma"
+	yumatypes "agora/chain/x/yuma/types"
+)
+
+func (app *App) modules() []module.AppModule {
+	cdc, k := app.Codec, &app.Keepers
+	return []module.AppModule{
+		auth.NewAppModule(cdc, k.Account, nil),
+		bank.NewAppModule(cdc, k.Bank, k.Account),
+		staking.NewAppModule(cdc, k.Staking, k.Account, k.Bank),
+		distr.NewAppModule(cdc, k.Distribution, k.Account, k.Bank, k.Staking),
+		slashing.NewAppModule(cdc, k.Slashing, k.Account, k.Bank, k.Staking, app.Registry),
+		evidence.NewAppModule(*k.Evidence),
+		gov.NewAppModule(cdc, k.Gov, k.Account, k.Bank),
+		genutil.NewAppModule(k.Account, k.Staking, app, app.TxConfig),
+		upgrade.NewAppModule(k.Upgrade, accounts),
+		authzmodule.NewAppModule(cdc, k.Authz, k.Account, k.Bank, app.Registry),
+		feegrantmodule.NewAppModule(cdc, k.Account, k.Bank, k.Feegrant, app.Registry),
+		consensus.NewAppModule(cdc, k.Consensus),
+		emission.NewAppModule(cdc, k.Emission),
+		subnet.NewAppModule(cdc, k.Subnet),
+		yuma.NewAppModule(cdc, k.Yuma),
+	}
+}
+
+// setOrder fixes the order of the phases. Minting comes before distribution, bank's end of block before all others,
+// and staking last, since it alone returns validator updates.
+func setOrder(m *module.Manager) {
+	genesis := []string{
+		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName, slashingtypes.ModuleName,
+		govtypes.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName, authz.ModuleName, feegrant.ModuleName,
+		upgradetypes.ModuleName, consensustypes.ModuleName, emissiontypes.ModuleName, subnettypes.ModuleName, yumatypes.ModuleName,
+	}
+	m.SetOrderInitGenesis(genesis...)
+	m.SetOrderExportGenesis(genesis...)
+	m.SetOrderPreBlockers(upgradetypes.ModuleName, authtypes.ModuleName)
+	m.SetOrderBeginBlockers(emissiontypes.ModuleName, distrtypes.ModuleName, slashingtypes.ModuleName,
+		evidencetypes.ModuleName, stakingtypes.ModuleName, authz.ModuleName)
+	m.SetOrderEndBlockers(banktypes.ModuleName, yumatypes.ModuleName, govtypes.ModuleName, feegrant.ModuleName, stakingtypes.ModuleName)
+}

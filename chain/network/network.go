@@ -1,0 +1,32 @@
+// Package network holds what every program of the network must agree on before it says anything:
+// the prefix of its addresses and the unit of its money. Importing it sets both in the SDK.
+package network
+
+import (
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+)
+
+const (
+	// Prefix begins every account address in bech32.
+	Prefix = "agora"
+	// Denom is the smallest unit of money.
+	Denom = "rao"
+	// TAO is the number of rao in one TAO.
+	TAO = 1_000_000_000
+)
+
+func init() {
+	sdk.DefaultBondDenom = Denom
+	sdk.DefaultPowerReduction = math.NewInt(TAO)
+	c := sdk.GetConfig()
+	c.SetBech32PrefixForAccount(Prefix, Prefix+"pub")
+	c.SetBech32PrefixForValidator(Prefix+"valoper", Prefix+"valoperpub")
+	c.SetBech32PrefixForConsensusNode(Prefix+"valcons", Prefix+"valconspub")
+}
+
+// Coins is an amount of rao as the bank takes it.
+func Coins(rao uint64) sdk.Coins {
+	return sdk.NewCoins(sdk.NewCoin(Denom, math.NewIntFromUint64(rao)))
+}

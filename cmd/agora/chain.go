@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	cmtcfg "github.com/cometbft/cometbft/config"
+	dbm "github.com/cosmos/cosmos-db"
+	"github.com/spf13/cobra"
+
+	"cosmossdk.io/log/v2"
+
+	"github.com/cosmos/cosmos-sdk/client"
+	clientconfig "github.com/cosmos/cosmos-sdk/client/config"
+	"github.com/cosmos/cosmos-sdk/client/flags"
+	"github.com/cosmos/cosmos-sdk/client/keys"
+	"github.com/cosmos/cosmos-sdk/client/rpc"
+	"github.com/cosmos/cosmos-sdk/server"
+	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
+	servertypes "github.com/cosmos/cosmos-sdk/server/types"
+	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
+	authcmd "github.com/cosmos/cosmos-sdk/x/auth/client/cli"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	genutilcli "github.com/cosmos/cosmos-sdk/x/genutil/client/cli"
+
+	"agora/chain/app"
+)
+
+// addChain adds the commands that speak to the chain or run a node of it.
+func addChain(root *cobra.Command) error {
+	tmp, err := app.New(log.NewNopLogger(), dbm.NewMemDB(), false, simtestutil.EmptyAppOptions{})
+	if err != nil {
+		return err
+	}
+	base := client.Context{}.
+		WithCodec(tmp.Codec).WithInterfaceRegistry(tmp.Registry).WithTxConfig(tmp.TxConfig).WithLegacyAmino(tmp.Amino).
+		WithInput(os.Stdin).WithAccountRetriever(authtypes.AccountRetriever{}).WithHomeDir(defaultHome("localnet")).WithViper("AGORA")
+	read := func(cmd *cobra.Command, _ []string) error { return readClient(base, cmd) }
+
+	query := &cobra.Command{Use: "query", Aliases: []string{"q"}, Short: "Ask the chain", RunE: client.ValidateCmd, PersistentPreRunE: read}
+	query.AddCommand(rpc.ValidatorCommand(), server.QueryBlockCmd(), authcmd.QueryTxCmd(), authcmd.QueryTxsByEventsCmd(), server.QueryBlockResultsCmd())
+	tx := &cobra.Command{Use: "tx", Short: "Send transactions", RunE: client.ValidateCmd, PersistentPreRunE: read}
+	tx.AddCommand(authcmd.GetSignCommand(), authcmd.GetBroadcastCommand(), authcmd.GetSimulateCmd(), authcmd.GetEncodeCommand(), authcmd.GetDecodeCommand())
+	ring := keys.Commands()
+	ring.PersistentPreRunE = read
+	for _, c := range []*cobra.Command{query, tx, ring} {
+		c.PersistentFlags().String(flags.FlagHome, defaultHome("localnet"), "folder with config/client.toml and the keyring")
+		root.AddCommand(c)
+	}
+	root.AddCommand(nodeCommand(base, tmp))
+	cli := tmp.AutoCLI()
+	cli.ClientCtx = base
+	return cli.EnhanceRootCommand(root)
+}
+
+// readClient fills the client's context from flags and config/client.toml.
+func readClient(base client.Context, cmd *cobra.Command) error {
+	cmd.SetOut(cmd.OutOrStdout())
+	ctx, err := client.ReadPersistentCommandFlags(base.WithCmdContext(cmd.Context()), cmd.Flags())
+	if err != nil {
+		return err
+	}
+	if ctx, err = clientconfig.ReadFromClientConfig(ctx); err != nil {
+		return err
+	}
+	return client.SetCmdClientContextHandler(ctx, cmd)
+}
+
+// nodeCommand holds what runs a chain node of its own.
+func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
+	home := defaultHome("node")
+	node := &cobra.Command{
+		Use: "node", Short: "Run a chain node", SilenceUsage: true,
+		Example: "  agora node init my-node --chain-id agora-1\n  agora node start",
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			if err := readClient(base.WithHomeDir(home), cmd); err != nil {
+				return err
+			}
+			return server.InterceptConfigsPreRunHandler(cmd, serverconfig.DefaultConfigTemplate, nodeConfig(), cmtcfg.DefaultConfig())
+		},
+	}
+	node.PersistentFlags().String(flags.FlagHome, home, "the node's folder")
+	genesis := genutilcli.CommandsWithCustomMigrationMap(tmp.TxConfig, tmp.Basics, home, genutilcli.MigrationMap)
+	node.AddCommand(genutilcli.InitCmd(tmp.Basics, home), genesis)
+	server.AddCommands(node, home, newNode, exportNode, func(*cobra.Command) {})
+	return node
+}
+
+func nodeConfig() *serverconfig.Config {
+	c := serverconfig.DefaultConfig()
+	c.MinGasPrices = "0.01rao"
+	return c
+}
+
+func newNode(logger log.Logger, db dbm.DB, options servertypes.AppOptions) servertypes.Application {
+	a, err := app.New(logger, db, true, options, server.DefaultBaseappOptions(options)...)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "agora:", err)
+		os.Exit(1)
+	}
+	return a
+}
+
+func exportNode(logger log.Logger, db dbm.DB, _ io.Writer, height int64, _ bool, _ []string, options servertypes.AppOptions, modules []string) (servertypes.ExportedApp, error) {
+	a, err := app.New(logger, db, height == -1, options)
+	if err != nil {
+		return servertypes.ExportedApp{}, err
+	}
+	if height != -1 {
+		if err := a.LoadHeight(height); err != nil {
+			return servertypes.ExportedApp{}, err
+		}
+	}
+	return a.Export(modules)
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"agora/localnet"
+)
+
+func localnetCommand() *cobra.Command {
+	o := localnet.Defaults()
+	o.Home = defaultHome("localnet")
+	cmd := &cobra.Command{
+		Use:   "localnet",
+		Short: "Run a whole market on this machine",
+		Long: "Runs chain nodes, validators with gateways and miners with real models in one process, on loopback only.\n" +
+			"Ctrl-C stops it; started again on the same --home it goes on where it stopped.",
+		Example: "  agora localnet --home /tmp/market --for 5m",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Progress = cmd.OutOrStdout()
+			return localnet.Run(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	cmd.PersistentFlags().StringVar(&o.Home, "home", o.Home, "folder in which the market keeps everything")
+	f.StringVar(&o.Seed, "seed", o.Seed, "names the accounts and keys of a new market")
+	f.IntVar(&o.BasePort, "base-port", o.BasePort, "first of the ports used; 0 takes free ones")
+	f.IntVar(&o.Validators, "validators", o.Validators, "chain nodes that also judge, 1 to 16")
+	f.IntVar(&o.Miners, "miners", o.Miners, "chat miners, 1 to 32; 0 is one for each model that ships")
+	f.DurationVar(&o.For, "for", o.For, "stop after this long; 0 runs until Ctrl-C")
+	f.Int64Var(&o.Tempo, "tempo", o.Tempo, "blocks per epoch, 10 to 100")
+	f.DurationVar(&o.BlockTime, "block-time", o.BlockTime, "pause between blocks")
+	cmd.AddCommand(checkCommand(&o.Home))
+	return cmd
+}
+
+func checkCommand(home *string) *cobra.Command {
+	var asJSON bool
+	within := 5 * time.Minute
+	cmd := &cobra.Command{
+		Use:     "check",
+		Short:   "Prove that a running market's loop is alive",
+		Example: "  agora localnet check --home /tmp/market",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			progress := cmd.ErrOrStderr()
+			report, err := localnet.Check(cmd.Context(), *home, within, progress)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				if err := enc.Encode(report); err != nil {
+					return err
+				}
+			} else {
+				fmt.Fprint(cmd.OutOrStdout(), report.Text())
+			}
+			return report.Err()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	cmd.Flags().DurationVar(&within, "within", within, "give up after this long")
+	return cmd
+}

@@ -1,0 +1,191 @@
+package localnet
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"time"
+
+	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
+
+	"cosmossdk.io/math"
+
+	"github.com/cosmos/cosmos-sdk/client/tx"
+	cryptocodec "github.com/cosmos/cosmos-sdk/crypto/codec"
+	"github.com/cosmos/cosmos-sdk/crypto/hd"
+	"github.com/cosmos/cosmos-sdk/crypto/keyring"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/tx/signing"
+	authsigning "github.com/cosmos/cosmos-sdk/x/auth/signing"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+
+	"agora/chain/app"
+	"agora/chain/network"
+	emissiontypes "agora/chain/x/emission/types"
+	subnettypes "agora/chain/x/subnet/types"
+)
+
+// The two markets of a local network.
+const (
+	chatNet = 1
+	textNet = 2
+)
+
+// What a local network starts with, in rao. No validator comes near a third of the power, whatever the nominator does.
+const (
+	validatorStake = 10_000 * network.TAO
+	validatorPurse = 100 * network.TAO
+	minerPurse     = 1_000 * network.TAO
+	nominatorPurse = 1_000 * network.TAO
+	consumerPurse  = 100 * network.TAO
+	subnetLock     = 1_000 * network.TAO
+)
+
+func publicOf(key ed25519.PrivateKey) ed25519.PublicKey { return key.Public().(ed25519.PublicKey) }
+
+// operator is the validator address of name's cold key.
+func (k keys) operator(name string) string { return sdk.ValAddress(k.account(name)).String() }
+
+// accountNames lists the cold accounts of the market.
+func (p *plan) accountNames() []string {
+	names := []string{"nominator", "consumer", "owner"}
+	for i := range p.Validators {
+		names = append(names, fmt.Sprintf("validator%d", i))
+	}
+	for _, m := range p.file.Miners {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+func (p *plan) purse(name string) uint64 {
+	switch name {
+	case "nominator":
+		return nominatorPurse
+	case "consumer", "owner":
+		return consumerPurse
+	}
+	for i := range p.Validators {
+		if name == fmt.Sprintf("validator%d", i) {
+			return validatorStake + validatorPurse
+		}
+	}
+	return minerPurse
+}
+
+// genesis is the first state: funded accounts, bonded validators, two started subnets in which every validator has a
+// voice. Miners register by transaction once the chain runs.
+func (p *plan) genesis(a *app.App, now time.Time) (*genutiltypes.AppGenesis, error) {
+	g := a.NewGenesis(app.LocalPace)
+	for _, name := range p.accountNames() {
+		g.Fund(p.keys.account(name), p.purse(name))
+	}
+	for i := range p.Validators {
+		name := fmt.Sprintf("validator%d", i)
+		g.Open(subnettypes.HotAccount(publicOf(p.keys.hot(name))))
+		t, err := p.createValidator(a, name)
+		if err != nil {
+			return nil, err
+		}
+		g.Deliver(t)
+	}
+	g.Endow(authtypes.NewModuleAddress(subnettypes.ModuleName), uint64(len(p.file.Subnets))*subnetLock)
+	app.SetModule(g, subnettypes.ModuleName, func(s *subnettypes.GenesisState) { p.fillSubnets(s, now) })
+	app.SetModule(g, emissiontypes.ModuleName, func(s *emissiontypes.GenesisState) { p.fillVotes(s, now) })
+	return g.Document(p.file.ChainID, now)
+}
+
+// fillSubnets opens the markets with the validators' neurons, voices and profiles.
+func (p *plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
+	s.Params.MinTempo, s.Params.MaxTempo = 10, 100
+	families := map[uint32]string{chatNet: "exact", textNet: "continuation"}
+	for _, n := range p.file.Subnets {
+		s.Subnets = append(s.Subnets, subnettypes.Subnet{
+			Netuid: n.NetUID, Owner: p.keys.account("owner").String(), Name: n.Name,
+			Mechanism: subnettypes.Mechanism{Id: families[n.NetUID]}, CreatedHeight: 1, CreatedTime: now,
+			Started: true, StartedHeight: 1, Lock: subnetLock, TempoStart: 1, Size_: uint32(p.Validators),
+		})
+		for name, value := range map[string]int64{"tempo": p.Tempo, "reveal_delay": 1} {
+			s.Values = append(s.Values, subnettypes.SubnetValue{Netuid: n.NetUID, Value: subnettypes.Value{Name: name, Value: value}})
+		}
+		for i := range p.Validators {
+			name := fmt.Sprintf("validator%d", i)
+			owner := p.keys.account(name).String()
+			s.Neurons = append(s.Neurons, subnettypes.Neuron{
+				Netuid: n.NetUID, Uid: uint32(i), HotKey: publicOf(p.keys.hot(name)), Owner: owner, Registered: 0,
+			})
+			s.Voices = append(s.Voices, subnettypes.Voice{Netuid: n.NetUID, Operator: owner, Uid: uint32(i)})
+		}
+	}
+	for i := range p.Validators {
+		s.Profiles = append(s.Profiles, subnettypes.Profile{
+			Operator:   p.keys.account(fmt.Sprintf("validator%d", i)).String(),
+			Addresses:  []string{fmt.Sprintf("%s:%d", host, p.file.Ports.Wire[i])},
+			GatewayUrl: p.file.Gateways[i].URL, Identity: subnettypes.Identity{Name: fmt.Sprintf("validator%d", i)},
+		})
+	}
+	s.NextNetuid = uint32(len(p.file.Subnets)) + 1
+}
+
+// fillVotes gives both markets equal root weight.
+func (p *plan) fillVotes(s *emissiontypes.GenesisState, now time.Time) {
+	for i := range p.Validators {
+		v := emissiontypes.RootVote{Operator: p.keys.account(fmt.Sprintf("validator%d", i)).String(), CastUnixNano: now.UnixNano()}
+		for _, n := range p.file.Subnets {
+			v.Netuids, v.Weights = append(v.Netuids, n.NetUID), append(v.Weights, 65535)
+		}
+		s.Votes = append(s.Votes, v)
+	}
+}
+
+// createValidator signs the transaction that bonds name's stake when the chain starts.
+func (p *plan) createValidator(a *app.App, name string) (sdk.Tx, error) {
+	consensus, err := cryptocodec.FromCmtPubKeyInterface(cmted25519.PrivKey(p.keys.node("consensus", name)).PubKey())
+	if err != nil {
+		return nil, err
+	}
+	msg, err := stakingtypes.NewMsgCreateValidator(p.keys.operator(name), consensus, network.Coins(validatorStake)[0],
+		stakingtypes.NewDescription(name, "", "", "", ""),
+		stakingtypes.NewCommissionRates(math.LegacyNewDecWithPrec(10, 2), math.LegacyNewDecWithPrec(18, 2), math.LegacyNewDecWithPrec(1, 2)),
+		math.NewInt(network.TAO))
+	if err != nil {
+		return nil, err
+	}
+	return p.signGenesis(a, name, msg)
+}
+
+// signGenesis signs msg for block 0, where account numbers and sequences are zero.
+func (p *plan) signGenesis(a *app.App, name string, msg sdk.Msg) (sdk.Tx, error) {
+	cold := p.keys.cold(name)
+	b := a.TxConfig.NewTxBuilder()
+	if err := b.SetMsgs(msg); err != nil {
+		return nil, err
+	}
+	b.SetGasLimit(400_000)
+	empty := signing.SignatureV2{PubKey: cold.PubKey(), Data: &signing.SingleSignatureData{SignMode: signing.SignMode_SIGN_MODE_DIRECT}}
+	if err := b.SetSignatures(empty); err != nil {
+		return nil, err
+	}
+	data := authsigning.SignerData{ChainID: p.file.ChainID, Address: p.keys.account(name).String(), PubKey: cold.PubKey()}
+	sig, err := tx.SignWithPrivKey(context.Background(), signing.SignMode_SIGN_MODE_DIRECT, data, b, cold, a.TxConfig, 0)
+	if err != nil {
+		return nil, err
+	}
+	return b.GetTx(), b.SetSignatures(sig)
+}
+
+// fillKeyring puts the demonstration accounts into HOME's test keyring, where `agora tx --from NAME` finds them.
+func (p *plan) fillKeyring(a *app.App) error {
+	ring, err := keyring.New("agora", keyring.BackendTest, p.Home, nil, a.Codec)
+	if err != nil {
+		return err
+	}
+	for _, name := range p.accountNames() {
+		if err := ring.ImportPrivKeyHex(name, fmt.Sprintf("%x", p.keys.cold(name).Bytes()), string(hd.Secp256k1Type)); err != nil {
+			return fmt.Errorf("keyring: %w", err)
+		}
+	}
+	return nil
+}

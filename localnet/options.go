@@ -1,0 +1,50 @@
+// Package localnet runs a whole market in one process, on loopback, from a seed: chain nodes, validators with
+// gateways, miners with real models, a nominator and a consumer.
+package localnet
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Options say which market to run.
+type Options struct {
+	Home       string        // where everything is kept
+	Seed       string        // names the accounts and keys; the same seed gives the same addresses
+	BasePort   int           // first of the ports used; 0 takes free ones
+	Validators int           // 1 to 16
+	Miners     int           // chat miners, 1 to 32; 0 is one for each model that ships
+	For        time.Duration // stop by itself after; 0 runs until the context ends
+	Tempo      int64         // blocks per epoch, 10 to 100
+	BlockTime  time.Duration // pause between blocks
+	Progress   io.Writer     // where progress is told; nil is silent
+}
+
+// Defaults is the market that `agora localnet` starts.
+func Defaults() Options {
+	return Options{Seed: "agora", Validators: 4, Tempo: 10, BlockTime: time.Second}
+}
+
+func (o Options) check() error {
+	switch {
+	case o.Home == "":
+		return errors.New("localnet: no home folder: give --home DIR")
+	case o.Validators < 1 || o.Validators > 16:
+		return fmt.Errorf("localnet: %d validators: give --validators 1 to 16", o.Validators)
+	case o.Miners < 0 || o.Miners > 32:
+		return fmt.Errorf("localnet: %d miners: give --miners 1 to 32", o.Miners)
+	case o.BasePort < 0 || o.BasePort > 65000:
+		return fmt.Errorf("localnet: base port %d: give --base-port 1024 to 65000, or 0 for free ports", o.BasePort)
+	case o.Tempo < 10 || o.Tempo > 100:
+		return fmt.Errorf("localnet: tempo %d: give 10 to 100 blocks", o.Tempo)
+	}
+	return nil
+}
+
+func (o Options) say(format string, args ...any) {
+	if o.Progress != nil {
+		fmt.Fprintf(o.Progress, format+"\n", args...)
+	}
+}

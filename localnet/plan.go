@@ -1,0 +1,172 @@
+package localnet
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"agora/chain/app"
+
+	dbm "github.com/cosmos/cosmos-db"
+
+	"cosmossdk.io/log/v2"
+)
+
+// plan is a market about to run: its options, keys and description.
+type plan struct {
+	Options
+	keys keys
+	file *Description
+	made bool // the home was made by this start
+}
+
+// prepare reads the home's plan or makes a new one.
+func prepare(o Options) (*plan, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	file, err := ReadDescription(o.Home)
+	if errors.Is(err, fs.ErrNotExist) {
+		return create(o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return resume(o, file)
+}
+
+// resume goes on with an existing home: its seed, size and ports hold, whatever the options say.
+func resume(o Options, file *Description) (*plan, error) {
+	if file.PID != 0 && file.PID != os.Getpid() && alive(file.PID) {
+		return nil, fmt.Errorf("%s is in use by process %d: stop it first, or start with another --home", o.Home, file.PID)
+	}
+	if err := checkFree(file.Ports.all()); err != nil {
+		return nil, err
+	}
+	o.Seed, o.Validators, o.Tempo = file.Seed, len(file.Validators), file.Tempo
+	for i := range o.Validators {
+		if _, err := os.Stat(filepath.Join(nodeHome(o.Home, i), "config", "genesis.json")); err != nil {
+			return nil, damaged(o.Home, err)
+		}
+	}
+	return &plan{Options: o, keys: keys(file.Seed), file: file}, nil
+}
+
+// create makes a home: ports, keys, genesis, then the description last, so that a half-made home is never resumed.
+func create(o Options) (*plan, error) {
+	if entries, err := os.ReadDir(o.Home); err == nil && len(entries) > 0 && !unfinished(o.Home) {
+		return nil, fmt.Errorf("%s is not empty and holds no market: start with another --home", o.Home)
+	}
+	if err := os.MkdirAll(filepath.Join(o.Home, "keys"), 0o700); err != nil {
+		return nil, fmt.Errorf("make the home folder: %w", err)
+	}
+	if err := os.WriteFile(unfinishedFile(o.Home), nil, 0o600); err != nil {
+		return nil, err
+	}
+	p := &plan{Options: o, keys: keys(o.Seed), made: true}
+	p.file = &Description{
+		Layout: layout, Seed: o.Seed, Tempo: o.Tempo, Accounts: map[string]Account{},
+		ChainID: "agora-local-" + hex.EncodeToString(p.keys.secret("chain", "id")[:3]),
+	}
+	if err := p.assignPorts(); err != nil {
+		return nil, err
+	}
+	if err := p.describe(); err != nil {
+		return nil, err
+	}
+	if err := p.writeChain(); err != nil {
+		return nil, err
+	}
+	if err := p.file.write(o.Home); err != nil {
+		return nil, err
+	}
+	return p, os.Remove(unfinishedFile(o.Home))
+}
+
+// unfinishedFile marks a home whose making was cut off; such a home is made again.
+func unfinishedFile(home string) string { return filepath.Join(home, ".unfinished") }
+
+func unfinished(home string) bool {
+	_, err := os.Stat(unfinishedFile(home))
+	return err == nil
+}
+
+func (p *plan) assignPorts() error {
+	from := ports{next: p.BasePort}
+	var err error
+	take := func() int {
+		if err != nil {
+			return 0
+		}
+		var port int
+		port, err = from.take()
+		return port
+	}
+	f := &p.file.Ports
+	for range p.Validators {
+		f.Gateway, f.Wire = append(f.Gateway, take()), append(f.Wire, take())
+		f.P2P, f.RPC = append(f.P2P, take()), append(f.RPC, take())
+	}
+	f.REST, f.GRPC = take(), take()
+	return err
+}
+
+// describe fills the description from keys, ports and the models that ship.
+func (p *plan) describe() error {
+	f := p.file
+	for i := range p.Validators {
+		name := fmt.Sprintf("validator%d", i)
+		f.Gateways = append(f.Gateways, Gateway{URL: fmt.Sprintf("http://%s:%d/v1", host, f.Ports.Gateway[i])})
+		f.RPC = append(f.RPC, fmt.Sprintf("http://%s:%d", host, f.Ports.RPC[i]))
+		f.Validators = append(f.Validators, Validator{Operator: p.keys.operator(name), HotKey: hotHex(p.keys, name)})
+	}
+	f.Web = fmt.Sprintf("http://%s:%d/", host, f.Ports.Gateway[0])
+	f.REST, f.GRPC = fmt.Sprintf("http://%s:%d", host, f.Ports.REST), fmt.Sprintf("%s:%d", host, f.Ports.GRPC)
+	f.Subnets = []Subnet{{chatNet, "chat"}, {textNet, "continuation"}}
+	f.Miners = p.ladder()
+	for _, name := range p.accountNames() {
+		file := filepath.Join(p.Home, "keys", name+".json")
+		if err := p.writeKey(name, file); err != nil {
+			return err
+		}
+		f.Accounts[name] = Account{Address: p.keys.account(name).String(), KeyFile: file}
+	}
+	return nil
+}
+
+func hotHex(k keys, name string) string { return hex.EncodeToString(publicOf(k.hot(name))) }
+
+// writeKey writes a demonstration account's cold key.
+func (p *plan) writeKey(name, path string) error {
+	bz, err := json.MarshalIndent(map[string]string{
+		"name": name, "address": p.keys.account(name).String(), "algorithm": "secp256k1",
+		"private_key": hex.EncodeToString(p.keys.cold(name).Bytes()),
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(path, append(bz, '\n'), 0o600)
+}
+
+// writeChain writes the genesis and every node's folder.
+func (p *plan) writeChain() error {
+	tmp, err := app.New(log.NewNopLogger(), dbm.NewMemDB(), false, settings{})
+	if err != nil {
+		return err
+	}
+	genesis, err := p.genesis(tmp, time.Now().UTC())
+	if err != nil {
+		return err
+	}
+	for i := range p.Validators {
+		if err := p.writeNode(i, genesis); err != nil {
+			return fmt.Errorf("write node %d: %w", i, err)
+		}
+	}
+	return p.fillKeyring(tmp)
+}

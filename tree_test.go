@@ -1,0 +1,85 @@
+package agora_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rules says who may import whom inside the module: a package under the key may import only packages under the values
+// (and any library). The longest matching key holds. Tests are free.
+var rules = map[string][]string{
+	"mechanism/fixed":  {},
+	"mechanism":        {"mechanism/fixed"},
+	"study":            {"mechanism", "study"},
+	"chain/network":    {},
+	"chain/x/subnet":   {"mechanism", "chain/network", "chain/x/subnet"},
+	"chain/x/yuma":     {"mechanism", "chain/network", "chain/x/yuma", "chain/x/subnet/types", "chain/x/emission/types"},
+	"chain/x/emission": {"mechanism", "chain/network", "chain/x/emission", "chain/x/subnet/types"},
+	"chain/x/pause":    {"mechanism", "chain/network", "chain/x/pause"},
+	"chain/app":        {"mechanism", "chain"},
+	"chain":            {"mechanism", "chain"},
+	"wire":             {"wire"},
+	"wallet":           {},
+	"engine":           {"engine", "wire/openai", "task"},
+	"task":             {"task", "wire/openai"},
+	"client":           {"chain/network", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types", "mechanism", "client"},
+	"miner":            {"miner", "client", "wire", "engine", "wallet", "mechanism", "chain/x/subnet/types"},
+	"validator":        {"validator", "client", "wire", "engine", "task", "mechanism", "gateway", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types"},
+	"gateway":          {"gateway", "client", "wire", "engine", "task", "mechanism"},
+	"web":              {"web", "client", "wire", "engine", "task", "mechanism"},
+	"proto":            {},
+	"scenario":         {""},
+	"localnet":         {""},
+	"cmd":              {""},
+}
+
+// noApp lists what must stay free of the whole application, so that it links fast and knows no keeper.
+var noApp = []string{"client", "miner", "validator", "gateway", "web", "wire", "engine", "task", "wallet", "mechanism", "chain/x"}
+
+func TestImportsFollowTheTree(t *testing.T) {
+	out, err := exec.Command("go", "list", "-e", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		from := strings.TrimPrefix(fields[0], "agora/")
+		allowed, known := ruleFor(from)
+		if !known {
+			t.Errorf("%s has no row in the table: add one with the folder", from)
+		}
+		for _, to := range fields[1:] {
+			inner, ours := strings.CutPrefix(to, "agora/")
+			if ours && !under(inner, allowed) {
+				t.Errorf("%s imports %s, which the tree does not allow", from, inner)
+			}
+			if ours && inner == "chain/app" && under(from, noApp) {
+				t.Errorf("%s imports the application", from)
+			}
+			if ours && strings.HasPrefix(inner, "chain/x/") && strings.HasSuffix(inner, "/keeper") && under(from, []string{"client", "validator", "miner", "gateway", "web"}) {
+				t.Errorf("%s imports a keeper", from)
+			}
+		}
+	}
+}
+
+// ruleFor finds the row with the longest key that holds path.
+func ruleFor(path string) (allowed []string, known bool) {
+	best := -1
+	for key, list := range rules {
+		if under(path, []string{key}) && len(key) > best {
+			best, allowed, known = len(key), list, true
+		}
+	}
+	return allowed, known
+}
+
+func under(path string, roots []string) bool {
+	for _, r := range roots {
+		if r == "" || path == r || strings.HasPrefix(path, r+"/") {
+			return true
+		}
+	}
+	return false
+}
