@@ -1,0 +1,31 @@
+package keeper
+
+import (
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	subnettypes "agora/chain/x/subnet/types"
+)
+
+// Hooks hears of changes in the subnets.
+type Hooks struct{ k *Keeper }
+
+var _ subnettypes.SubnetHooks = Hooks{}
+
+// Hooks returns what the subnet module must tell.
+func (k *Keeper) Hooks() Hooks { return Hooks{k} }
+
+// AfterNeuronReplaced does nothing: pay is by owner at the epoch.
+func (Hooks) AfterNeuronReplaced(sdk.Context, uint32, uint32) error { return nil }
+
+// AfterSubnetDissolved burns what the subnet had pending and closes its account.
+func (h Hooks) AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error {
+	if _, err := h.k.BurnPending(ctx, netuid, "the subnet was dissolved"); err != nil {
+		return err
+	}
+	book, err := h.k.book.Get(ctx)
+	if err != nil {
+		return err
+	}
+	book.Close(netuid)
+	return h.k.book.Set(ctx, book)
+}

@@ -1,0 +1,43 @@
+package keeper
+
+import (
+	"fmt"
+
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"agora/chain/network"
+	"agora/chain/x/emission/types"
+)
+
+// CheckLedger holds the book to its invariants: minted = paid + pending + burned, the accounts' pending adds up to the
+// ledger's, and the module's account holds exactly that. The error is ErrBroken.
+func (k *Keeper) CheckLedger(ctx sdk.Context) error {
+	ledger, err := k.ledger.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if ledger.Minted != ledger.Paid+ledger.Pending+ledger.Burned {
+		return fmt.Errorf("%w: minted %d, paid %d + pending %d + burned %d",
+			types.ErrBroken, ledger.Minted, ledger.Paid, ledger.Pending, ledger.Burned)
+	}
+	accounts, err := k.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	var pending uint64
+	for _, a := range accounts {
+		pending += a.Pending
+		if a.DemandGranted > a.DemandBurned {
+			return fmt.Errorf("%w: subnet %d: demand brought %d for %d burned",
+				types.ErrBroken, a.Netuid, a.DemandGranted, a.DemandBurned)
+		}
+	}
+	balance := k.bank.GetBalance(ctx, k.address, network.Denom).Amount
+	if pending != ledger.Pending || !balance.Equal(math.NewIntFromUint64(pending)) {
+		return fmt.Errorf("%w: accounts hold %d pending, the ledger %d, the bank %s",
+			types.ErrBroken, pending, ledger.Pending, balance)
+	}
+	return nil
+}

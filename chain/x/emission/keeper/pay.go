@@ -1,0 +1,224 @@
+package keeper
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
+
+	"agora/chain/network"
+	"agora/chain/x/emission/types"
+	"agora/mechanism/emission"
+)
+
+// Pending returns what waits for a subnet's epoch and how it will be divided.
+func (k *Keeper) Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error) {
+	params, err := k.params.Get(ctx)
+	if err != nil {
+		return emission.Budget{}, err
+	}
+	book, err := k.book.Get(ctx)
+	if err != nil {
+		return emission.Budget{}, err
+	}
+	return emission.Divide(book.Account(netuid).Pending, params.OwnerShare), nil
+}
+
+// NoteIncentive records that a miner of netuid earned incentive in an epoch; the emission of a subnet in which none does
+// is withheld after a while.
+func (k *Keeper) NoteIncentive(ctx sdk.Context, netuid uint32, epoch uint64) error {
+	params, err := k.params.Get(ctx)
+	if err != nil {
+		return err
+	}
+	return k.edit(ctx, netuid, func(_ *types.Ledger, account *types.Account) error {
+		account.IncentiveEpochs = append(account.IncentiveEpochs, epoch)
+		if extra := len(account.IncentiveEpochs) - int(params.GateEpochs); extra > 0 {
+			account.IncentiveEpochs = slices.Delete(account.IncentiveEpochs, 0, extra)
+		}
+		return nil
+	})
+}
+
+// Pay drains a subnet's pending emission: the owner's share to its owner, the miners' and validators' parts as payout
+// says, all the rest burned. A payment that cannot be made is burned with an event. The error is ErrOverdrawn if payout
+// promises more than half of the shared budget to miners or to validators; nothing is paid then.
+func (k *Keeper) Pay(ctx sdk.Context, netuid uint32, payout types.Payout) (paid types.Paid, err error) {
+	budget, err := k.Pending(ctx, netuid)
+	if err != nil {
+		return paid, err
+	}
+	if err := checkPayout(budget, payout); err != nil {
+		return paid, err
+	}
+	subnet, err := k.subnets.Subnet(ctx, netuid)
+	if err != nil {
+		return paid, err
+	}
+	owner, err := sdk.AccAddressFromBech32(subnet.Owner)
+	if err != nil {
+		return paid, err
+	}
+	paid.Total = budget.Total
+	if paid.Owner, err = k.payAccounts(ctx, netuid, []due{{owner, budget.Owner}}); err != nil {
+		return paid, err
+	}
+	if paid.Miners, err = k.payAccounts(ctx, netuid, owed(payout.Miners, owner)); err != nil {
+		return paid, err
+	}
+	if paid.Validators, err = k.payValidators(ctx, netuid, payout.Validators); err != nil {
+		return paid, err
+	}
+	paid.Burned = paid.Total - paid.Owner - paid.Miners - paid.Validators
+	return paid, k.edit(ctx, netuid, func(ledger *types.Ledger, account *types.Account) error {
+		given := paid.Total - paid.Burned
+		account.Pending -= given
+		account.PaidOwner += paid.Owner
+		account.PaidMiners += paid.Miners
+		account.PaidValidators += paid.Validators
+		ledger.Pending -= given
+		ledger.Paid += given
+		closeDemand(account)
+		return k.burnUnpaid(ctx, ledger, account, paid.Burned)
+	})
+}
+
+func checkPayout(budget emission.Budget, payout types.Payout) error {
+	var miners, validators uint64
+	for _, p := range payout.Miners {
+		miners += p.Amount
+	}
+	for _, p := range payout.Validators {
+		validators += p.Amount
+	}
+	if half := budget.Shared / 2; miners > half || validators > half {
+		return fmt.Errorf("%w: miners %d and validators %d of %d each", types.ErrOverdrawn, miners, validators, half)
+	}
+	return nil
+}
+
+// due is what one account is owed, in rao.
+type due struct {
+	to     sdk.AccAddress
+	amount uint64
+}
+
+// owed adds up the miners' pay by account, in the order of addresses. Pay of keys that belong to the subnet's owner is
+// left out: he has his share.
+func owed(miners []types.MinerPay, owner sdk.AccAddress) []due {
+	dues := make([]due, 0, len(miners))
+	for _, m := range miners {
+		if m.Amount > 0 && !m.Owner.Equals(owner) {
+			dues = append(dues, due{m.Owner, m.Amount})
+		}
+	}
+	slices.SortStableFunc(dues, func(a, b due) int { return bytes.Compare(a.to, b.to) })
+	merged := dues[:0]
+	for _, d := range dues {
+		if n := len(merged); n > 0 && merged[n-1].to.Equals(d.to) {
+			merged[n-1].amount += d.amount
+		} else {
+			merged = append(merged, d)
+		}
+	}
+	return merged
+}
+
+// payAccounts pays all dues in one transfer, or one by one if that fails, and returns what was paid. What cannot be paid
+// stays in the module's account for the caller to burn.
+func (k *Keeper) payAccounts(ctx sdk.Context, netuid uint32, dues []due) (paid uint64, err error) {
+	payable := make([]due, 0, len(dues))
+	for _, d := range dues {
+		switch {
+		case d.amount == 0:
+		case k.bank.BlockedAddr(d.to):
+			if err := refuse(ctx, netuid, d.to.String(), d.amount, "the account cannot receive coins"); err != nil {
+				return 0, err
+			}
+		default:
+			payable = append(payable, d)
+		}
+	}
+	if paid, err := k.transfer(ctx, payable); err == nil {
+		return paid, nil
+	}
+	for _, d := range payable {
+		one, err := k.transfer(ctx, []due{d})
+		if err != nil {
+			if err := refuse(ctx, netuid, d.to.String(), d.amount, err.Error()); err != nil {
+				return 0, err
+			}
+		}
+		paid += one
+	}
+	return paid, nil
+}
+
+// transfer pays all dues or, with an error, none.
+func (k *Keeper) transfer(ctx sdk.Context, dues []due) (total uint64, err error) {
+	if len(dues) == 0 {
+		return 0, nil
+	}
+	outputs := make([]banktypes.Output, len(dues))
+	for i, d := range dues {
+		outputs[i] = banktypes.NewOutput(d.to, network.Coins(d.amount))
+		total += d.amount
+	}
+	attempt, write := ctx.CacheContext()
+	if err := k.bank.InputOutputCoins(attempt, banktypes.NewInput(k.address, network.Coins(total)), outputs); err != nil {
+		return 0, err
+	}
+	write()
+	return total, nil
+}
+
+// payValidators books rewards for validators and their nominators, reading each validator as it stands now, and moves
+// the coins to x/distribution. It returns what was paid; the rest stays for the caller to burn.
+func (k *Keeper) payValidators(ctx sdk.Context, netuid uint32, pay []types.ValidatorPay) (paid uint64, err error) {
+	for _, p := range pay {
+		if p.Amount == 0 {
+			continue
+		}
+		if reason := k.reward(ctx, p); reason != "" {
+			if err := refuse(ctx, netuid, p.Operator.String(), p.Amount, reason); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		paid += p.Amount
+	}
+	if paid == 0 {
+		return 0, nil
+	}
+	return paid, k.bank.SendCoinsFromModuleToModule(ctx, types.ModuleName, distrtypes.ModuleName, network.Coins(paid))
+}
+
+// reward books one validator's pay, or says why it cannot.
+func (k *Keeper) reward(ctx sdk.Context, p types.ValidatorPay) (refusal string) {
+	validator, err := k.staking.GetValidator(ctx, p.Operator)
+	if err != nil {
+		return err.Error()
+	}
+	if !counts(validator) {
+		return "the validator is not bonded, jailed or without stake"
+	}
+	attempt, write := ctx.CacheContext()
+	coins := sdk.NewDecCoins(sdk.NewDecCoin(network.Denom, math.NewIntFromUint64(p.Amount)))
+	if err := k.distribution.AllocateTokensToValidator(attempt, validator, coins); err != nil {
+		return err.Error()
+	}
+	write()
+	return ""
+}
+
+// refuse says in an event that a payment is burned instead.
+func refuse(ctx sdk.Context, netuid uint32, recipient string, amount uint64, reason string) error {
+	return ctx.EventManager().EmitTypedEvent(&types.PaymentBurned{
+		Netuid: netuid, Recipient: recipient, Amount: amount, Reason: reason,
+	})
+}

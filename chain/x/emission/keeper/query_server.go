@@ -1,0 +1,55 @@
+package keeper
+
+import (
+	"context"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"agora/chain/x/emission/types"
+	"agora/mechanism/emission"
+)
+
+type queryServer struct{ k *Keeper }
+
+// NewQueryServer answers questions about the book.
+func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k} }
+
+// Params returns the parameters.
+func (q queryServer) Params(ctx context.Context, _ *types.QueryParamsRequest) (*types.QueryParamsResponse, error) {
+	params, err := q.k.params.Get(ctx)
+	return &types.QueryParamsResponse{Params: params}, err
+}
+
+// nanosPerDay is 24 hours in nanoseconds.
+const nanosPerDay = 24 * 3600 * 1_000_000_000
+
+// Ledger returns the book in total, what exists, and what a day mints now.
+func (q queryServer) Ledger(ctx context.Context, _ *types.QueryLedgerRequest) (*types.QueryLedgerResponse, error) {
+	ledger, err := q.k.ledger.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	params, err := q.k.params.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	issued := q.k.Issuance(sdk.UnwrapSDKContext(ctx))
+	perDay, _ := emission.Accrual{}.Accrue(nanosPerDay, params.BlockReward, issued, params.Cap)
+	return &types.QueryLedgerResponse{Ledger: ledger, Issuance: issued, PerDay: perDay}, nil
+}
+
+// Accounts returns every subnet's part of the book.
+func (q queryServer) Accounts(ctx context.Context, _ *types.QueryAccountsRequest) (*types.QueryAccountsResponse, error) {
+	accounts, err := q.k.Accounts(sdk.UnwrapSDKContext(ctx))
+	return &types.QueryAccountsResponse{Accounts: accounts}, err
+}
+
+// RootVotes returns the votes on the division of emission, by operator; lapsed ones are gone within a block.
+func (q queryServer) RootVotes(ctx context.Context, _ *types.QueryRootVotesRequest) (*types.QueryRootVotesResponse, error) {
+	var votes []types.RootVote
+	err := q.k.votes.Walk(ctx, nil, func(_ string, v types.RootVote) (bool, error) {
+		votes = append(votes, v)
+		return false, nil
+	})
+	return &types.QueryRootVotesResponse{Votes: votes}, err
+}

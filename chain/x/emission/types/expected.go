@@ -1,0 +1,62 @@
+package types
+
+import (
+	"context"
+
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+
+	subnettypes "agora/chain/x/subnet/types"
+)
+
+// AccountKeeper knows the module accounts.
+type AccountKeeper interface {
+	GetModuleAddress(module string) sdk.AccAddress
+}
+
+// Mint makes and destroys money and moves it between modules.
+type Mint interface {
+	MintCoins(ctx context.Context, module string, amount sdk.Coins) error
+	BurnCoins(ctx context.Context, module string, amount sdk.Coins) error
+	SendCoinsFromModuleToModule(ctx context.Context, from, to string, amount sdk.Coins) error
+}
+
+// Purse pays accounts.
+type Purse interface {
+	BlockedAddr(sdk.AccAddress) bool
+	InputOutputCoins(ctx context.Context, input banktypes.Input, outputs []banktypes.Output) error
+}
+
+// Counter tells what there is.
+type Counter interface {
+	GetSupply(ctx context.Context, denom string) sdk.Coin
+	GetBalance(ctx context.Context, address sdk.AccAddress, denom string) sdk.Coin
+}
+
+// BankKeeper is the one ledger of money.
+type BankKeeper interface {
+	Mint
+	Purse
+	Counter
+}
+
+// StakingKeeper tells who validates and with how much.
+type StakingKeeper interface {
+	GetValidator(context.Context, sdk.ValAddress) (stakingtypes.Validator, error)
+	TotalBondedTokens(context.Context) (math.Int, error)
+}
+
+// DistributionKeeper books rewards of a validator and its nominators; the coins must already be in its account.
+type DistributionKeeper interface {
+	AllocateTokensToValidator(ctx context.Context, validator stakingtypes.ValidatorI, tokens sdk.DecCoins) error
+}
+
+// SubnetKeeper tells which subnets there are and whether they may be paid.
+type SubnetKeeper interface {
+	Subnet(ctx sdk.Context, netuid uint32) (subnettypes.Subnet, error)
+	EachSubnet(ctx sdk.Context, visit func(subnettypes.Subnet) (stop bool, err error)) error
+	Value(ctx sdk.Context, netuid uint32, name string) int64
+}
