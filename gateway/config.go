@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Config says what a gateway stands in front of and what it allows. Zero values take the defaults named beside them.
+type Config struct {
+	Miners  Miners  // who can be asked; required
+	Ranking Ranking // who is best; required
+	Keys    *Keys   // who may ask; required
+
+	KeyHelp string // completes "get a key: …" for who has none; "ask the operator of this gateway for one"
+	Log     *slog.Logger
+
+	Refresh   time.Duration // between two looks at the ranking in Run; 1 s
+	TierWidth float64       // miners within this part of the best share its tier; 0.05
+	Attempts  int           // miners asked for one request; 4
+	Limits    Limits        // of a key that has none of its own; 6000 per minute, burst 200, 64 in flight
+
+	MaxBody     int64 // bytes of a request, beyond it 413; 1 MiB
+	MaxAnswer   int64 // bytes of an answer that is not streamed; 16 MiB
+	MaxEvent    int   // bytes of one event of a stream; 1 MiB
+	MaxInFlight int   // requests open at once, beyond it 429; 1024
+
+	BodyTimeout  time.Duration // for a request's body; 30 s
+	FirstEvent   time.Duration // until a stream begins, then the next miner is asked; 20 s
+	WholeAnswer  time.Duration // for an answer that is not streamed, then the next miner is asked; 120 s
+	Stall        time.Duration // between two parts of a stream; 60 s
+	Total        time.Duration // for a request in all; 15 min
+	WriteTimeout time.Duration // for a consumer to take a part of an answer; 30 s
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Miners == nil || c.Ranking == nil || c.Keys == nil {
+		return c, errors.New("gateway: Config needs Miners, Ranking and Keys")
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	fill(&c.KeyHelp, "ask the operator of this gateway for one")
+	fill(&c.Refresh, time.Second)
+	fill(&c.TierWidth, 0.05)
+	fill(&c.Attempts, 4)
+	c.Limits = c.Limits.or(Limits{PerMinute: 6000, Burst: 200, InFlight: 64})
+	fill(&c.MaxBody, 1<<20)
+	fill(&c.MaxAnswer, 16<<20)
+	fill(&c.MaxEvent, 1<<20)
+	fill(&c.MaxInFlight, 1024)
+	fill(&c.BodyTimeout, 30*time.Second)
+	fill(&c.FirstEvent, 20*time.Second)
+	fill(&c.WholeAnswer, 2*time.Minute)
+	fill(&c.Stall, time.Minute)
+	fill(&c.Total, 15*time.Minute)
+	fill(&c.WriteTimeout, 30*time.Second)
+	return c, nil
+}
+
+func fill[T comparable](v *T, byDefault T) {
+	var zero T
+	if *v == zero {
+		*v = byDefault
+	}
+}

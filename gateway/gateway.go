@@ -1,0 +1,169 @@
+package gateway
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"agora/wire/openai"
+)
+
+// Gateway serves consumers. It is an http.Handler for /v1/…, /healthz and /metrics.
+type Gateway struct {
+	Config
+	table   atomic.Pointer[table] // replaced whole; nil until the first Refresh
+	slots   chan struct{}         // requests open now
+	metrics *metrics
+	scrape  http.Handler
+
+	mu     sync.Mutex // guards health
+	health map[[ed25519.PublicKeySize]byte]*health
+}
+
+// New makes a gateway. It serves 503 until the first Refresh; Run does it in a loop.
+func New(c Config) (*Gateway, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{Config: c, slots: make(chan struct{}, c.MaxInFlight), health: map[[ed25519.PublicKeySize]byte]*health{}}
+	g.metrics = newMetrics(g.age)
+	g.scrape = promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{})
+	return g, nil
+}
+
+// Server is an http.Server for this gateway, or for a handler that contains it, with the time limits that a public
+// server needs. It has no limit on the whole answer: a stream may take long.
+func Server(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
+}
+
+// Run keeps the ranking fresh until ctx ends. While the ranking cannot be read, the last one stays in force.
+func (g *Gateway) Run(ctx context.Context) {
+	tick := time.NewTicker(g.Refresh)
+	defer tick.Stop()
+	failing := false
+	for {
+		err := g.Update(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			g.Log.Warn("cannot read the ranking, the last one stays in force", "err", err)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Update reads the ranking once. Requests under way keep the one they began with.
+func (g *Gateway) Update(ctx context.Context) error {
+	subnets, err := g.Ranking.Standings(ctx)
+	if err != nil {
+		return fmt.Errorf("gateway: ranking: %w", err)
+	}
+	for _, s := range subnets {
+		for _, m := range s.Miners {
+			if len(m.HotKey) != ed25519.PublicKeySize {
+				return fmt.Errorf("gateway: ranking: miner %d of subnet %d has a hot key of %d bytes", m.UID, s.NetUID, len(m.HotKey))
+			}
+		}
+	}
+	g.table.Store(newTable(subnets, g.healthOf, g.TierWidth, time.Now()))
+	g.forget(subnets)
+	return nil
+}
+
+func (g *Gateway) healthOf(key ed25519.PublicKey) *health {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	id := [ed25519.PublicKeySize]byte(key)
+	h := g.health[id]
+	if h == nil {
+		h = &health{}
+		g.health[id] = h
+	}
+	return h
+}
+
+// forget drops what is known of miners that left.
+func (g *Gateway) forget(subnets []Subnet) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	here := make(map[[ed25519.PublicKeySize]byte]bool, len(g.health))
+	for _, s := range subnets {
+		for _, m := range s.Miners {
+			here[[ed25519.PublicKeySize]byte(m.HotKey)] = true
+		}
+	}
+	for id, h := range g.health {
+		if !here[id] && h.idle() {
+			delete(g.health, id)
+		}
+	}
+}
+
+func (g *Gateway) age() time.Duration {
+	if t := g.table.Load(); t != nil {
+		return time.Since(t.at)
+	}
+	return 0
+}
+
+// ServeHTTP answers a consumer.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	arrived := time.Now()
+	w.Header().Set("X-Request-Id", requestID())
+	defer g.survive(w)
+	path := r.URL.Path
+	switch {
+	case path == "/v1/chat/completions":
+		g.only(http.MethodPost, w, r, func() { g.infer(w, r, chat, arrived) })
+	case path == "/v1/completions":
+		g.only(http.MethodPost, w, r, func() { g.infer(w, r, completion, arrived) })
+	case path == "/v1/models" || strings.HasPrefix(path, "/v1/models/"):
+		g.only(http.MethodGet, w, r, func() { g.models(w, r) })
+	case path == "/healthz":
+		g.only(http.MethodGet, w, r, func() { g.healthz(w) })
+	case path == "/metrics":
+		g.only(http.MethodGet, w, r, func() { g.scrape.ServeHTTP(w, r) })
+	default:
+		g.deny(w, openai.Errorf(http.StatusNotFound, "there is no %s here; there is POST /v1/chat/completions, POST /v1/completions and GET /v1/models", path).
+			WithCode("unknown_url"), 0)
+	}
+}
+
+func (g *Gateway) only(method string, w http.ResponseWriter, r *http.Request, serve func()) {
+	if r.Method == method {
+		serve()
+		return
+	}
+	w.Header().Set("Allow", method)
+	g.deny(w, openai.Errorf(http.StatusMethodNotAllowed, "%s takes %s, not %s", r.URL.Path, method, r.Method).
+		WithCode("method_not_allowed"), 0)
+}
+
+// survive turns a panic into a 500, if the answer has not begun, and into a closed connection otherwise.
+func (g *Gateway) survive(w http.ResponseWriter) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(p)
+	}
+	g.Log.Error("request failed", "request", w.Header().Get("X-Request-Id"), "panic", p)
+	if w.Header().Get("X-Agora-Miner") != "" {
+		panic(http.ErrAbortHandler)
+	}
+	g.deny(w, openai.Errorf(http.StatusInternalServerError, "the gateway failed to serve this request").WithCode("internal_error"), 0)
+}

@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// What a miner's latency is smoothed over, and how long it is left alone after failures in a row.
+const (
+	latencyMemory = 10 * time.Second
+	breakAfter    = 3 // failures in a row
+	minCooldown   = 2 * time.Second
+	maxCooldown   = 30 * time.Second
+)
+
+// health is what the gateway has seen of one miner.
+type health struct {
+	mu       sync.Mutex
+	open     int           // requests at the miner now
+	latency  float64       // seconds to the first byte, smoothed
+	seen     time.Time     // of the last latency
+	failed   int           // in a row
+	cooldown time.Duration // of the present break
+	until    time.Time     // no requests before
+	probing  bool          // a request was let through to try
+}
+
+// load is what the choice between two miners compares: smoothed latency × requests that would be open.
+// Latency fades while a miner is not asked, L·e^(−age/memory), so that one slow answer does not exclude it for good.
+func (h *health) load(now time.Time) float64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	const floor = 50e-6 // seconds; keeps in-flight requests counting for a miner without history
+	fade := math.Exp(-now.Sub(h.seen).Seconds() / latencyMemory.Seconds())
+	return (h.latency*fade + floor) * float64(h.open+1)
+}
+
+// admit says whether the breaker lets a request through. After a break one request is let through per cool-down, until
+// one succeeds.
+func (h *health) admit(now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failed < breakAfter {
+		return true
+	}
+	if now.Before(h.until) {
+		return false
+	}
+	h.until = now.Add(h.cooldown)
+	h.probing = true
+	return true
+}
+
+func (h *health) start() {
+	h.mu.Lock()
+	h.open++
+	h.mu.Unlock()
+}
+
+func (h *health) end() {
+	h.mu.Lock()
+	h.open--
+	h.mu.Unlock()
+}
+
+// answered notes a first byte: L ← L·w + l·(1−w) with w = e^(−age/memory).
+func (h *health) answered(took time.Duration, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w := math.Exp(-now.Sub(h.seen).Seconds() / latencyMemory.Seconds())
+	h.latency = h.latency*w + took.Seconds()*(1-w)
+	h.seen = now
+}
+
+func (h *health) succeeded() {
+	h.mu.Lock()
+	h.failed, h.cooldown, h.probing = 0, 0, false
+	h.mu.Unlock()
+}
+
+// fail notes a failure and says whether it opened the breaker.
+func (h *health) fail(now time.Time) (opened bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.failed++
+	if h.failed < breakAfter || h.failed > breakAfter && !h.probing {
+		return false // not yet, or one of several that were under way when it opened
+	}
+	h.probing = false
+	h.cooldown = min(max(2*h.cooldown, minCooldown), maxCooldown)
+	h.until = now.Add(h.cooldown)
+	return h.failed == breakAfter
+}
+
+func (h *health) idle() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.open == 0
+}

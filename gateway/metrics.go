@@ -1,0 +1,72 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are named after OpenTelemetry's conventions for generative AI where those have a name.
+type metrics struct {
+	registry *prometheus.Registry
+	duration *prometheus.HistogramVec // of a served request, by operation, subnet and status
+	first    *prometheus.HistogramVec // to the first byte of the answer
+	tokens   *prometheus.CounterVec   // as the miners' usage tells them
+	overhead prometheus.Histogram     // the gateway's own time
+	inFlight prometheus.Gauge
+	refused  *prometheus.CounterVec // by status
+	attempts *prometheus.CounterVec // by subnet, uid and outcome
+	breaks   prometheus.Counter
+}
+
+var (
+	answerTimes   = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}
+	overheadTimes = []float64{5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, .25, 1}
+)
+
+func newMetrics(age func() time.Duration) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		duration: histograms("gen_ai_server_request_duration_seconds", "Time from a request's arrival to the end of its answer.",
+			answerTimes, "gen_ai_operation_name", "subnet", "status"),
+		first: histograms("gen_ai_server_time_to_first_token_seconds", "Time from a request's arrival to the first byte of its answer.",
+			answerTimes, "gen_ai_operation_name", "subnet"),
+		tokens: counters("gen_ai_client_token_usage_total", "Tokens of answers that told their usage.", "gen_ai_token_type", "subnet"),
+		overhead: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "agora_gateway_overhead_seconds", Help: "Time a request spent in the gateway and not at the miner that answered.",
+			Buckets: overheadTimes,
+		}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "agora_gateway_in_flight", Help: "Requests open now."}),
+		refused:  counters("agora_gateway_refused_total", "Requests answered with an error by the gateway itself.", "status"),
+		attempts: counters("agora_gateway_attempts_total", "Requests sent to miners.", "subnet", "uid", "outcome"),
+		breaks: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "agora_gateway_breaks_total", Help: "Times that a miner was left alone after failures in a row.",
+		}),
+	}
+	m.registry.MustRegister(m.duration, m.first, m.tokens, m.overhead, m.inFlight, m.refused, m.attempts, m.breaks,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "agora_gateway_ranking_age_seconds", Help: "Age of the ranking that requests are routed by.",
+		}, func() float64 { return age().Seconds() }))
+	return m
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+}
+
+// outcome names how an attempt ended, for a metric's label.
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case isBusy(err):
+		return "busy"
+	case isTimeout(err):
+		return "timeout"
+	}
+	return "failed"
+}

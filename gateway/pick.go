@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"crypto/ed25519"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// Miners are the connected miners; a wire.Hub is one.
+type Miners interface {
+	// Connected says whether a miner with this hot key can be asked now.
+	Connected(key ed25519.PublicKey) bool
+	Carrier
+}
+
+// pick chooses the miner to ask next: from the best tier in which somebody can be asked, the less loaded of two drawn
+// at random. Breakers are respected as long as that leaves anybody; nil means that nobody is left.
+func (r *route) pick(connected func(ed25519.PublicKey) bool, tried []*candidate, now time.Time) *candidate {
+	var broken []*candidate
+	for _, tier := range r.tiers {
+		left := make([]*candidate, 0, 8)
+		for _, c := range tier {
+			if !slices.Contains(tried, c) && connected(c.HotKey) {
+				left = append(left, c)
+			}
+		}
+		for len(left) > 0 {
+			c := lighter(left, now)
+			if c.admit(now) {
+				return c
+			}
+			broken = append(broken, c)
+			left = slices.DeleteFunc(left, func(d *candidate) bool { return d == c })
+		}
+	}
+	if len(broken) == 0 {
+		return nil
+	}
+	return broken[0]
+}
+
+// lighter draws two different candidates and returns the one with the lower load. Over many requests that keeps the
+// highest load close to the average, without looking at all of them.
+func lighter(of []*candidate, now time.Time) *candidate {
+	i := rand.IntN(len(of))
+	if len(of) == 1 {
+		return of[i]
+	}
+	j := rand.IntN(len(of) - 1)
+	if j >= i {
+		j++
+	}
+	if of[j].load(now) < of[i].load(now) {
+		return of[j]
+	}
+	return of[i]
+}

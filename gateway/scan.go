@@ -1,0 +1,341 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"agora/wire/openai"
+)
+
+// Bounds of what a request's body may look like, beside its size.
+const (
+	maxDepth = 128 // objects and arrays inside each other
+	maxKeys  = 64  // keys of the top-level object; OpenAI's own requests have about 40
+	maxName  = 256 // bytes of a model's name
+)
+
+// head is what the gateway needs to know of a body.
+type head struct {
+	model  string
+	stream bool
+}
+
+// scan reads the top level of a JSON body and checks the syntax of the rest. input is the field that must be there.
+// Keys that differ in case only count as duplicates, since many decoders take one for the other: a body must not mean
+// one thing here and another at the miner.
+func scan(body []byte, input string) (head, error) {
+	s := scanner{b: body}
+	if !utf8.Valid(body) {
+		return head{}, openai.Errorf(http.StatusBadRequest, "the body is not valid UTF-8")
+	}
+	fields, err := s.top()
+	if err != nil {
+		return head{}, err
+	}
+	return readHead(fields, input)
+}
+
+func readHead(fields []field, input string) (head, error) {
+	var h head
+	model := find(fields, "model")
+	if model == nil {
+		return h, openai.Invalid("model", "you must provide a model: a subnet's name or a model's, GET /v1/models lists them")
+	}
+	if err := json.Unmarshal(model, &h.model); err != nil || model[0] != '"' || h.model == "" || len(h.model) > maxName {
+		return h, openai.Invalid("model", "model must be a string of 1 to %d bytes", maxName)
+	}
+	if in := find(fields, input); in == nil || string(in) == "null" {
+		return h, openai.Invalid(input, "missing required parameter: %q", input)
+	}
+	switch stream := find(fields, "stream"); string(stream) {
+	case "", "false", "null":
+	case "true":
+		h.stream = true
+	default:
+		return h, openai.Invalid("stream", "stream must be true or false")
+	}
+	return h, nil
+}
+
+// field is one entry of the top-level object; value is its raw text.
+type field struct {
+	key   string
+	value []byte
+}
+
+func find(fields []field, key string) []byte {
+	for _, f := range fields {
+		if f.key == key {
+			return f.value
+		}
+	}
+	return nil
+}
+
+// scanner walks over JSON text by RFC 8259.
+type scanner struct {
+	b []byte
+	i int
+}
+
+// top reads the only value of the body, which must be an object.
+func (s *scanner) top() ([]field, error) {
+	s.space()
+	if s.next() != '{' {
+		return nil, s.bad("the body must be a JSON object")
+	}
+	s.i++
+	fields := make([]field, 0, 16)
+	err := s.members(1, func(key string, value []byte) error {
+		if err := admit(fields, key); err != nil {
+			return err
+		}
+		fields = append(fields, field{key, value})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.space(); s.i != len(s.b) {
+		return nil, s.bad("nothing may follow the JSON object")
+	}
+	return fields, nil
+}
+
+func admit(fields []field, key string) error {
+	if len(fields) == maxKeys {
+		return openai.Errorf(http.StatusBadRequest, "the body has more than %d keys", maxKeys)
+	}
+	for _, known := range [...]string{"model", "stream"} {
+		if key != known && strings.EqualFold(key, known) {
+			return openai.Invalid(known, "write the key %q in lower case", known)
+		}
+	}
+	for _, f := range fields {
+		if strings.EqualFold(f.key, key) {
+			return openai.Invalid(f.key, "the key %q appears twice", f.key)
+		}
+	}
+	return nil
+}
+
+// members walks over an object whose '{' has been read. Where each is nil, keys are only checked.
+func (s *scanner) members(depth int, each func(key string, value []byte) error) error {
+	if s.space(); s.next() == '}' {
+		s.i++
+		return nil
+	}
+	for {
+		s.space()
+		from := s.i
+		if err := s.text(); err != nil {
+			return err
+		}
+		key := s.b[from:s.i]
+		if s.space(); s.next() != ':' {
+			return s.bad("':' expected")
+		}
+		s.i++
+		s.space()
+		from = s.i
+		if err := s.value(depth); err != nil {
+			return err
+		}
+		if each != nil {
+			if err := each(unquote(key), s.b[from:s.i]); err != nil {
+				return err
+			}
+		}
+		if more, err := s.more('}'); !more {
+			return err
+		}
+	}
+}
+
+// items walks over an array whose '[' has been read.
+func (s *scanner) items(depth int) error {
+	if s.space(); s.next() == ']' {
+		s.i++
+		return nil
+	}
+	for {
+		s.space()
+		if err := s.value(depth); err != nil {
+			return err
+		}
+		if more, err := s.more(']'); !more {
+			return err
+		}
+	}
+}
+
+// more reads the ',' between two entries or the end of the list.
+func (s *scanner) more(end byte) (bool, error) {
+	s.space()
+	switch s.next() {
+	case ',':
+		s.i++
+		return true, nil
+	case end:
+		s.i++
+		return false, nil
+	}
+	return false, s.bad("',' or '" + string(end) + "' expected")
+}
+
+func (s *scanner) value(depth int) error {
+	if depth > maxDepth {
+		return s.bad("nested too deeply")
+	}
+	switch c := s.next(); {
+	case c == '"':
+		return s.text()
+	case c == '{':
+		s.i++
+		return s.members(depth+1, nil)
+	case c == '[':
+		s.i++
+		return s.items(depth + 1)
+	case c == 't':
+		return s.word("true")
+	case c == 'f':
+		return s.word("false")
+	case c == 'n':
+		return s.word("null")
+	case c == '-' || '0' <= c && c <= '9':
+		return s.number()
+	}
+	return s.bad("a value expected")
+}
+
+// text walks over a string, quotes included.
+func (s *scanner) text() error {
+	if s.next() != '"' {
+		return s.bad("'\"' expected")
+	}
+	for i := s.i + 1; i < len(s.b); i++ {
+		switch c := s.b[i]; {
+		case c == '"':
+			s.i = i + 1
+			return nil
+		case c < ' ':
+			s.i = i
+			return s.bad("control character in a string")
+		case c == '\\':
+			n := escape(s.b[i+1:])
+			if n == 0 {
+				s.i = i
+				return s.bad("unknown escape in a string")
+			}
+			i += n
+		}
+	}
+	s.i = len(s.b)
+	return s.bad("string without end")
+}
+
+// escape is the length of the escape that follows a backslash, 0 if there is none.
+func escape(b []byte) int {
+	if len(b) == 0 {
+		return 0
+	}
+	switch b[0] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 1
+	case 'u':
+		if len(b) > 4 && isHex(b[1]) && isHex(b[2]) && isHex(b[3]) && isHex(b[4]) {
+			return 5
+		}
+	}
+	return 0
+}
+
+func isHex(c byte) bool {
+	return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func (s *scanner) number() error {
+	if s.next() == '-' {
+		s.i++
+	}
+	if s.next() == '0' {
+		s.i++
+	} else if !s.digits() {
+		return s.bad("digit expected")
+	}
+	if s.next() == '.' {
+		s.i++
+		if !s.digits() {
+			return s.bad("digit expected")
+		}
+	}
+	if c := s.next(); c != 'e' && c != 'E' {
+		return nil
+	}
+	s.i++
+	if c := s.next(); c == '+' || c == '-' {
+		s.i++
+	}
+	if !s.digits() {
+		return s.bad("digit expected")
+	}
+	return nil
+}
+
+// digits walks over at least one digit.
+func (s *scanner) digits() bool {
+	from := s.i
+	for isDigit(s.next()) {
+		s.i++
+	}
+	return s.i > from
+}
+
+func (s *scanner) word(w string) error {
+	if len(s.b)-s.i < len(w) || string(s.b[s.i:s.i+len(w)]) != w {
+		return s.bad(w + " expected")
+	}
+	s.i += len(w)
+	return nil
+}
+
+// next is the byte at hand, 0 at the end; a 0 byte is nowhere valid in JSON.
+func (s *scanner) next() byte {
+	if s.i < len(s.b) {
+		return s.b[s.i]
+	}
+	return 0
+}
+
+func (s *scanner) space() {
+	for s.i < len(s.b) {
+		switch s.b[s.i] {
+		case ' ', '\t', '\n', '\r':
+			s.i++
+		default:
+			return
+		}
+	}
+}
+
+func (s *scanner) bad(what string) error {
+	return openai.Errorf(http.StatusBadRequest, "the body is not valid JSON: %s at byte %d", what, s.i)
+}
+
+// unquote decodes a string whose syntax has been checked.
+func unquote(raw []byte) string {
+	inner := raw[1 : len(raw)-1]
+	for _, c := range inner {
+		if c == '\\' {
+			var out string
+			if json.Unmarshal(raw, &out) == nil {
+				return out
+			}
+		}
+	}
+	return string(inner)
+}

@@ -1,0 +1,125 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestScanReadsModelAndStream(t *testing.T) {
+	for body, want := range map[string]head{
+		`{"model":"chat","messages":[]}`:                                                {model: "chat"},
+		` {"stream" : true , "messages":[{"role":"user"}], "model":"a\u0062c"} `:        {model: "abc", stream: true},
+		`{"messages":[{"model":"x","stream":true}],"model":"chat:best","stream":false}`: {model: "chat:best"},
+		`{"stream":null,"messages":"m","model":"chat","seed":-0.5e+3}`:                  {model: "chat"},
+	} {
+		got, err := scan([]byte(body), "messages")
+		if err != nil || got != want {
+			t.Errorf("scan(%s) = %+v, %v; want %+v", body, got, err, want)
+		}
+	}
+}
+
+func TestScanRefusesWithASentence(t *testing.T) {
+	deep := `{"model":"m","messages":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`
+	wide := `{"model":"m","messages":[]`
+	for i := range 70 {
+		wide += `,"k` + strings.Repeat("x", i) + `":1`
+	}
+	for body, want := range map[string]string{
+		``:                                    "must be a JSON object at byte 0",
+		`[]`:                                  "must be a JSON object",
+		`{"model":"m"}`:                       `missing required parameter: "messages"`,
+		`{"model":"m","messages":null}`:       `missing required parameter: "messages"`,
+		`{"messages":[]}`:                     "you must provide a model",
+		`{"model":7,"messages":[]}`:           "model must be a string",
+		`{"model":null,"messages":[]}`:        "model must be a string",
+		`{"model":"","messages":[]}`:          "model must be a string",
+		`{"model":"m","model":"n"}`:           `"model" appears twice`,
+		`{"model":"m","\u006dodel":"n"}`:      `"model" appears twice`,
+		`{"seed":1,"Seed":2}`:                 `"seed" appears twice`,
+		`{"Model":"m"}`:                       `write the key "model" in lower case`,
+		`{"\u017ftream":true}`:                `write the key "stream" in lower case`,
+		`{"model":"m","stream":"true"}`:       "missing required parameter",
+		`{"messages":[],"model":"m"`:          "',' or '}' expected at byte 26",
+		`{"messages":[],"model":"m"} {}`:      "nothing may follow",
+		`{"messages":[],"model":"m",}`:        "'\"' expected",
+		`{"messages":[1,],"model":"m"}`:       "a value expected",
+		`{"messages":01}`:                     "expected",
+		`{"messages":"` + "\n" + `"}`:         "control character",
+		`{"messages":"\x"}`:                   "unknown escape",
+		`{"messages":"\u12g4"}`:               "unknown escape",
+		`{"messages":"`:                       "string without end",
+		`{"messages":tru}`:                    "true expected",
+		"{\"model\":\"\xff\",\"messages\":1}": "not valid UTF-8",
+		deep:                                  "nested too deeply",
+		wide + `}`:                            "more than 64 keys",
+	} {
+		if _, err := scan([]byte(body), "messages"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("scan(%.60s) = %v, want an error with %q", body, err, want)
+		}
+	}
+}
+
+// What the scanner accepts is JSON whose decoded form says the same, and JSON is refused only for a reason of ours.
+func FuzzScan(f *testing.F) {
+	for _, seed := range []string{
+		`{"model":"chat","messages":[{"role":"user","content":"hi"}],"stream":true}`,
+		`{"model":"a\\b\u00e9","messages":{"a":[1,-2.5e3,true,false,null]},"stop":["\n"]}`,
+		`{"model":"m","messages":[]} `, `{"model":"m","model":"m"}`, `{`, `nul`, "{\"a\":\"\xff\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := scan(body, "messages")
+		var all map[string]json.RawMessage
+		decodeErr := json.Unmarshal(body, &all)
+		if err != nil {
+			return
+		}
+		if decodeErr != nil || !utf8.Valid(body) {
+			t.Fatalf("accepted %q, but it is not JSON: %v", body, decodeErr)
+		}
+		var want struct {
+			Model  string `json:"model"`
+			Stream bool   `json:"stream"`
+		}
+		if err := json.Unmarshal(body, &want); err != nil {
+			t.Fatalf("accepted %q, but: %v", body, err)
+		}
+		if diff := cmp.Diff(want, struct {
+			Model  string `json:"model"`
+			Stream bool   `json:"stream"`
+		}{got.model, got.stream}); diff != "" {
+			t.Fatalf("%q: %s", body, diff)
+		}
+	})
+}
+
+// Every JSON value is walked over exactly, whatever stands around it.
+func FuzzScannerAgreesWithEncodingJSON(f *testing.F) {
+	for _, seed := range []string{`{"a":[1,2,{"b":null}]}`, `-0`, `1e5`, `"\ud800"`, `[[]]`, `01`, `+1`, `"\u00zz"`, ` 1 `} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if depth(text) >= maxDepth {
+			t.Skip("deeper than the scanner goes")
+		}
+		s := scanner{b: text}
+		s.space()
+		err := s.value(1)
+		s.space()
+		got := err == nil && s.i == len(text)
+		if want := json.Valid(text); got != want {
+			t.Fatalf("scanner says %v for %q, encoding/json says %v (%v)", got, text, want, err)
+		}
+	})
+}
+
+func depth(text []byte) int {
+	return bytes.Count(text, []byte("[")) + bytes.Count(text, []byte("{"))
+}
