@@ -24,6 +24,7 @@ const (
 type Block struct {
 	Height int64
 	Time   time.Time
+	Hash   []byte // 32 bytes
 	Txs    []Tx
 	Events []proto.Message // typed events: those of successful transactions, then those of the block's begin and end
 }
@@ -112,7 +113,7 @@ func (c *Client) Block(ctx context.Context, height int64) (Block, error) {
 }
 
 func decode(block *ctypes.ResultBlock, results *ctypes.ResultBlockResults) Block {
-	b := Block{Height: block.Block.Height, Time: block.Block.Time}
+	b := Block{Height: block.Block.Height, Time: block.Block.Time, Hash: block.BlockID.Hash}
 	for i, raw := range block.Block.Txs {
 		if i >= len(results.TxsResults) {
 			break

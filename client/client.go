@@ -16,12 +16,6 @@ import (
 	cmttypes "github.com/cometbft/cometbft/types"
 )
 
-// Names that every Agora chain shares.
-const (
-	Prefix = "agora" // of bech32 addresses
-	Denom  = "rao"   // 10^9 are one TAO
-)
-
 const (
 	callTimeout = 10 * time.Second // for one call to the node, unless the caller's context ends sooner
 	maxReply    = 32 << 20         // bytes of one HTTP answer: a block of 4 MiB in base64 with its results

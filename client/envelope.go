@@ -3,12 +3,12 @@ package client
 import (
 	"fmt"
 
-	"cosmossdk.io/math"
-
 	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/tx"
 	"github.com/cosmos/cosmos-sdk/types/tx/signing"
+
+	"agora/chain/network"
 )
 
 // envelope is everything about a transaction but its messages.
@@ -70,7 +70,7 @@ func (e envelope) auth(signer Signer) ([]byte, error) {
 		Fee: &tx.Fee{GasLimit: e.gas},
 	}
 	if e.fee > 0 {
-		info.Fee.Amount = sdk.NewCoins(sdk.NewCoin(Denom, math.NewIntFromUint64(e.fee)))
+		info.Fee.Amount = network.Coins(e.fee)
 	}
 	return info.Marshal()
 }

@@ -15,8 +15,8 @@ import (
 var (
 	ErrUnreachable = errors.New("the node does not answer; check its address and that it runs")
 	ErrNotFound    = errors.New("not found")
-	ErrRefused     = errors.New("transaction refused")                // it reached no block and never will
-	ErrFailed      = errors.New("transaction failed")                 // it is in a block, its messages had no effect
+	ErrRefused     = errors.New("transaction refused")                  // it reached no block and never will
+	ErrFailed      = errors.New("transaction failed")                   // it is in a block, its messages had no effect
 	ErrExpired     = errors.New("transaction reached no block in time") // and can no longer reach one
 )
 

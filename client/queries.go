@@ -3,27 +3,17 @@ package client
 import (
 	"context"
 
-	sdk "github.com/cosmos/cosmos-sdk/types"
-	"github.com/cosmos/cosmos-sdk/types/bech32"
 	"github.com/cosmos/cosmos-sdk/types/query"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 
+	"agora/chain/network"
 	emissiontypes "agora/chain/x/emission/types"
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
 )
 
 const pageSize = 256
-
-// Address spells an account address in bech32 with the network's prefix.
-func Address(a sdk.AccAddress) string {
-	text, err := bech32.ConvertAndEncode(Prefix, a)
-	if err != nil { // only an address of more than 255 bytes
-		return ""
-	}
-	return text
-}
 
 // Subnets lists every subnet, root included, by netuid.
 func (c *Client) Subnets(ctx context.Context) ([]subnettypes.Subnet, error) {
@@ -156,7 +146,7 @@ func (c *Client) Accounts(ctx context.Context) ([]emissiontypes.Account, error) 
 
 // Balance is what an account can spend, in rao.
 func (c *Client) Balance(ctx context.Context, address string) (uint64, error) {
-	r, err := banktypes.NewQueryClient(c.conn).Balance(ctx, &banktypes.QueryBalanceRequest{Address: address, Denom: Denom})
+	r, err := banktypes.NewQueryClient(c.conn).Balance(ctx, &banktypes.QueryBalanceRequest{Address: address, Denom: network.Denom})
 	if err != nil || r.Balance == nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -44,7 +45,7 @@ type Result struct {
 
 // Queue returns the key's queue. All callers of one client share it; the first sets the signer.
 func (c *Client) Queue(signer Signer) *Queue {
-	address := Address(sdk.AccAddress(signer.PubKey().Address()))
+	address := sdk.AccAddress(signer.PubKey().Address()).String()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if q := c.queues[address]; q != nil {
@@ -67,6 +68,11 @@ func (q *Queue) Address() string { return q.address }
 // included. Errors: ErrRefused and ErrExpired, it reached no block and cannot; ErrFailed, it is in a block without
 // effect; the context's error, in which case its fate is unknown for up to 8 blocks.
 func (q *Queue) Send(ctx context.Context, msgs ...sdk.Msg) (Result, error) {
+	return q.SendBy(ctx, math.MaxInt64, msgs...)
+}
+
+// SendBy is Send for messages that are worth nothing after block last.
+func (q *Queue) SendBy(ctx context.Context, last int64, msgs ...sdk.Msg) (Result, error) {
 	if len(msgs) == 0 {
 		return Result{}, fmt.Errorf("%w: no messages", ErrRefused)
 	}
@@ -79,7 +85,7 @@ func (q *Queue) Send(ctx context.Context, msgs ...sdk.Msg) (Result, error) {
 	var err error
 	for range attempts {
 		var result Result
-		if result, err = q.try(ctx, msgs); !errors.Is(err, errAgain) {
+		if result, err = q.try(ctx, last, msgs); !errors.Is(err, errAgain) {
 			return result, err
 		}
 		if err := q.nextBlock(ctx); err != nil {
@@ -92,7 +98,7 @@ func (q *Queue) Send(ctx context.Context, msgs ...sdk.Msg) (Result, error) {
 // errAgain marks a refusal that another signature may overcome. The refused transaction is in no mempool.
 var errAgain = fmt.Errorf("%w, for now", ErrRefused)
 
-func (q *Queue) try(ctx context.Context, msgs []sdk.Msg) (Result, error) {
+func (q *Queue) try(ctx context.Context, last int64, msgs []sdk.Msg) (Result, error) {
 	e, err := q.addressed(ctx)
 	if err != nil {
 		return Result{}, err
@@ -104,7 +110,9 @@ func (q *Queue) try(ctx context.Context, msgs []sdk.Msg) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	e.timeout = tip + lifetime
+	if e.timeout = min(tip+lifetime, last); e.timeout <= tip {
+		return Result{}, fmt.Errorf("%w: block %d is the last for it and has passed", ErrExpired, last)
+	}
 	raw, err := e.seal(q.signer, msgs)
 	if err != nil {
 		return Result{}, err
