@@ -141,7 +141,9 @@ func (s *stream) send(r *http.Request) *sending {
 			out.err = s.w.Flush()
 		}
 	}
-	if r.Body == nil || r.ContentLength >= 0 && r.ContentLength <= inlineBody {
+	// net/http reads a length of 0 with a body as unknown.
+	empty := r.Body == nil || r.Body == http.NoBody
+	if empty || r.ContentLength > 0 && r.ContentLength <= inlineBody {
 		write()
 		return out
 	}
