@@ -1,0 +1,176 @@
+package keeper
+
+import (
+	"bytes"
+	"fmt"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"agora/chain/x/subnet/types"
+)
+
+// Invariant is a statement about the whole state: nil where it holds.
+type Invariant struct {
+	Name  string
+	Check func(sdk.Context) error
+}
+
+// Invariants lists what holds after every block. balance is the module account's balance in rao.
+func (k *Keeper) Invariants(balance func(sdk.Context) uint64) []Invariant {
+	return []Invariant{
+		{"the module holds exactly the locks", func(ctx sdk.Context) error { return k.checkLocks(ctx, balance(ctx)) }},
+		{"names lead to their subnets", k.checkNames},
+		{"uids are dense and sizes true", k.checkUids},
+		{"a hot key has one owner and one place per subnet", k.checkHotKeys},
+		{"a voice belongs to its operator", k.checkVoices},
+		{"parameters are within bounds", k.checkValues},
+	}
+}
+
+func (k *Keeper) checkLocks(ctx sdk.Context, balance uint64) error {
+	var locks uint64
+	err := k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
+		locks += s.Lock
+		return false, nil
+	})
+	if err == nil && locks != balance {
+		return fmt.Errorf("locks are %d rao, the module holds %d", locks, balance)
+	}
+	return err
+}
+
+func (k *Keeper) checkNames(ctx sdk.Context) error {
+	book, err := k.book.Get(ctx)
+	if err != nil {
+		return err
+	}
+	names := 0
+	err = k.names.Walk(ctx, nil, func(name string, netuid uint32) (bool, error) {
+		names++
+		subnet, err := k.Subnet(ctx, netuid)
+		if err == nil && (subnet.Name != name || netuid == 0 || netuid >= book.NextNetuid) {
+			err = fmt.Errorf("name %s leads to netuid %d called %s, next netuid %d", name, netuid, subnet.Name, book.NextNetuid)
+		}
+		return err != nil, err
+	})
+	if err != nil {
+		return err
+	}
+	return k.EachSubnet(ctx, func(types.Subnet) (bool, error) {
+		if names--; names < 0 {
+			return true, fmt.Errorf("there are more subnets than names")
+		}
+		return false, nil
+	})
+}
+
+func (k *Keeper) checkUids(ctx sdk.Context) error {
+	next := map[uint32]uint32{}
+	err := k.neurons.Walk(ctx, nil, func(key pair, n types.Neuron) (bool, error) {
+		if n.Netuid != key.K1() || n.Uid != key.K2() || n.Uid != next[n.Netuid] {
+			return true, fmt.Errorf("netuid %d: uid %d is stored at %v, want %d", n.Netuid, n.Uid, key, next[n.Netuid])
+		}
+		next[n.Netuid]++
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	counted := 0
+	err = k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
+		if s.Size_ != next[s.Netuid] {
+			return true, fmt.Errorf("netuid %d has %d neurons and says %d", s.Netuid, next[s.Netuid], s.Size_)
+		}
+		if s.Size_ > 0 {
+			counted++
+		}
+		return false, nil
+	})
+	if err == nil && counted != len(next) {
+		return fmt.Errorf("neurons are in %d netuids, %d of them exist", len(next), counted)
+	}
+	return err
+}
+
+func (k *Keeper) checkHotKeys(ctx sdk.Context) error {
+	owners := map[string]string{}
+	places := 0
+	err := k.neurons.Walk(ctx, nil, func(_ pair, n types.Neuron) (bool, error) {
+		places++
+		key := string(n.HotKey)
+		if owner, ok := owners[key]; ok && owner != n.Owner {
+			return true, fmt.Errorf("hot key %x belongs to %s and %s", n.HotKey, owner, n.Owner)
+		}
+		owners[key] = n.Owner
+		uid, err := k.hotKeys.Get(ctx, collections.Join(n.HotKey, n.Netuid))
+		if err != nil || uid != n.Uid {
+			return true, fmt.Errorf("hot key %x leads to uid %d of netuid %d, want %d: %w", n.HotKey, uid, n.Netuid, n.Uid, err)
+		}
+		signs, found := k.HotAccountKey(ctx, types.HotAccount(n.HotKey))
+		if !found || !bytes.Equal(signs, n.HotKey) {
+			return true, fmt.Errorf("the account of hot key %x is not known", n.HotKey)
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := sameCount(ctx, k.hotKeys, places); err != nil {
+		return fmt.Errorf("hot keys: %w", err)
+	}
+	if err := sameCount(ctx, k.hotAccounts, len(owners)); err != nil {
+		return fmt.Errorf("hot accounts: %w", err)
+	}
+	return nil
+}
+
+func (k *Keeper) checkVoices(ctx sdk.Context) error {
+	voices := 0
+	err := k.voices.Walk(ctx, nil, func(key pair, v types.Voice) (bool, error) {
+		voices++
+		n, err := k.Neuron(ctx, key.K1(), key.K2())
+		if err != nil {
+			return true, err
+		}
+		uid, err := k.operators.Get(ctx, collections.Join(v.Netuid, v.Operator))
+		if err != nil || uid != v.Uid || n.Owner != v.Operator {
+			return true, fmt.Errorf("voice uid %d of netuid %d: owner %s, operator %s with uid %d: %w",
+				v.Uid, v.Netuid, n.Owner, v.Operator, uid, err)
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	return sameCount(ctx, k.operators, voices)
+}
+
+func (k *Keeper) checkValues(ctx sdk.Context) error {
+	return k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
+		rows, err := k.Parameters(ctx, s.Netuid)
+		for _, row := range rows {
+			if row.Name == types.Tempo {
+				continue // the running tempo may be older than the bounds
+			}
+			if err := row.Check(row.Value); err != nil {
+				return true, fmt.Errorf("netuid %d: %w", s.Netuid, err)
+			}
+		}
+		return err != nil, err
+	})
+}
+
+// sameCount fails unless m has want entries.
+func sameCount[K, V any](ctx sdk.Context, m collections.Map[K, V], want int) error {
+	have := 0
+	err := m.Walk(ctx, nil, func(K, V) (bool, error) {
+		have++
+		return false, nil
+	})
+	if err == nil && have != want {
+		return fmt.Errorf("%d entries, want %d", have, want)
+	}
+	return err
+}

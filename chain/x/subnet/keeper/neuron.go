@@ -1,0 +1,147 @@
+package keeper
+
+import (
+	"bytes"
+	"fmt"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"agora/chain/x/subnet/types"
+)
+
+// putNeuron writes a neuron, the index of its hot key and that key's account, which is created if there is none.
+func (k *Keeper) putNeuron(ctx sdk.Context, neuron types.Neuron) error {
+	address := types.HotAccount(neuron.HotKey)
+	if k.account.GetAccount(ctx, address) == nil {
+		k.account.SetAccount(ctx, k.account.NewAccountWithAddress(ctx, address))
+	}
+	if err := k.hotAccounts.Set(ctx, address, neuron.HotKey); err != nil {
+		return err
+	}
+	if err := k.hotKeys.Set(ctx, collections.Join(neuron.HotKey, neuron.Netuid), neuron.Uid); err != nil {
+		return err
+	}
+	return k.neurons.Set(ctx, collections.Join(neuron.Netuid, neuron.Uid), neuron)
+}
+
+// dropNeuron deletes a neuron, its voice and what was kept under its hot key.
+func (k *Keeper) dropNeuron(ctx sdk.Context, neuron types.Neuron) error {
+	if err := k.dropVoice(ctx, neuron.Netuid, neuron.Uid); err != nil {
+		return err
+	}
+	if err := k.dropHotKey(ctx, neuron.Netuid, neuron.HotKey); err != nil {
+		return err
+	}
+	return k.neurons.Remove(ctx, collections.Join(neuron.Netuid, neuron.Uid))
+}
+
+// dropHotKey frees a hot key from a subnet; its account is an ordinary one again when no subnet has it.
+func (k *Keeper) dropHotKey(ctx sdk.Context, netuid uint32, hotKey []byte) error {
+	if err := k.hotKeys.Remove(ctx, collections.Join(hotKey, netuid)); err != nil {
+		return err
+	}
+	if err := k.slots.Clear(ctx, collections.NewSuperPrefixedTripleRange[uint32, []byte, uint32](netuid, hotKey)); err != nil {
+		return err
+	}
+	left, err := k.NeuronsOfHotKey(ctx, hotKey)
+	if err != nil || len(left) > 0 {
+		return err
+	}
+	return k.hotAccounts.Remove(ctx, types.HotAccount(hotKey))
+}
+
+// checkClaim holds an owner's claim to a hot key: the proof is good now, the key has no other owner and no place in the
+// subnet yet, and owner and key are different accounts. Errors: ErrProof, ErrHotKeyTaken, ErrNotAllowed, ErrCannotPay.
+func (k *Keeper) checkClaim(ctx sdk.Context, netuid uint32, owner string, claim types.Claim) error {
+	address, err := k.payee(ctx, owner)
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(address, types.HotAccount(claim.HotKey)) {
+		return fmt.Errorf("%w: the hot key's own account cannot be the owner; use a cold key", types.ErrNotAllowed)
+	}
+	params, err := k.Params(ctx)
+	if err != nil {
+		return err
+	}
+	if left := claim.Expiry - ctx.BlockHeight(); left < 0 || left > int64(params.MaxProofBlocks) {
+		return fmt.Errorf("%w: it expires at block %d, want %d to %d", types.ErrProof,
+			claim.Expiry, ctx.BlockHeight(), ctx.BlockHeight()+int64(params.MaxProofBlocks))
+	}
+	if err := k.checkFree(ctx, netuid, owner, claim.HotKey); err != nil {
+		return err
+	}
+	return types.VerifyProof(claim.HotKey, claim.Proof, ctx.ChainID(), netuid, owner, claim.Expiry)
+}
+
+// checkFree refuses a hot key of another owner, or one that is in the subnet already. The error is ErrHotKeyTaken.
+func (k *Keeper) checkFree(ctx sdk.Context, netuid uint32, owner string, hotKey []byte) error {
+	neurons, err := k.NeuronsOfHotKey(ctx, hotKey)
+	if err != nil {
+		return err
+	}
+	for _, neuron := range neurons {
+		if neuron.Owner != owner {
+			return fmt.Errorf("%w: %x belongs to %s", types.ErrHotKeyTaken, hotKey, neuron.Owner)
+		}
+		if neuron.Netuid == netuid {
+			return fmt.Errorf("%w: %x is uid %d of netuid %d already", types.ErrHotKeyTaken, hotKey, neuron.Uid, netuid)
+		}
+	}
+	return nil
+}
+
+// Rotate gives the neuron at uid another hot key on behalf of its owner. Uid, registration, voice and standing stay.
+// Errors: ErrNoNeuron, ErrNotAllowed and those of a claim.
+func (k *Keeper) Rotate(ctx sdk.Context, owner string, netuid, uid uint32, claim types.Claim) error {
+	neuron, err := k.owned(ctx, owner, netuid, uid)
+	if err != nil {
+		return err
+	}
+	if err := k.checkClaim(ctx, netuid, owner, claim); err != nil {
+		return err
+	}
+	from := neuron.HotKey
+	if err := k.dropHotKey(ctx, netuid, from); err != nil {
+		return err
+	}
+	neuron.HotKey = claim.HotKey
+	if err := k.putNeuron(ctx, neuron); err != nil {
+		return err
+	}
+	return k.emit(ctx, &types.HotKeyRotated{Netuid: netuid, Uid: uid, From: from, To: claim.HotKey})
+}
+
+// SetModel publishes a model card for the neuron of netuid whose hot key signs for account; it takes a slot.
+// Errors: ErrNoNeuron, ErrNoSlot, ErrInvalid.
+func (k *Keeper) SetModel(ctx sdk.Context, account string, netuid uint32, card types.ModelCard) error {
+	if err := card.Validate(); err != nil {
+		return err
+	}
+	neuron, err := k.neuronOfAccount(ctx, netuid, account)
+	if err != nil {
+		return err
+	}
+	if err := k.RequireSlot(ctx, netuid, neuron.HotKey, types.SlotModel); err != nil {
+		return err
+	}
+	neuron.Card = &card
+	if err := k.setNeuron(ctx, neuron); err != nil {
+		return err
+	}
+	return k.emit(ctx, &types.ModelSet{Netuid: netuid, Uid: neuron.Uid, Card: card})
+}
+
+// owned returns the neuron at uid if owner owns it. Errors: ErrNoNeuron, ErrNotAllowed.
+func (k *Keeper) owned(ctx sdk.Context, owner string, netuid, uid uint32) (types.Neuron, error) {
+	neuron, err := k.Neuron(ctx, netuid, uid)
+	if err != nil {
+		return neuron, err
+	}
+	if neuron.Owner != owner {
+		return neuron, fmt.Errorf("%w: uid %d of netuid %d belongs to %s", types.ErrNotAllowed, uid, netuid, neuron.Owner)
+	}
+	return neuron, nil
+}

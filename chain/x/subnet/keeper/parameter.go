@@ -1,0 +1,165 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"agora/chain/x/subnet/types"
+)
+
+// Value returns the hyperparameter called name that is in force in netuid: what was set, else the default, within the
+// table's bounds. For tempo it is the length of the running tempo. A name outside the table is 0.
+func (k *Keeper) Value(ctx sdk.Context, netuid uint32, name string) int64 {
+	if name == types.Tempo {
+		if subnet, err := k.Subnet(ctx, netuid); err == nil && subnet.Tempo > 0 {
+			return int64(subnet.Tempo)
+		}
+	}
+	return k.stored(ctx, netuid, name)
+}
+
+// stored returns the value set for netuid, else the default, within the bounds; 0 for an unknown name.
+func (k *Keeper) stored(ctx sdk.Context, netuid uint32, name string) int64 {
+	row, err := k.row(ctx, name)
+	if err != nil {
+		return 0
+	}
+	value, err := k.values.Get(ctx, collections.Join(netuid, name))
+	if err != nil {
+		return row.Default
+	}
+	return min(max(value.Value, row.Min), row.Max)
+}
+
+// row returns the line of the table with its bounds under the present params.
+func (k *Keeper) row(ctx sdk.Context, name string) (types.Parameter, error) {
+	params, err := k.Params(ctx)
+	if err != nil {
+		return types.Parameter{}, err
+	}
+	return types.Row(params, name)
+}
+
+// SetParameter changes one hyperparameter of netuid on behalf of sender. The owner may change what the table gives him,
+// each parameter once per 2 tempos and not in the freeze before an epoch; governance may change every one at any time.
+// Errors: ErrNoSubnet, ErrNoParameter, ErrOutOfBounds, ErrNotAllowed, ErrFrozen, ErrTooSoon.
+func (k *Keeper) SetParameter(ctx sdk.Context, sender string, netuid uint32, name string, value int64) error {
+	subnet, err := k.Subnet(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	row, err := k.row(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := row.Check(value); err != nil {
+		return err
+	}
+	if err := k.checkFits(ctx, subnet, name, value); err != nil {
+		return err
+	}
+	if sender != k.authority {
+		if err := k.checkOwnerChange(ctx, sender, subnet, row); err != nil {
+			return err
+		}
+	}
+	return k.changeParameter(ctx, subnet, name, value)
+}
+
+// checkOwnerChange holds the owner to his rows, the freeze window and the rate.
+func (k *Keeper) checkOwnerChange(ctx sdk.Context, sender string, subnet types.Subnet, row types.Parameter) error {
+	if sender != subnet.Owner {
+		return fmt.Errorf("%w: %s does not own netuid %d", types.ErrNotAllowed, sender, subnet.Netuid)
+	}
+	if row.Who != types.ByOwner {
+		return fmt.Errorf("%w: %s is changed by a proposal only", types.ErrNotAllowed, row.Name)
+	}
+	if k.InFreeze(ctx, subnet) {
+		return fmt.Errorf("%w: try again after block %d", types.ErrFrozen, EpochAt(subnet))
+	}
+	last, err := k.values.Get(ctx, collections.Join(subnet.Netuid, row.Name))
+	if errors.Is(err, collections.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if next := last.ChangedHeight + 2*int64(subnet.Tempo); ctx.BlockHeight() < next {
+		return fmt.Errorf("%w: %s was changed at block %d, next at %d", types.ErrTooSoon, row.Name, last.ChangedHeight, next)
+	}
+	return nil
+}
+
+// checkFits refuses a value that contradicts another of the same subnet.
+func (k *Keeper) checkFits(ctx sdk.Context, subnet types.Subnet, name string, value int64) error {
+	other := func(name string) int64 { return k.stored(ctx, subnet.Netuid, name) }
+	var low, high int64
+	switch name {
+	case types.AlphaLow:
+		low, high = value, other(types.AlphaHigh)
+	case types.AlphaHigh:
+		low, high = other(types.AlphaLow), value
+	case types.MinBurn:
+		low, high = value, other(types.MaxBurn)
+	case types.MaxBurn:
+		low, high = other(types.MinBurn), value
+	case types.MaxUids:
+		low, high = int64(subnet.Size_), value
+	}
+	if low > high {
+		return fmt.Errorf("%w: %s = %d, but %d would be above %d", types.ErrOutOfBounds, name, value, low, high)
+	}
+	return nil
+}
+
+// changeParameter writes the value. What the price has decayed to until now is kept before its rule changes.
+func (k *Keeper) changeParameter(ctx sdk.Context, subnet types.Subnet, name string, value int64) error {
+	from := k.stored(ctx, subnet.Netuid, name)
+	switch name {
+	case types.MinBurn, types.MaxBurn, types.BurnHalfLife:
+		subnet.BurnPrice, subnet.PriceHeight = k.registerPrice(ctx, subnet), ctx.BlockHeight()
+		if err := k.subnets.Set(ctx, subnet.Netuid, subnet); err != nil {
+			return err
+		}
+	}
+	changed := types.Value{Name: name, Value: value, ChangedHeight: ctx.BlockHeight()}
+	if err := k.values.Set(ctx, collections.Join(subnet.Netuid, name), changed); err != nil {
+		return err
+	}
+	return k.emit(ctx, &types.ParameterChanged{Netuid: subnet.Netuid, Name: name, From: from, To: value})
+}
+
+// Parameters returns the table with the values in force in netuid. The error is ErrNoSubnet.
+func (k *Keeper) Parameters(ctx sdk.Context, netuid uint32) ([]types.Parameter, error) {
+	if _, err := k.Subnet(ctx, netuid); err != nil {
+		return nil, err
+	}
+	rows := types.Table()
+	for i := range rows {
+		row, err := k.row(ctx, rows[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		row.Value = k.Value(ctx, netuid, row.Name)
+		rows[i] = row
+	}
+	return rows, nil
+}
+
+// UpdateParams replaces the module's parameters on behalf of sender, who must be governance.
+func (k *Keeper) UpdateParams(ctx sdk.Context, sender string, params types.Params) error {
+	if sender != k.authority {
+		return fmt.Errorf("%w: %s is not governance", types.ErrNotAllowed, sender)
+	}
+	if err := params.Validate(); err != nil {
+		return err
+	}
+	if err := k.params.Set(ctx, params); err != nil {
+		return err
+	}
+	return k.emit(ctx, &types.ParamsUpdated{Params: params})
+}

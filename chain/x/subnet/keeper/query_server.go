@@ -1,0 +1,118 @@
+package keeper
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+
+	"cosmossdk.io/collections"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
+
+	"agora/chain/x/subnet/types"
+)
+
+// maxPage is the most entries that one page of a query returns.
+const maxPage = 1_000
+
+// queries answers reads from outside; errors carry gRPC codes.
+type queries struct{ *Keeper }
+
+// NewQueryServer returns the module's query server.
+func NewQueryServer(k *Keeper) types.QueryServer { return queries{k} }
+
+func (q queries) Params(c context.Context, _ *types.QueryParamsRequest) (*types.QueryParamsResponse, error) {
+	params, err := q.Keeper.Params(sdk.UnwrapSDKContext(c))
+	return &types.QueryParamsResponse{Params: params}, coded(err)
+}
+
+func (q queries) Subnet(c context.Context, r *types.QuerySubnetRequest) (*types.QuerySubnetResponse, error) {
+	subnet, err := q.Keeper.Subnet(sdk.UnwrapSDKContext(c), r.Netuid)
+	return &types.QuerySubnetResponse{Subnet: subnet}, coded(err)
+}
+
+func (q queries) Subnets(c context.Context, r *types.QuerySubnetsRequest) (*types.QuerySubnetsResponse, error) {
+	subnets, page, err := query.CollectionPaginate(c, q.subnets, bounded(r.Pagination),
+		func(_ uint32, s types.Subnet) (types.Subnet, error) { return s, nil })
+	return &types.QuerySubnetsResponse{Subnets: subnets, Pagination: page}, coded(err)
+}
+
+func (q queries) Parameters(c context.Context, r *types.QueryParametersRequest) (*types.QueryParametersResponse, error) {
+	rows, err := q.Keeper.Parameters(sdk.UnwrapSDKContext(c), r.Netuid)
+	return &types.QueryParametersResponse{Parameters: rows}, coded(err)
+}
+
+func (q queries) Neuron(c context.Context, r *types.QueryNeuronRequest) (*types.QueryNeuronResponse, error) {
+	neuron, err := q.Keeper.Neuron(sdk.UnwrapSDKContext(c), r.Netuid, r.Uid)
+	return &types.QueryNeuronResponse{Neuron: neuron}, coded(err)
+}
+
+func (q queries) Neurons(c context.Context, r *types.QueryNeuronsRequest) (*types.QueryNeuronsResponse, error) {
+	neurons, page, err := query.CollectionPaginate(c, q.neurons, bounded(r.Pagination),
+		func(_ pair, n types.Neuron) (types.Neuron, error) { return n, nil },
+		query.WithCollectionPaginationPairPrefix[uint32, uint32](r.Netuid))
+	return &types.QueryNeuronsResponse{Neurons: neurons, Pagination: page}, coded(err)
+}
+
+func (q queries) HotKey(c context.Context, r *types.QueryHotKeyRequest) (*types.QueryHotKeyResponse, error) {
+	hotKey, err := hex.DecodeString(r.HotKey)
+	if err != nil || len(hotKey) != 32 {
+		return nil, status.Errorf(codes.InvalidArgument, "hot key %.80q, want 64 hex digits", r.HotKey)
+	}
+	neurons, err := q.NeuronsOfHotKey(sdk.UnwrapSDKContext(c), hotKey)
+	if err != nil {
+		return nil, coded(err)
+	}
+	response := &types.QueryHotKeyResponse{Account: types.HotAccount(hotKey).String(), Neurons: neurons}
+	if len(neurons) > 0 {
+		response.Owner = neurons[0].Owner
+	}
+	return response, nil
+}
+
+func (q queries) Profiles(c context.Context, r *types.QueryProfilesRequest) (*types.QueryProfilesResponse, error) {
+	profiles, page, err := query.CollectionPaginate(c, q.profiles, bounded(r.Pagination),
+		func(_ string, p types.Profile) (types.Profile, error) { return p, nil })
+	return &types.QueryProfilesResponse{Profiles: profiles, Pagination: page}, coded(err)
+}
+
+func (q queries) Voices(c context.Context, r *types.QueryVoicesRequest) (*types.QueryVoicesResponse, error) {
+	voices, err := q.Keeper.Voices(sdk.UnwrapSDKContext(c), r.Netuid)
+	return &types.QueryVoicesResponse{Voices: voices}, coded(err)
+}
+
+func (q queries) Prices(c context.Context, r *types.QueryPricesRequest) (*types.QueryPricesResponse, error) {
+	ctx := sdk.UnwrapSDKContext(c)
+	create, err := q.CreatePrice(ctx)
+	if err != nil || r.Netuid == 0 {
+		return &types.QueryPricesResponse{Create: create}, coded(err)
+	}
+	register, err := q.RegisterPrice(ctx, r.Netuid)
+	return &types.QueryPricesResponse{Register: register, Create: create}, coded(err)
+}
+
+// bounded keeps a page within maxPage.
+func bounded(page *query.PageRequest) *query.PageRequest {
+	if page == nil {
+		return &query.PageRequest{Limit: query.DefaultLimit}
+	}
+	bounded := *page
+	bounded.Limit = min(bounded.Limit, maxPage)
+	return &bounded
+}
+
+// coded gives an error the gRPC code that clients act on.
+func coded(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, types.ErrNoSubnet), errors.Is(err, types.ErrNoNeuron), errors.Is(err, collections.ErrNotFound):
+		return status.Error(codes.NotFound, err.Error())
+	case errors.Is(err, collections.ErrEncoding):
+		return status.Error(codes.InvalidArgument, err.Error())
+	}
+	return status.Error(codes.Internal, err.Error())
+}

@@ -1,0 +1,68 @@
+package types
+
+import (
+	"context"
+
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+)
+
+// AccountKeeper creates the account of a hot key.
+type AccountKeeper interface {
+	GetAccount(context.Context, sdk.AccAddress) sdk.AccountI
+	NewAccountWithAddress(context.Context, sdk.AccAddress) sdk.AccountI
+	SetAccount(context.Context, sdk.AccountI)
+}
+
+// BankKeeper moves locks and registration prices between accounts and the module.
+type BankKeeper interface {
+	BlockedAddr(sdk.AccAddress) bool
+	SendCoinsFromAccountToModule(ctx context.Context, from sdk.AccAddress, module string, amount sdk.Coins) error
+	SendCoinsFromModuleToAccount(ctx context.Context, module string, to sdk.AccAddress, amount sdk.Coins) error
+}
+
+// StakingKeeper tells who validates and with how much.
+type StakingKeeper interface {
+	GetValidator(context.Context, sdk.ValAddress) (stakingtypes.Validator, error)
+	TotalBondedTokens(context.Context) (math.Int, error)
+}
+
+// Burner destroys amount rao that sit in the account of module and books them under reason.
+type Burner interface {
+	BurnFrom(ctx sdk.Context, module string, amount uint64, reason string) error
+}
+
+// SubnetHooks tell other modules what they must forget.
+type SubnetHooks interface {
+	// AfterNeuronReplaced runs when uid has been taken over by a new registration.
+	AfterNeuronReplaced(ctx sdk.Context, netuid, uid uint32) error
+	// AfterSubnetDissolved runs when netuid and all its neurons are gone.
+	AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error
+}
+
+// MultiHooks calls each of its members in order and stops at the first error.
+type MultiHooks []SubnetHooks
+
+var _ SubnetHooks = MultiHooks{}
+
+// AfterNeuronReplaced implements SubnetHooks.
+func (m MultiHooks) AfterNeuronReplaced(ctx sdk.Context, netuid, uid uint32) error {
+	for _, hooks := range m {
+		if err := hooks.AfterNeuronReplaced(ctx, netuid, uid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AfterSubnetDissolved implements SubnetHooks.
+func (m MultiHooks) AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error {
+	for _, hooks := range m {
+		if err := hooks.AfterSubnetDissolved(ctx, netuid); err != nil {
+			return err
+		}
+	}
+	return nil
+}

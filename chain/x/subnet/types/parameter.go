@@ -1,0 +1,177 @@
+package types
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Who may change a hyperparameter. Governance may change every one.
+const (
+	ByOwner      = "owner"
+	ByGovernance = "governance"
+)
+
+// Names of the hyperparameters of a subnet.
+const (
+	Tempo                 = "tempo"
+	RevealDelay           = "reveal_delay"
+	CommitReveal          = "commit_reveal"
+	EvidenceLeaves        = "evidence_leaves"
+	MinAllowedWeights     = "min_allowed_weights"
+	MaxWeightLimit        = "max_weight_limit"
+	MaxVoices             = "max_voices"
+	VoiceFloor            = "voice_floor"
+	Kappa                 = "kappa"
+	BondsPenalty          = "bonds_penalty"
+	BondsMovingAverage    = "bonds_moving_average"
+	Yuma3                 = "yuma3"
+	LiquidAlpha           = "liquid_alpha"
+	AlphaLow              = "alpha_low"
+	AlphaHigh             = "alpha_high"
+	AlphaSteepness        = "alpha_steepness"
+	MaxUids               = "max_uids"
+	Immunity              = "immunity"
+	RegistrationOpen      = "registration_open"
+	RegistrationsPerBlock = "registrations_per_block"
+	MinBurn               = "min_burn"
+	MaxBurn               = "max_burn"
+	BurnHalfLife          = "burn_half_life"
+	BurnIncrease          = "burn_increase"
+)
+
+// one is 1 where shares are u16.
+const one = 65_535
+
+// table lists every hyperparameter once: code, docs and queries read it here. Bounds include both ends.
+var table = []Parameter{
+	{
+		Name: Tempo, Unit: "blocks", Default: 360, Min: 360, Max: 50_400, Who: ByOwner,
+		Reason: "Time between two epochs: long enough to judge on fresh answers, short enough that pay follows quality; its bounds are the module's min_tempo and max_tempo, and a change waits for the next tempo.",
+	},
+	{
+		Name: RevealDelay, Unit: "tempos", Default: 4, Min: 1, Max: 100, Who: ByOwner,
+		Reason: "Weights stay hidden this long, so that copying them pays yesterday's opinion while the miners have moved on.",
+	},
+	{
+		Name: CommitReveal, Unit: "0 or 1", Default: 1, Min: 0, Max: 1, Who: ByOwner,
+		Reason: "Open weights can be copied in the block they appear in; off is for subnets whose truth is public anyway.",
+	},
+	{
+		Name: EvidenceLeaves, Unit: "leaves", Default: 0, Min: 0, Max: 16, Who: ByOwner,
+		Reason: "Every reveal opens this many lines of its score sheet, chosen after the commit, so that weights without judging are caught.",
+	},
+	{
+		Name: MinAllowedWeights, Unit: "weights", Default: 1, Min: 1, Max: 256, Who: ByOwner,
+		Reason: "A voice must have an opinion on at least this many miners, or on all if there are fewer.",
+	},
+	{
+		Name: MaxWeightLimit, Unit: "1/65,535", Default: one, Min: 655, Max: one, Who: ByOwner,
+		Reason: "Caps what one miner can get of a voice's weights where a subnet wants several winners.",
+	},
+	{
+		Name: MaxVoices, Unit: "voices", Default: 64, Min: 1, Max: 128, Who: ByOwner,
+		Reason: "Bounds the work of an epoch; the voices with most stake are permitted.",
+	},
+	{
+		Name: VoiceFloor, Unit: "1/10,000 of the bonded total", Default: 50, Min: 0, Max: 1_000, Who: ByGovernance,
+		Reason: "Dust voices would shift the bonds of others, so a permitted voice holds at least this part of the bonded stake.",
+	},
+	{
+		Name: Kappa, Unit: "1/65,535", Default: 32_768, Min: 32_768, Max: 52_428, Who: ByGovernance,
+		Reason: "Share of stake that must agree before a weight counts; below one half two majorities could contradict each other, and an owner must not move it under his voters.",
+	},
+	{
+		Name: BondsPenalty, Unit: "1/65,535", Default: one, Min: 0, Max: one, Who: ByOwner,
+		Reason: "How much of a weight above consensus is lost for bonds; at 1 a voice earns nothing by overrating.",
+	},
+	{
+		Name: BondsMovingAverage, Unit: "millionths", Default: 900_000, Min: 0, Max: 975_000, Who: ByOwner,
+		Reason: "What an epoch keeps of the bonds before it; early discovery pays longer when it is high, and above the bound bonds would hardly move.",
+	},
+	{
+		Name: Yuma3, Unit: "0 or 1", Default: 1, Min: 0, Max: 1, Who: ByOwner,
+		Reason: "Absolute bonds pay small validators by the same rule as large ones.",
+	},
+	{
+		Name: LiquidAlpha, Unit: "0 or 1", Default: 0, Min: 0, Max: 1, Who: ByOwner,
+		Reason: "Lets each bond move at its own speed between alpha_low and alpha_high, faster where a voice leads the consensus.",
+	},
+	{
+		Name: AlphaLow, Unit: "1/65,535", Default: 45_875, Min: 1_638, Max: one, Who: ByOwner,
+		Reason: "Slowest speed of a liquid bond; at most alpha_high.",
+	},
+	{
+		Name: AlphaHigh, Unit: "1/65,535", Default: 58_982, Min: 1_638, Max: one, Who: ByOwner,
+		Reason: "Fastest speed of a liquid bond; at least alpha_low.",
+	},
+	{
+		Name: AlphaSteepness, Unit: "1/100", Default: 1_000, Min: 0, Max: 32_767, Who: ByOwner,
+		Reason: "Slope with which the speed of a liquid bond goes from low to high as a voice departs from consensus.",
+	},
+	{
+		Name: MaxUids, Unit: "neurons", Default: 256, Min: 1, Max: 256, Who: ByOwner,
+		Reason: "Places in the subnet; more competitors cost more judging. The module's max_uids bounds it, and it cannot fall below the neurons there are.",
+	},
+	{
+		Name: Immunity, Unit: "blocks", Default: 5_000, Min: 0, Max: 100_000, Who: ByOwner,
+		Reason: "A new neuron needs time to be judged before it can be evicted; never less than reveal_delay + 2 tempos.",
+	},
+	{
+		Name: RegistrationOpen, Unit: "0 or 1", Default: 1, Min: 0, Max: 1, Who: ByOwner,
+		Reason: "A closed subnet lets nobody in and gets no emission, so that no owner can shut the door and keep the pay.",
+	},
+	{
+		Name: RegistrationsPerBlock, Unit: "neurons", Default: 8, Min: 1, Max: 64, Who: ByOwner,
+		Reason: "Bounds the evictions of one block; the price does the rest.",
+	},
+	{
+		Name: MinBurn, Unit: "rao", Default: 500_000, Min: 1, Max: 1_000_000_000, Who: ByOwner,
+		Reason: "Floor of the registration price: taking a place is never free.",
+	},
+	{
+		Name: MaxBurn, Unit: "rao", Default: 100_000_000_000, Min: 100_000_000, Max: 10_000_000_000_000, Who: ByOwner,
+		Reason: "Ceiling of the registration price: no rush can lock everybody else out.",
+	},
+	{
+		Name: BurnHalfLife, Unit: "blocks", Default: 360, Min: 1, Max: 36_100, Who: ByOwner,
+		Reason: "The registration price halves in this time without a registration, so that it finds the market without windows to race for.",
+	},
+	{
+		Name: BurnIncrease, Unit: "1/10,000", Default: 12_600, Min: 10_000, Max: 30_000, Who: ByOwner,
+		Reason: "Factor on the registration price after each registration; three of them double it.",
+	},
+}
+
+// Table returns a copy of the hyperparameters in the order in which docs and queries show them.
+func Table() []Parameter {
+	return slices.Clone(table)
+}
+
+// Row returns the hyperparameter called name with the bounds that params set. The error is ErrNoParameter.
+func Row(params Params, name string) (Parameter, error) {
+	i := slices.IndexFunc(table, func(p Parameter) bool { return p.Name == name })
+	if i < 0 {
+		return Parameter{}, fmt.Errorf("%w: %.40q; the query parameters lists them", ErrNoParameter, name)
+	}
+	return table[i].bounded(params), nil
+}
+
+// bounded returns the row with the bounds that the module's params set, its default moved into them.
+func (p Parameter) bounded(params Params) Parameter {
+	switch p.Name {
+	case Tempo:
+		p.Min, p.Max = int64(params.MinTempo), int64(params.MaxTempo)
+	case MaxUids:
+		p.Max = int64(params.MaxUids)
+	}
+	p.Default = min(max(p.Default, p.Min), p.Max)
+	return p
+}
+
+// Check tells whether value is within the row's bounds. The error is ErrOutOfBounds.
+func (p Parameter) Check(value int64) error {
+	if value < p.Min || value > p.Max {
+		return fmt.Errorf("%w: %s = %d, want %d to %d %s", ErrOutOfBounds, p.Name, value, p.Min, p.Max, p.Unit)
+	}
+	return nil
+}
