@@ -1,0 +1,91 @@
+// Package exact is the task family of short questions that have exactly one answer: sums, comparisons, spelling,
+// lists, the calendar, small facts, reading. Questions are drawn fresh from a seed, phrased and typed as people do,
+// and judged by a checker, so that no judge's opinion enters a score.
+//
+// The same generators feed the trainer of the native chat models (Draw, Help) and the validator (Family.Item). Both
+// draw from the whole space. One base question in twenty is held out of training (Question.HeldOut), which is what
+// offline accuracies are measured on.
+package exact
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+
+	"agora/task"
+	"agora/wire/openai"
+)
+
+// Instruction is the system message of every item. It tells a general assistant, which would otherwise answer in a
+// sentence, what the checker compares.
+const Instruction = "Reply with the answer alone: no sentence around it, no explanation."
+
+// maxAnswerTokens bounds the answer that an item asks for; the longest right answer needs under 40 of any tokenizer.
+const maxAnswerTokens = 64
+
+// Family draws items for the chat subnet. Its zero value asks for the model "chat".
+type Family struct {
+	Model string // what the request's "model" says: the subnet's name as consumers write it; "" is "chat"
+}
+
+// Name is "exact", under which a subnet selects this family.
+func (Family) Name() string { return "exact" }
+
+// Item draws the item with this index. The kind of question is uniform over Names; seed and index decide all the rest.
+func (f Family) Item(seed task.Seed, index uint64) task.Item {
+	q := At(seed, index)
+	body := f.body(q.Text)
+	return task.Item{
+		ID:    itemID(f.Name(), path, body),
+		Path:  path,
+		Body:  body,
+		Score: func(answer []byte) (float64, error) { return score(q, answer) },
+	}
+}
+
+// At is the question behind Item(seed, index).
+func At(seed task.Seed, index uint64) Question {
+	h := sha256.New()
+	h.Write([]byte("agora/exact/item"))
+	h.Write(seed[:])
+	h.Write(binary.BigEndian.AppendUint64(nil, index))
+	s := NewSource([32]byte(h.Sum(nil)))
+	return Draw(s, s.Intn(len(families)))
+}
+
+const path = "/v1/chat/completions"
+
+func (f Family) body(text string) []byte {
+	model := f.Model
+	if model == "" {
+		model = "chat"
+	}
+	limit, greedy := maxAnswerTokens, 0.0
+	body, err := json.Marshal(&openai.ChatRequest{
+		Model:       model,
+		Messages:    []openai.Message{{Role: "system", Content: Instruction}, {Role: "user", Content: openai.Content(text)}},
+		MaxTokens:   &limit,
+		Temperature: &greedy,
+	})
+	if err != nil {
+		panic("exact: a request of strings and numbers must marshal: " + err.Error())
+	}
+	return body
+}
+
+// itemID is SHA-256 over the three parts, each with its length before it.
+func itemID(parts ...any) [32]byte {
+	h := sha256.New()
+	for _, p := range parts {
+		var b []byte
+		switch v := p.(type) {
+		case string:
+			b = []byte(v)
+		case []byte:
+			b = v
+		}
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
+		h.Write(b)
+	}
+	return [32]byte(h.Sum(nil))
+}
