@@ -1,0 +1,102 @@
+package web
+
+import (
+	"context"
+	"time"
+)
+
+// Source gives what the pages show. It is asked at most once per second, however many people look.
+type Source interface {
+	// Snapshot returns the state of the market now. The caller does not change it, and neither may the Source.
+	Snapshot(ctx context.Context) (*Snapshot, error)
+}
+
+// Snapshot is the market at one height. Amounts are in rao, 10⁹ to the TAO.
+type Snapshot struct {
+	ChainID    string      `json:"chain_id"`
+	Height     int64       `json:"height"`
+	BlockTime  time.Time   `json:"block_time"` // in the header of that height
+	Ledger     Ledger      `json:"ledger"`
+	Subnets    []Subnet    `json:"subnets"`
+	Validators []Validator `json:"validators"`
+}
+
+// Ledger is the network's book since genesis: Minted = Paid + Pending + Burned.
+type Ledger struct {
+	Minted   uint64 `json:"minted"`
+	Paid     uint64 `json:"paid"`
+	Pending  uint64 `json:"pending"`
+	Burned   uint64 `json:"burned"`
+	PerDay   uint64 `json:"per_day"`  // minted in 24 hours at today's rate
+	Issuance uint64 `json:"issuance"` // that exist
+	Bonded   uint64 `json:"bonded"`   // staked to validators
+}
+
+// Kind says by which endpoint a subnet is asked.
+type Kind string
+
+// The kinds of subnets that the page can ask.
+const (
+	KindChat       Kind = "chat"       // POST /v1/chat/completions
+	KindCompletion Kind = "completion" // POST /v1/completions
+)
+
+// Subnet is one market.
+type Subnet struct {
+	NetUID      uint32  `json:"netuid"`
+	Name        string  `json:"name"`
+	Task        string  `json:"task"` // the family of challenges that judges it
+	Description string  `json:"description"`
+	Kind        Kind    `json:"kind"`
+	Started     bool    `json:"started"`
+	Epoch       uint64  `json:"epoch"`      // the last that was run, 0 before the first
+	NextEpoch   int64   `json:"next_epoch"` // height at which the next is run
+	Tempo       uint64  `json:"tempo"`      // blocks from one epoch to the next
+	Share       float64 `json:"share"`      // of the network's emission, 0 to 1
+	Emission    uint64  `json:"emission"`   // of the last epoch
+	Rank        string  `json:"rank"`       // what the gateway goes by: "chain", "own" or "none"
+	Miners      []Miner `json:"miners"`
+}
+
+// Miner is one place in a subnet.
+type Miner struct {
+	UID       uint32  `json:"uid"`
+	HotKey    string  `json:"hot_key"` // peer id
+	Owner     string  `json:"owner"`
+	Model     string  `json:"model"`
+	Engine    string  `json:"engine"`
+	Incentive float64 `json:"incentive"` // share of the miners' pay in the last epoch, 0 to 1
+	Emission  uint64  `json:"emission"`  // in the last epoch
+	Score     *Score  `json:"score"`     // of this gateway's own validator; nil before it has judged
+	Connected bool    `json:"connected"` // to this gateway
+}
+
+// Score is what one validator found, with the bounds it is sure of; 0 to 1, higher is better.
+type Score struct {
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+	Items int     `json:"items"` // challenges judged
+}
+
+// Validator is one judge.
+type Validator struct {
+	Name       string  `json:"name"`
+	Operator   string  `json:"operator"`
+	Stake      uint64  `json:"stake"`
+	Share      float64 `json:"share"`      // of what is bonded, 0 to 1
+	Commission float64 `json:"commission"` // of its nominators' dividends, 0 to 1
+	Jailed     bool    `json:"jailed"`
+	Gateway    string  `json:"gateway"` // base URL, empty if it has none
+	Voices     []Voice `json:"voices"`
+}
+
+// Voice is a validator's part in one subnet.
+type Voice struct {
+	NetUID    uint32  `json:"netuid"`
+	UID       uint32  `json:"uid"`
+	Trust     float64 `json:"trust"`     // how much of its weight the consensus shares, 0 to 1
+	Dividends float64 `json:"dividends"` // share of the validators' pay in the last epoch, 0 to 1
+	Emission  uint64  `json:"emission"`  // in the last epoch
+	Active    bool    `json:"active"`    // revealed weights lately
+}
