@@ -1,0 +1,158 @@
+package validator
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	subnettypes "agora/chain/x/subnet/types"
+)
+
+// Miner is a place in a subnet whose holder can be judged.
+type Miner struct {
+	UID        uint32
+	Registered uint64 // block of the registration; another one is another miner
+	HotKey     ed25519.PublicKey
+	Owner      string                 // account that is paid, bech32
+	Card       *subnettypes.ModelCard // nil until it has one
+	Connected  bool                   // to this validator, now
+}
+
+// registry is what a directory reads of the chain; *client.Client provides it.
+type registry interface {
+	Subnets(ctx context.Context) ([]subnettypes.Subnet, error)
+	Neurons(ctx context.Context, netuid uint32) ([]subnettypes.Neuron, error)
+	Voices(ctx context.Context, netuid uint32) ([]subnettypes.VoiceEntry, error)
+}
+
+// market is a subnet that this validator serves, as the chain lists it.
+type market struct {
+	subnettypes.Subnet
+	miners []Miner // by uid
+	voice  *uint32 // uid of this validator's voice with its present hot key; nil where it has none
+}
+
+// directory is this program's copy of who is registered where.
+type directory struct {
+	chain    registry
+	operator string
+	hotKey   ed25519.PublicKey
+	serves   func(subnettypes.Subnet) bool
+
+	mu      sync.RWMutex
+	markets map[uint32]*market // replaced, never changed
+	keys    map[[ed25519.PublicKeySize]byte]bool
+	missed  bool // somebody asked about a key that is not here
+}
+
+// refresh reads the chain. changed says that a key came or went.
+func (d *directory) refresh(ctx context.Context) (changed bool, err error) {
+	subnets, err := d.chain.Subnets(ctx)
+	if err != nil {
+		return false, err
+	}
+	markets := map[uint32]*market{}
+	for _, s := range subnets {
+		if !d.serves(s) {
+			continue
+		}
+		if markets[s.Netuid], err = d.read(ctx, s); err != nil {
+			return false, fmt.Errorf("subnet %d: %w", s.Netuid, err)
+		}
+	}
+	return d.replace(markets), nil
+}
+
+func (d *directory) read(ctx context.Context, s subnettypes.Subnet) (*market, error) {
+	neurons, err := d.chain.Neurons(ctx, s.Netuid)
+	if err != nil {
+		return nil, err
+	}
+	voices, err := d.chain.Voices(ctx, s.Netuid)
+	if err != nil {
+		return nil, err
+	}
+	m := &market{Subnet: s}
+	speaks := map[uint32]bool{}
+	for _, v := range voices {
+		speaks[v.Voice.Uid] = true
+		if v.Voice.Operator == d.operator && d.hotKey.Equal(ed25519.PublicKey(v.HotKey)) {
+			m.voice = &v.Voice.Uid
+		}
+	}
+	for _, n := range neurons {
+		if !speaks[n.Uid] && len(n.HotKey) == ed25519.PublicKeySize {
+			m.miners = append(m.miners, minerOf(n))
+		}
+	}
+	return m, nil
+}
+
+func minerOf(n subnettypes.Neuron) Miner {
+	return Miner{UID: n.Uid, Registered: uint64(n.Registered), HotKey: n.HotKey, Owner: n.Owner, Card: n.Card}
+}
+
+func (d *directory) replace(markets map[uint32]*market) (changed bool) {
+	keys := map[[ed25519.PublicKeySize]byte]bool{}
+	for _, m := range markets {
+		for _, miner := range m.miners {
+			keys[[ed25519.PublicKeySize]byte(miner.HotKey)] = true
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	changed = len(keys) != len(d.keys)
+	for k := range keys {
+		changed = changed || !d.keys[k]
+	}
+	d.markets, d.keys, d.missed = markets, keys, false
+	return changed
+}
+
+// market returns a subnet that is served, or nil.
+func (d *directory) market(netuid uint32) *market {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.markets[netuid]
+}
+
+// netuids lists the subnets that are served, in order.
+func (d *directory) netuids() []uint32 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	list := make([]uint32, 0, len(d.markets))
+	for netuid := range d.markets {
+		list = append(list, netuid)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// allow says whether a hot key is a miner's in a subnet that is served; the error tells the miner what to do.
+func (d *directory) allow(key ed25519.PublicKey) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(key) == ed25519.PublicKeySize && d.keys[[ed25519.PublicKeySize]byte(key)] {
+		return nil
+	}
+	d.missed = true
+	var names []string
+	for _, m := range d.markets {
+		names = append(names, m.Name)
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("this validator serves no subnet yet, try again in a minute")
+	}
+	slices.Sort(names)
+	return fmt.Errorf("hot key is no miner's in the subnets served here (%s): register it, then try again", strings.Join(names, ", "))
+}
+
+// wanted says that a key was asked for that the chain may list by now.
+func (d *directory) wanted() bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.missed
+}

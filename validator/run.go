@@ -1,0 +1,167 @@
+package validator
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"sync"
+	"time"
+
+	subnettypes "agora/chain/x/subnet/types"
+	yumatypes "agora/chain/x/yuma/types"
+	"agora/client"
+)
+
+const (
+	refreshEvery = 60              // blocks between two readings of the directory without a reason
+	retryAfter   = 2 * time.Second // before the chain is asked again after an error
+)
+
+// Run judges, commits and reveals until ctx ends, and returns when all of its work has stopped. A node that is away or a
+// chain that stands still is waited for. The error is nil unless the store fails.
+func (v *Validator) Run(ctx context.Context, hub Hub) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer v.leaveAll()
+	defer cancel()
+	v.mu.Lock()
+	v.hub = hub
+	v.mu.Unlock()
+	if !v.begin(ctx) {
+		return nil
+	}
+	if err := v.assign(ctx); err != nil {
+		return err
+	}
+	for b := range v.cfg.Client.Blocks(ctx) {
+		v.pace.see(b)
+		if v.stale(b) && v.read(ctx) {
+			if err := v.assign(ctx); err != nil {
+				return err
+			}
+		}
+		v.announce(ctx, b)
+	}
+	return nil
+}
+
+// begin reads the directory for the first time; false if ctx ended before the chain answered.
+func (v *Validator) begin(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		if v.read(ctx) {
+			return true
+		}
+		pause(ctx, retryAfter)
+	}
+	return false
+}
+
+// read renews the directory and shows out who is not in it any more.
+func (v *Validator) read(ctx context.Context) bool {
+	changed, err := v.directory.refresh(ctx)
+	if err != nil {
+		v.cfg.Log.Warn("cannot read the directory", "err", err)
+		return false
+	}
+	if changed {
+		v.hub.Recheck()
+	}
+	return true
+}
+
+// stale says whether block b gives a reason to read the directory again.
+func (v *Validator) stale(b client.Block) bool {
+	if b.Height%refreshEvery == 0 || v.directory.wanted() {
+		return true
+	}
+	for _, e := range b.Events {
+		switch e.(type) {
+		case *subnettypes.SubnetCreated, *subnettypes.SubnetStarted, *subnettypes.SubnetDissolved,
+			*subnettypes.NeuronRegistered, *subnettypes.HotKeyRotated, *subnettypes.OwnerChanged,
+			*subnettypes.ModelSet, *subnettypes.VoiceSet:
+			return true
+		}
+	}
+	return false
+}
+
+// assign starts work in subnets that are new in the directory and ends it in those that are gone.
+func (v *Validator) assign(ctx context.Context) error {
+	served := v.directory.netuids()
+	for _, netuid := range served {
+		m := v.directory.market(netuid)
+		s := v.seat(netuid)
+		if s == nil {
+			var err error
+			if s, err = v.take(ctx, m); err != nil {
+				return err
+			}
+		}
+		if err := s.book.keepOnly(m.miners); err != nil {
+			return err
+		}
+	}
+	v.leaveExcept(served)
+	return nil
+}
+
+// announce tells every seat the height, and what an epoch in this block made of its weights.
+func (v *Validator) announce(ctx context.Context, b client.Block) {
+	for _, e := range b.Events {
+		if run, ok := e.(*yumatypes.EpochRun); ok {
+			v.learn(ctx, run.Netuid)
+		}
+	}
+	for _, netuid := range v.directory.netuids() {
+		if s := v.seat(netuid); s != nil {
+			s.tell(b.Height)
+		}
+	}
+}
+
+// learn notes how much of this validator's weights the last epoch's consensus kept.
+func (v *Validator) learn(ctx context.Context, netuid uint32) {
+	s := v.seat(netuid)
+	uid, ok := v.voice(netuid)
+	if s == nil || !ok {
+		return
+	}
+	records, err := v.cfg.Client.Epochs(ctx, netuid, 1)
+	if err != nil {
+		v.cfg.Log.Warn("cannot read the last epoch", "netuid", netuid, "err", err)
+		return
+	}
+	for _, r := range records {
+		if at := 2 * int(uid); at+2 <= len(r.ValidatorTrust) {
+			trust := float64(binary.LittleEndian.Uint16(r.ValidatorTrust[at:])) / math.MaxUint16
+			s.edit(func(st *Status) { st.Agreement = trust })
+		}
+	}
+}
+
+// pace measures the time between blocks.
+type pace struct {
+	mu    sync.Mutex
+	last  client.Block
+	block time.Duration
+}
+
+// see counts a block: the average moves a fifth of the way to what was measured.
+func (p *pace) see(b client.Block) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := b.Height - p.last.Height; p.last.Height > 0 && n > 0 {
+		measured := min(b.Time.Sub(p.last.Time)/time.Duration(n), time.Minute)
+		if p.block == 0 {
+			p.block = measured
+		}
+		p.block += (measured - p.block) / 5
+	}
+	p.last = b
+}
+
+// of is how long n blocks take, 0 while that is unknown.
+func (p *pace) of(n uint64) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Duration(n) * p.block
+}

@@ -1,0 +1,136 @@
+package validator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+
+	yumatypes "agora/chain/x/yuma/types"
+	"agora/client"
+)
+
+// seat is a validator's work in one subnet: a judge and a calendar over one book.
+type seat struct {
+	netuid  uint32
+	family  string
+	book    *book
+	judge   *judge
+	heights chan int64 // the latest height, for the calendar
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+
+	mu     sync.Mutex
+	status Status
+}
+
+// take opens a seat in a subnet.
+func (v *Validator) take(ctx context.Context, m *market) (*seat, error) {
+	family := m.Mechanism.Id
+	book, err := openBook(m.Netuid, family, v.rules(family), v.store)
+	if err != nil {
+		return nil, err
+	}
+	items, err := newDrawer(m.Netuid, v.cfg.Client.ChainID(), v.cfg.Families[family], v.store)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	s := &seat{netuid: m.Netuid, family: family, book: book, heights: make(chan int64, 1), stop: stop}
+	s.status = Status{Committed: -1, Revealed: -1}
+	s.judge = v.newJudge(s, items)
+	calendar := v.newCalendar(s, items)
+	v.mu.Lock()
+	v.seats[m.Netuid] = s
+	v.mu.Unlock()
+	s.work.Go(func() { s.judge.run(ctx) })
+	s.work.Go(func() { s.keep(ctx, calendar, v.cfg.Log) })
+	return s, nil
+}
+
+func (v *Validator) newJudge(s *seat, items *drawer) *judge {
+	return &judge{
+		netuid: s.netuid, hub: v.hub, items: items, book: s.book, miners: func() []Miner { return v.Miners(s.netuid) },
+		slots: v.slots, rounds: v.cfg.Rounds, idle: v.rules(s.family).Idle, deadline: v.cfg.Deadline,
+		settling: v.cfg.Settling, log: v.cfg.Log,
+	}
+}
+
+func (v *Validator) newCalendar(s *seat, items *drawer) *calendar {
+	return &calendar{
+		netuid: s.netuid, chainID: v.cfg.Client.ChainID(), hotKey: v.directory.hotKey, store: v.store,
+		chain: v.cfg.Client, queue: v.queue, items: items, log: v.cfg.Log, report: s.edit,
+		voice: func() (uint32, bool) { return v.voice(s.netuid) },
+		vote:  func() (ballot, error) { return s.book.vote(uidsOf(v.Miners(s.netuid))) },
+		begin: func(c yumatypes.Schedule) error {
+			s.judge.setTempo(v.pace.of(c.Tempo))
+			return s.book.beginTempo(c.Epoch)
+		},
+	}
+}
+
+// keep follows the calendar until ctx ends. What fails is tried again with the next block.
+func (s *seat) keep(ctx context.Context, c *calendar, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case height := <-s.heights:
+			err := c.step(ctx, height)
+			if err != nil && ctx.Err() == nil && !errors.Is(err, client.ErrUnreachable) {
+				log.Warn("weights", "netuid", s.netuid, "height", height, "err", err)
+				s.edit(func(st *Status) { st.LastError = err.Error() })
+			}
+		}
+	}
+}
+
+// tell passes the height on. The calendar wants the latest only.
+func (s *seat) tell(height int64) {
+	select {
+	case <-s.heights:
+	default:
+	}
+	s.heights <- height
+}
+
+func (s *seat) edit(change func(*Status)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.status)
+}
+
+// leaveExcept ends the work in every subnet that is not among netuids. What is in the store stays.
+func (v *Validator) leaveExcept(netuids []uint32) {
+	v.mu.Lock()
+	var gone []*seat
+	for netuid, s := range v.seats {
+		if !slices.Contains(netuids, netuid) {
+			gone = append(gone, s)
+			delete(v.seats, netuid)
+		}
+	}
+	v.mu.Unlock()
+	for _, s := range gone {
+		s.stop()
+		s.work.Wait()
+	}
+}
+
+func (v *Validator) leaveAll() { v.leaveExcept(nil) }
+
+// voice is the uid of this validator's voice in a subnet.
+func (v *Validator) voice(netuid uint32) (uint32, bool) {
+	m := v.directory.market(netuid)
+	if m == nil || m.voice == nil {
+		return 0, false
+	}
+	return *m.voice, true
+}
+
+func (v *Validator) seat(netuid uint32) *seat {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.seats[netuid]
+}

@@ -1,0 +1,107 @@
+package validator
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	"agora/task"
+)
+
+// seedRecord is the secret that a subnet's items are drawn from.
+type seedRecord struct {
+	Salt  []byte `json:"salt"`  // 32 bytes; of the commit of Epoch, or drawn for want of one
+	Mix   []byte `json:"mix"`   // hash of the block after that commit; empty where there was none
+	Epoch int64  `json:"epoch"` // last epoch whose commit came before the seed, -1 where there was none
+	Next  uint64 `json:"next"`  // indices below it may have been used
+}
+
+// reserve is how many indices are marked as used at once, so that drawing an item rarely writes to the disk.
+const reserve = 64
+
+// newSalt draws 32 secret bytes.
+func newSalt() []byte {
+	salt := make([]byte, sha256.Size)
+	rand.Read(salt) // never fails
+	return salt
+}
+
+// seed is SHA-256 over (domain, chain id, netuid, salt, mix): whoever knows the revealed salt can draw the same items.
+func (r seedRecord) seed(chainID string, netuid uint32) task.Seed {
+	h := sha256.New()
+	fmt.Fprintf(h, "agora/items/v1\x00%s\x00", chainID)
+	h.Write(binary.BigEndian.AppendUint32(nil, netuid))
+	h.Write(r.Salt)
+	h.Write(r.Mix)
+	return task.Seed(h.Sum(nil))
+}
+
+// drawer hands out a subnet's items, each once, also over restarts.
+type drawer struct {
+	netuid  uint32
+	chainID string
+	family  task.Family
+	store   *store
+
+	mu     sync.Mutex
+	record seedRecord
+	next   uint64 // first unused index, at most record.Next
+}
+
+func newDrawer(netuid uint32, chainID string, family task.Family, s *store) (*drawer, error) {
+	d := &drawer{netuid: netuid, chainID: chainID, family: family, store: s}
+	record, ok, err := s.seed(netuid)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return d, d.use(seedRecord{Salt: newSalt(), Epoch: -1})
+	}
+	d.record, d.next = record, record.Next
+	return d, nil
+}
+
+// use begins a new seed.
+func (d *drawer) use(r seedRecord) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.store.setSeed(d.netuid, r); err != nil {
+		return err
+	}
+	d.record, d.next = r, r.Next
+	return nil
+}
+
+// epoch is the last one whose commit came before the seed in use, -1 where there was none.
+func (d *drawer) epoch() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.record.Epoch
+}
+
+// uses says whether items are drawn from salt.
+func (d *drawer) uses(salt []byte) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return bytes.Equal(d.record.Salt, salt)
+}
+
+// item draws the next item.
+func (d *drawer) item() (task.Item, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.next == d.record.Next {
+		r := d.record
+		r.Next += reserve
+		if err := d.store.setSeed(d.netuid, r); err != nil {
+			return task.Item{}, err
+		}
+		d.record = r
+	}
+	index := d.next
+	d.next++
+	return d.family.Item(d.record.seed(d.chainID, d.netuid), index), nil
+}

@@ -1,0 +1,178 @@
+package validator
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/client"
+	"agora/mechanism/score"
+	"agora/task"
+)
+
+// Config says for whom a validator judges and with what. Zero values take the defaults named beside them.
+type Config struct {
+	Client   *client.Client     // required
+	HotKey   ed25519.PrivateKey // of its voices; required
+	Operator string             // account address of the chain validator's operator; required
+	Store    string             // path of the store's file; required
+
+	Families map[string]task.Family  // by the name under which a subnet selects them; required
+	Rules    map[string]score.Params // by family; score.DefaultParams
+	Subnets  []uint32                // netuids to serve; all that are started and whose family is known
+
+	Rounds   int           // items under way at once in one subnet; 2
+	Requests int           // requests open at once in all; 64
+	Deadline time.Duration // for one answer; 20 s
+	Settling time.Duration // after the start, in which an absent miner is not blamed; 10 s
+	Log      *slog.Logger  // slog.Default()
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Client == nil || len(c.HotKey) != ed25519.PrivateKeySize || c.Operator == "" || c.Store == "" || len(c.Families) == 0 {
+		return c, errors.New("validator: Config needs Client, HotKey, Operator, Store and Families")
+	}
+	set(&c.Rounds, 2)
+	set(&c.Requests, 64)
+	set(&c.Deadline, 20*time.Second)
+	set(&c.Settling, 10*time.Second)
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c, nil
+}
+
+func set[T int | time.Duration](v *T, byDefault T) {
+	if *v <= 0 {
+		*v = byDefault
+	}
+}
+
+// Validator judges the miners of every subnet that it serves.
+type Validator struct {
+	cfg       Config
+	store     *store
+	directory *directory
+	queue     *client.Queue
+	slots     chan struct{} // requests to miners open at once
+	pace      pace
+
+	mu    sync.RWMutex
+	hub   Hub // nil until Run
+	seats map[uint32]*seat
+}
+
+// New opens the store. Allow works from now on; judging begins with Run. Close releases the store.
+func New(cfg Config) (*Validator, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStore(cfg.Store, cfg.Client.ChainID())
+	if err != nil {
+		return nil, err
+	}
+	v := &Validator{
+		cfg: cfg, store: s, slots: make(chan struct{}, cfg.Requests), seats: map[uint32]*seat{},
+		queue: cfg.Client.Queue(client.HotSigner(cfg.HotKey)),
+	}
+	v.directory = &directory{
+		chain: cfg.Client, operator: cfg.Operator, hotKey: cfg.HotKey.Public().(ed25519.PublicKey), serves: v.serves,
+	}
+	return v, nil
+}
+
+// Close releases the store. Call it after Run has returned.
+func (v *Validator) Close() error { return v.store.close() }
+
+// serves says whether a subnet is judged here.
+func (v *Validator) serves(s subnettypes.Subnet) bool {
+	if _, known := v.cfg.Families[s.Mechanism.Id]; !known || !s.Started {
+		return false
+	}
+	if len(v.cfg.Subnets) == 0 {
+		return true
+	}
+	return slices.Contains(v.cfg.Subnets, s.Netuid)
+}
+
+// Allow says whether a hot key may connect: it must be a miner's in a subnet served here. The error tells the miner
+// what to do. It is the admission of a wire.Hub.
+func (v *Validator) Allow(key ed25519.PublicKey) error { return v.directory.allow(key) }
+
+// Miners lists a subnet's miners by uid; nil for a subnet that is not served.
+func (v *Validator) Miners(netuid uint32) []Miner {
+	m := v.directory.market(netuid)
+	if m == nil {
+		return nil
+	}
+	v.mu.RLock()
+	hub := v.hub
+	v.mu.RUnlock()
+	list := make([]Miner, len(m.miners))
+	for i, miner := range m.miners {
+		miner.Connected = hub != nil && hub.Connected(miner.HotKey)
+		list[i] = miner
+	}
+	return list
+}
+
+// Scores ranks a subnet's miners by this validator's own judgement, best first; nil for a subnet that is not served.
+func (v *Validator) Scores(netuid uint32) []score.Standing {
+	if s := v.seat(netuid); s != nil {
+		return append([]score.Standing(nil), s.book.standings()...)
+	}
+	return nil
+}
+
+// Status says what the validator does in each subnet, by netuid.
+func (v *Validator) Status() []Status {
+	var list []Status
+	for _, netuid := range v.directory.netuids() {
+		if s := v.seat(netuid); s != nil {
+			list = append(list, v.describe(s))
+		}
+	}
+	return list
+}
+
+func (v *Validator) describe(s *seat) Status {
+	s.mu.Lock()
+	st := s.status
+	s.mu.Unlock()
+	st.NetUID, st.Family, st.Voice = s.netuid, s.family, -1
+	if m := v.directory.market(s.netuid); m != nil {
+		st.Name = m.Name
+		if m.voice != nil {
+			st.Voice = int64(*m.voice)
+		}
+	}
+	miners := v.Miners(s.netuid)
+	st.Miners = len(miners)
+	for _, m := range miners {
+		if m.Connected {
+			st.Connected++
+		}
+	}
+	st.Items, st.Settled = s.book.progress(uidsOf(miners))
+	return st
+}
+
+func uidsOf(miners []Miner) []uint16 {
+	uids := make([]uint16, len(miners))
+	for i, m := range miners {
+		uids[i] = uint16(m.UID)
+	}
+	return uids
+}
+
+func (v *Validator) rules(family string) score.Params {
+	if p, ok := v.cfg.Rules[family]; ok {
+		return p
+	}
+	return score.DefaultParams()
+}
