@@ -18,13 +18,13 @@ func (r *Runner) admitBonds() {
 	room := 0
 	for i := range r.rows {
 		row := &r.rows[i]
-		row.bonds = at(in.Bonds, i, nil).ordered()
+		row.bonds = at(in.Bonds, i, nil)
 		if row.bonds.Len() > 0 {
 			r.holders = append(r.holders, int32(i))
 		}
 		row.start = room
 		if row.keep {
-			room += (row.weights.Len() + row.bonds.Len()) * entrySize
+			room += staggered((row.weights.Len()+row.bonds.Len())*entrySize, bytesPerLine)
 		}
 	}
 	r.arenas[r.turn] = grown(r.arenas[r.turn], room)
@@ -92,12 +92,14 @@ func (w *worker) blockWidth() int {
 func (w *worker) prepare() {
 	r := w.run
 	rows := len(r.voters) + len(r.holders)
-	w.trust, w.earned, w.old = sized(w.trust, r.n), sized(w.earned, r.n), sized(w.old, r.n)
+	w.trust, w.earned = sized(w.trust, r.n), sized(w.earned, r.n)
 	w.fill, w.segment = grown(w.fill, r.n), grown(w.segment, r.n)
 	w.weight, w.blend = grown(w.weight, len(r.voters)), grown(w.blend, len(r.voters))
 	w.delta = grown(w.delta, len(r.voters))
 	w.keys, w.spare = grown(w.keys, len(r.voters)), grown(w.spare, len(r.voters))
-	w.fresh = grown(w.fresh, rows)
+	w.old, w.lone = grown(w.old, len(r.voters)), grown(w.lone, len(r.holders))
+	w.moved = grown(w.moved, rows+1) // and one that may turn out not to count
+	w.arena = r.arena
 	w.ends = grown(w.ends, w.last-w.first)
 	w.shares = w.shares[:0]
 }
@@ -145,11 +147,11 @@ func (w *worker) column(j int, weights, bonds []uint32) {
 	rank := w.clip(weights, consensus)
 	w.blendWeights(len(weights))
 	if r.params.Yuma3 {
-		w.moveAbsoluteBonds(weights, bonds, consensus)
-		w.keepAbsoluteBonds(j, rank > 0)
+		moved, sum := w.moveAbsoluteBonds(weights, bonds, consensus)
+		w.keepAbsoluteBonds(j, moved, sum, rank > 0)
 	} else {
-		w.moveRelativeBonds(weights, bonds)
-		w.keepRelativeBonds(j)
+		moved, sum := w.moveRelativeBonds(weights, bonds)
+		w.keepRelativeBonds(j, moved, sum)
 	}
 	w.ends[j-w.first] = len(w.shares)
 	r.result.Exact.Consensus[j] = fixed.I32F32(consensus)
@@ -187,12 +189,13 @@ func (w *worker) clip(cells []uint32, consensus uint64) (rank uint64) {
 		clear(blend)
 		return 0
 	}
+	votes, trust := w.run.votes, w.trust
 	for k, cell := range cells {
 		i := cell & 0xffff
 		share := min(weight[k], consensus)
 		blend[k] = share
-		w.trust[i] += share
-		rank += fixed.Mul(w.run.votes[i].stake, share)
+		trust[i] += share
+		rank += fixed.Mul(votes[i].stake, share)
 	}
 	return rank
 }

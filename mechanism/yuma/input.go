@@ -78,17 +78,19 @@ func (r Row) entry(k int) uint32 {
 	return binary.LittleEndian.Uint32(r[k*entrySize:])
 }
 
-// ascending reports whether the uids strictly ascend.
+// ascending reports whether the uids strictly ascend, looking at two entries at a
+// time.
 func (r Row) ascending() bool {
-	last := -1
-	for k := range r.Len() {
-		uid := int(r.entry(k) & 0xffff)
-		if uid <= last {
+	last := int64(-1)
+	for ; len(r) >= 2*entrySize; r = r[2*entrySize:] {
+		pair := binary.LittleEndian.Uint64(r)
+		first, second := int64(pair&0xffff), int64(pair>>32&0xffff)
+		if first <= last || second <= first {
 			return false
 		}
-		last = uid
+		last = second
 	}
-	return true
+	return len(r) < entrySize || int64(binary.LittleEndian.Uint16(r)) > last
 }
 
 // ordered returns r with its uids ascending and the last of equal uids kept; r

@@ -35,9 +35,9 @@ func (c liquidCurve) alpha(consensus, weight, bond fixed.I32F32) fixed.I32F32 {
 	return c.low.Add(step).Clamp(c.low, c.high)
 }
 
-// move returns min(1, (1 − a)·B + a·W), in units of 2^−32.
-func (c liquidCurve) move(consensus, weight, bond uint64) uint64 {
-	w, b := fixed.I32F32(weight), fixed.I32F32(bond)
+// move returns min(1, (1 − a)·B + a·W) for a stored bond, in units of 2^−32.
+func (c liquidCurve) move(consensus, weight uint64, bond uint16) uint64 {
+	w, b := fixed.I32F32(weight), fixed.Share(bond)
 	a := c.alpha(fixed.I32F32(consensus), w, b)
 	moved := fixed.One.Sub(a).Mul(b).Add(a.Mul(w))
 	return uint64(moved.Min(fixed.One))

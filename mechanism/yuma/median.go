@@ -96,11 +96,23 @@ func partition(keys, spare []uint64, votes []vote, pivot uint64) (low int, below
 	return low, below
 }
 
-// pivotOf returns the median of three keys of the list.
+// pivotOf returns the median of three keys of the list, or of nine where that
+// is worth the while.
 func pivotOf(keys []uint64) uint64 {
-	a, b, c := keys[0], keys[len(keys)/2], keys[len(keys)-1]
-	return max(min(a, b), min(max(a, b), c))
+	last := len(keys) - 1
+	if last < 64 {
+		return middle(keys[0], keys[last/2], keys[last])
+	}
+	step := last / 8
+	return middle(
+		middle(keys[0], keys[step], keys[2*step]),
+		middle(keys[3*step], keys[4*step], keys[5*step]),
+		middle(keys[6*step], keys[7*step], keys[last]),
+	)
 }
+
+// middle returns the second greatest of three.
+func middle(a, b, c uint64) uint64 { return max(min(a, b), min(max(a, b), c)) }
 
 // without returns the keys without one of them.
 func without(keys []uint64, key uint64) []uint64 {

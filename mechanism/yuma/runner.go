@@ -71,6 +71,8 @@ func (r *Runner) Run(in *Input) *Result {
 	r.normalizeActiveStake()
 	r.admitWeights()
 	r.admitBonds()
+	r.prepareWorkers()
+	r.each(phaseRows)
 	r.computeColumns()
 	r.normalizeRanks()
 	r.sumDividends()

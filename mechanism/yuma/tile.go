@@ -1,6 +1,9 @@
 package yuma
 
-import "sort"
+import (
+	"encoding/binary"
+	"sort"
+)
 
 // A block of columns is as wide as keeps blockCells cells in the processor's
 // second-level cache, and at least minBlock so that rows are not visited for
@@ -22,8 +25,8 @@ type tile struct {
 
 // reset prepares the tile for blocks of the given width over so many rows.
 func (t *tile) reset(width, rows int) {
-	t.height = rows
-	t.cells = grown(t.cells, width*rows)
+	t.height = staggered(rows, cellsPerLine)
+	t.cells = grown(t.cells, width*t.height)
 	t.count = sized(t.count, width)
 	t.cursor = sized(t.cursor, rows)
 }
@@ -40,19 +43,22 @@ func (t *tile) seek(position int, row Row, first int) int {
 // columns registered before reach, except self. limit holds the registrations of
 // the block's columns, the first of which is first.
 func (t *tile) gather(position int, row Row, uid int32, reach uint64, self, first int, limit []uint64) {
-	k := int(t.cursor[position])
-	for ; k < row.Len(); k++ {
-		e := row.entry(k)
+	rest := row[t.cursor[position]*entrySize:]
+	count := t.count[:len(limit)]
+	self -= first
+	for len(rest) >= entrySize {
+		e := binary.LittleEndian.Uint32(rest)
 		c := int(e&0xffff) - first
 		if c >= len(limit) {
 			break
 		}
-		if limit[c] < reach && c != self-first {
-			t.cells[c*t.height+int(t.count[c])] = e&^0xffff | uint32(uid)
-			t.count[c]++
+		rest = rest[entrySize:]
+		if limit[c] < reach && c != self {
+			t.cells[c*t.height+int(count[c])] = e&^0xffff | uint32(uid)
+			count[c]++
 		}
 	}
-	t.cursor[position] = int32(k)
+	t.cursor[position] = int32((len(row) - len(rest)) / entrySize)
 }
 
 // column returns the cells of column c of the block.
@@ -68,3 +74,13 @@ func grown[T any](s []T, n int) []T {
 	}
 	return s[:n]
 }
+
+// Cells and bytes in a line of the processor's cache.
+const (
+	cellsPerLine = 16
+	bytesPerLine = 64
+)
+
+// staggered rounds a stride up to an odd number of cache lines, so that equal
+// offsets of neighbours do not compete for the same places in the cache.
+func staggered(stride, line int) int { return ((stride+line-1)/line | 1) * line }

@@ -1,6 +1,7 @@
 package yuma
 
 import (
+	"encoding/binary"
 	"math"
 
 	"agora/mechanism/fixed"
@@ -20,7 +21,7 @@ func (r *Runner) admitWeights() {
 	for i := range r.rows {
 		row := &r.rows[i]
 		row.keep = r.result.Permit[i]
-		row.weights = at(r.in.Weights, i, nil).ordered()
+		row.weights = at(r.in.Weights, i, nil)
 		if !r.permitted(i) || row.weights.Len() == 0 {
 			row.weights = nil
 			continue
@@ -32,8 +33,6 @@ func (r *Runner) admitWeights() {
 		}
 		r.voters = append(r.voters, int32(i))
 	}
-	r.prepareWorkers()
-	r.each(phaseSumRows)
 }
 
 // limitColumns sets the block that weights on each uid must outreach.
@@ -59,20 +58,31 @@ func (r *Runner) reach(i int) uint64 {
 	return reach
 }
 
-// sumRows prepares the division of the worker's share of rows by their sums.
-func (w *worker) sumRows() {
+// readRows puts the worker's share of rows in order and prepares the division of
+// weights by the sum of their row.
+func (w *worker) readRows() {
 	r := w.run
-	share := (len(r.voters) + len(r.workers) - 1) / len(r.workers)
-	for _, i := range part(r.voters, w.index*share, share) {
-		r.votes[i].sum = fixed.NewDivisor(r.sumRow(&r.rows[i]))
+	for _, i := range w.portion(r.voters) {
+		row := &r.rows[i]
+		row.weights = row.weights.ordered()
+		r.votes[i].sum = fixed.NewDivisor(r.sumRow(row))
 	}
+	for _, i := range w.portion(r.holders) {
+		r.rows[i].bonds = r.rows[i].bonds.ordered()
+	}
+}
+
+// portion returns the worker's part of a list.
+func (w *worker) portion(uids []int32) []int32 {
+	count := len(w.run.workers)
+	return uids[len(uids)*w.index/count : len(uids)*(w.index+1)/count]
 }
 
 // sumRow returns the sum of the weights of one row that count, in u16 units.
 func (r *Runner) sumRow(row *row) (sum uint64) {
 	reach, self, limit := row.reach, int(row.self), r.limit
-	for k := range row.weights.Len() {
-		e := row.weights.entry(k)
+	for rest := row.weights; len(rest) >= entrySize; rest = rest[entrySize:] {
+		e := binary.LittleEndian.Uint32(rest)
 		j := int(e & 0xffff)
 		if j >= len(limit) {
 			break
@@ -82,10 +92,4 @@ func (r *Runner) sumRow(row *row) (sum uint64) {
 		}
 	}
 	return sum
-}
-
-// part returns up to size elements of s from start.
-func part[T any](s []T, start, size int) []T {
-	start = min(start, len(s))
-	return s[start:min(start+size, len(s))]
 }

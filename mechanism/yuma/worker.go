@@ -6,7 +6,7 @@ import "sync"
 type phase int
 
 const (
-	phaseSumRows phase = iota
+	phaseRows phase = iota
 	phaseColumns
 	phaseDividends
 )
@@ -21,13 +21,14 @@ type worker struct {
 	first, last int // columns, half open
 
 	weights, bonds tile
+	arena          []byte
 	fill, segment  []int // by uid: where the next new bond goes in the arena, and where the first went
 
 	weight, blend, delta []uint64 // W, Wb and ΔB of the column, units of 2^−32
 	keys, spare          []uint64 // of the median
-	old                  []uint64 // by uid: B of the column, zero between columns
-	fresh                []uint64 // E of the column as share<<16 | uid
-	freshSum             uint64
+	old                  []uint16 // the bond behind each weight of the column
+	lone                 []uint32 // the bonds of the column without a weight
+	moved                []uint64 // E of the column as share<<16 | uid
 	trust, earned        []uint64 // by uid: Σ Wc and Σ En·I over the worker's columns
 	shares               []uint64 // En of every column that pays, as share<<16 | uid
 	ends                 []int    // by column of the range: end of its shares
@@ -58,8 +59,8 @@ func (r *Runner) each(p phase) {
 // work does the worker's part of a phase.
 func (w *worker) work(p phase) {
 	switch p {
-	case phaseSumRows:
-		w.sumRows()
+	case phaseRows:
+		w.readRows()
 	case phaseColumns:
 		w.computeColumns()
 	case phaseDividends:

@@ -1,0 +1,69 @@
+package yuma_test
+
+import (
+	"fmt"
+	"testing"
+
+	"agora/mechanism/yuma"
+)
+
+// benchSizes are the shapes of the published figures.
+var benchSizes = []struct{ validators, miners, percent int }{
+	{64, 192, 100},
+	{64, 448, 100},
+	{128, 896, 100},
+	{256, 3840, 100},
+	{256, 3840, 5},
+	{512, 15872, 5},
+}
+
+// BenchmarkEpoch measures one epoch of this chain's formula: by the textbook, by
+// one worker and by two.
+func BenchmarkEpoch(b *testing.B) {
+	for _, size := range benchSizes {
+		in := sized(size.validators, size.miners, size.percent, yuma.Default())
+		name := fmt.Sprintf("%dx%d/%dpercent", size.validators, size.miners, size.percent)
+		b.Run(name+"/textbook", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				textbook(in)
+			}
+		})
+		for workers := 1; workers <= 2; workers++ {
+			b.Run(fmt.Sprintf("%s/workers=%d", name, workers), func(b *testing.B) {
+				runner := yuma.Runner{Workers: workers}
+				runner.Run(in)
+				runner.Run(in)
+				b.ReportAllocs()
+				for b.Loop() {
+					runner.Run(in)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkFormula measures the formulas beside the default at one size.
+func BenchmarkFormula(b *testing.B) {
+	liquid := yuma.Default()
+	liquid.LiquidAlpha = true
+	blend := yuma.Default()
+	blend.BondsPenalty = 32768
+	for _, c := range []struct {
+		name   string
+		params yuma.Params
+	}{
+		{"default", yuma.Default()}, {"upstream", yuma.Upstream()}, {"liquid", liquid}, {"blend", blend},
+	} {
+		in := sized(128, 896, 100, c.params)
+		b.Run(c.name, func(b *testing.B) {
+			var runner yuma.Runner
+			runner.Run(in)
+			runner.Run(in)
+			b.ReportAllocs()
+			for b.Loop() {
+				runner.Run(in)
+			}
+		})
+	}
+}

@@ -1,0 +1,353 @@
+package yuma_test
+
+import (
+	"cmp"
+	"slices"
+
+	"agora/mechanism/fixed"
+	"agora/mechanism/yuma"
+)
+
+// The textbook epoch: the same text as package yuma implements, written down
+// step by step on row-major dense matrices, with the median found by sorting. It
+// is the oracle of the differential tests and the yardstick of the benchmarks.
+
+type number32 = fixed.I32F32
+
+// matrix is row-major; a nil row has no entries.
+type matrix [][]number32
+
+// none marks a cell without an entry; every other value is at least zero.
+const none number32 = -1
+
+// textbook returns the result of one epoch.
+func textbook(in *yuma.Input) *yuma.Result {
+	b := &book{in: in, p: in.Params, n: in.N, owner: -1}
+	if in.HasOwner && b.p.OwnerPrivileges {
+		b.owner = int(in.Owner)
+	}
+	b.stakes()
+	b.permits()
+	b.weights()
+	b.consensus()
+	b.bonds()
+	b.emission()
+	return b.stored()
+}
+
+// book holds the quantities of one epoch under their names in the text.
+type book struct {
+	in     *yuma.Input
+	p      yuma.Params
+	n      int
+	owner  int
+	active []bool
+
+	s, a, c, i, d, tv []number32
+	oldPermit, permit []bool
+	w, wc, wb, e      matrix
+	se, ve, ce        []uint64
+}
+
+// Steps 1, 2 and 4.
+func (b *book) stakes() {
+	b.active = make([]bool, b.n)
+	b.oldPermit = make([]bool, b.n)
+	stake := make([]fixed.I64F64, b.n)
+	cutoff := max(1, uint64(b.p.ActivityCutoffFactor)*b.in.Tempo/1000)
+	for i := range b.n {
+		if b.p.ActivityGiven {
+			b.active[i] = i < len(b.in.Active) && b.in.Active[i]
+		} else if i < len(b.in.LastUpdate) {
+			b.active[i] = b.in.LastUpdate[i]+cutoff >= b.in.Block
+		}
+		b.oldPermit[i] = i < len(b.in.Permit) && b.in.Permit[i] || i == b.owner
+		if i < len(b.in.Stake) && (b.in.Stake[i] >= b.p.StakeThreshold || i == b.owner) {
+			stake[i] = fixed.Uint(b.in.Stake[i])
+		}
+	}
+	normalize64(stake)
+	b.s = make([]number32, b.n)
+	for i := range stake {
+		b.s[i] = stake[i].I32()
+	}
+	b.a = slices.Clone(b.s)
+	maskVector(not(b.active), b.a)
+	maskVector(not(b.oldPermit), b.a)
+	normalize(b.a)
+}
+
+// Step 3.
+func (b *book) permits() {
+	b.permit = make([]bool, b.n)
+	if b.p.PermitsGiven {
+		copy(b.permit, b.in.Permit)
+		return
+	}
+	top := topK(b.s, b.p.MaxValidators)
+	for i := range b.permit {
+		b.permit[i] = top[i] && b.s[i] != 0 || i == b.owner
+	}
+}
+
+// Step 5.
+func (b *book) weights() {
+	b.w = dense(b.in.Weights, b.n, func(v uint16) number32 { return fixed.Int(int64(v)) })
+	maskRows(not(b.oldPermit), b.w)
+	maskDiagonal(b.w, b.owner)
+	registered := b.registered()
+	update := make([]uint64, b.n)
+	copy(update, b.in.LastUpdate)
+	maskPairs(b.w, update, registered, func(u, r uint64) bool { return u <= r })
+	if b.p.CommitReveal {
+		commit := slices.Repeat([]uint64{yuma.NoCommit}, b.n)
+		copy(commit, b.in.Commit)
+		maskPairs(b.w, commit, registered, func(c, r uint64) bool { return c < r })
+	}
+	rowNormalize(b.w)
+}
+
+func (b *book) registered() []uint64 {
+	registered := make([]uint64, b.n)
+	copy(registered, b.in.Registered)
+	for j := range registered {
+		if j < len(b.in.Barred) && b.in.Barred[j] {
+			registered[j] = 1<<64 - 1
+		}
+	}
+	return registered
+}
+
+// Steps 6 to 9.
+func (b *book) consensus() {
+	b.c = medianColumns(b.a, b.w, b.n, fixed.Share(b.p.Kappa))
+	b.wc = clipColumns(b.w, b.c)
+	b.tv = rowSum(b.wc)
+	b.i = columnProduct(b.wc, b.a, b.n)
+	normalize(b.i)
+	b.wb = interpolate(b.w, b.wc, fixed.Share(b.p.BondsPenalty))
+}
+
+// Steps 10 and 11.
+func (b *book) bonds() {
+	if b.p.Yuma3 {
+		b.bonds3()
+		return
+	}
+	old := b.oldBonds(func(v uint16) number32 { return fixed.Int(int64(v)) })
+	columnNormalize(old, b.n)
+	delta := scaleRows(b.wb, b.a)
+	columnNormalize(delta, b.n)
+	b.e = average(delta, old, b.p.BondsMovingAverage)
+	columnNormalize(b.e, b.n)
+	b.d = rowProduct(b.e, b.i)
+	normalize(b.d)
+	columnMaxUpscale(b.e, b.n)
+}
+
+func (b *book) bonds3() {
+	old := b.oldBonds(fixed.Share)
+	if b.p.LiquidAlpha && slices.ContainsFunc(b.c, func(c number32) bool { return c != 0 }) {
+		if b.p.DecayAbsentBonds {
+			b.wb = withZeros(b.wb, old, b.w)
+		}
+		b.e = averageAlpha(b.wb, old, b.liquidAlpha(old))
+	} else {
+		b.e = average(b.wb, old, b.p.BondsMovingAverage)
+	}
+	share := copyMatrix(b.e)
+	columnNormalize(share, b.n)
+	b.d = vectorProduct(rowProduct(share, b.i), b.a)
+	normalize(b.d)
+}
+
+// oldBonds is step 10.
+func (b *book) oldBonds(value func(uint16) number32) matrix {
+	old := dense(b.in.Bonds, b.n, value)
+	last := uint64(0)
+	if b.in.Block > b.in.Tempo {
+		last = b.in.Block - b.in.Tempo
+	}
+	if b.in.LastStep != 0 {
+		last = b.in.LastStep + 1
+	}
+	maskPairs(old, slices.Repeat([]uint64{last}, b.n), b.registered(),
+		func(l, r uint64) bool { return l <= r })
+	return old
+}
+
+// Section 1.5.
+func (b *book) liquidAlpha(old matrix) matrix {
+	low, high := fixed.Share(b.p.AlphaLow), fixed.Share(b.p.AlphaHigh)
+	slope := fixed.Int(int64(b.p.AlphaSteepness)).Div(fixed.Int(-100))
+	alpha := make(matrix, b.n)
+	for i := range alpha {
+		if b.wb[i] == nil {
+			continue
+		}
+		alpha[i] = make([]number32, b.n)
+		for j := range alpha[i] {
+			alpha[i][j] = liquidPair(b.c[j], value(b.wb, i, j), value(old, i, j), low, high, slope)
+		}
+	}
+	return alpha
+}
+
+func liquidPair(c, w, bond, low, high, slope number32) number32 {
+	d := bond.Sub(w).Clamp(0, fixed.One)
+	if w >= bond {
+		d = w.Sub(c).Clamp(0, fixed.One)
+	}
+	g := fixed.One.Div(fixed.One.Add(fixed.Exp(slope.Mul(d.Sub(fixed.Half)))))
+	return low.Add(g.Mul(high.Sub(low))).Clamp(low, high)
+}
+
+// Step 12.
+func (b *book) emission() {
+	b.se, b.ve, b.ce = make([]uint64, b.n), make([]uint64, b.n), make([]uint64, b.n)
+	incentives, dividends := total(b.i), total(b.d)
+	sum := incentives + dividends
+	if sum == 0 {
+		if !b.p.NoConsensusNoPay {
+			b.emergency()
+		}
+		return
+	}
+	for k := range b.n {
+		if b.p.SplitHalves {
+			b.se[k] = half(b.in.Emission, b.i[k], incentives)
+			b.ve[k] = half(b.in.Emission, b.d[k], dividends)
+			b.ce[k] = b.se[k] + b.ve[k]
+			continue
+		}
+		b.se[k] = pay(b.in.Emission, b.i[k].Div(sum))
+		b.ve[k] = pay(b.in.Emission, b.d[k].Div(sum))
+		b.ce[k] = pay(b.in.Emission, (b.i[k] + b.d[k]).Div(sum))
+	}
+}
+
+func (b *book) emergency() {
+	share := b.a
+	if total(b.a) == 0 {
+		share = b.s
+	}
+	for k := range b.n {
+		b.ve[k] = pay(b.in.Emission, share[k])
+		b.ce[k] = b.ve[k]
+	}
+}
+
+func pay(emission uint64, share number32) uint64 {
+	return fixed.Amount(emission).Scale(share).Floor()
+}
+
+func half(emission uint64, share, sum number32) uint64 {
+	return fixed.Part(emission, uint64(share), 2*uint64(sum))
+}
+
+// Step 13.
+func (b *book) stored() *yuma.Result {
+	out := &yuma.Result{
+		StakeWeight: u16s(b.s), Consensus: u16s(b.c), Incentive: u16s(b.i), Dividends: u16s(b.d),
+		ValidatorTrust: u16s(b.tv), Active: b.active, Permit: b.permit,
+		ServerEmission: b.se, ValidatorEmission: b.ve, Emission: b.ce,
+		Bonds: make([]yuma.Row, b.n),
+		Exact: yuma.Exact{
+			Stake: b.s, ActiveStake: b.a, Consensus: b.c, Incentive: b.i, Dividends: b.d,
+			ValidatorTrust: b.tv,
+		},
+	}
+	for i, row := range b.e {
+		if !b.permit[i] {
+			continue
+		}
+		for j, bond := range row {
+			if bond != none {
+				out.Bonds[i] = out.Bonds[i].Append(uint16(j), bond.U16())
+			}
+		}
+	}
+	return out
+}
+
+func u16s(shares []number32) []uint16 {
+	out := make([]uint16, len(shares))
+	for i, share := range shares {
+		out[i] = share.U16()
+	}
+	return out
+}
+
+func not(mask []bool) []bool {
+	out := make([]bool, len(mask))
+	for i := range mask {
+		out[i] = !mask[i]
+	}
+	return out
+}
+
+// dense unpacks rows; a uid beyond n is ignored.
+func dense(rows []yuma.Row, n int, value func(uint16) number32) matrix {
+	m := make(matrix, n)
+	for i := range min(n, len(rows)) {
+		if rows[i].Len() == 0 {
+			continue
+		}
+		m[i] = slices.Repeat([]number32{none}, n)
+		for k := range rows[i].Len() {
+			if uid, v := rows[i].At(k); int(uid) < n {
+				m[i][uid] = value(v)
+			}
+		}
+	}
+	return m
+}
+
+// value returns a cell, 0 without an entry.
+func value(m matrix, i, j int) number32 {
+	if m[i] == nil || m[i][j] == none {
+		return 0
+	}
+	return m[i][j]
+}
+
+// withZeros returns new with an explicit zero in every cell that has an old
+// bond or a weight and no entry.
+func withZeros(next, old, w matrix) matrix {
+	out := copyMatrix(next)
+	for i := range out {
+		if old[i] == nil && w[i] == nil {
+			continue
+		}
+		if out[i] == nil {
+			out[i] = slices.Repeat([]number32{none}, len(out))
+		}
+		for j := range out[i] {
+			out[i][j] = max(out[i][j], 0)
+		}
+	}
+	return out
+}
+
+// sortedMedian is the closed form of section 1.4.
+func sortedMedian(stake, score []number32, minority number32) number32 {
+	order := make([]int, len(score))
+	for k := range order {
+		order[k] = k
+	}
+	slices.SortFunc(order, func(x, y int) int { return cmp.Compare(score[x], score[y]) })
+	return walkSorted(order, stake, score, minority)
+}
+
+func walkSorted(order []int, stake, score []number32, minority number32) number32 {
+	if len(order) == 0 {
+		return 0
+	}
+	var below number32
+	for _, k := range order {
+		if below += stake[k]; below > minority {
+			return score[k]
+		}
+	}
+	return score[order[len(order)-1]]
+}
