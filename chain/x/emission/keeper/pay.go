@@ -29,22 +29,6 @@ func (k *Keeper) Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error
 	return emission.Divide(book.Account(netuid).Pending, params.OwnerShare), nil
 }
 
-// NoteIncentive records that a miner of netuid earned incentive in an epoch; the emission of a subnet in which none does
-// is withheld after a while.
-func (k *Keeper) NoteIncentive(ctx sdk.Context, netuid uint32, epoch uint64) error {
-	params, err := k.params.Get(ctx)
-	if err != nil {
-		return err
-	}
-	return k.edit(ctx, netuid, func(_ *types.Ledger, account *types.Account) error {
-		account.IncentiveEpochs = append(account.IncentiveEpochs, epoch)
-		if extra := len(account.IncentiveEpochs) - int(params.GateEpochs); extra > 0 {
-			account.IncentiveEpochs = slices.Delete(account.IncentiveEpochs, 0, extra)
-		}
-		return nil
-	})
-}
-
 // Pay drains a subnet's pending emission: the owner's share to its owner, the miners' and validators' parts as payout
 // says, all the rest burned. A payment that cannot be made is burned with an event. The error is ErrOverdrawn if payout
 // promises more than half of the shared budget to miners or to validators; nothing is paid then.
@@ -76,16 +60,24 @@ func (k *Keeper) Pay(ctx sdk.Context, netuid uint32, payout types.Payout) (paid 
 	}
 	paid.Burned = paid.Total - paid.Owner - paid.Miners - paid.Validators
 	return paid, k.edit(ctx, netuid, func(ledger *types.Ledger, account *types.Account) error {
-		given := paid.Total - paid.Burned
-		account.Pending -= given
-		account.PaidOwner += paid.Owner
-		account.PaidMiners += paid.Miners
-		account.PaidValidators += paid.Validators
-		ledger.Pending -= given
-		ledger.Paid += given
+		book(ledger, account, paid)
+		if payout.Earned {
+			account.IncentiveEpochs = append(account.IncentiveEpochs[:0], payout.Epoch)
+		}
 		closeDemand(account)
 		return k.burnUnpaid(ctx, ledger, account, paid.Burned)
 	})
+}
+
+// book moves what was paid from pending to paid.
+func book(ledger *types.Ledger, account *types.Account, paid types.Paid) {
+	given := paid.Total - paid.Burned
+	account.Pending -= given
+	account.PaidOwner += paid.Owner
+	account.PaidMiners += paid.Miners
+	account.PaidValidators += paid.Validators
+	ledger.Pending -= given
+	ledger.Paid += given
 }
 
 func checkPayout(budget emission.Budget, payout types.Payout) error {

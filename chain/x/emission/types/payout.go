@@ -5,7 +5,10 @@ import sdk "github.com/cosmos/cosmos-sdk/types"
 // Payout is what an epoch of a subnet decided to pay, in rao. The amounts of miners and of validators add up to at most
 // half of the budget's shared part each.
 type Payout struct {
-	Epoch      uint64
+	Epoch uint64
+	// Earned tells whether a miner earned incentive, even if there was nothing to pay: the emission of a subnet in which
+	// none does for a while is withheld.
+	Earned     bool
 	Miners     []MinerPay
 	Validators []ValidatorPay
 }

@@ -25,13 +25,12 @@ const _ = proto.GoGoProtoPackageIsVersion3 // please upgrade the proto package
 
 // GenesisState is the whole state of the module.
 type GenesisState struct {
-	Params   Params          `protobuf:"bytes,1,opt,name=params,proto3" json:"params"`
-	Commits  []Commit        `protobuf:"bytes,2,rep,name=commits,proto3" json:"commits"`
-	Weights  []Row           `protobuf:"bytes,3,rep,name=weights,proto3" json:"weights"`
-	Bonds    []Row           `protobuf:"bytes,4,rep,name=bonds,proto3" json:"bonds"`
-	Records  []EpochRecord   `protobuf:"bytes,5,rep,name=records,proto3" json:"records"`
-	Activity []VoiceActivity `protobuf:"bytes,6,rep,name=activity,proto3" json:"activity"`
-	Carries  []Carry         `protobuf:"bytes,7,rep,name=carries,proto3" json:"carries"`
+	Params  Params        `protobuf:"bytes,1,opt,name=params,proto3" json:"params"`
+	Commits []Commit      `protobuf:"bytes,2,rep,name=commits,proto3" json:"commits"`
+	Weights []Row         `protobuf:"bytes,3,rep,name=weights,proto3" json:"weights"`
+	Bonds   []Row         `protobuf:"bytes,4,rep,name=bonds,proto3" json:"bonds"`
+	Records []EpochRecord `protobuf:"bytes,5,rep,name=records,proto3" json:"records"`
+	Carries []Carry       `protobuf:"bytes,7,rep,name=carries,proto3" json:"carries"`
 }
 
 func (m *GenesisState) Reset()         { *m = GenesisState{} }
@@ -102,13 +101,6 @@ func (m *GenesisState) GetRecords() []EpochRecord {
 	return nil
 }
 
-func (m *GenesisState) GetActivity() []VoiceActivity {
-	if m != nil {
-		return m.Activity
-	}
-	return nil
-}
-
 func (m *GenesisState) GetCarries() []Carry {
 	if m != nil {
 		return m.Carries
@@ -116,78 +108,20 @@ func (m *GenesisState) GetCarries() []Carry {
 	return nil
 }
 
-// VoiceActivity is the last epoch in which a voice revealed.
-type VoiceActivity struct {
-	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
-	Uid    uint32 `protobuf:"varint,2,opt,name=uid,proto3" json:"uid,omitempty"`
-	Epoch  uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
-}
-
-func (m *VoiceActivity) Reset()         { *m = VoiceActivity{} }
-func (m *VoiceActivity) String() string { return proto.CompactTextString(m) }
-func (*VoiceActivity) ProtoMessage()    {}
-func (*VoiceActivity) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b1e3bdbd1aab00e2, []int{1}
-}
-func (m *VoiceActivity) XXX_Unmarshal(b []byte) error {
-	return m.Unmarshal(b)
-}
-func (m *VoiceActivity) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
-	if deterministic {
-		return xxx_messageInfo_VoiceActivity.Marshal(b, m, deterministic)
-	} else {
-		b = b[:cap(b)]
-		n, err := m.MarshalToSizedBuffer(b)
-		if err != nil {
-			return nil, err
-		}
-		return b[:n], nil
-	}
-}
-func (m *VoiceActivity) XXX_Merge(src proto.Message) {
-	xxx_messageInfo_VoiceActivity.Merge(m, src)
-}
-func (m *VoiceActivity) XXX_Size() int {
-	return m.Size()
-}
-func (m *VoiceActivity) XXX_DiscardUnknown() {
-	xxx_messageInfo_VoiceActivity.DiscardUnknown(m)
-}
-
-var xxx_messageInfo_VoiceActivity proto.InternalMessageInfo
-
-func (m *VoiceActivity) GetNetuid() uint32 {
-	if m != nil {
-		return m.Netuid
-	}
-	return 0
-}
-
-func (m *VoiceActivity) GetUid() uint32 {
-	if m != nil {
-		return m.Uid
-	}
-	return 0
-}
-
-func (m *VoiceActivity) GetEpoch() uint64 {
-	if m != nil {
-		return m.Epoch
-	}
-	return 0
-}
-
-// Carry counts epochs without a decision in a row.
+// Carry is how a subnet stands with decisions: the epochs in a row without one whose emission is carried, and the last
+// epoch that decided, which left the bonds.
 type Carry struct {
-	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
-	Epochs uint32 `protobuf:"varint,2,opt,name=epochs,proto3" json:"epochs,omitempty"`
+	Netuid        uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Epochs        uint32 `protobuf:"varint,2,opt,name=epochs,proto3" json:"epochs,omitempty"`
+	DecidedEpoch  uint64 `protobuf:"varint,3,opt,name=decided_epoch,json=decidedEpoch,proto3" json:"decided_epoch,omitempty"`
+	DecidedHeight int64  `protobuf:"varint,4,opt,name=decided_height,json=decidedHeight,proto3" json:"decided_height,omitempty"`
 }
 
 func (m *Carry) Reset()         { *m = Carry{} }
 func (m *Carry) String() string { return proto.CompactTextString(m) }
 func (*Carry) ProtoMessage()    {}
 func (*Carry) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b1e3bdbd1aab00e2, []int{2}
+	return fileDescriptor_b1e3bdbd1aab00e2, []int{1}
 }
 func (m *Carry) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -230,41 +164,53 @@ func (m *Carry) GetEpochs() uint32 {
 	return 0
 }
 
+func (m *Carry) GetDecidedEpoch() uint64 {
+	if m != nil {
+		return m.DecidedEpoch
+	}
+	return 0
+}
+
+func (m *Carry) GetDecidedHeight() int64 {
+	if m != nil {
+		return m.DecidedHeight
+	}
+	return 0
+}
+
 func init() {
 	proto.RegisterType((*GenesisState)(nil), "agora.yuma.v1.GenesisState")
-	proto.RegisterType((*VoiceActivity)(nil), "agora.yuma.v1.VoiceActivity")
 	proto.RegisterType((*Carry)(nil), "agora.yuma.v1.Carry")
 }
 
 func init() { proto.RegisterFile("agora/yuma/v1/genesis.proto", fileDescriptor_b1e3bdbd1aab00e2) }
 
 var fileDescriptor_b1e3bdbd1aab00e2 = []byte{
-	// 390 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x84, 0x92, 0xcd, 0xaa, 0xd3, 0x40,
-	0x14, 0x80, 0x93, 0xe6, 0xaf, 0x8e, 0x16, 0xca, 0x50, 0xcb, 0x50, 0x25, 0x96, 0xae, 0xba, 0x4a,
-	0x68, 0xab, 0x08, 0x2e, 0x04, 0x2b, 0x22, 0xb8, 0x51, 0x22, 0xb8, 0x70, 0x37, 0x4d, 0x87, 0x74,
-	0x16, 0xc9, 0x84, 0x99, 0x69, 0x6b, 0xde, 0xc2, 0x95, 0xcf, 0xd4, 0x65, 0x97, 0xae, 0x44, 0xda,
-	0x17, 0xb9, 0xe4, 0x64, 0x5a, 0x68, 0xb8, 0x97, 0xbb, 0x3b, 0x3f, 0xdf, 0x77, 0x0e, 0x99, 0x1c,
-	0xf4, 0x82, 0x66, 0x42, 0xd2, 0xb8, 0xda, 0xe6, 0x34, 0xde, 0xcd, 0xe2, 0x8c, 0x15, 0x4c, 0x71,
-	0x15, 0x95, 0x52, 0x68, 0x81, 0x7b, 0xd0, 0x8c, 0xea, 0x66, 0xb4, 0x9b, 0x8d, 0xc8, 0x2d, 0x0b,
-	0x65, 0x00, 0x47, 0x83, 0x4c, 0x64, 0x02, 0xc2, 0xb8, 0x8e, 0x9a, 0xea, 0xe4, 0x8f, 0x83, 0x9e,
-	0x7d, 0x6e, 0x06, 0x7e, 0xd7, 0x54, 0x33, 0xbc, 0x40, 0x7e, 0x49, 0x25, 0xcd, 0x15, 0xb1, 0xc7,
-	0xf6, 0xf4, 0xe9, 0xfc, 0x79, 0x74, 0xb3, 0x20, 0xfa, 0x06, 0xcd, 0xa5, 0x7b, 0xf8, 0xf7, 0xca,
-	0x4a, 0x0c, 0x8a, 0xdf, 0xa0, 0x20, 0x15, 0x79, 0xce, 0xb5, 0x22, 0x9d, 0xb1, 0x73, 0x8f, 0xf5,
-	0x11, 0xba, 0xc6, 0xba, 0xb0, 0x78, 0x8e, 0x82, 0x3d, 0xe3, 0xd9, 0x46, 0x2b, 0xe2, 0x80, 0x86,
-	0x5b, 0x5a, 0x22, 0xf6, 0x17, 0xc7, 0x80, 0x38, 0x42, 0xde, 0x4a, 0x14, 0x6b, 0x45, 0xdc, 0x47,
-	0x8c, 0x06, 0xc3, 0xef, 0x50, 0x20, 0x59, 0x2a, 0xe4, 0x5a, 0x11, 0x0f, 0x8c, 0x51, 0xcb, 0xf8,
-	0x54, 0x8a, 0x74, 0x93, 0x00, 0x72, 0xd9, 0x65, 0x04, 0xfc, 0x1e, 0x75, 0x69, 0xaa, 0xf9, 0x8e,
-	0xeb, 0x8a, 0xf8, 0x20, 0xbf, 0x6c, 0xc9, 0x3f, 0x04, 0x4f, 0xd9, 0x07, 0xc3, 0x18, 0xfd, 0xea,
-	0xe0, 0xd7, 0x28, 0x48, 0xa9, 0x94, 0x9c, 0x29, 0x12, 0x80, 0x3e, 0x68, 0x3f, 0x0b, 0x95, 0xb2,
-	0xba, 0xbe, 0x4a, 0x83, 0x7e, 0x71, 0xbb, 0xdd, 0xfe, 0x93, 0xc9, 0x57, 0xd4, 0xbb, 0x19, 0x8e,
-	0x87, 0xc8, 0x2f, 0x98, 0xde, 0xf2, 0x35, 0xfc, 0x98, 0x5e, 0x62, 0x32, 0xdc, 0x47, 0x4e, 0x5d,
-	0xec, 0x40, 0xb1, 0x0e, 0xf1, 0x00, 0x79, 0xac, 0xfe, 0x28, 0xe2, 0x8c, 0xed, 0xa9, 0x9b, 0x34,
-	0xc9, 0xe4, 0x2d, 0xf2, 0x60, 0xdd, 0x83, 0x83, 0x86, 0xc8, 0x07, 0x52, 0x99, 0x59, 0x26, 0x5b,
-	0xce, 0x0f, 0xa7, 0xd0, 0x3e, 0x9e, 0x42, 0xfb, 0xff, 0x29, 0xb4, 0x7f, 0x9f, 0x43, 0xeb, 0x78,
-	0x0e, 0xad, 0xbf, 0xe7, 0xd0, 0xfa, 0x69, 0x8e, 0x2d, 0xdd, 0x50, 0x5e, 0xc4, 0xbf, 0x9a, 0xa3,
-	0xd3, 0x55, 0xc9, 0xd4, 0xca, 0x87, 0xeb, 0x5a, 0xdc, 0x05, 0x00, 0x00, 0xff, 0xff, 0x77, 0xaa,
-	0xf3, 0x7f, 0xbb, 0x02, 0x00, 0x00,
+	// 383 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x84, 0x92, 0x4f, 0x6b, 0xe2, 0x40,
+	0x18, 0x87, 0x33, 0x26, 0x26, 0xee, 0xac, 0x2e, 0x32, 0xb8, 0xcb, 0xe0, 0x42, 0x36, 0xb8, 0x2c,
+	0x78, 0x4a, 0x50, 0x77, 0x2f, 0x7b, 0x74, 0x59, 0x5a, 0x3c, 0x95, 0xf4, 0xd6, 0x4b, 0x19, 0x93,
+	0x21, 0xc9, 0x21, 0x99, 0x30, 0x13, 0xb5, 0x9e, 0xfb, 0x05, 0xfa, 0xb1, 0x3c, 0x7a, 0xec, 0xa1,
+	0x94, 0xa2, 0x5f, 0xa4, 0xe4, 0x4d, 0x52, 0x50, 0x0a, 0xbd, 0xcd, 0xfc, 0xde, 0xe7, 0x99, 0x3f,
+	0x2f, 0x2f, 0xfe, 0xce, 0x22, 0x21, 0x99, 0xb7, 0x5d, 0xa5, 0xcc, 0x5b, 0x4f, 0xbc, 0x88, 0x67,
+	0x5c, 0x25, 0xca, 0xcd, 0xa5, 0x28, 0x04, 0xe9, 0x41, 0xd1, 0x2d, 0x8b, 0xee, 0x7a, 0x32, 0xa4,
+	0xa7, 0x2c, 0xc4, 0x00, 0x0e, 0x07, 0x91, 0x88, 0x04, 0x2c, 0xbd, 0x72, 0x55, 0xa5, 0xa3, 0xa7,
+	0x16, 0xee, 0x5e, 0x54, 0x07, 0x5e, 0x17, 0xac, 0xe0, 0x64, 0x86, 0xcd, 0x9c, 0x49, 0x96, 0x2a,
+	0x8a, 0x1c, 0x34, 0xfe, 0x3c, 0xfd, 0xea, 0x9e, 0x5c, 0xe0, 0x5e, 0x41, 0x71, 0x6e, 0xec, 0x9e,
+	0x7f, 0x68, 0x7e, 0x8d, 0x92, 0x3f, 0xd8, 0x0a, 0x44, 0x9a, 0x26, 0x85, 0xa2, 0x2d, 0x47, 0x7f,
+	0xc7, 0xfa, 0x07, 0xd5, 0xda, 0x6a, 0x58, 0x32, 0xc5, 0xd6, 0x86, 0x27, 0x51, 0x5c, 0x28, 0xaa,
+	0x83, 0x46, 0xce, 0x34, 0x5f, 0x6c, 0x1a, 0xa7, 0x06, 0x89, 0x8b, 0xdb, 0x4b, 0x91, 0x85, 0x8a,
+	0x1a, 0x1f, 0x18, 0x15, 0x46, 0xfe, 0x62, 0x4b, 0xf2, 0x40, 0xc8, 0x50, 0xd1, 0x36, 0x18, 0xc3,
+	0x33, 0xe3, 0x7f, 0x2e, 0x82, 0xd8, 0x07, 0xa4, 0xb9, 0xab, 0x16, 0xc8, 0x6f, 0x6c, 0x05, 0x4c,
+	0xca, 0x84, 0x2b, 0x6a, 0x81, 0x3b, 0x38, 0xff, 0x16, 0x93, 0x72, 0xfb, 0xf6, 0xab, 0x0a, 0x5d,
+	0x18, 0x1d, 0xb3, 0x6f, 0x2d, 0x8c, 0x4e, 0xa7, 0xff, 0x69, 0x74, 0x8f, 0x70, 0x1b, 0x20, 0xf2,
+	0x0d, 0x9b, 0x19, 0x2f, 0x56, 0x49, 0x08, 0x7d, 0xed, 0xf9, 0xf5, 0xae, 0xcc, 0x79, 0xf9, 0x82,
+	0xb2, 0x73, 0x90, 0x57, 0x3b, 0xf2, 0x13, 0xf7, 0x42, 0x1e, 0x24, 0x21, 0x0f, 0x6f, 0x21, 0xa1,
+	0xba, 0x83, 0xc6, 0x86, 0xdf, 0xad, 0x43, 0x78, 0x35, 0xf9, 0x85, 0xbf, 0x34, 0x50, 0x0c, 0xfd,
+	0xa1, 0x86, 0x83, 0xc6, 0xba, 0xdf, 0xa8, 0x97, 0x10, 0xce, 0xa7, 0xbb, 0x83, 0x8d, 0xf6, 0x07,
+	0x1b, 0xbd, 0x1c, 0x6c, 0xf4, 0x70, 0xb4, 0xb5, 0xfd, 0xd1, 0xd6, 0x1e, 0x8f, 0xb6, 0x76, 0x53,
+	0x8f, 0x4b, 0x10, 0xb3, 0x24, 0xf3, 0xee, 0xaa, 0xb1, 0x29, 0xb6, 0x39, 0x57, 0x4b, 0x13, 0xe6,
+	0x63, 0xf6, 0x1a, 0x00, 0x00, 0xff, 0xff, 0xf3, 0x23, 0xa0, 0xd0, 0x7d, 0x02, 0x00, 0x00,
 }
 
 func (m *GenesisState) Marshal() (dAtA []byte, err error) {
@@ -299,20 +245,6 @@ func (m *GenesisState) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 			}
 			i--
 			dAtA[i] = 0x3a
-		}
-	}
-	if len(m.Activity) > 0 {
-		for iNdEx := len(m.Activity) - 1; iNdEx >= 0; iNdEx-- {
-			{
-				size, err := m.Activity[iNdEx].MarshalToSizedBuffer(dAtA[:i])
-				if err != nil {
-					return 0, err
-				}
-				i -= size
-				i = encodeVarintGenesis(dAtA, i, uint64(size))
-			}
-			i--
-			dAtA[i] = 0x32
 		}
 	}
 	if len(m.Records) > 0 {
@@ -384,44 +316,6 @@ func (m *GenesisState) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *VoiceActivity) Marshal() (dAtA []byte, err error) {
-	size := m.Size()
-	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBuffer(dAtA[:size])
-	if err != nil {
-		return nil, err
-	}
-	return dAtA[:n], nil
-}
-
-func (m *VoiceActivity) MarshalTo(dAtA []byte) (int, error) {
-	size := m.Size()
-	return m.MarshalToSizedBuffer(dAtA[:size])
-}
-
-func (m *VoiceActivity) MarshalToSizedBuffer(dAtA []byte) (int, error) {
-	i := len(dAtA)
-	_ = i
-	var l int
-	_ = l
-	if m.Epoch != 0 {
-		i = encodeVarintGenesis(dAtA, i, uint64(m.Epoch))
-		i--
-		dAtA[i] = 0x18
-	}
-	if m.Uid != 0 {
-		i = encodeVarintGenesis(dAtA, i, uint64(m.Uid))
-		i--
-		dAtA[i] = 0x10
-	}
-	if m.Netuid != 0 {
-		i = encodeVarintGenesis(dAtA, i, uint64(m.Netuid))
-		i--
-		dAtA[i] = 0x8
-	}
-	return len(dAtA) - i, nil
-}
-
 func (m *Carry) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -442,6 +336,16 @@ func (m *Carry) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.DecidedHeight != 0 {
+		i = encodeVarintGenesis(dAtA, i, uint64(m.DecidedHeight))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.DecidedEpoch != 0 {
+		i = encodeVarintGenesis(dAtA, i, uint64(m.DecidedEpoch))
+		i--
+		dAtA[i] = 0x18
+	}
 	if m.Epochs != 0 {
 		i = encodeVarintGenesis(dAtA, i, uint64(m.Epochs))
 		i--
@@ -498,35 +402,11 @@ func (m *GenesisState) Size() (n int) {
 			n += 1 + l + sovGenesis(uint64(l))
 		}
 	}
-	if len(m.Activity) > 0 {
-		for _, e := range m.Activity {
-			l = e.Size()
-			n += 1 + l + sovGenesis(uint64(l))
-		}
-	}
 	if len(m.Carries) > 0 {
 		for _, e := range m.Carries {
 			l = e.Size()
 			n += 1 + l + sovGenesis(uint64(l))
 		}
-	}
-	return n
-}
-
-func (m *VoiceActivity) Size() (n int) {
-	if m == nil {
-		return 0
-	}
-	var l int
-	_ = l
-	if m.Netuid != 0 {
-		n += 1 + sovGenesis(uint64(m.Netuid))
-	}
-	if m.Uid != 0 {
-		n += 1 + sovGenesis(uint64(m.Uid))
-	}
-	if m.Epoch != 0 {
-		n += 1 + sovGenesis(uint64(m.Epoch))
 	}
 	return n
 }
@@ -542,6 +422,12 @@ func (m *Carry) Size() (n int) {
 	}
 	if m.Epochs != 0 {
 		n += 1 + sovGenesis(uint64(m.Epochs))
+	}
+	if m.DecidedEpoch != 0 {
+		n += 1 + sovGenesis(uint64(m.DecidedEpoch))
+	}
+	if m.DecidedHeight != 0 {
+		n += 1 + sovGenesis(uint64(m.DecidedHeight))
 	}
 	return n
 }
@@ -750,40 +636,6 @@ func (m *GenesisState) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
-		case 6:
-			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Activity", wireType)
-			}
-			var msglen int
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return ErrIntOverflowGenesis
-				}
-				if iNdEx >= l {
-					return io.ErrUnexpectedEOF
-				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				msglen |= int(b&0x7F) << shift
-				if b < 0x80 {
-					break
-				}
-			}
-			if msglen < 0 {
-				return ErrInvalidLengthGenesis
-			}
-			postIndex := iNdEx + msglen
-			if postIndex < 0 {
-				return ErrInvalidLengthGenesis
-			}
-			if postIndex > l {
-				return io.ErrUnexpectedEOF
-			}
-			m.Activity = append(m.Activity, VoiceActivity{})
-			if err := m.Activity[len(m.Activity)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
-				return err
-			}
-			iNdEx = postIndex
 		case 7:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Carries", wireType)
@@ -818,113 +670,6 @@ func (m *GenesisState) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
-		default:
-			iNdEx = preIndex
-			skippy, err := skipGenesis(dAtA[iNdEx:])
-			if err != nil {
-				return err
-			}
-			if (skippy < 0) || (iNdEx+skippy) < 0 {
-				return ErrInvalidLengthGenesis
-			}
-			if (iNdEx + skippy) > l {
-				return io.ErrUnexpectedEOF
-			}
-			iNdEx += skippy
-		}
-	}
-
-	if iNdEx > l {
-		return io.ErrUnexpectedEOF
-	}
-	return nil
-}
-func (m *VoiceActivity) Unmarshal(dAtA []byte) error {
-	l := len(dAtA)
-	iNdEx := 0
-	for iNdEx < l {
-		preIndex := iNdEx
-		var wire uint64
-		for shift := uint(0); ; shift += 7 {
-			if shift >= 64 {
-				return ErrIntOverflowGenesis
-			}
-			if iNdEx >= l {
-				return io.ErrUnexpectedEOF
-			}
-			b := dAtA[iNdEx]
-			iNdEx++
-			wire |= uint64(b&0x7F) << shift
-			if b < 0x80 {
-				break
-			}
-		}
-		fieldNum := int32(wire >> 3)
-		wireType := int(wire & 0x7)
-		if wireType == 4 {
-			return fmt.Errorf("proto: VoiceActivity: wiretype end group for non-group")
-		}
-		if fieldNum <= 0 {
-			return fmt.Errorf("proto: VoiceActivity: illegal tag %d (wire type %d)", fieldNum, wire)
-		}
-		switch fieldNum {
-		case 1:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
-			}
-			m.Netuid = 0
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return ErrIntOverflowGenesis
-				}
-				if iNdEx >= l {
-					return io.ErrUnexpectedEOF
-				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				m.Netuid |= uint32(b&0x7F) << shift
-				if b < 0x80 {
-					break
-				}
-			}
-		case 2:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Uid", wireType)
-			}
-			m.Uid = 0
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return ErrIntOverflowGenesis
-				}
-				if iNdEx >= l {
-					return io.ErrUnexpectedEOF
-				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				m.Uid |= uint32(b&0x7F) << shift
-				if b < 0x80 {
-					break
-				}
-			}
-		case 3:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
-			}
-			m.Epoch = 0
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return ErrIntOverflowGenesis
-				}
-				if iNdEx >= l {
-					return io.ErrUnexpectedEOF
-				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				m.Epoch |= uint64(b&0x7F) << shift
-				if b < 0x80 {
-					break
-				}
-			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenesis(dAtA[iNdEx:])
@@ -1009,6 +754,44 @@ func (m *Carry) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Epochs |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DecidedEpoch", wireType)
+			}
+			m.DecidedEpoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DecidedEpoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DecidedHeight", wireType)
+			}
+			m.DecidedHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DecidedHeight |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

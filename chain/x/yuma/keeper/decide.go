@@ -1,0 +1,200 @@
+package keeper
+
+import (
+	"encoding/binary"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	emissiontypes "agora/chain/x/emission/types"
+	"agora/chain/x/yuma/types"
+	"agora/mechanism/fixed"
+	"agora/mechanism/yuma"
+)
+
+// decide stores and pays what an epoch computed.
+func (k *Keeper) decide(ctx sdk.Context, e *epoch, result *yuma.Result) error {
+	paid, err := k.pay(ctx, e, result)
+	if err != nil {
+		return err
+	}
+	if err := k.storeBonds(ctx, e, result); err != nil {
+		return err
+	}
+	netuid := e.subnet.Netuid
+	if err := k.subnets.RecordStanding(ctx, netuid, result.Emission, e.input.Permit); err != nil {
+		return err
+	}
+	carry := types.Carry{Netuid: netuid, DecidedEpoch: e.subnet.Epoch, DecidedHeight: ctx.BlockHeight()}
+	if err := k.carries.Set(ctx, netuid, carry); err != nil {
+		return err
+	}
+	record := e.record(ctx)
+	record.Decided, record.Paid, record.Burned = true, paid.Total-paid.Burned, paid.Burned
+	record.Stake, record.Consensus = packU16(result.StakeWeight), packU16(result.Consensus)
+	record.Incentive, record.Dividends = packU16(result.Incentive), packU16(result.Dividends)
+	record.ValidatorTrust, record.Emissions = packU16(result.ValidatorTrust), result.Emission
+	return k.close(ctx, e, record, &types.EpochRun{
+		Netuid: netuid, Epoch: e.subnet.Epoch, Decided: true, Emission: paid.Total,
+		Miners: paid.Miners, Validators: paid.Validators, Owner: paid.Owner, Burned: paid.Burned,
+	})
+}
+
+// pay hands the budget out as the result says. If no miner earned, nobody is paid and the budget is burned.
+func (k *Keeper) pay(ctx sdk.Context, e *epoch, result *yuma.Result) (emissiontypes.Paid, error) {
+	if !anyAbove(result.Exact.Incentive) {
+		burned, err := k.emission.BurnPending(ctx, e.subnet.Netuid, "no miner earned incentive")
+		return emissiontypes.Paid{Total: burned, Burned: burned}, err
+	}
+	payout := emissiontypes.Payout{Epoch: e.subnet.Epoch, Earned: true}
+	for uid, amount := range result.ServerEmission {
+		if amount == 0 {
+			continue
+		}
+		owner, err := sdk.AccAddressFromBech32(e.owners[uid])
+		if err != nil {
+			return emissiontypes.Paid{}, err
+		}
+		payout.Miners = append(payout.Miners, emissiontypes.MinerPay{Uid: uint32(uid), Owner: owner, Amount: amount})
+	}
+	for _, v := range e.voices {
+		amount := result.ValidatorEmission[v.Voice.Uid]
+		if amount == 0 {
+			continue
+		}
+		operator, err := sdk.AccAddressFromBech32(v.Voice.Operator)
+		if err != nil {
+			return emissiontypes.Paid{}, err
+		}
+		payout.Validators = append(payout.Validators, emissiontypes.ValidatorPay{
+			Uid: v.Voice.Uid, Operator: operator.Bytes(), Amount: amount,
+		})
+	}
+	return k.emission.Pay(ctx, e.subnet.Netuid, payout)
+}
+
+func anyAbove(shares []fixed.I32F32) bool {
+	for _, s := range shares {
+		if s > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// storeBonds keeps the bonds of permitted voices and forgets all others.
+func (k *Keeper) storeBonds(ctx sdk.Context, e *epoch, result *yuma.Result) error {
+	if err := removeAll(ctx, k.bonds, e.stale); err != nil {
+		return err
+	}
+	for uid, entries := range result.Bonds {
+		key := collections.Join(e.subnet.Netuid, uint32(uid))
+		switch {
+		case len(entries) > 0:
+			row := types.Row{Netuid: e.subnet.Netuid, Uid: uint32(uid), Entries: entries, Epoch: e.subnet.Epoch}
+			if err := k.bonds.Set(ctx, key, row); err != nil {
+				return err
+			}
+		case len(e.input.Bonds[uid]) > 0:
+			if err := k.bonds.Remove(ctx, key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// carryOver ends an epoch without a quorum: nothing is paid, the emission waits, and after max_carry epochs in a row it
+// is burned.
+func (k *Keeper) carryOver(ctx sdk.Context, e *epoch) error {
+	event := &types.EpochRun{Netuid: e.subnet.Netuid, Epoch: e.subnet.Epoch, Emission: e.budget.Total}
+	carry := e.carry
+	if carry.Epochs++; carry.Epochs <= e.params.MaxCarry {
+		event.Carried = e.budget.Total
+	} else {
+		carry.Epochs = 0
+		burned, err := k.emission.BurnPending(ctx, e.subnet.Netuid, "no quorum")
+		if err != nil {
+			return err
+		}
+		event.Burned = burned
+	}
+	if err := k.carries.Set(ctx, e.subnet.Netuid, carry); err != nil {
+		return err
+	}
+	record := e.record(ctx)
+	record.Burned, record.Carried = event.Burned, event.Carried
+	return k.close(ctx, e, record, event)
+}
+
+// record begins the epoch's entry in the history.
+func (e *epoch) record(ctx sdk.Context) types.EpochRecord {
+	return types.EpochRecord{
+		Netuid: e.subnet.Netuid, Epoch: e.subnet.Epoch, Height: ctx.BlockHeight(),
+		BlockTimeUnix: ctx.BlockTime().Unix(), Emission: e.budget.Total,
+		Permits: packBool(e.input.Permit), Active: packBool(e.input.Active),
+	}
+}
+
+// close writes the history, forgets what this epoch was the last to need, and tells what happened.
+func (k *Keeper) close(ctx sdk.Context, e *epoch, record types.EpochRecord, event *types.EpochRun) error {
+	if err := k.records.Set(ctx, collections.Join(record.Netuid, record.Epoch), record); err != nil {
+		return err
+	}
+	if kept := uint64(e.params.History); record.Epoch >= kept {
+		old := collections.NewPrefixedPairRange[uint32, uint64](record.Netuid).EndInclusive(record.Epoch - kept)
+		if err := k.records.Clear(ctx, old); err != nil {
+			return err
+		}
+	}
+	if err := k.forgetCommits(ctx, e.subnet.Netuid, e.subnet.Epoch); err != nil {
+		return err
+	}
+	return ctx.EventManager().EmitTypedEvent(event)
+}
+
+// forgetCommits removes the commits that could be revealed in epoch at the latest.
+func (k *Keeper) forgetCommits(ctx sdk.Context, netuid uint32, epoch uint64) error {
+	schedule, err := k.Schedule(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	last, ok := schedule.RevealOf()
+	if !ok {
+		return nil
+	}
+	var spent []byCommit
+	prefix := collections.NewPrefixedTripleRange[uint32, uint64, uint32](netuid)
+	err = k.commits.Walk(ctx, prefix, func(key byCommit, _ types.Commit) (bool, error) {
+		if key.K2() > last {
+			return true, nil
+		}
+		spent = append(spent, key)
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	return removeAll(ctx, k.commits, spent)
+}
+
+// packU16 writes a column in two bytes per uid, little-endian.
+func packU16(column []uint16) []byte {
+	b := make([]byte, 0, 2*len(column))
+	for _, v := range column {
+		b = binary.LittleEndian.AppendUint16(b, v)
+	}
+	return b
+}
+
+// packBool writes a column in one byte per uid.
+func packBool(column []bool) []byte {
+	b := make([]byte, len(column))
+	for i, v := range column {
+		if v {
+			b[i] = 1
+		}
+	}
+	return b
+}

@@ -1,0 +1,97 @@
+package keeper
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/chain/x/yuma/types"
+)
+
+// BeginBlock gives the last block's commits this block's hash: it chooses the leaves that their reveals must open.
+func (k *Keeper) BeginBlock(ctx sdk.Context) error {
+	var waiting []byCommit
+	err := k.unseeded.Walk(ctx, nil, func(key byCommit) (bool, error) {
+		waiting = append(waiting, key)
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range waiting {
+		if err := k.seed(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seed gives a commit this block's hash, unless the commit is gone: its neuron may have been replaced in its own block.
+func (k *Keeper) seed(ctx sdk.Context, key byCommit) error {
+	commit, err := k.commits.Get(ctx, key)
+	if err == nil {
+		commit.Seed = ctx.HeaderHash()
+		err = k.commits.Set(ctx, key, commit)
+	}
+	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+		return err
+	}
+	return k.unseeded.Remove(ctx, key)
+}
+
+// checkEvidence verifies the leaves that a reveal must open where the subnet asks for evidence: the sheet is the
+// committed one, every weight is on a uid with a leaf, and each chosen leaf lies in the sheet, signed by its miner.
+// A bad or missing leaf is no reveal (ErrEvidence).
+func (k *Keeper) checkEvidence(ctx sdk.Context, commit types.Commit, msg *types.MsgRevealWeights) error {
+	n := int(k.subnets.Value(ctx, commit.Netuid, subnettypes.EvidenceLeaves))
+	if n == 0 {
+		return nil
+	}
+	if msg.Sheet == nil || len(commit.EvidenceRoot) == 0 || len(commit.Seed) == 0 {
+		return fmt.Errorf("%w: netuid %d wants a score sheet, committed and revealed", types.ErrEvidence, commit.Netuid)
+	}
+	leaves, err := msg.Sheet.CheckShape()
+	if err != nil {
+		return err
+	}
+	if root := types.EvidenceRoot(*msg.Sheet); !bytes.Equal(root[:], commit.EvidenceRoot) {
+		return fmt.Errorf("%w: the sheet is not the committed one", types.ErrEvidence)
+	}
+	if err := msg.Sheet.CheckCovers(msg.Uids, msg.Weights); err != nil {
+		return err
+	}
+	chosen := types.ChooseLeaves(commit.Seed, commit.Hash, leaves, n)
+	if len(chosen) != len(msg.Leaves) {
+		return fmt.Errorf("%w: %d leaves opened, want %d", types.ErrEvidence, len(msg.Leaves), len(chosen))
+	}
+	for i, leaf := range msg.Leaves {
+		if leaf.Index != chosen[i] {
+			return fmt.Errorf("%w: leaf %d opened, want %d", types.ErrEvidence, leaf.Index, chosen[i])
+		}
+		if err := k.checkLeaf(ctx, commit, *msg.Sheet, leaf, leaves); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkLeaf verifies a leaf's place in the sheet and the miner's signature. The key of a uid that changed hands since
+// the commit is not known any more, and its weight is dropped anyway: such a leaf needs its place only.
+func (k *Keeper) checkLeaf(ctx sdk.Context, commit types.Commit, sheet types.Sheet, leaf types.Leaf, leaves uint64) error {
+	if err := sheet.CheckPath(leaf, leaves); err != nil {
+		return err
+	}
+	miner, err := k.subnets.Neuron(ctx, commit.Netuid, leaf.Uid)
+	if err != nil {
+		return err
+	}
+	if miner.Registered >= commit.Height {
+		return nil
+	}
+	return leaf.CheckSignature(miner.HotKey, ctx.ChainID(), commit.Netuid, commit.Epoch, commit.HotKey)
+}

@@ -1,0 +1,84 @@
+package keeper
+
+import (
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"agora/chain/x/yuma/types"
+)
+
+// InitGenesis writes a genesis that was validated.
+func (k *Keeper) InitGenesis(ctx sdk.Context, g types.GenesisState) error {
+	if err := k.params.Set(ctx, g.Params); err != nil {
+		return err
+	}
+	for _, c := range g.Commits {
+		if err := k.restore(ctx, c); err != nil {
+			return err
+		}
+	}
+	for _, r := range g.Weights {
+		if err := k.weights.Set(ctx, collections.Join(r.Netuid, r.Uid), r); err != nil {
+			return err
+		}
+	}
+	for _, r := range g.Bonds {
+		if err := k.bonds.Set(ctx, collections.Join(r.Netuid, r.Uid), r); err != nil {
+			return err
+		}
+	}
+	for _, r := range g.Records {
+		if err := k.records.Set(ctx, collections.Join(r.Netuid, r.Epoch), r); err != nil {
+			return err
+		}
+	}
+	for _, c := range g.Carries {
+		if err := k.carries.Set(ctx, c.Netuid, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore writes a commit; one of the last block before the export still waits for its seed.
+func (k *Keeper) restore(ctx sdk.Context, c types.Commit) error {
+	key := collections.Join3(c.Netuid, c.Epoch, c.Uid)
+	if len(c.EvidenceRoot) > 0 && len(c.Seed) == 0 {
+		if err := k.unseeded.Set(ctx, key); err != nil {
+			return err
+		}
+	}
+	return k.commits.Set(ctx, key, c)
+}
+
+// ExportGenesis reads the whole state of the module.
+func (k *Keeper) ExportGenesis(ctx sdk.Context) (g *types.GenesisState, err error) {
+	g = &types.GenesisState{}
+	if g.Params, err = k.params.Get(ctx); err != nil {
+		return nil, err
+	}
+	if g.Commits, err = values(ctx, k.commits, nil); err != nil {
+		return nil, err
+	}
+	if g.Weights, err = values(ctx, k.weights, nil); err != nil {
+		return nil, err
+	}
+	if g.Bonds, err = values(ctx, k.bonds, nil); err != nil {
+		return nil, err
+	}
+	if g.Records, err = values(ctx, k.records, nil); err != nil {
+		return nil, err
+	}
+	g.Carries, err = values(ctx, k.carries, nil)
+	return g, err
+}
+
+// values lists a table's values in the order of its keys.
+func values[K, V any](ctx sdk.Context, table collections.Map[K, V], in collections.Ranger[K]) (all []V, err error) {
+	err = table.Walk(ctx, in, func(_ K, v V) (bool, error) {
+		all = append(all, v)
+		return false, nil
+	})
+	return all, err
+}

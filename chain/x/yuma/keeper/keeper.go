@@ -1,0 +1,68 @@
+// Package keeper runs the epochs: it takes commits and reveals of weights by the calendar of each subnet's tempo, and at
+// its end turns stake and weights into pay with mechanism/yuma. Work per block is bounded, and what fails in one
+// subnet's epoch stays there.
+package keeper
+
+import (
+	"cosmossdk.io/collections"
+	corestore "cosmossdk.io/core/store"
+
+	"github.com/cosmos/cosmos-sdk/codec"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"agora/chain/x/yuma/types"
+	"agora/mechanism/yuma"
+)
+
+type (
+	byUID    = collections.Pair[uint32, uint32]           // (netuid, uid)
+	byEpoch  = collections.Pair[uint32, uint64]           // (netuid, epoch)
+	byCommit = collections.Triple[uint32, uint64, uint32] // (netuid, epoch, uid)
+)
+
+// Keeper is the yuma module's state.
+type Keeper struct {
+	authority string
+	subnets   types.SubnetKeeper
+	emission  types.EmissionKeeper
+
+	schema   collections.Schema
+	params   collections.Item[types.Params]
+	commits  collections.Map[byCommit, types.Commit]
+	weights  collections.Map[byUID, types.Row]
+	bonds    collections.Map[byUID, types.Row]
+	records  collections.Map[byEpoch, types.EpochRecord]
+	carries  collections.Map[uint32, types.Carry]
+	unseeded collections.KeySet[byCommit] // commits of this block that wait for the next one's hash
+
+	runner *yuma.Runner // scratch of EndBlock, which runs alone; queries must not touch it
+}
+
+// NewKeeper opens the state in store. authority may change parameters.
+func NewKeeper(cdc codec.BinaryCodec, store corestore.KVStoreService, authority string,
+	subnets types.SubnetKeeper, emission types.EmissionKeeper,
+) *Keeper {
+	sb := collections.NewSchemaBuilder(store)
+	uid := collections.PairKeyCodec(collections.Uint32Key, collections.Uint32Key)
+	epoch := collections.PairKeyCodec(collections.Uint32Key, collections.Uint64Key)
+	commit := collections.TripleKeyCodec(collections.Uint32Key, collections.Uint64Key, collections.Uint32Key)
+	k := &Keeper{
+		authority: authority, subnets: subnets, emission: emission, runner: &yuma.Runner{},
+		params:   collections.NewItem(sb, types.ParamsPrefix, "params", codec.CollValue[types.Params](cdc)),
+		commits:  collections.NewMap(sb, types.CommitsPrefix, "commits", commit, codec.CollValue[types.Commit](cdc)),
+		weights:  collections.NewMap(sb, types.WeightsPrefix, "weights", uid, codec.CollValue[types.Row](cdc)),
+		bonds:    collections.NewMap(sb, types.BondsPrefix, "bonds", uid, codec.CollValue[types.Row](cdc)),
+		records:  collections.NewMap(sb, types.RecordsPrefix, "records", epoch, codec.CollValue[types.EpochRecord](cdc)),
+		carries:  collections.NewMap(sb, types.CarriesPrefix, "carries", collections.Uint32Key, codec.CollValue[types.Carry](cdc)),
+		unseeded: collections.NewKeySet(sb, types.UnseededPrefix, "unseeded", commit),
+	}
+	schema, err := sb.Build()
+	if err != nil {
+		panic(err) // the tables are constants
+	}
+	k.schema = schema
+	return k
+}
+
+// Params returns the module's parameters.
+func (k *Keeper) Params(ctx sdk.Context) (types.Params, error) { return k.params.Get(ctx) }

@@ -1,0 +1,173 @@
+package keeper
+
+import (
+	"errors"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/chain/x/yuma/types"
+	"agora/mechanism/emission"
+	"agora/mechanism/yuma"
+)
+
+// epoch is what one run of a subnet's epoch knows.
+type epoch struct {
+	params types.Params
+	subnet subnettypes.Subnet
+	carry  types.Carry
+	budget emission.Budget
+	voices []subnettypes.VoiceEntry
+	owners []string // by uid, who is paid for a miner
+	spoke  []bool   // by uid, voices that revealed lately enough to count for the quorum
+	stale  []byUID  // bonds of voices without a permit, to be forgotten
+	input  yuma.Input
+}
+
+// load reads the state that an epoch depends on.
+func (k *Keeper) load(ctx sdk.Context, params types.Params, subnet subnettypes.Subnet) (*epoch, error) {
+	e := &epoch{params: params, subnet: subnet}
+	var err error
+	if e.carry, err = k.carryOf(ctx, subnet.Netuid); err != nil {
+		return nil, err
+	}
+	if e.budget, err = k.emission.Pending(ctx, subnet.Netuid); err != nil {
+		return nil, err
+	}
+	e.input = e.emptyInput(k.formula(ctx, subnet.Netuid), ctx.BlockHeight())
+	for _, read := range []func(sdk.Context, *epoch) error{k.loadNeurons, k.loadVoices, k.loadWeights, k.loadBonds} {
+		if err := read(ctx, e); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// formula returns the subnet's parameters of the epoch.
+func (k *Keeper) formula(ctx sdk.Context, netuid uint32) yuma.Params {
+	value := func(name string) int64 { return k.subnets.Value(ctx, netuid, name) }
+	p := yuma.Default()
+	p.Kappa = uint16(value(subnettypes.Kappa))
+	p.BondsPenalty = uint16(value(subnettypes.BondsPenalty))
+	p.BondsMovingAverage = uint32(value(subnettypes.BondsMovingAverage))
+	p.Yuma3 = value(subnettypes.Yuma3) != 0
+	if p.LiquidAlpha = value(subnettypes.LiquidAlpha) != 0; p.LiquidAlpha {
+		p.AlphaLow = uint16(value(subnettypes.AlphaLow))
+		p.AlphaHigh = uint16(value(subnettypes.AlphaHigh))
+		p.AlphaSteepness = int16(value(subnettypes.AlphaSteepness))
+	}
+	return p
+}
+
+func (e *epoch) emptyInput(p yuma.Params, height int64) yuma.Input {
+	n := int(e.subnet.Size_)
+	e.owners, e.spoke = make([]string, n), make([]bool, n)
+	return yuma.Input{
+		Params: p, N: n, Block: uint64(height), Tempo: e.subnet.Tempo,
+		LastStep: uint64(e.carry.DecidedHeight), Emission: e.budget.Shared,
+		Stake: make([]uint64, n), Active: make([]bool, n), Permit: make([]bool, n), Barred: make([]bool, n),
+		LastUpdate: make([]uint64, n), Registered: make([]uint64, n),
+		Weights: make([]yuma.Row, n), Bonds: make([]yuma.Row, n),
+	}
+}
+
+func (k *Keeper) loadNeurons(ctx sdk.Context, e *epoch) error {
+	return k.subnets.EachNeuron(ctx, e.subnet.Netuid, func(n subnettypes.Neuron) (bool, error) {
+		if int(n.Uid) < len(e.owners) {
+			e.owners[n.Uid] = n.Owner
+			e.input.Registered[n.Uid] = uint64(max(0, n.Registered))
+		}
+		return false, nil
+	})
+}
+
+// loadVoices gives permitted voices their stake; no voice, permitted or not, can earn as a miner.
+func (k *Keeper) loadVoices(ctx sdk.Context, e *epoch) (err error) {
+	e.voices, err = k.subnets.Voices(ctx, e.subnet.Netuid)
+	for _, v := range e.voices {
+		uid := v.Voice.Uid
+		if int(uid) >= len(e.owners) {
+			continue
+		}
+		e.input.Barred[uid] = true
+		if v.Permitted {
+			e.input.Permit[uid] = true
+			e.input.Stake[uid] = v.Stake
+		}
+	}
+	return err
+}
+
+// loadWeights puts the rows of permitted voices that were revealed in this epoch in force and forgets rows too old to
+// matter for the quorum.
+func (k *Keeper) loadWeights(ctx sdk.Context, e *epoch) error {
+	var old []byUID
+	prefix := collections.NewPrefixedPairRange[uint32, uint32](e.subnet.Netuid)
+	err := k.weights.Walk(ctx, prefix, func(key byUID, row types.Row) (bool, error) {
+		uid := int(row.Uid)
+		switch {
+		case row.Epoch+uint64(e.params.QuorumLookback) <= e.subnet.Epoch:
+			old = append(old, key)
+		case uid < len(e.owners) && e.input.Permit[uid]:
+			e.spoke[uid] = true
+			if row.Epoch == e.subnet.Epoch {
+				e.input.Active[uid] = true
+				e.input.LastUpdate[uid] = uint64(max(0, row.CommitHeight))
+				e.input.Weights[uid] = row.Entries
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	return removeAll(ctx, k.weights, old)
+}
+
+// loadBonds reads the bonds of permitted voices; those of others end with this epoch.
+func (k *Keeper) loadBonds(ctx sdk.Context, e *epoch) error {
+	prefix := collections.NewPrefixedPairRange[uint32, uint32](e.subnet.Netuid)
+	return k.bonds.Walk(ctx, prefix, func(key byUID, row types.Row) (bool, error) {
+		if uid := int(row.Uid); uid < len(e.owners) && e.input.Permit[uid] {
+			e.input.Bonds[uid] = row.Entries
+		} else {
+			e.stale = append(e.stale, key)
+		}
+		return false, nil
+	})
+}
+
+// quorate tells whether the epoch may decide: the stake that revealed is more than half of the stake of the permitted
+// voices that revealed in one of the last epochs. Silence must neither vote zero nor hand everything to whoever speaks.
+func (e *epoch) quorate() bool {
+	var revealed, expected uint64
+	for uid, stake := range e.input.Stake {
+		if e.spoke[uid] {
+			expected += stake
+		}
+		if e.input.Active[uid] {
+			revealed += stake
+		}
+	}
+	return 2*revealed > expected
+}
+
+func (k *Keeper) carryOf(ctx sdk.Context, netuid uint32) (types.Carry, error) {
+	carry, err := k.carries.Get(ctx, netuid)
+	if errors.Is(err, collections.ErrNotFound) {
+		return types.Carry{Netuid: netuid}, nil
+	}
+	return carry, err
+}
+
+// removeAll deletes keys that were found while walking.
+func removeAll[K, V any](ctx sdk.Context, table collections.Map[K, V], keys []K) error {
+	for _, key := range keys {
+		if err := table.Remove(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package keeper
+
+import (
+	"context"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
+
+	"agora/chain/x/yuma/types"
+)
+
+type queryServer struct{ k *Keeper }
+
+// NewQueryServer answers questions about epochs.
+func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k} }
+
+// Params returns the parameters.
+func (q queryServer) Params(ctx context.Context, _ *types.QueryParamsRequest) (*types.QueryParamsResponse, error) {
+	params, err := q.k.params.Get(ctx)
+	return &types.QueryParamsResponse{Params: params}, err
+}
+
+// Schedule returns the calendar of a subnet's running tempo.
+func (q queryServer) Schedule(ctx context.Context, req *types.QueryScheduleRequest) (*types.QueryScheduleResponse, error) {
+	schedule, err := q.k.Schedule(sdk.UnwrapSDKContext(ctx), req.Netuid)
+	return &types.QueryScheduleResponse{Schedule: schedule}, err
+}
+
+// Commits returns a subnet's commits that may still be revealed, by epoch and uid.
+func (q queryServer) Commits(ctx context.Context, req *types.QueryCommitsRequest) (*types.QueryCommitsResponse, error) {
+	prefix := collections.NewPrefixedTripleRange[uint32, uint64, uint32](req.Netuid)
+	commits, err := values(sdk.UnwrapSDKContext(ctx), q.k.commits, prefix)
+	return &types.QueryCommitsResponse{Commits: commits}, err
+}
+
+// Weights returns the last weights of a subnet's voices, by uid.
+func (q queryServer) Weights(ctx context.Context, req *types.QueryWeightsRequest) (*types.QueryWeightsResponse, error) {
+	rows, page, err := pageOfRows(ctx, q.k.weights, req.Netuid, req.Pagination)
+	return &types.QueryWeightsResponse{Rows: rows, Pagination: page}, err
+}
+
+// Bonds returns the bonds that a subnet's last epoch left, by uid.
+func (q queryServer) Bonds(ctx context.Context, req *types.QueryBondsRequest) (*types.QueryBondsResponse, error) {
+	rows, page, err := pageOfRows(ctx, q.k.bonds, req.Netuid, req.Pagination)
+	return &types.QueryBondsResponse{Rows: rows, Pagination: page}, err
+}
+
+// maxPage is the most entries of one page.
+const maxPage = 256
+
+// bounded returns a page request within limits.
+func bounded(page *query.PageRequest) *query.PageRequest {
+	if page == nil {
+		return &query.PageRequest{Limit: maxPage}
+	}
+	limited := *page
+	if limited.Limit == 0 || limited.Limit > maxPage {
+		limited.Limit = maxPage
+	}
+	return &limited
+}
+
+func pageOfRows(ctx context.Context, table collections.Map[byUID, types.Row], netuid uint32, page *query.PageRequest,
+) ([]types.Row, *query.PageResponse, error) {
+	return query.CollectionPaginate(ctx, table, bounded(page),
+		func(_ byUID, row types.Row) (types.Row, error) { return row, nil },
+		query.WithCollectionPaginationPairPrefix[uint32, uint32](netuid))
+}
+
+// Epochs returns a subnet's history, newest first unless reverse is set.
+func (q queryServer) Epochs(ctx context.Context, req *types.QueryEpochsRequest) (*types.QueryEpochsResponse, error) {
+	page := bounded(req.Pagination)
+	page.Reverse = !page.Reverse
+	records, next, err := query.CollectionPaginate(ctx, q.k.records, page,
+		func(_ byEpoch, r types.EpochRecord) (types.EpochRecord, error) { return r, nil },
+		query.WithCollectionPaginationPairPrefix[uint32, uint64](req.Netuid))
+	return &types.QueryEpochsResponse{Records: records, Pagination: next}, err
+}

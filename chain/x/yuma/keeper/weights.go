@@ -1,0 +1,211 @@
+package keeper
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/chain/x/yuma/types"
+)
+
+// Schedule returns the calendar of the subnet's running tempo. The error is the subnet module's ErrNoSubnet.
+func (k *Keeper) Schedule(ctx sdk.Context, netuid uint32) (types.Schedule, error) {
+	subnet, err := k.subnets.Subnet(ctx, netuid)
+	if err != nil {
+		return types.Schedule{}, err
+	}
+	return k.schedule(ctx, subnet), nil
+}
+
+func (k *Keeper) schedule(ctx sdk.Context, subnet subnettypes.Subnet) types.Schedule {
+	delay := k.subnets.Value(ctx, subnet.Netuid, subnettypes.RevealDelay)
+	commitReveal := k.subnets.Value(ctx, subnet.Netuid, subnettypes.CommitReveal)
+	return types.NewSchedule(subnet, uint64(delay), commitReveal != 0)
+}
+
+// sender is who sends a vector: a voice's neuron in a subnet at a moment of its calendar.
+type sender struct {
+	subnet   subnettypes.Subnet
+	schedule types.Schedule
+	neuron   subnettypes.Neuron
+}
+
+// admit finds the voice behind a hot account and takes a slot of kind for it. Errors: ErrInvalid, ErrNotVoice,
+// ErrCalendar where the subnet has not started, and the subnet module's ErrNoSubnet, ErrNoNeuron, ErrNoSlot.
+func (k *Keeper) admit(ctx sdk.Context, hotAccount string, netuid, kind uint32) (s sender, err error) {
+	account, err := sdk.AccAddressFromBech32(hotAccount)
+	if err != nil {
+		return s, fmt.Errorf("%w: hot_account: %w", types.ErrInvalid, err)
+	}
+	hotKey, found := k.subnets.HotAccountKey(ctx, account)
+	if !found {
+		return s, fmt.Errorf("%w: %s is no hot key's account; register the key first", types.ErrNotVoice, hotAccount)
+	}
+	if s.neuron, err = k.subnets.NeuronOfHotKey(ctx, netuid, hotKey); err != nil {
+		return s, err
+	}
+	if _, is := k.subnets.VoiceOf(ctx, netuid, s.neuron.Uid); !is {
+		return s, fmt.Errorf("%w: uid %d of netuid %d; its operator can make it one", types.ErrNotVoice, s.neuron.Uid, netuid)
+	}
+	if s.subnet, err = k.subnets.Subnet(ctx, netuid); err != nil {
+		return s, err
+	}
+	if !s.subnet.Started {
+		return s, fmt.Errorf("%w: netuid %d has not started", types.ErrCalendar, netuid)
+	}
+	s.schedule = k.schedule(ctx, s.subnet)
+	return s, k.subnets.RequireSlot(ctx, netuid, hotKey, kind)
+}
+
+// Commit binds a voice to weights that it reveals reveal_delay tempos later; a second commit in a tempo replaces the
+// first. Errors: ErrInvalid, ErrMode, ErrWrongEpoch, ErrCalendar, and those of admission.
+func (k *Keeper) Commit(ctx sdk.Context, hotAccount string, netuid uint32, epoch uint64, hash, evidenceRoot []byte) error {
+	if len(hash) != 32 || len(evidenceRoot) != 0 && len(evidenceRoot) != 32 {
+		return fmt.Errorf("%w: hash of %d bytes, want 32; evidence root of %d, want 0 or 32",
+			types.ErrInvalid, len(hash), len(evidenceRoot))
+	}
+	s, err := k.admit(ctx, hotAccount, netuid, subnettypes.SlotCommit)
+	if err != nil {
+		return err
+	}
+	if !s.schedule.CommitReveal {
+		return fmt.Errorf("%w: netuid %d takes open weights; send set-weights", types.ErrMode, netuid)
+	}
+	if epoch != s.schedule.Epoch {
+		return fmt.Errorf("%w: commit for epoch %d, epoch %d is running", types.ErrWrongEpoch, epoch, s.schedule.Epoch)
+	}
+	if s.schedule.PhaseAt(ctx.BlockHeight()) != types.Committing {
+		return fmt.Errorf("%w: commits were taken until block %d", types.ErrCalendar, s.schedule.CommitUntil)
+	}
+	commit := types.Commit{
+		Netuid: netuid, Uid: s.neuron.Uid, Epoch: epoch, Hash: hash, EvidenceRoot: evidenceRoot,
+		Height: ctx.BlockHeight(), HotKey: s.neuron.HotKey,
+	}
+	if err := k.keep(ctx, commit); err != nil {
+		return err
+	}
+	return ctx.EventManager().EmitTypedEvent(&types.WeightsCommitted{Netuid: netuid, Uid: commit.Uid, Epoch: epoch})
+}
+
+// keep stores a commit; one with an evidence root waits for the next block's hash.
+func (k *Keeper) keep(ctx sdk.Context, commit types.Commit) error {
+	key := collections.Join3(commit.Netuid, commit.Epoch, commit.Uid)
+	if err := k.commits.Set(ctx, key, commit); err != nil {
+		return err
+	}
+	if len(commit.EvidenceRoot) == 0 {
+		return k.unseeded.Remove(ctx, key)
+	}
+	return k.unseeded.Set(ctx, key)
+}
+
+// Reveal opens the sender's commit of epoch. Errors: ErrMode, ErrWrongEpoch, ErrCalendar, ErrNoCommit, ErrRevealed,
+// ErrMismatch, ErrWeights, ErrEvidence, and those of admission.
+func (k *Keeper) Reveal(ctx sdk.Context, msg *types.MsgRevealWeights) error {
+	s, err := k.admit(ctx, msg.HotAccount, msg.Netuid, subnettypes.SlotReveal)
+	if err != nil {
+		return err
+	}
+	if err := checkRevealTime(ctx, s.schedule, msg.Epoch); err != nil {
+		return err
+	}
+	commit, err := k.openCommit(ctx, msg, s.neuron.Uid)
+	if err != nil {
+		return err
+	}
+	row, err := k.rules(ctx, s.subnet).Pack(msg.Uids, msg.Weights)
+	if err != nil {
+		return err
+	}
+	if err := k.checkEvidence(ctx, commit, msg); err != nil {
+		return err
+	}
+	commit.Revealed = true
+	if err := k.commits.Set(ctx, collections.Join3(commit.Netuid, commit.Epoch, commit.Uid), commit); err != nil {
+		return err
+	}
+	return k.enforce(ctx, s, row, commit.Height, commit.Epoch)
+}
+
+// checkRevealTime holds a reveal to the calendar: commits of epoch are revealed exactly reveal_delay tempos later, in
+// the second half.
+func checkRevealTime(ctx sdk.Context, s types.Schedule, epoch uint64) error {
+	if !s.CommitReveal {
+		return fmt.Errorf("%w: netuid %d takes open weights; send set-weights", types.ErrMode, s.Netuid)
+	}
+	if due, ok := s.RevealOf(); !ok || epoch != due {
+		return fmt.Errorf("%w: reveal of epoch %d in epoch %d with a delay of %d", types.ErrWrongEpoch, epoch, s.Epoch, s.RevealDelay)
+	}
+	if s.PhaseAt(ctx.BlockHeight()) != types.Revealing {
+		return fmt.Errorf("%w: reveals are taken in blocks %d to %d", types.ErrCalendar, s.RevealFrom, s.RevealUntil)
+	}
+	return nil
+}
+
+// openCommit returns the commit that a reveal opens, if it is not open yet and the hash fits: over the hot key of the
+// time of the commit, so that a rotation in between loses nothing.
+func (k *Keeper) openCommit(ctx sdk.Context, msg *types.MsgRevealWeights, uid uint32) (commit types.Commit, err error) {
+	commit, err = k.commits.Get(ctx, collections.Join3(msg.Netuid, msg.Epoch, uid))
+	if errors.Is(err, collections.ErrNotFound) {
+		return commit, fmt.Errorf("%w: uid %d of netuid %d in epoch %d", types.ErrNoCommit, uid, msg.Netuid, msg.Epoch)
+	}
+	if err != nil {
+		return commit, err
+	}
+	if commit.Revealed {
+		return commit, fmt.Errorf("%w: epoch %d of uid %d in netuid %d", types.ErrRevealed, msg.Epoch, uid, msg.Netuid)
+	}
+	if n := len(msg.Salt); n < types.MinSalt || n > types.MaxSalt {
+		return commit, fmt.Errorf("%w: salt of %d bytes, want %d to %d", types.ErrInvalid, n, types.MinSalt, types.MaxSalt)
+	}
+	hash := types.CommitHash(ctx.ChainID(), msg.Netuid, msg.Epoch, commit.HotKey, msg.Uids, msg.Weights, msg.Salt)
+	if !bytes.Equal(hash[:], commit.Hash) {
+		return commit, fmt.Errorf("%w: the hash is %x, committed was %x", types.ErrMismatch, hash, commit.Hash)
+	}
+	return commit, nil
+}
+
+// Set takes weights at once, only where a subnet has commit-reveal off. Errors: ErrMode, ErrCalendar, ErrWeights, and
+// those of admission.
+func (k *Keeper) Set(ctx sdk.Context, hotAccount string, netuid uint32, uids, weights []uint32) error {
+	s, err := k.admit(ctx, hotAccount, netuid, subnettypes.SlotWeights)
+	if err != nil {
+		return err
+	}
+	if s.schedule.CommitReveal {
+		return fmt.Errorf("%w: netuid %d takes commits and reveals", types.ErrMode, netuid)
+	}
+	if p := s.schedule.PhaseAt(ctx.BlockHeight()); p != types.Committing && p != types.Revealing {
+		return fmt.Errorf("%w: weights were taken until block %d", types.ErrCalendar, s.schedule.RevealUntil)
+	}
+	row, err := k.rules(ctx, s.subnet).Pack(uids, weights)
+	if err != nil {
+		return err
+	}
+	return k.enforce(ctx, s, row, ctx.BlockHeight(), s.schedule.Epoch)
+}
+
+func (k *Keeper) rules(ctx sdk.Context, subnet subnettypes.Subnet) types.WeightRules {
+	return types.WeightRules{
+		Size:       subnet.Size_,
+		MinEntries: k.subnets.Value(ctx, subnet.Netuid, subnettypes.MinAllowedWeights),
+		MaxShare:   k.subnets.Value(ctx, subnet.Netuid, subnettypes.MaxWeightLimit),
+	}
+}
+
+// enforce puts a row in force for the running epoch: the voice is active in it.
+func (k *Keeper) enforce(ctx sdk.Context, s sender, row []byte, commitHeight int64, committed uint64) error {
+	netuid, uid, epoch := s.subnet.Netuid, s.neuron.Uid, s.schedule.Epoch
+	inForce := types.Row{Netuid: netuid, Uid: uid, Entries: row, CommitHeight: commitHeight, Epoch: epoch}
+	if err := k.weights.Set(ctx, collections.Join(netuid, uid), inForce); err != nil {
+		return err
+	}
+	return ctx.EventManager().EmitTypedEvent(&types.WeightsRevealed{
+		Netuid: netuid, Uid: uid, Epoch: committed, Entries: uint32(len(row) / 4),
+	})
+}

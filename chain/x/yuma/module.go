@@ -1,0 +1,114 @@
+// Package yuma is the module that decides: it takes validators' weights, hidden until revealed, and turns them into pay
+// at the end of each tempo. README.md lists its state, messages and parameters.
+package yuma
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	gwruntime "github.com/grpc-ecosystem/grpc-gateway/runtime"
+
+	"cosmossdk.io/core/appmodule"
+
+	"github.com/cosmos/cosmos-sdk/client"
+	"github.com/cosmos/cosmos-sdk/codec"
+	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/module"
+
+	"agora/chain/x/yuma/keeper"
+	"agora/chain/x/yuma/types"
+)
+
+var (
+	_ module.AppModuleBasic     = AppModule{}
+	_ module.HasGenesis         = AppModule{}
+	_ module.HasServices        = AppModule{}
+	_ appmodule.HasBeginBlocker = AppModule{}
+	_ appmodule.HasEndBlocker   = AppModule{}
+)
+
+// AppModule connects the keeper to the application.
+type AppModule struct {
+	cdc    codec.Codec
+	keeper *keeper.Keeper
+}
+
+// NewAppModule returns the module over its keeper.
+func NewAppModule(cdc codec.Codec, k *keeper.Keeper) AppModule { return AppModule{cdc, k} }
+
+// IsOnePerModuleType implements depinject's marker.
+func (AppModule) IsOnePerModuleType() {}
+
+// IsAppModule implements appmodule's marker.
+func (AppModule) IsAppModule() {}
+
+// Name returns the module's name.
+func (AppModule) Name() string { return types.ModuleName }
+
+// ConsensusVersion counts incompatible changes of the state.
+func (AppModule) ConsensusVersion() uint64 { return 1 }
+
+// RegisterLegacyAminoCodec registers nothing: the module has no amino types.
+func (AppModule) RegisterLegacyAminoCodec(*codec.LegacyAmino) {}
+
+// RegisterInterfaces makes the messages known.
+func (AppModule) RegisterInterfaces(registry codectypes.InterfaceRegistry) {
+	types.RegisterInterfaces(registry)
+}
+
+// RegisterGRPCGatewayRoutes serves the queries over REST.
+func (AppModule) RegisterGRPCGatewayRoutes(c client.Context, mux *gwruntime.ServeMux) {
+	if err := types.RegisterQueryHandlerClient(context.Background(), mux, types.NewQueryClient(c)); err != nil {
+		panic(err) // only a route that is taken
+	}
+}
+
+// RegisterServices serves messages and queries.
+func (am AppModule) RegisterServices(cfg module.Configurator) {
+	types.RegisterMsgServer(cfg.MsgServer(), keeper.NewMsgServer(am.keeper))
+	types.RegisterQueryServer(cfg.QueryServer(), keeper.NewQueryServer(am.keeper))
+}
+
+// DefaultGenesis has no weights yet.
+func (AppModule) DefaultGenesis(cdc codec.JSONCodec) json.RawMessage {
+	return cdc.MustMarshalJSON(types.DefaultGenesis())
+}
+
+// ValidateGenesis checks the module's part of a genesis file.
+func (AppModule) ValidateGenesis(cdc codec.JSONCodec, _ client.TxEncodingConfig, bz json.RawMessage) error {
+	var g types.GenesisState
+	if err := cdc.UnmarshalJSON(bz, &g); err != nil {
+		return fmt.Errorf("genesis of %s: %w", types.ModuleName, err)
+	}
+	return g.Validate()
+}
+
+// InitGenesis writes the module's part of a genesis file; a broken one stops the start.
+func (am AppModule) InitGenesis(ctx sdk.Context, cdc codec.JSONCodec, bz json.RawMessage) {
+	var g types.GenesisState
+	cdc.MustUnmarshalJSON(bz, &g)
+	if err := am.keeper.InitGenesis(ctx, g); err != nil {
+		panic(err)
+	}
+}
+
+// ExportGenesis reads the whole state of the module.
+func (am AppModule) ExportGenesis(ctx sdk.Context, cdc codec.JSONCodec) json.RawMessage {
+	g, err := am.keeper.ExportGenesis(ctx)
+	if err != nil {
+		panic(err)
+	}
+	return cdc.MustMarshalJSON(g)
+}
+
+// BeginBlock seeds the commits of the last block.
+func (am AppModule) BeginBlock(ctx context.Context) error {
+	return am.keeper.BeginBlock(sdk.UnwrapSDKContext(ctx))
+}
+
+// EndBlock runs the epochs that are due.
+func (am AppModule) EndBlock(ctx context.Context) error {
+	return am.keeper.EndBlock(sdk.UnwrapSDKContext(ctx))
+}

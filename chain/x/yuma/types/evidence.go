@@ -1,0 +1,164 @@
+package types
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/cometbft/cometbft/crypto/merkle"
+)
+
+// Domains keep hashes and signatures over evidence from being anything else.
+const (
+	sheetDomain  = "agora/yuma/sheet/v1"
+	leafDomain   = "agora/yuma/leaf/v1"
+	answerDomain = "agora/yuma/answer/v1"
+	chooseDomain = "agora/yuma/choose/v1"
+)
+
+// maxPath is the longest Merkle path: sheets of up to 2^32 leaves.
+const maxPath = 32
+
+// EvidenceRoot is what a commit's evidence_root must be for a sheet: SHA-256 over the domain, the sheet's Merkle root,
+// its uids and their counts, encoded as CommitHash does. Leaves are hashed and joined as in RFC 6962.
+func EvidenceRoot(sheet Sheet) [32]byte {
+	b := appendBytes(nil, []byte(sheetDomain))
+	b = appendBytes(b, sheet.Root)
+	b = appendUint32s(b, sheet.Uids)
+	b = appendUint32s(b, sheet.Counts)
+	return sha256.Sum256(b)
+}
+
+// NewSheet builds the head of a score sheet and fills in the leaves' indices and paths. The leaves must be sorted by
+// uid, as everywhere.
+func NewSheet(leaves []Leaf) Sheet {
+	var sheet Sheet
+	items := make([][]byte, len(leaves))
+	for k := range leaves {
+		leaves[k].Index = uint64(k)
+		items[k] = leaves[k].bytes()
+		if n := len(sheet.Uids); n > 0 && sheet.Uids[n-1] == leaves[k].Uid {
+			sheet.Counts[n-1]++
+		} else {
+			sheet.Uids, sheet.Counts = append(sheet.Uids, leaves[k].Uid), append(sheet.Counts, 1)
+		}
+	}
+	root, proofs := merkle.ProofsFromByteSlices(items)
+	sheet.Root = root
+	for k := range leaves {
+		leaves[k].Path = proofs[k].Aunts
+	}
+	return sheet
+}
+
+// AnswerBytes is what a miner signs for one answer: that he gave it, to this item, to this voice, in this epoch.
+func AnswerBytes(chainID string, netuid uint32, epoch uint64, voice, item, answer []byte) []byte {
+	b := appendBytes(nil, []byte(answerDomain))
+	b = appendBytes(b, []byte(chainID))
+	b = binary.BigEndian.AppendUint32(b, netuid)
+	b = binary.BigEndian.AppendUint64(b, epoch)
+	b = appendBytes(b, voice)
+	b = appendBytes(b, item)
+	return appendBytes(b, answer)
+}
+
+// bytes is the leaf as the tree holds it.
+func (l Leaf) bytes() []byte {
+	b := appendBytes(nil, []byte(leafDomain))
+	b = binary.BigEndian.AppendUint64(b, l.Index)
+	b = binary.BigEndian.AppendUint32(b, l.Uid)
+	b = appendBytes(b, l.Item)
+	b = appendBytes(b, l.Answer)
+	b = binary.BigEndian.AppendUint32(b, l.Score)
+	return appendBytes(b, l.Signature)
+}
+
+// CheckShape holds a sheet to its form: a root of 32 bytes, ascending uids, a count above zero for each. It returns the
+// number of leaves. The error is ErrEvidence.
+func (s Sheet) CheckShape() (leaves uint64, err error) {
+	if len(s.Root) != sha256.Size || len(s.Uids) != len(s.Counts) || len(s.Uids) == 0 || len(s.Uids) > MaxEntries {
+		return 0, fmt.Errorf("%w: sheet with a root of %d bytes, %d uids and %d counts",
+			ErrEvidence, len(s.Root), len(s.Uids), len(s.Counts))
+	}
+	for k, uid := range s.Uids {
+		if k > 0 && uid <= s.Uids[k-1] || s.Counts[k] == 0 {
+			return 0, fmt.Errorf("%w: sheet: uid %d out of order or without leaves", ErrEvidence, uid)
+		}
+		leaves += uint64(s.Counts[k])
+	}
+	return leaves, nil
+}
+
+// UidAt returns the uid that leaf index belongs to by the sheet's counts.
+func (s Sheet) UidAt(index uint64) (uint32, bool) {
+	for k, n := range s.Counts {
+		if index < uint64(n) {
+			return s.Uids[k], true
+		}
+		index -= uint64(n)
+	}
+	return 0, false
+}
+
+// ChooseLeaves returns which n of a sheet's leaves a reveal must open, all of them if there are fewer, each once, in the
+// order in which they must be sent. seed is the hash of the block after the commit, so that nobody knew it when the
+// sheet was sealed. Leaf k is the first free one from SHA-256(domain, seed, commit, k) mod leaves upwards.
+func ChooseLeaves(seed, commit []byte, leaves uint64, n int) []uint64 {
+	chosen := make([]uint64, 0, n)
+	taken := make(map[uint64]bool, n)
+	for k := 0; k < n && uint64(k) < leaves; k++ {
+		b := appendBytes(nil, []byte(chooseDomain))
+		b = appendBytes(b, seed)
+		b = appendBytes(b, commit)
+		b = binary.BigEndian.AppendUint32(b, uint32(k))
+		sum := sha256.Sum256(b)
+		index := binary.BigEndian.Uint64(sum[:]) % leaves
+		for taken[index] {
+			index = (index + 1) % leaves
+		}
+		taken[index] = true
+		chosen = append(chosen, index)
+	}
+	return chosen
+}
+
+// CheckPath verifies that a leaf lies in the sheet's tree of so many leaves, under the uid that the sheet says. The
+// error is ErrEvidence.
+func (s Sheet) CheckPath(leaf Leaf, leaves uint64) error {
+	if len(leaf.Item) != sha256.Size || len(leaf.Answer) != sha256.Size || len(leaf.Path) > maxPath || leaf.Score > full {
+		return fmt.Errorf("%w: leaf %d: item of %d bytes, answer of %d, path of %d, score %d",
+			ErrEvidence, leaf.Index, len(leaf.Item), len(leaf.Answer), len(leaf.Path), leaf.Score)
+	}
+	if uid, ok := s.UidAt(leaf.Index); !ok || uid != leaf.Uid {
+		return fmt.Errorf("%w: leaf %d is not of uid %d", ErrEvidence, leaf.Index, leaf.Uid)
+	}
+	bytes := leaf.bytes()
+	hash := sha256.Sum256(append([]byte{0}, bytes...))
+	proof := merkle.Proof{Total: int64(leaves), Index: int64(leaf.Index), LeafHash: hash[:], Aunts: leaf.Path}
+	if err := proof.Verify(s.Root, bytes); err != nil {
+		return fmt.Errorf("%w: leaf %d: %w", ErrEvidence, leaf.Index, err)
+	}
+	return nil
+}
+
+// CheckSignature verifies that the miner's hot key signed a leaf's answer for this voice and epoch. The error is
+// ErrEvidence.
+func (l Leaf) CheckSignature(hotKey []byte, chainID string, netuid uint32, epoch uint64, voice []byte) error {
+	if len(hotKey) != ed25519.PublicKeySize || len(l.Signature) != ed25519.SignatureSize ||
+		!ed25519.Verify(hotKey, AnswerBytes(chainID, netuid, epoch, voice, l.Item, l.Answer), l.Signature) {
+		return fmt.Errorf("%w: leaf %d is not signed by the hot key of uid %d", ErrEvidence, l.Index, l.Uid)
+	}
+	return nil
+}
+
+// CheckCovers holds weights to the sheet: a weight above zero needs a leaf of its uid. The error is ErrEvidence.
+func (s Sheet) CheckCovers(uids, weights []uint32) error {
+	for k, uid := range uids {
+		if _, judged := slices.BinarySearch(s.Uids, uid); weights[k] > 0 && !judged {
+			return fmt.Errorf("%w: a weight on uid %d, of which the sheet has no leaf", ErrEvidence, uid)
+		}
+	}
+	return nil
+}

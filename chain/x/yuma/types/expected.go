@@ -1,0 +1,57 @@
+package types
+
+import (
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	emissiontypes "agora/chain/x/emission/types"
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/mechanism/emission"
+)
+
+// Markets tells which subnets there are and by which parameters they run.
+type Markets interface {
+	Subnet(ctx sdk.Context, netuid uint32) (subnettypes.Subnet, error)
+	EachSubnet(ctx sdk.Context, visit func(subnettypes.Subnet) (stop bool, err error)) error
+	Value(ctx sdk.Context, netuid uint32, name string) int64
+}
+
+// Neurons tells who is in a subnet.
+type Neurons interface {
+	Neuron(ctx sdk.Context, netuid, uid uint32) (subnettypes.Neuron, error)
+	EachNeuron(ctx sdk.Context, netuid uint32, visit func(subnettypes.Neuron) (stop bool, err error)) error
+}
+
+// HotKeys finds the neuron behind a hot account and books its free messages.
+type HotKeys interface {
+	HotAccountKey(ctx sdk.Context, account sdk.AccAddress) (hotKey []byte, found bool)
+	NeuronOfHotKey(ctx sdk.Context, netuid uint32, hotKey []byte) (subnettypes.Neuron, error)
+	RequireSlot(ctx sdk.Context, netuid uint32, hotKey []byte, kind uint32) error
+}
+
+// Voices tells which neuron speaks for which validator.
+type Voices interface {
+	Voices(ctx sdk.Context, netuid uint32) ([]subnettypes.VoiceEntry, error)
+	VoiceOf(ctx sdk.Context, netuid, uid uint32) (operator string, is bool)
+}
+
+// Tempos hears what an epoch decided and begins the next tempo.
+type Tempos interface {
+	AdvanceEpoch(ctx sdk.Context, netuid uint32) error
+	RecordStanding(ctx sdk.Context, netuid uint32, emissions []uint64, permits []bool) error
+}
+
+// SubnetKeeper is the book of markets.
+type SubnetKeeper interface {
+	Markets
+	Neurons
+	HotKeys
+	Voices
+	Tempos
+}
+
+// EmissionKeeper holds what a subnet's epoch divides.
+type EmissionKeeper interface {
+	Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error)
+	Pay(ctx sdk.Context, netuid uint32, payout emissiontypes.Payout) (emissiontypes.Paid, error)
+	BurnPending(ctx sdk.Context, netuid uint32, reason string) (uint64, error)
+}
