@@ -1,0 +1,145 @@
+package miner
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"agora/engine"
+	"agora/wire/openai"
+)
+
+// native answers with an engine of this process.
+type native struct {
+	engine  engine.Engine
+	opt     *Options
+	started int64 // Unix seconds
+}
+
+func (n *native) models(w http.ResponseWriter, _ *http.Request) error {
+	info := n.engine.Info()
+	return writeJSON(w, openai.ModelList{Object: "list", Data: []openai.Model{
+		{ID: info.Model, Object: "model", Created: n.started, OwnedBy: info.Engine},
+	}})
+}
+
+func (n *native) chat(w http.ResponseWriter, r *http.Request) error {
+	body, err := openai.ReadBody(r.Body, n.opt.MaxBody)
+	if err != nil {
+		return err
+	}
+	req, err := openai.DecodeChat(body)
+	if err != nil {
+		return err
+	}
+	chatter, ok := n.engine.(engine.Chatter)
+	if !ok {
+		return n.cannot("/v1/chat/completions", "/v1/completions")
+	}
+	a := newChatAnswer(req, n.stamp("chatcmpl-"))
+	if !req.Stream {
+		usage, finish, err := chatter.Chat(r.Context(), req, a.add)
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, a.whole(usage, finish))
+	}
+	events := openai.NewEventWriter(w)
+	usage, finish, err := chatter.Chat(r.Context(), req, func(t engine.Token) error {
+		return sendAll(events, a.chunks(t))
+	})
+	if err != nil {
+		return n.breakOff(w, events, err)
+	}
+	return finishStream(events, a.last(usage, finish))
+}
+
+func (n *native) complete(w http.ResponseWriter, r *http.Request) error {
+	body, err := openai.ReadBody(r.Body, n.opt.MaxBody)
+	if err != nil {
+		return err
+	}
+	req, err := openai.DecodeCompletion(body)
+	if err != nil {
+		return err
+	}
+	completer, ok := n.engine.(engine.Completer)
+	if !ok {
+		return n.cannot("/v1/completions", "/v1/chat/completions")
+	}
+	a := newCompletionAnswer(req, n.stamp("cmpl-"))
+	if !req.Stream {
+		usage, finish, err := completer.Complete(r.Context(), req, a.add)
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, a.whole(usage, finish))
+	}
+	events := openai.NewEventWriter(w)
+	usage, finish, err := completer.Complete(r.Context(), req, func(t engine.Token) error {
+		return sendAll(events, a.chunks(t))
+	})
+	if err != nil {
+		return n.breakOff(w, events, err)
+	}
+	return finishStream(events, a.last(usage, finish))
+}
+
+func (n *native) cannot(path, instead string) error {
+	return openai.Errorf(http.StatusNotFound, "model %s does not serve %s, use %s", n.engine.Info().Model, path, instead)
+}
+
+// breakOff ends a stream with an error: by status while nothing was sent, else inside the stream, which then lacks its end.
+func (n *native) breakOff(w http.ResponseWriter, events *openai.EventWriter, err error) error {
+	if !events.Started() {
+		return err
+	}
+	if rec, ok := w.(*recorder); ok {
+		rec.broken = true
+	}
+	n.opt.Log.Debug("stream broke off", "err", err)
+	events.Fail(openai.Errorf(http.StatusInternalServerError, "the miner broke off this answer"))
+	return nil
+}
+
+// stamp is what every part of one answer repeats.
+type stamp struct {
+	id      string
+	created int64 // Unix seconds
+	model   string
+}
+
+func (n *native) stamp(prefix string) stamp {
+	var id [12]byte
+	rand.Read(id[:]) // never fails
+	return stamp{prefix + hex.EncodeToString(id[:]), time.Now().Unix(), n.engine.Info().Model}
+}
+
+func sendAll[T any](events *openai.EventWriter, chunks []T) error {
+	for _, c := range chunks {
+		if err := events.Send(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finishStream sends the last chunks. A failure here means that the reader has gone, which ends the request by itself.
+func finishStream[T any](events *openai.EventWriter, chunks []T) error {
+	if sendAll(events, chunks) == nil {
+		events.Done()
+	}
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(append(body, '\n')) // fails only where nobody reads any more
+	return nil
+}

@@ -1,0 +1,221 @@
+package miner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"agora/engine"
+	"agora/wire/openai"
+)
+
+// Options bound what a Server takes on. Zero values take the defaults named beside them.
+type Options struct {
+	Capacity int           // requests worked on at once: declare what the hardware can do; 8
+	Queue    int           // requests that may wait for a place, beyond it 429; 4 × Capacity
+	Timeout  time.Duration // from arrival to the last byte of the answer; 2 min
+	MaxBody  int64         // bytes of a request, beyond it 413; 8 MiB
+	Log      *slog.Logger  // slog.Default()
+}
+
+func (o Options) withDefaults() Options {
+	if o.Capacity <= 0 {
+		o.Capacity = 8
+	}
+	if o.Queue <= 0 {
+		o.Queue = 4 * o.Capacity
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 2 * time.Minute
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = 8 << 20
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
+
+// Stats counts a Server's requests since it started. Refused ones (429) are neither served nor failed.
+type Stats struct {
+	Served, Failed, Refused uint64
+	InFlight, Waiting       int
+}
+
+// Server answers POST /v1/chat/completions, POST /v1/completions, GET /v1/models and GET /healthz.
+type Server struct {
+	opt   Options
+	mux   *http.ServeMux
+	slots chan struct{} // one for each request being worked on
+
+	waiting                 atomic.Int64
+	served, failed, refused atomic.Uint64
+}
+
+// NewServer serves an engine of this process. A request for what the engine cannot do gets a 404.
+func NewServer(e engine.Engine, opt Options) *Server {
+	s := newServer(opt)
+	n := &native{engine: e, opt: &s.opt, started: time.Now().Unix()}
+	s.mux.Handle("GET /v1/models", handler(n.models))
+	s.mux.Handle("POST /v1/chat/completions", s.work(n.chat))
+	s.mux.Handle("POST /v1/completions", s.work(n.complete))
+	return s
+}
+
+// NewProxy serves another server through backend, which gets the same paths and unchanged bodies.
+func NewProxy(backend http.Handler, opt Options) *Server {
+	s := newServer(opt)
+	pass := func(w http.ResponseWriter, r *http.Request) error {
+		backend.ServeHTTP(w, r)
+		return nil
+	}
+	s.mux.Handle("GET /v1/models", handler(pass))
+	s.mux.Handle("POST /v1/chat/completions", s.work(pass))
+	s.mux.Handle("POST /v1/completions", s.work(pass))
+	return s
+}
+
+func newServer(opt Options) *Server {
+	s := &Server{opt: opt.withDefaults(), mux: http.NewServeMux()}
+	s.slots = make(chan struct{}, s.opt.Capacity)
+	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	s.mux.Handle("/", handler(func(_ http.ResponseWriter, r *http.Request) error {
+		return openai.Errorf(http.StatusNotFound, "there is no %s %s here", r.Method, r.URL.Path)
+	}))
+	return s
+}
+
+// Stats returns the counts so far.
+func (s *Server) Stats() Stats {
+	return Stats{
+		Served: s.served.Load(), Failed: s.failed.Load(), Refused: s.refused.Load(),
+		InFlight: len(s.slots), Waiting: int(s.waiting.Load()),
+	}
+}
+
+// ServeHTTP answers one request. A panic below costs that request only.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rec := &recorder{ResponseWriter: w}
+	defer s.contain(rec, r)
+	s.mux.ServeHTTP(rec, r)
+}
+
+// contain turns a panic into a 500, or cuts an answer that has begun: a reader must not take it for whole.
+func (s *Server) contain(rec *recorder, r *http.Request) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	if fault == http.ErrAbortHandler {
+		panic(fault)
+	}
+	s.opt.Log.Error("answering panicked", "path", r.URL.Path, "panic", fault, "stack", string(debug.Stack()))
+	if rec.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	openai.WriteError(rec, openai.Errorf(http.StatusInternalServerError, "the miner failed to answer this request"))
+}
+
+// handler answers a returned error in OpenAI's shape.
+type handler func(http.ResponseWriter, *http.Request) error
+
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h(w, r); err != nil {
+		openai.WriteError(w, err)
+	}
+}
+
+// work runs h within the capacity and the deadline, and counts how it went.
+func (s *Server) work(h handler) http.Handler {
+	return handler(func(w http.ResponseWriter, r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), s.opt.Timeout)
+		defer cancel()
+		if err := s.enter(ctx); err != nil {
+			s.refused.Add(1)
+			w.Header().Set("Retry-After", "1")
+			return err
+		}
+		ok := false
+		defer func() { s.leave(ok) }()
+		// A reader that stopped reading must not hold a place for longer than the deadline.
+		deadline, _ := ctx.Deadline()
+		http.NewResponseController(w).SetWriteDeadline(deadline.Add(time.Second))
+		err := h(w, r.WithContext(ctx))
+		rec, _ := w.(*recorder)
+		ok = err == nil && (rec == nil || rec.status < 500 && !rec.broken)
+		return s.explain(err)
+	})
+}
+
+// enter takes a place, waiting in the bounded queue for one.
+func (s *Server) enter(ctx context.Context) error {
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	defer s.waiting.Add(-1)
+	if s.waiting.Add(1) > int64(s.opt.Queue) {
+		return openai.Errorf(http.StatusTooManyRequests, "the miner works on %d requests and %d wait, try again in a moment", s.opt.Capacity, s.opt.Queue)
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return openai.Errorf(http.StatusTooManyRequests, "the miner found no time for this request, try again later")
+	}
+}
+
+func (s *Server) leave(ok bool) {
+	<-s.slots
+	if ok {
+		s.served.Add(1)
+		return
+	}
+	s.failed.Add(1)
+}
+
+// explain gives an engine's error the words and the status that leave the process.
+func (s *Server) explain(err error) error {
+	var known *openai.Error
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		return openai.Errorf(http.StatusGatewayTimeout, "the answer was not ready within %v", s.opt.Timeout)
+	case errors.Is(err, context.Canceled):
+		return openai.Errorf(499, "the request was cancelled") // nobody is there to read it
+	}
+	s.opt.Log.Error("engine failed", "err", err)
+	return openai.Errorf(http.StatusInternalServerError, "the miner's engine failed to answer this request")
+}
+
+// recorder remembers what was answered. Broken is set by who had to end an answer that had begun.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	broken bool
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(p)
+}
