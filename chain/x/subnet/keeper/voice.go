@@ -144,7 +144,7 @@ func (k *Keeper) Voices(ctx sdk.Context, netuid uint32) ([]types.VoiceEntry, err
 	if err != nil {
 		return nil, err
 	}
-	bonded, err := k.staking.TotalBondedTokens(ctx)
+	bonded, err := k.staking.TotalValidatorPower(ctx)
 	if err != nil {
 		return nil, err
 	}

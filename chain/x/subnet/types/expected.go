@@ -26,7 +26,7 @@ type BankKeeper interface {
 // StakingKeeper tells who validates and with how much.
 type StakingKeeper interface {
 	GetValidator(context.Context, sdk.ValAddress) (stakingtypes.Validator, error)
-	TotalBondedTokens(context.Context) (math.Int, error)
+	TotalValidatorPower(context.Context) (math.Int, error) // rao bonded to all validators
 }
 
 // Burner destroys amount rao that sit in the account of module and books them under reason.
