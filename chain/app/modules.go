@@ -67,7 +67,7 @@ func setOrder(m *module.Manager) {
 	m.SetOrderInitGenesis(genesis...)
 	m.SetOrderExportGenesis(genesis...)
 	m.SetOrderPreBlockers(upgradetypes.ModuleName, authtypes.ModuleName)
-	m.SetOrderBeginBlockers(emissiontypes.ModuleName, distrtypes.ModuleName, slashingtypes.ModuleName,
+	m.SetOrderBeginBlockers(emissiontypes.ModuleName, yumatypes.ModuleName, distrtypes.ModuleName, slashingtypes.ModuleName,
 		evidencetypes.ModuleName, stakingtypes.ModuleName, authz.ModuleName)
 	m.SetOrderEndBlockers(banktypes.ModuleName, yumatypes.ModuleName, govtypes.ModuleName, feegrant.ModuleName, stakingtypes.ModuleName)
 }

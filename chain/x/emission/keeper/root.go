@@ -74,7 +74,7 @@ func (k *Keeper) rootWeights(ctx sdk.Context, params types.Params, netuids []uin
 	if err != nil || len(votes) == 0 {
 		return nil, err
 	}
-	bonded, err := k.staking.TotalBondedTokens(ctx)
+	bonded, err := k.staking.TotalValidatorPower(ctx)
 	if err != nil {
 		return nil, err
 	}

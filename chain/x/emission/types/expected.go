@@ -46,7 +46,7 @@ type BankKeeper interface {
 // StakingKeeper tells who validates and with how much.
 type StakingKeeper interface {
 	GetValidator(context.Context, sdk.ValAddress) (stakingtypes.Validator, error)
-	TotalBondedTokens(context.Context) (math.Int, error)
+	TotalValidatorPower(context.Context) (math.Int, error)
 }
 
 // DistributionKeeper books rewards of a validator and its nominators; the coins must already be in its account.
