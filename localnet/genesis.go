@@ -1,25 +1,17 @@
 package localnet
 
 import (
-	"context"
 	"crypto/ed25519"
 	"fmt"
 	"time"
 
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 
-	"cosmossdk.io/math"
-
-	"github.com/cosmos/cosmos-sdk/client/tx"
-	cryptocodec "github.com/cosmos/cosmos-sdk/crypto/codec"
 	"github.com/cosmos/cosmos-sdk/crypto/hd"
 	"github.com/cosmos/cosmos-sdk/crypto/keyring"
 	sdk "github.com/cosmos/cosmos-sdk/types"
-	"github.com/cosmos/cosmos-sdk/types/tx/signing"
-	authsigning "github.com/cosmos/cosmos-sdk/x/auth/signing"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
-	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	"agora/chain/app"
 	"agora/chain/network"
@@ -85,11 +77,10 @@ func (p *plan) genesis(a *app.App, now time.Time) (*genutiltypes.AppGenesis, err
 	for i := range p.Validators {
 		name := fmt.Sprintf("validator%d", i)
 		g.Open(subnettypes.HotAccount(publicOf(p.keys.hot(name))))
-		t, err := p.createValidator(a, name)
-		if err != nil {
+		consensus := cmted25519.PrivKey(p.keys.node("consensus", name)).PubKey()
+		if err := g.Bond(p.file.ChainID, p.keys.cold(name), consensus, name, validatorStake); err != nil {
 			return nil, err
 		}
-		g.Deliver(t)
 	}
 	g.Endow(authtypes.NewModuleAddress(subnettypes.ModuleName), uint64(len(p.file.Subnets))*subnetLock)
 	app.SetModule(g, subnettypes.ModuleName, func(s *subnettypes.GenesisState) { p.fillSubnets(s, now) })
@@ -138,42 +129,6 @@ func (p *plan) fillVotes(s *emissiontypes.GenesisState, now time.Time) {
 		}
 		s.Votes = append(s.Votes, v)
 	}
-}
-
-// createValidator signs the transaction that bonds name's stake when the chain starts.
-func (p *plan) createValidator(a *app.App, name string) (sdk.Tx, error) {
-	consensus, err := cryptocodec.FromCmtPubKeyInterface(cmted25519.PrivKey(p.keys.node("consensus", name)).PubKey())
-	if err != nil {
-		return nil, err
-	}
-	msg, err := stakingtypes.NewMsgCreateValidator(p.keys.operator(name), consensus, network.Coins(validatorStake)[0],
-		stakingtypes.NewDescription(name, "", "", "", ""),
-		stakingtypes.NewCommissionRates(math.LegacyNewDecWithPrec(10, 2), math.LegacyNewDecWithPrec(18, 2), math.LegacyNewDecWithPrec(1, 2)),
-		math.NewInt(network.TAO))
-	if err != nil {
-		return nil, err
-	}
-	return p.signGenesis(a, name, msg)
-}
-
-// signGenesis signs msg for block 0, where account numbers and sequences are zero.
-func (p *plan) signGenesis(a *app.App, name string, msg sdk.Msg) (sdk.Tx, error) {
-	cold := p.keys.cold(name)
-	b := a.TxConfig.NewTxBuilder()
-	if err := b.SetMsgs(msg); err != nil {
-		return nil, err
-	}
-	b.SetGasLimit(400_000)
-	empty := signing.SignatureV2{PubKey: cold.PubKey(), Data: &signing.SingleSignatureData{SignMode: signing.SignMode_SIGN_MODE_DIRECT}}
-	if err := b.SetSignatures(empty); err != nil {
-		return nil, err
-	}
-	data := authsigning.SignerData{ChainID: p.file.ChainID, Address: p.keys.account(name).String(), PubKey: cold.PubKey()}
-	sig, err := tx.SignWithPrivKey(context.Background(), signing.SignMode_SIGN_MODE_DIRECT, data, b, cold, a.TxConfig, 0)
-	if err != nil {
-		return nil, err
-	}
-	return b.GetTx(), b.SetSignatures(sig)
 }
 
 // fillKeyring puts the demonstration accounts into HOME's test keyring, where `agora tx --from NAME` finds them.

@@ -113,8 +113,10 @@ func (p *plan) startNode(i int) (_ *chainNode, err error) {
 			err = errors.Join(err, db.Close())
 		}
 	}()
-	opts := settings{"home": c.RootDir, "chain-id": p.file.ChainID, "pruning": "default", "minimum-gas-prices": "0rao",
-		"iavl-cache-size": 50_000, "mempool.max-txs": -1}
+	opts := settings{
+		"home": c.RootDir, "chain-id": p.file.ChainID, "pruning": "default", "minimum-gas-prices": "0rao",
+		"iavl-cache-size": 50_000, "mempool.max-txs": -1,
+	}
 	a, err := app.New(log.NewNopLogger(), db, true, opts, server.DefaultBaseappOptions(opts)...)
 	if err != nil {
 		return nil, p.damaged(err)

@@ -1,7 +1,6 @@
 package app
 
 import (
-
 	sdkmath "cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -103,7 +102,7 @@ func (d takeSlots) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sd
 			return ctx, err
 		}
 	}
-	return next(ctx, tx, simulate)
+	return next(subnettypes.WithSlotsTaken(ctx), tx, simulate)
 }
 
 // hotSigner is the hot key behind a transaction's signer. A hot key beside other signers is refused.
@@ -181,4 +180,3 @@ func freeKind(msg sdk.Msg) (netuid, kind uint32, weights int) {
 	}
 	return 0, 0, 0
 }
-

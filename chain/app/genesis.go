@@ -117,9 +117,6 @@ func (g *Genesis) Endow(address sdk.AccAddress, rao uint64) {
 	g.balances = append(g.balances, banktypes.Balance{Address: address.String(), Coins: network.Coins(rao)})
 }
 
-// Deliver adds a signed transaction that creates a validator when the chain starts.
-func (g *Genesis) Deliver(tx sdk.Tx) { g.created = append(g.created, tx) }
-
 // Document seals the state for a chain that starts at t.
 func (g *Genesis) Document(chainID string, t time.Time) (*genutiltypes.AppGenesis, error) {
 	packed, err := authtypes.PackAccounts(g.accounts)

@@ -88,8 +88,7 @@ func blockedAccounts() map[string]bool {
 }
 
 func (app *App) makeKeepers(logger log.Logger, options servertypes.AppOptions) {
-	store := func(name string) runtimeStore { return runtime.NewKVStoreService(app.keys[name]) }
-	cdc, auth := app.Codec, authority()
+	store, cdc, auth := app.storeOf, app.Codec, authority()
 	k := &app.Keepers
 	k.Consensus = consensuskeeper.NewKeeper(cdc, store(consensustypes.StoreKey), auth, runtime.EventService{})
 	app.SetParamStore(k.Consensus.ParamsStore)

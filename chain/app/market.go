@@ -4,14 +4,29 @@ import (
 	corestore "cosmossdk.io/core/store"
 
 	"github.com/cosmos/cosmos-sdk/runtime"
-	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
-	slashingtypes "github.com/cosmos/cosmos-sdk/x/slashing/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+
+	emissionkeeper "agora/chain/x/emission/keeper"
+	emissiontypes "agora/chain/x/emission/types"
+	subnetkeeper "agora/chain/x/subnet/keeper"
+	subnettypes "agora/chain/x/subnet/types"
+	yumakeeper "agora/chain/x/yuma/keeper"
+	yumatypes "agora/chain/x/yuma/types"
 )
 
-var _ = runtime.EventService{}
-var _ = distrtypes.ModuleName
-var _ = slashingtypes.ModuleName
-var _ = stakingtypes.ModuleName
+// storeOf opens the part of the state that a module owns.
+func (app *App) storeOf(name string) corestore.KVStoreService {
+	return runtime.NewKVStoreService(app.keys[name])
+}
 
-type runtimeStore = corestore.KVStoreService
+// makeMarketKeepers makes the keepers of our modules and ties them: subnets burn through emission, emission knows the
+// subnets, and both hear of what the other forgets. Staking's hooks are set last, so that every module above hears.
+func (app *App) makeMarketKeepers() {
+	k, cdc, auth := &app.Keepers, app.Codec, authority()
+	k.Emission = emissionkeeper.NewKeeper(cdc, app.storeOf(emissiontypes.StoreKey), auth, k.Account, k.Bank, k.Staking, k.Distribution, nil)
+	k.Subnet = subnetkeeper.NewKeeper(cdc, app.storeOf(subnettypes.StoreKey), auth, k.Account, k.Bank, k.Staking, k.Emission)
+	k.Emission.SetSubnets(k.Subnet)
+	k.Yuma = yumakeeper.NewKeeper(cdc, app.storeOf(yumatypes.StoreKey), auth, k.Subnet, k.Emission)
+	k.Subnet.SetHooks(subnettypes.MultiHooks{k.Yuma.Hooks(), k.Emission.Hooks()})
+	k.Staking.SetHooks(stakingtypes.NewMultiStakingHooks(k.Distribution.Hooks(), k.Slashing.Hooks(), takeLimit{staking: k.Staking}))
+}
