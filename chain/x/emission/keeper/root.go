@@ -9,6 +9,7 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	"agora/chain/x/emission/types"
+	subnettypes "agora/chain/x/subnet/types"
 	"agora/mechanism/emission"
 )
 
@@ -26,11 +27,7 @@ func (k *Keeper) SetRootWeights(ctx sdk.Context, operator string, netuids, weigh
 	if err := types.CheckVote(netuids, weights); err != nil {
 		return err
 	}
-	address, err := sdk.AccAddressFromBech32(operator)
-	if err != nil {
-		return fmt.Errorf("%w: operator: %w", types.ErrInvalid, err)
-	}
-	if err := k.mayVote(ctx, address); err != nil {
+	if err := k.checkVoter(ctx, operator); err != nil {
 		return err
 	}
 	for _, netuid := range netuids {
@@ -45,12 +42,20 @@ func (k *Keeper) SetRootWeights(ctx sdk.Context, operator string, netuids, weigh
 	return ctx.EventManager().EmitTypedEvent(&types.RootWeightsSet{Operator: operator})
 }
 
-// mayVote checks that the operator's validator is bonded.
-func (k *Keeper) mayVote(ctx sdk.Context, operator sdk.AccAddress) error {
-	if stake := k.stakeOf(ctx, operator.Bytes()); stake == 0 {
-		return fmt.Errorf("%w: %s has no bonded stake", types.ErrNoVoice, operator)
+// checkVoter tells whether an operator has a permitted voice in some subnet. The error is ErrNoVoice.
+func (k *Keeper) checkVoter(ctx sdk.Context, operator string) error {
+	permitted := false
+	err := k.subnets.EachSubnet(ctx, func(s subnettypes.Subnet) (bool, error) {
+		voices, err := k.subnets.Voices(ctx, s.Netuid)
+		permitted = slices.ContainsFunc(voices, func(v subnettypes.VoiceEntry) bool {
+			return v.Permitted && v.Voice.Operator == operator
+		})
+		return permitted, err
+	})
+	if err == nil && !permitted {
+		return fmt.Errorf("%w: %s; set a voice with enough stake in a subnet first", types.ErrNoVoice, operator)
 	}
-	return nil
+	return err
 }
 
 // stakeOf returns the bonded tokens of a validator, 0 if it is not bonded or jailed.

@@ -54,9 +54,20 @@ type DistributionKeeper interface {
 	AllocateTokensToValidator(ctx context.Context, validator stakingtypes.ValidatorI, tokens sdk.DecCoins) error
 }
 
-// SubnetKeeper tells which subnets there are and whether they may be paid.
-type SubnetKeeper interface {
+// Markets tells which subnets there are and whether they may be paid.
+type Markets interface {
 	Subnet(ctx sdk.Context, netuid uint32) (subnettypes.Subnet, error)
 	EachSubnet(ctx sdk.Context, visit func(subnettypes.Subnet) (stop bool, err error)) error
 	Value(ctx sdk.Context, netuid uint32, name string) int64
+}
+
+// Voices tells who may speak in a subnet.
+type Voices interface {
+	Voices(ctx sdk.Context, netuid uint32) ([]subnettypes.VoiceEntry, error)
+}
+
+// SubnetKeeper is the book of markets.
+type SubnetKeeper interface {
+	Markets
+	Voices
 }
