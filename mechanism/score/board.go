@@ -1,7 +1,6 @@
 package score
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,15 +22,20 @@ type Result struct {
 // It is owned by one goroutine; it needs no lock and takes none.
 type Board struct {
 	params  Params
-	next    uint64 // sequence number of the next item
+	once    float64  // standard errors of a bound at one look
+	always  float64  // standard errors of a lead at all looks between MinItems and Window
+	ranking *ranking // of the present answers; nil where it is to be derived anew
+	next    uint64   // sequence number of the next item
 	records map[uint16]*record
 	used    map[[32]byte]uint64 // items in the window, so that none counts twice
+	twins   map[[2]uint16]twins // pairs of uids, the lower first, that once answered alike
 }
 
 // record is one miner's past. It follows (uid, registration), so a new owner starts afresh.
 type record struct {
 	registered uint64
 	marks      []mark // oldest first, at most Params.Window
+	sum        *Tally // of the marks; nil where it is to be counted anew
 	asked      int    // requests since the record began, failed ones too
 	gate       float64
 	service    service
@@ -39,10 +43,8 @@ type record struct {
 
 // mark is one scored answer.
 type mark struct {
-	item    uint64 // sequence number, the same for every miner that got the item
-	score   float64
-	answer  uint64 // first eight bytes of the answer's hash
-	trivial bool
+	Item  uint64  `json:"i"` // sequence number, the same for every miner that got the item
+	Score float64 `json:"s"`
 }
 
 // ErrItemUsed says that an item was judged before: items are single use.
@@ -53,7 +55,10 @@ func NewBoard(p Params) (*Board, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	return &Board{params: p, records: map[uint16]*record{}, used: map[[32]byte]uint64{}}, nil
+	return &Board{
+		params: p, once: boundary(p.Error, 1, 1), always: boundary(p.Error, p.MinItems, p.Window),
+		records: map[uint16]*record{}, used: map[[32]byte]uint64{}, twins: map[[2]uint16]twins{},
+	}, nil
 }
 
 // Params returns the board's settings.
@@ -65,12 +70,14 @@ func (b *Board) Add(item [32]byte, results []Result) error {
 	if _, used := b.used[item]; used {
 		return fmt.Errorf("%w: %x", ErrItemUsed, item[:8])
 	}
+	b.ranking = nil
 	seq := b.next
 	b.next++
 	b.used[item] = seq
 	for _, r := range results {
 		b.count(seq, r)
 	}
+	b.compareAnswers(results)
 	b.dropChanged(results)
 	b.forgetItems()
 	return nil
@@ -80,6 +87,7 @@ func (b *Board) Add(item [32]byte, results []Result) error {
 func (b *Board) count(seq uint64, r Result) {
 	rec := b.records[r.UID]
 	if rec == nil || rec.registered != r.Registered {
+		b.forgetTwins(r.UID)
 		rec = &record{registered: r.Registered, gate: 1}
 		b.records[r.UID] = rec
 	}
@@ -88,15 +96,13 @@ func (b *Board) count(seq uint64, r Result) {
 	if r.Failed {
 		return
 	}
-	if n := len(rec.marks); n > 0 && rec.marks[n-1].item == seq {
+	if n := len(rec.marks); n > 0 && rec.marks[n-1].Item == seq {
 		return // the same uid twice in one call: the first counts
 	}
 	if len(rec.marks) >= b.params.Window {
 		rec.marks = slices.Delete(rec.marks, 0, len(rec.marks)-b.params.Window+1)
 	}
-	rec.marks = append(rec.marks, mark{
-		item: seq, score: clamp(r.Score), answer: binary.BigEndian.Uint64(r.Answer[:8]), trivial: r.Trivial,
-	})
+	rec.setMarks(append(rec.marks, mark{seq, clamp(r.Score)}))
 }
 
 // forgetItems drops item IDs that have left every window.
@@ -113,17 +119,23 @@ func (b *Board) forgetItems() {
 }
 
 // Forget drops a uid's record: it was pruned or changed hands.
-func (b *Board) Forget(uid uint16) { delete(b.records, uid) }
+func (b *Board) Forget(uid uint16) {
+	b.ranking = nil
+	delete(b.records, uid)
+	b.forgetTwins(uid)
+}
 
 // SetGate sets a miner's authenticity gate: 1 is open, 0 pays nothing. It is kept until set again or forgotten.
 func (b *Board) SetGate(uid uint16, gate float64) {
 	if rec := b.records[uid]; rec != nil {
+		b.ranking = nil
 		rec.gate = clamp(gate)
 	}
 }
 
 // EndTempo ages the service record: what was answered a tempo ago counts half.
 func (b *Board) EndTempo() {
+	b.ranking = nil
 	for _, rec := range b.records {
 		rec.service.fade()
 	}
@@ -139,11 +151,16 @@ func (b *Board) UIDs() []uint16 {
 	return uids
 }
 
+// setMarks replaces a record's answers.
+func (r *record) setMarks(marks []mark) { r.marks, r.sum = marks, nil }
+
 // tally sums up a record's scores.
 func (r *record) tally() Tally {
-	var t Tally
-	for _, m := range r.marks {
-		t.Add(m.score)
+	if r.sum == nil {
+		r.sum = &Tally{}
+		for _, m := range r.marks {
+			r.sum.Add(m.Score)
+		}
 	}
-	return t
+	return *r.sum
 }

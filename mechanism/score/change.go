@@ -16,51 +16,50 @@ var spans = []int{4, 8, 16, 32, 64}
 func (b *Board) dropChanged(results []Result) {
 	for _, r := range results {
 		rec := b.records[r.UID]
-		if span, z := b.change(r.UID); z >= changed {
-			rec.marks = append([]mark(nil), rec.marks[len(rec.marks)-span:]...)
+		if span, z := rec.change(); z >= changed {
+			rec.setMarks(append([]mark(nil), rec.marks[len(rec.marks)-span:]...))
 			rec.asked = span
+			b.forgetTwins(r.UID)
 		}
 	}
 }
 
 // change returns the recent span that differs most from a miner's earlier answers, and by how much (z, at least 0).
-func (b *Board) change(uid uint16) (span int, z float64) {
-	marks := b.records[uid].marks
-	for _, k := range spans {
-		if len(marks)-k < 2*k || len(marks)-k < minShared {
+func (r *record) change() (span int, z float64) {
+	n, all := len(r.marks), r.tally()
+	recent, k := 0.0, 0
+	for _, length := range spans {
+		if n-length < 2*length || n-length < minShared {
 			break
 		}
-		if d := deviance(marks[:len(marks)-k], marks[len(marks)-k:]); d > z {
+		for ; k < length; k++ {
+			recent += r.marks[n-1-k].Score
+		}
+		if d := deviance(all, recent, k); d > z {
 			span, z = k, d
 		}
 	}
 	return span, z
 }
 
-// deviance is the signed root of twice the log likelihood ratio of "two means" over "one mean", in standard normal units:
+// deviance is the root of twice the log likelihood ratio of "the last k scores have another mean" over "one mean",
+// in standard normal units; all is the tally of all n scores, recent the sum of the last k:
 //
-//	z² = 2·(n₁·KL(m₁‖m) + n₂·KL(m₂‖m)) / φ,   KL(p‖q) = p·ln(p/q) + (1−p)·ln((1−p)/(1−q))
+//	z² = 2·((n−k)·KL(m₁‖m) + k·KL(m₂‖m)) / φ,   KL(p‖q) = p·ln(p/q) + (1−p)·ln((1−p)/(1−q))
 //
 // φ is the dispersion of Tally.Bound. For right-or-wrong scores it is the exact binomial ratio, which a plain z is not
 // near 0 and 1.
-func deviance(before, after []mark) float64 {
-	var x, y, both Tally
-	for _, m := range before {
-		x.Add(m.score)
-		both.Add(m.score)
-	}
-	for _, m := range after {
-		y.Add(m.score)
-		both.Add(m.score)
-	}
-	sum := float64(x.n)*divergence(x.Mean(), both.Mean()) + float64(y.n)*divergence(y.Mean(), both.Mean())
-	return math.Sqrt(math.Max(0, 2*sum/both.dispersion()))
+func deviance(all Tally, recent float64, k int) float64 {
+	n, m := float64(all.n), all.Mean()
+	before, after := (m*n-recent)/(n-float64(k)), recent/float64(k)
+	sum := (n-float64(k))*divergence(before, m) + float64(k)*divergence(after, m)
+	return math.Sqrt(math.Max(0, 2*sum/all.dispersion()))
 }
 
-// divergence is KL(p‖q) of two coins, in nats; q is strictly between 0 and 1 unless it equals p.
+// divergence is KL(p‖q) of two coins in nats; 0 where q is 0 or 1, since then p differs by rounding only.
 func divergence(p, q float64) float64 {
 	p, q = clamp(p), clamp(q)
-	if p == q {
+	if q == 0 || q == 1 {
 		return 0
 	}
 	d := 0.0

@@ -30,22 +30,26 @@ func compare(a, b *record) difference {
 // minShared is the least number of shared items for which their differences are taken to be near normal.
 const minShared = 30
 
-// paired tallies a's score minus b's over the items that both answered. Both lists are in item order.
-func paired(a, b []mark) Tally {
-	var t Tally
+// paired tallies a's score minus b's over the items that both answered.
+func paired(a, b []mark) (t Tally) {
+	meet(a, b, func(x, y mark) { t.Add(x.Score - y.Score) })
+	return t
+}
+
+// meet calls visit for every item that is in both lists; each list is in item order.
+func meet(a, b []mark, visit func(x, y mark)) {
 	for i, j := 0, 0; i < len(a) && j < len(b); {
 		switch {
-		case a[i].item < b[j].item:
+		case a[i].Item < b[j].Item:
 			i++
-		case a[i].item > b[j].item:
+		case a[i].Item > b[j].Item:
 			j++
 		default:
-			t.Add(a[i].score - b[j].score)
+			visit(a[i], b[j])
 			i++
 			j++
 		}
 	}
-	return t
 }
 
 // boundary returns the z beyond which a lead is called real, such that two equal miners are told apart with probability

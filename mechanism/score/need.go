@@ -23,7 +23,7 @@ func (b *Board) Need(live []uint16) []uint16 {
 			want[uid] = true
 		}
 	}
-	ranked := b.order()
+	ranked := b.rank().ranked
 	b.needTies(ranked, want)
 	b.needSuspects(ranked, want)
 	var uids []uint16
@@ -34,15 +34,6 @@ func (b *Board) Need(live []uint16) []uint16 {
 	}
 	slices.Sort(uids)
 	return uids
-}
-
-// order returns the contenders, best first, in tiers.
-func (b *Board) order() []*Standing {
-	all := b.describe()
-	b.seatCopies(all)
-	ranked := b.contenders(all)
-	b.tier(ranked)
-	return ranked
 }
 
 // needTies wants the members of a tier that are still to be told from its leader.
@@ -57,7 +48,7 @@ func (b *Board) needTies(ranked []*Standing, want map[uint16]bool) {
 		}
 		x, y := b.records[ranked[leader].UID], b.records[s.UID]
 		full := len(x.marks) >= b.params.Window && len(y.marks) >= b.params.Window
-		if !full && !compare(x, y).same(b.z(), b.params.Same) {
+		if !full && !compare(x, y).same(b.always, b.params.Same) {
 			want[ranked[leader].UID], want[s.UID] = true, true
 		}
 	}
@@ -66,7 +57,7 @@ func (b *Board) needTies(ranked []*Standing, want map[uint16]bool) {
 // needSuspects wants the miners that may have changed, and those beside them.
 func (b *Board) needSuspects(ranked []*Standing, want map[uint16]bool) {
 	for i, s := range ranked {
-		if _, z := b.change(s.UID); z < suspect {
+		if _, z := b.records[s.UID].change(); z < suspect {
 			continue
 		}
 		for _, n := range ranked[max(0, i-1):min(len(ranked), i+2)] {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // snapshot is the form in which a board is kept on disk.
@@ -14,22 +15,22 @@ type snapshot struct {
 	Next    uint64            `json:"next"`
 	Miners  []minerSnapshot   `json:"miners"`
 	Used    map[string]uint64 `json:"used"`
+	Twins   []twinsSnapshot   `json:"twins"`
 }
 
 type minerSnapshot struct {
-	UID        uint16         `json:"uid"`
-	Registered uint64         `json:"registered"`
-	Asked      int            `json:"asked"`
-	Gate       float64        `json:"gate"`
-	Service    service        `json:"service"`
-	Marks      []markSnapshot `json:"marks"`
+	UID        uint16  `json:"uid"`
+	Registered uint64  `json:"registered"`
+	Asked      int     `json:"asked"`
+	Gate       float64 `json:"gate"`
+	Service    service `json:"service"`
+	Marks      []mark  `json:"marks"`
 }
 
-type markSnapshot struct {
-	Item    uint64  `json:"i"`
-	Score   float64 `json:"s"`
-	Answer  uint64  `json:"a,omitempty"`
-	Trivial bool    `json:"t,omitempty"`
+type twinsSnapshot struct {
+	Pair   [2]uint16 `json:"pair"`
+	Shared int       `json:"shared"`
+	Same   int       `json:"same"`
 }
 
 const snapshotVersion = 1
@@ -45,12 +46,12 @@ func (b *Board) MarshalJSON() ([]byte, error) {
 	}
 	for _, uid := range b.UIDs() {
 		rec := b.records[uid]
-		m := minerSnapshot{uid, rec.registered, rec.asked, rec.gate, rec.service, make([]markSnapshot, len(rec.marks))}
-		for i, k := range rec.marks {
-			m.Marks[i] = markSnapshot{k.item, k.score, k.answer, k.trivial}
-		}
-		s.Miners = append(s.Miners, m)
+		s.Miners = append(s.Miners, minerSnapshot{uid, rec.registered, rec.asked, rec.gate, rec.service, rec.marks})
 	}
+	for pair, t := range b.twins {
+		s.Twins = append(s.Twins, twinsSnapshot{pair, t.shared, t.same})
+	}
+	slices.SortFunc(s.Twins, func(x, y twinsSnapshot) int { return slices.Compare(x.Pair[:], y.Pair[:]) })
 	return json.Marshal(s)
 }
 
@@ -81,7 +82,22 @@ func Restore(p Params, data []byte) (*Board, error) {
 			return nil, err
 		}
 	}
+	if err := b.restoreTwins(s.Twins); err != nil {
+		return nil, err
+	}
 	return b, nil
+}
+
+// restoreTwins checks the saved likenesses and takes them over.
+func (b *Board) restoreTwins(saved []twinsSnapshot) error {
+	for _, t := range saved {
+		x, y := b.records[t.Pair[0]], b.records[t.Pair[1]]
+		if x == nil || y == nil || t.Pair[0] >= t.Pair[1] || t.Same < 0 || t.Shared < t.Same {
+			return fmt.Errorf("%w: pair %v", ErrSnapshot, t.Pair)
+		}
+		b.twins[t.Pair] = twins{t.Shared, t.Same}
+	}
+	return nil
 }
 
 // restoreMiner checks one saved record and takes it over.
@@ -100,9 +116,8 @@ func (b *Board) restoreMiner(m minerSnapshot) error {
 		if k.Item >= b.next || i > 0 && k.Item <= m.Marks[i-1].Item || k.Score != clamp(k.Score) {
 			return fmt.Errorf("%w: uid %d, answer %d", ErrSnapshot, m.UID, i)
 		}
-		rec.marks = append(rec.marks, mark{k.Item, k.Score, k.Answer, k.Trivial})
 	}
-	rec.marks = rec.marks[max(0, len(rec.marks)-b.params.Window):]
+	rec.setMarks(m.Marks[max(0, len(m.Marks)-b.params.Window):])
 	b.records[m.UID] = rec
 	return nil
 }

@@ -24,21 +24,34 @@ type Standing struct {
 	Weight     float64 // ≥ 0, not normalised
 }
 
-// Standings ranks the board's miners, best first; miners of equal place come in uid order.
+// present reports whether the miner serves at all.
+func (s Standing) present() bool { return s.Service > 0 && s.Gate > 0 }
+
+// ranking is what the board's answers amount to.
+type ranking struct {
+	all    []Standing  // in uid order
+	ranked []*Standing // the contenders, best first
+}
+
+// rank derives the ranking, once per change of the board.
+func (b *Board) rank() *ranking {
+	if b.ranking != nil {
+		return b.ranking
+	}
+	r := &ranking{all: b.describe()}
+	b.seatCopies(r.all)
+	r.ranked = contenders(r.all)
+	b.tier(r.ranked)
+	pay(r.ranked)
+	r.placeRest()
+	b.ranking = r
+	return r
+}
+
+// Standings ranks the board's miners, best first; within a tier the better paid come first, then the lower uid.
 func (b *Board) Standings() []Standing {
-	all := b.describe()
-	b.seatCopies(all)
-	ranked := b.contenders(all)
-	b.tier(ranked)
-	pay(ranked)
-	last := 0
-	for _, s := range ranked {
-		last = max(last, s.Tier+1)
-	}
-	for i := range all {
-		b.placeRest(all, &all[i], last)
-	}
-	slices.SortStableFunc(all, func(x, y Standing) int {
+	all := slices.Clone(b.rank().all)
+	slices.SortFunc(all, func(x, y Standing) int {
 		return cmp.Or(cmp.Compare(x.Tier, y.Tier), cmp.Compare(y.Weight, x.Weight), cmp.Compare(x.UID, y.UID))
 	})
 	return all
@@ -46,12 +59,12 @@ func (b *Board) Standings() []Standing {
 
 // describe measures every miner by itself, in uid order.
 func (b *Board) describe() []Standing {
-	z, median := boundary(b.params.Error, 1, 1), b.medianLatency()
+	median := b.medianLatency()
 	all := make([]Standing, 0, len(b.records))
 	for _, uid := range b.UIDs() {
 		rec := b.records[uid]
 		t := rec.tally()
-		lower, upper := t.Bound(z)
+		lower, upper := t.Bound(b.once)
 		all = append(all, Standing{
 			UID: uid, Registered: rec.registered, Asked: rec.asked, N: t.N(), Mean: t.Mean(), Lower: lower, Upper: upper,
 			Capability: clamp((lower - b.params.Chance) / (1 - b.params.Chance)),
@@ -63,10 +76,9 @@ func (b *Board) describe() []Standing {
 }
 
 // contenders are the miners that take a place of their own, by mean score, best first.
-func (b *Board) contenders(all []Standing) []*Standing {
-	var c []*Standing
+func contenders(all []Standing) (c []*Standing) {
 	for i := range all {
-		if s := &all[i]; s.Ready && s.Capability > 0 && s.CopyOf < 0 && s.Service > 0 && s.Gate > 0 {
+		if s := &all[i]; s.Ready && s.Capability > 0 && s.CopyOf < 0 && s.present() {
 			c = append(c, s)
 		}
 	}
@@ -76,18 +88,14 @@ func (b *Board) contenders(all []Standing) []*Standing {
 
 // tier numbers the contenders: one that the evidence puts below the best of the tier above opens the next tier.
 func (b *Board) tier(ranked []*Standing) {
-	z := b.z()
 	leader, tier := 0, 0
 	for i, s := range ranked {
-		if i > 0 && compare(b.records[ranked[leader].UID], b.records[s.UID]).significant(z) {
+		if i > 0 && compare(b.records[ranked[leader].UID], b.records[s.UID]).significant(b.always) {
 			leader, tier = i, tier+1
 		}
 		s.Tier = tier
 	}
 }
-
-// z is the boundary for leads, over all looks between MinItems and Window.
-func (b *Board) z() float64 { return boundary(b.params.Error, b.params.MinItems, b.params.Window) }
 
 // prize of a place, 0 the best: 1/(place+1)^1.5. The sum over all places is finite (2.612), so many identities
 // in one tier cannot multiply their pay without end, and the 256th place still earns a whole unit of weight.
@@ -111,19 +119,22 @@ func pay(ranked []*Standing) {
 	}
 }
 
-// placeRest gives a miner outside the contest its tier: a copy stands where the seat's holder stands, unpaid;
+// placeRest gives the miners outside the contest their tier: a copy stands where the seat's holder stands, unpaid;
 // the others stand below all tiers.
-func (b *Board) placeRest(all []Standing, s *Standing, last int) {
-	if s.Tier >= 0 {
-		return
+func (r *ranking) placeRest() {
+	tiers, last := map[int]int{}, 0
+	for _, s := range r.ranked {
+		tiers[int(s.UID)] = s.Tier
+		last = s.Tier + 1
 	}
-	s.Tier = last
-	if s.CopyOf < 0 {
-		return
-	}
-	for _, holder := range all {
-		if int(holder.UID) == s.CopyOf && holder.Tier >= 0 {
-			s.Tier = holder.Tier
+	for i := range r.all {
+		s := &r.all[i]
+		if s.Tier >= 0 {
+			continue
+		}
+		s.Tier = last
+		if tier, contends := tiers[s.CopyOf]; contends {
+			s.Tier = tier
 		}
 	}
 }
@@ -134,12 +145,11 @@ const maxWeight = math.MaxUint16
 // Weights returns the weight vector in uid order, scaled so that the largest is 65535 and every miner with any weight has
 // at least 1. Miners of weight 0 are left out; with nobody to pay both slices are empty.
 func (b *Board) Weights() (uids, weights []uint16) {
-	all := b.Standings()
+	all := b.rank().all
 	best := 0.0
 	for _, s := range all {
 		best = math.Max(best, s.Weight)
 	}
-	slices.SortFunc(all, func(x, y Standing) int { return cmp.Compare(x.UID, y.UID) })
 	for _, s := range all {
 		if s.Weight > 0 {
 			uids = append(uids, s.UID)
