@@ -55,9 +55,9 @@ func (d draw) input(size int) *yuma.Input {
 		Owner:    uint16(d.IntN(n + 2)), HasOwner: d.chance(40),
 	}
 	permitted, density := d.IntN(101), d.IntN(101)
-	scale := pick(d, 3, 1000, 1_000_000_000_000, 1<<57)
+	scale := pick[uint64](d, 3, 1000, 1_000_000_000_000, 1<<57)
 	for i := range n {
-		in.Stake = append(in.Stake, pick(d, 0, d.Uint64N(uint64(scale))))
+		in.Stake = append(in.Stake, pick(d, 0, d.Uint64N(scale)))
 		in.LastUpdate = append(in.LastUpdate, d.Uint64N(450))
 		in.Registered = append(in.Registered, pick(d, 0, 0, d.Uint64N(450)))
 		in.Commit = append(in.Commit, pick(d, uint64(yuma.NoCommit), d.Uint64N(450)))

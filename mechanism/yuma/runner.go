@@ -1,6 +1,10 @@
 package yuma
 
-import "agora/mechanism/fixed"
+import (
+	"sync"
+
+	"agora/mechanism/fixed"
+)
 
 // Runner computes epochs one after another and keeps its scratch between them: a
 // second epoch of the same size allocates nothing. The zero Runner is ready and
@@ -26,6 +30,8 @@ type Runner struct {
 	holders []int32  // uids with bonds, ascending
 	formula formula
 	workers []*worker
+	phase   phase
+	others  sync.WaitGroup // the workers but the first
 	turn    int
 	order   []int32
 

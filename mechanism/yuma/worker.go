@@ -1,7 +1,5 @@
 package yuma
 
-import "sync"
-
 // A phase is one of the parts of an epoch that workers share.
 type phase int
 
@@ -18,7 +16,8 @@ const (
 type worker struct {
 	run         *Runner
 	index       int
-	first, last int // columns, half open
+	task        func() // what the worker's goroutine runs
+	first, last int    // columns, half open
 
 	weights, bonds tile
 	arena          []byte
@@ -38,7 +37,12 @@ type worker struct {
 func (r *Runner) prepareWorkers() {
 	count := max(r.Workers, 1)
 	for len(r.workers) < count {
-		r.workers = append(r.workers, &worker{run: r, index: len(r.workers)})
+		w := &worker{run: r, index: len(r.workers)}
+		w.task = func() {
+			defer r.others.Done()
+			w.work(r.phase)
+		}
+		r.workers = append(r.workers, w)
 	}
 	r.workers = r.workers[:count]
 }
@@ -46,14 +50,13 @@ func (r *Runner) prepareWorkers() {
 // each runs a phase on every worker and waits for all of them; the first works
 // in the caller's goroutine.
 func (r *Runner) each(p phase) {
-	if len(r.workers) > 1 {
-		var others sync.WaitGroup
-		defer others.Wait()
-		for _, w := range r.workers[1:] {
-			others.Go(func() { w.work(p) })
-		}
+	r.phase = p
+	for _, w := range r.workers[1:] {
+		r.others.Add(1)
+		go w.task()
 	}
 	r.workers[0].work(p)
+	r.others.Wait()
 }
 
 // work does the worker's part of a phase.

@@ -1,0 +1,343 @@
+package yuma_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"agora/mechanism/fixed"
+	"agora/mechanism/yuma"
+)
+
+// market is a subnet of validators 0..v−1 and miners v..v+m−1 in which every
+// validator grades some miners.
+type market struct {
+	validators, miners int
+	stake              []uint64
+	grades             [][]uint16 // by validator and miner
+	params             yuma.Params
+}
+
+// drawMarket draws a market; stakes lie between 10^9 and 10^15 rao.
+func drawMarket(t *rapid.T) *market {
+	m := &market{
+		validators: rapid.IntRange(1, 8).Draw(t, "validators"),
+		miners:     rapid.IntRange(1, 8).Draw(t, "miners"),
+		params:     rapid.SampledFrom([]yuma.Params{yuma.Default(), yuma.Upstream()}).Draw(t, "formula"),
+	}
+	m.params.Yuma3 = rapid.Bool().Draw(t, "yuma3")
+	for range m.validators {
+		m.stake = append(m.stake, rapid.Uint64Range(1e9, 1e15).Draw(t, "stake"))
+		m.grades = append(m.grades, rapid.SliceOfN(rapid.Uint16(), m.miners, m.miners).Draw(t, "grades"))
+	}
+	return m
+}
+
+// input lays the market out; uid order[k] takes the place of uid k.
+func (m *market) input(order []int) *yuma.Input {
+	n := m.validators + m.miners
+	in := &yuma.Input{
+		Params: m.params, N: n, Block: 100, Tempo: 10, Emission: 1_000_000_007,
+		Stake: make([]uint64, n), Active: make([]bool, n), Permit: make([]bool, n),
+		LastUpdate: make([]uint64, n), Registered: make([]uint64, n),
+		Weights: make([]yuma.Row, n), Bonds: make([]yuma.Row, n),
+	}
+	for i := range m.validators {
+		uid := order[i]
+		in.Stake[uid], in.Active[uid], in.Permit[uid], in.LastUpdate[uid] = m.stake[i], true, true, 99
+		for j, grade := range m.grades[i] {
+			in.Weights[uid] = in.Weights[uid].Append(uint16(order[m.validators+j]), grade)
+		}
+	}
+	return in
+}
+
+// plain is the order in which every uid keeps its place.
+func plain(n int) []int {
+	order := make([]int, n)
+	for k := range order {
+		order[k] = k
+	}
+	return order
+}
+
+func (m *market) plainInput() *yuma.Input { return m.input(plain(m.validators + m.miners)) }
+
+// run computes the market twice, so that bonds exist, with a Runner of its own.
+func run(in *yuma.Input) *yuma.Result {
+	runner := new(yuma.Runner)
+	in.Bonds = runner.Run(in).Bonds
+	return runner.Run(in)
+}
+
+func TestEmissionIsConserved(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := newDraw(rapid.Uint64().Draw(t, "seed")).input(20)
+		out := new(yuma.Runner).Run(in)
+		var paid, combined, sides, recipients uint64
+		for i := range out.Emission {
+			paid += out.ServerEmission[i] + out.ValidatorEmission[i]
+			combined += out.Emission[i]
+			for _, amount := range []fixed.I32F32{out.Exact.Incentive[i], out.Exact.Dividends[i]} {
+				if amount > 0 {
+					recipients++
+				}
+			}
+		}
+		if paid > in.Emission || combined > in.Emission {
+			t.Fatalf("paid %d and recorded %d of %d", paid, combined, in.Emission)
+		}
+		sides = uint64(sign(out.Exact.Incentive) + sign(out.Exact.Dividends))
+		if !in.Params.SplitHalves || sides < 2 {
+			return
+		}
+		if dust := in.Emission - paid; dust > recipients+1 {
+			t.Fatalf("%d rao of dust for %d payments", dust, recipients)
+		}
+	})
+}
+
+// sign is 1 where a vector has a positive element.
+func sign(v []fixed.I32F32) int {
+	for _, x := range v {
+		if x > 0 {
+			return 1
+		}
+	}
+	return 0
+}
+
+func TestNobodyIsPaidWithoutIncentive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := newDraw(rapid.Uint64().Draw(t, "seed")).input(12)
+		in.Params.NoConsensusNoPay = true
+		in.Params.Kappa = 65535 // only what all agree on
+		out := new(yuma.Runner).Run(in)
+		if sign(out.Exact.Incentive) == 0 && sum(out.Emission) != 0 {
+			t.Fatalf("%v rao without incentive", sum(out.Emission))
+		}
+	})
+}
+
+func TestPermutingUidsPermutesTheResult(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawMarket(t)
+		n := m.validators + m.miners
+		order := rapid.Permutation(plain(n)).Draw(t, "order")
+		want, got := run(m.plainInput()), run(m.input(order))
+		for k, uid := range order {
+			if want.Exact.Consensus[k] != got.Exact.Consensus[uid] ||
+				want.Exact.Incentive[k] != got.Exact.Incentive[uid] ||
+				want.Exact.Dividends[k] != got.Exact.Dividends[uid] ||
+				want.Exact.ValidatorTrust[k] != got.Exact.ValidatorTrust[uid] ||
+				want.Emission[k] != got.Emission[uid] {
+				t.Fatalf("uid %d as %d has another result", k, uid)
+			}
+			for j, other := range order {
+				if bondAt(want.Bonds, k, j) != bondAt(got.Bonds, uid, other) {
+					t.Fatalf("bond of %d on %d differs as %d on %d", k, j, uid, other)
+				}
+			}
+		}
+	})
+}
+
+func TestScalingAllStakesChangesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawMarket(t)
+		want := run(m.plainInput())
+		factor := rapid.Uint64Range(2, 1000).Draw(t, "factor")
+		for i := range m.stake {
+			m.stake[i] *= factor
+		}
+		if diff := difference(run(m.plainInput()), want); diff != "" {
+			t.Fatalf("with %d times the stake: %s", factor, diff)
+		}
+	})
+}
+
+func TestRaisingAWeightByAllNeverLowersItsIncentive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawMarket(t)
+		miner := rapid.IntRange(0, m.miners-1).Draw(t, "miner")
+		uid := m.validators + miner
+		before := run(m.plainInput()).Exact.Incentive[uid]
+		for _, grades := range m.grades {
+			grades[miner] = rapid.Uint16Range(grades[miner], math.MaxUint16).Draw(t, "raised")
+		}
+		if after := run(m.plainInput()).Exact.Incentive[uid]; after < before {
+			t.Fatalf("incentive fell from %d to %d", before, after)
+		}
+	})
+}
+
+// rounding is how far, in units of 2^−32, a sum over the voters may move when one
+// of them becomes two.
+const rounding = 32
+
+func TestSplittingAStakeLeavesConsensusAndIncentive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawMarket(t)
+		whole := run(m.plainInput())
+		split := *m
+		part := rapid.Uint64Range(1, m.stake[0]-1).Draw(t, "part")
+		split.validators++
+		split.stake = append([]uint64{m.stake[0] - part, part}, m.stake[1:]...)
+		split.grades = append([][]uint16{m.grades[0]}, m.grades...)
+		parts := run(split.plainInput())
+		for j := range m.miners {
+			a, b := m.validators+j, split.validators+j
+			near(t, "consensus", whole.Exact.Consensus[a], parts.Exact.Consensus[b], rounding)
+			near(t, "incentive", whole.Exact.Incentive[a], parts.Exact.Incentive[b], rounding/ranks(whole))
+		}
+	})
+}
+
+// ranks returns Σ R = Σ A_i·TV_i, by which an incentive is divided.
+func ranks(out *yuma.Result) (total float64) {
+	for i, a := range out.Exact.ActiveStake {
+		total += float64(a) / (1 << 32) * float64(out.Exact.ValidatorTrust[i]) / (1 << 32)
+	}
+	return total
+}
+
+func near(t *rapid.T, name string, a, b fixed.I32F32, units float64) {
+	t.Helper()
+	if d := max(a, b) - min(a, b); float64(d) > units {
+		t.Fatalf("%s moved by %d units, from %d to %d", name, d, a, b)
+	}
+}
+
+func TestAMinorityGetsWhatTheMajorityGives(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawMarket(t)
+		honest := rapid.SliceOfN(rapid.Uint16(), m.miners, m.miners).Draw(t, "majority")
+		// Validator 0 is the minority's; all others think alike and hold more.
+		m.grades[0] = make([]uint16, m.miners)
+		m.grades[0][0] = math.MaxUint16
+		var majority uint64
+		for i := 1; i < m.validators; i++ {
+			m.grades[i] = honest
+			majority += m.stake[i]
+		}
+		m.stake[0] = min(m.stake[0], majority-majority/20)
+		if majority == 0 || slices.Max(honest) == 0 {
+			return
+		}
+		out := run(m.plainInput())
+		uid := m.validators
+		var given float64
+		for _, grade := range honest {
+			given += float64(grade)
+		}
+		w := float64(honest[0]) / given
+		share := float64(m.stake[0]) / float64(m.stake[0]+majority)
+		consensus := float64(out.Exact.Consensus[uid]) / (1 << 32)
+		incentive := float64(out.Exact.Incentive[uid]) / (1 << 32)
+		if consensus > w+1e-9 {
+			t.Fatalf("consensus %v above the majority's weight %v", consensus, w)
+		}
+		if bound := w / (1 - share*(1-w)); incentive > bound+1e-6 {
+			t.Fatalf("incentive %v above %v for a minority of %v", incentive, bound, share)
+		}
+		if honest[0] == 0 && incentive != 0 {
+			t.Fatalf("incentive %v where the majority gives nothing", incentive)
+		}
+	})
+}
+
+func TestAMinoritysMinerNeverBeatsTheBestWeightOfTheMajority(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawMarket(t)
+		minority := rapid.IntRange(0, m.validators).Draw(t, "minority")
+		var inside, outside uint64
+		for i, s := range m.stake {
+			if i < minority {
+				inside += s
+			} else {
+				outside += s
+			}
+		}
+		if inside >= outside-outside/20 {
+			return
+		}
+		in := m.plainInput()
+		out := run(in)
+		for j := range m.miners {
+			var best float64
+			for i := minority; i < m.validators; i++ {
+				var given float64
+				for _, grade := range m.grades[i] {
+					given += float64(grade)
+				}
+				if given > 0 {
+					best = max(best, float64(m.grades[i][j])/given)
+				}
+			}
+			if c := float64(out.Exact.Consensus[m.validators+j]) / (1 << 32); c > best+1e-9 {
+				t.Fatalf("consensus %v above %v, the best of the majority", c, best)
+			}
+		}
+	})
+}
+
+func TestTheEpochAllocatesNothingOnceWarm(t *testing.T) {
+	in := sized(64, 192, 100, yuma.Default())
+	for workers, limit := range map[int]float64{1: 0, 2: 8} {
+		runner := yuma.Runner{Workers: workers}
+		if got := testing.AllocsPerRun(20, func() { runner.Run(in) }); got > limit {
+			t.Errorf("%d workers allocate %v times, want at most %v", workers, got, limit)
+		}
+	}
+}
+
+func TestAResultMayBeTheNextInput(t *testing.T) {
+	in := sized(16, 40, 70, yuma.Upstream())
+	var kept, fresh yuma.Runner
+	follow := *in
+	for range 4 {
+		out := kept.Run(&follow)
+		want := fresh.Run(in)
+		if diff := difference(out, want); diff != "" {
+			t.Fatal(diff)
+		}
+		follow.Bonds, follow.Permit = out.Bonds, out.Permit
+		in.Bonds, in.Permit = clone(want.Bonds), slices.Clone(want.Permit)
+	}
+}
+
+func TestRowsOutOfOrderAreReadInOrder(t *testing.T) {
+	in := sized(8, 30, 80, yuma.Default())
+	want := new(yuma.Runner).Run(in)
+	shuffled := *in
+	shuffled.Weights, shuffled.Bonds = backwards(in.Weights), backwards(in.Bonds)
+	if diff := difference(new(yuma.Runner).Run(&shuffled), want); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// backwards reverses every row and lets a wrong entry precede each.
+func backwards(rows []yuma.Row) []yuma.Row {
+	out := make([]yuma.Row, len(rows))
+	for i, row := range rows {
+		for k := row.Len() - 1; k >= 0; k-- {
+			uid, value := row.At(k)
+			out[i] = out[i].Append(uid, value+1).Append(uid, value)
+		}
+	}
+	return out
+}
+
+func TestStakesBeyondAWordAreScaledDown(t *testing.T) {
+	in := sized(4, 3, 100, yuma.Upstream())
+	for i := range 4 {
+		in.Stake[i] = math.MaxUint64
+	}
+	for i, share := range new(yuma.Runner).Run(in).StakeWeight[:4] {
+		if share != 16383 && share != 16384 {
+			t.Errorf("share of validator %d is %d, want a quarter", i, share)
+		}
+	}
+}
