@@ -1,0 +1,200 @@
+// Package openai puts any OpenAI-compatible server (vLLM, llama.cpp, SGLang, Ollama, …) behind a miner. Requests and
+// answers pass byte by byte, except for the model's name, which on the network is a subnet's and at the backend its own.
+package openai
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"agora/wire/openai"
+)
+
+const (
+	maxHeader = 64 << 10  // bytes of a backend's response header
+	maxAnswer = 256 << 20 // bytes of a backend's answer, beyond it the answer is cut
+)
+
+// Options say how to speak to a backend. Zero values take the defaults named beside them.
+type Options struct {
+	Model     string        // the backend's name for the model; without it Probe takes the only one there is
+	Key       string        // bearer key for the backend, if it wants one
+	FirstByte time.Duration // from the request to the answer's header, beyond it 504; 2 min
+	MaxBody   int64         // bytes of a request, beyond it 413; 8 MiB
+	Log       *slog.Logger  // slog.Default()
+}
+
+// Backend is another server as an http.Handler for POST /v1/chat/completions, POST /v1/completions and GET /v1/models.
+// Its address is the operator's own choice, so private addresses are fine.
+type Backend struct {
+	base   *url.URL // up to and with "/v1"
+	opt    Options
+	client *http.Client
+}
+
+// New checks the address, "http://127.0.0.1:11434/v1"; without a path, "/v1" is assumed. Nothing is dialled yet.
+func New(address string, opt Options) (*Backend, error) {
+	base, err := url.Parse(strings.TrimRight(address, "/"))
+	if err != nil {
+		return nil, fmt.Errorf("backend address: %w", err)
+	}
+	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil || base.RawQuery != "" {
+		return nil, fmt.Errorf("backend address %q must look like http://127.0.0.1:11434/v1", base.Redacted())
+	}
+	if base.Path == "" {
+		base.Path = "/v1"
+	}
+	if opt.FirstByte <= 0 {
+		opt.FirstByte = 2 * time.Minute
+	}
+	if opt.MaxBody <= 0 {
+		opt.MaxBody = 8 << 20
+	}
+	if opt.Log == nil {
+		opt.Log = slog.Default()
+	}
+	return &Backend{base: base, opt: opt, client: newClient(opt)}, nil
+}
+
+// newClient follows no redirect and asks no proxy: what the operator named is what is spoken to.
+func newClient(opt Options) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext:            (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			ResponseHeaderTimeout:  opt.FirstByte,
+			MaxResponseHeaderBytes: maxHeader,
+			MaxIdleConnsPerHost:    64,
+			IdleConnTimeout:        time.Minute,
+			DisableCompression:     true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Close drops the connections that wait for the next request.
+func (b *Backend) Close() { b.client.CloseIdleConnections() }
+
+// ServeHTTP forwards one request. Once an answer has begun, a failure cuts it, so that nobody takes it for whole.
+func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	resp, err := b.forward(r)
+	if err != nil {
+		openai.WriteError(w, b.explain(r.Context(), err))
+		return
+	}
+	defer resp.Body.Close()
+	if err := b.misfit(resp); err != nil {
+		openai.WriteError(w, err)
+		return
+	}
+	keep(w.Header(), resp.Header, answerHeaders)
+	w.WriteHeader(resp.StatusCode)
+	if err := relay(w, resp.Body); err != nil {
+		b.opt.Log.Debug("answer broke off", "path", r.URL.Path, "err", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (b *Backend) forward(r *http.Request) (*http.Response, error) {
+	body, err := openai.ReadBody(r.Body, b.opt.MaxBody)
+	if err != nil {
+		return nil, err
+	}
+	if r.Method == http.MethodPost {
+		if body, err = renameModel(body, b.opt.Model); err != nil {
+			return nil, err
+		}
+	}
+	out, err := b.request(r.Context(), r.Method, strings.TrimPrefix(r.URL.Path, "/v1"), body)
+	if err != nil {
+		return nil, err
+	}
+	keep(out.Header, r.Header, requestHeaders)
+	return b.client.Do(out)
+}
+
+func (b *Backend) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, method, b.base.JoinPath(path).String(), strings.NewReader(string(body)))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("User-Agent", "agora")
+	if b.opt.Key != "" {
+		r.Header.Set("Authorization", "Bearer "+b.opt.Key)
+	}
+	return r, nil
+}
+
+// Headers that pass; every other one stays on its side, keys and cookies first of all.
+var (
+	requestHeaders = []string{"Content-Type", "Accept"}
+	answerHeaders  = []string{"Content-Type", "Cache-Control", "Retry-After", "X-Request-Id"}
+)
+
+func keep(to, from http.Header, names []string) {
+	for _, name := range names {
+		if v := from.Get(name); v != "" {
+			to.Set(name, v)
+		}
+	}
+}
+
+// explain tells the operator's log what failed and the consumer what it means; addresses stay with the operator.
+func (b *Backend) explain(ctx context.Context, err error) error {
+	var known *openai.Error
+	var slow net.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(ctx.Err(), context.Canceled):
+		return openai.Errorf(499, "the request was cancelled")
+	case ctx.Err() != nil, errors.As(err, &slow) && slow.Timeout():
+		b.opt.Log.Warn("backend is too slow", "backend", b.base.String(), "err", err)
+		return openai.Errorf(http.StatusGatewayTimeout, "the miner's backend did not begin to answer in time")
+	}
+	b.opt.Log.Warn("backend cannot be reached; is it running?", "backend", b.base.String(), "err", err)
+	return openai.Errorf(http.StatusBadGateway, "the miner's backend cannot be reached")
+}
+
+// misfit finds answers that are the operator's affair, not the consumer's: a wrong key, model or address.
+func (b *Backend) misfit(resp *http.Response) error {
+	switch s := resp.StatusCode; {
+	case s == http.StatusUnauthorized, s == http.StatusForbidden:
+		b.opt.Log.Error("backend refuses the key; give the right one", "backend", b.base.String(), "status", s)
+	case s == http.StatusNotFound, s >= 300 && s < 400, s < 200:
+		b.opt.Log.Error("backend does not know the model or the path; check --backend and --model", "backend", b.base.String(), "model", b.opt.Model, "status", s)
+	default:
+		return nil
+	}
+	return openai.Errorf(http.StatusBadGateway, "the miner's backend is not set up for this request")
+}
+
+// relay copies the answer, flushing what it has whenever the backend pauses.
+func relay(w http.ResponseWriter, from io.Reader) error {
+	flush := http.NewResponseController(w)
+	buf := make([]byte, 32<<10)
+	for total := 0; ; {
+		n, err := from.Read(buf)
+		if total += n; total > maxAnswer {
+			return fmt.Errorf("the backend's answer is larger than %d bytes", maxAnswer)
+		}
+		if _, werr := w.Write(buf[:n]); werr != nil {
+			return werr
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := flush.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+	}
+}

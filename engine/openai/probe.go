@@ -1,0 +1,164 @@
+package openai
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"agora/engine"
+	"agora/wire/openai"
+)
+
+const (
+	maxProbe = 4 << 20 // bytes of an answer that a probe reads
+	maxNames = 20      // models named in an error
+)
+
+// Capabilities are what a backend showed it can do.
+type Capabilities struct {
+	Models      []string // names it lists
+	Chat        bool     // answers /v1/chat/completions
+	Completions bool     // answers /v1/completions
+	Streaming   bool     // sends server-sent events that end with [DONE]
+	Logprobs    bool     // gives token log-probabilities with alternatives
+	Seed        bool     // gave the same answer twice for the same seed at temperature 1
+}
+
+// Probe asks the backend what it can do, with a few requests of at most 8 tokens each, and settles on its model:
+// Options.Model, else the only one listed. The error says what the operator can change.
+func (b *Backend) Probe(ctx context.Context) (engine.Info, Capabilities, error) {
+	var can Capabilities
+	var list openai.ModelList
+	if err := b.ask(ctx, http.MethodGet, "/models", nil, &list); err != nil {
+		return engine.Info{}, can, fmt.Errorf("backend %s: %w; is the server running, and does its address end in /v1?", b.base, err)
+	}
+	for _, m := range list.Data {
+		can.Models = append(can.Models, m.ID)
+	}
+	if err := b.settle(can.Models); err != nil {
+		return engine.Info{}, can, err
+	}
+	can.Chat, can.Logprobs = b.tryChat(ctx)
+	can.Completions = b.ask(ctx, http.MethodPost, "/completions", map[string]any{"model": b.opt.Model, "prompt": "1 2 3", "max_tokens": 1}, &openai.CompletionResponse{}) == nil
+	if !can.Chat && !can.Completions {
+		return engine.Info{}, can, fmt.Errorf("backend %s lists the model %q but answers neither chat nor completions with it", b.base, b.opt.Model)
+	}
+	if can.Chat {
+		can.Streaming = b.tryStream(ctx)
+		can.Seed = b.trySeed(ctx)
+	}
+	return engine.Info{Model: b.opt.Model, Engine: "openai"}, can, ctx.Err()
+}
+
+func (b *Backend) settle(models []string) error {
+	named := strings.Join(models[:min(len(models), maxNames)], ", ")
+	switch {
+	case len(models) == 0:
+		return fmt.Errorf("backend %s lists no model; load one first", b.base)
+	case b.opt.Model == "" && len(models) == 1:
+		b.opt.Model = models[0]
+	case b.opt.Model == "":
+		return fmt.Errorf("backend %s has several models, name one of them: %s", b.base, named)
+	case !slices.Contains(models, b.opt.Model) && !slices.Contains(models, b.opt.Model+":latest"):
+		return fmt.Errorf("backend %s has no model %q, it has: %s", b.base, b.opt.Model, named)
+	}
+	return nil
+}
+
+// question is a chat request that costs at most n tokens.
+func (b *Backend) question(n int, with map[string]any) map[string]any {
+	q := map[string]any{
+		"model": b.opt.Model, "max_tokens": n,
+		"messages": []openai.Message{{Role: "user", Content: "Write three random words."}},
+	}
+	for k, v := range with {
+		q[k] = v
+	}
+	return q
+}
+
+// tryChat asks with log-probabilities, and without them where the backend refuses the wish.
+func (b *Backend) tryChat(ctx context.Context) (chat, logprobs bool) {
+	var answer openai.ChatResponse
+	wish := map[string]any{"logprobs": true, "top_logprobs": 2}
+	if b.ask(ctx, http.MethodPost, "/chat/completions", b.question(1, wish), &answer) == nil && len(answer.Choices) > 0 {
+		lp := answer.Choices[0].Logprobs
+		return true, lp != nil && len(lp.Content) > 0 && len(lp.Content[0].TopLogprobs) > 0
+	}
+	err := b.ask(ctx, http.MethodPost, "/chat/completions", b.question(1, nil), &answer)
+	return err == nil && len(answer.Choices) > 0, false
+}
+
+func (b *Backend) tryStream(ctx context.Context) bool {
+	resp, err := b.call(ctx, http.MethodPost, "/chat/completions", b.question(2, map[string]any{"stream": true}))
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	events := openai.NewEventReader(io.LimitReader(resp.Body, maxProbe), 1<<20)
+	for n := 0; ; n++ {
+		if _, err := events.Next(); err != nil {
+			return err == io.EOF && n > 0
+		}
+	}
+}
+
+func (b *Backend) trySeed(ctx context.Context) bool {
+	wish := map[string]any{"seed": 7, "temperature": 1}
+	var said [2]openai.Content
+	for i := range said {
+		var answer openai.ChatResponse
+		if b.ask(ctx, http.MethodPost, "/chat/completions", b.question(8, wish), &answer) != nil || len(answer.Choices) == 0 {
+			return false
+		}
+		said[i] = answer.Choices[0].Message.Content
+	}
+	return said[0] == said[1] && said[0] != ""
+}
+
+// ask sends v and decodes the answer.
+func (b *Backend) ask(ctx context.Context, method, path string, v, into any) error {
+	resp, err := b.call(ctx, method, path, v)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := openai.ReadBody(resp.Body, maxProbe)
+	if err != nil {
+		return err
+	}
+	if json.Unmarshal(body, into) != nil {
+		return errors.New("the answer is not what OpenAI's API gives")
+	}
+	return nil
+}
+
+// call sends v as JSON and returns the answer if its status is 200.
+func (b *Backend) call(ctx context.Context, method, path string, v any) (*http.Response, error) {
+	var body []byte
+	if v != nil {
+		var err error
+		if body, err = json.Marshal(v); err != nil {
+			return nil, err
+		}
+	}
+	r, err := b.request(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := b.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, fmt.Errorf("%s %s answered with status %d", method, path, resp.StatusCode)
+	}
+	return resp, nil
+}
