@@ -4,8 +4,6 @@ import (
 	"github.com/cosmos/cosmos-sdk/codec"
 	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
 	cryptocodec "github.com/cosmos/cosmos-sdk/crypto/codec"
-	sdk "github.com/cosmos/cosmos-sdk/types"
-	"github.com/cosmos/cosmos-sdk/types/tx"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	"github.com/cosmos/cosmos-sdk/x/authz"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
@@ -41,11 +39,7 @@ func newRegistry() codectypes.InterfaceRegistry {
 	slashingtypes.RegisterInterfaces(r)
 	stakingtypes.RegisterInterfaces(r)
 	subnettypes.RegisterInterfaces(r)
-	r.RegisterImplementations((*sdk.Msg)(nil),
-		&yumatypes.MsgCommitWeights{}, &yumatypes.MsgRevealWeights{}, &yumatypes.MsgSetWeights{}, &yumatypes.MsgUpdateParams{},
-		&emissiontypes.MsgSetRootWeights{}, &emissiontypes.MsgUpdateParams{})
-	r.RegisterImplementations((*tx.MsgResponse)(nil),
-		&yumatypes.MsgCommitWeightsResponse{}, &yumatypes.MsgRevealWeightsResponse{}, &yumatypes.MsgSetWeightsResponse{},
-		&yumatypes.MsgUpdateParamsResponse{}, &emissiontypes.MsgSetRootWeightsResponse{}, &emissiontypes.MsgUpdateParamsResponse{})
+	yumatypes.RegisterInterfaces(r)
+	emissiontypes.RegisterInterfaces(r)
 	return r
 }

@@ -19,6 +19,7 @@ type envelope struct {
 	gas      uint64
 	fee      uint64 // rao
 	timeout  int64  // last block that may hold it
+	memo     string // tells the queue's transactions from another program's with the same key, message and sequence
 }
 
 // seal encodes and signs a transaction: SIGN_MODE_DIRECT, one signer.
@@ -45,7 +46,7 @@ func (e envelope) seal(signer Signer, msgs []sdk.Msg) ([]byte, error) {
 }
 
 func (e envelope) body(msgs []sdk.Msg) ([]byte, error) {
-	body := tx.TxBody{TimeoutHeight: uint64(e.timeout)}
+	body := tx.TxBody{TimeoutHeight: uint64(e.timeout), Memo: e.memo}
 	for _, m := range msgs {
 		packed, err := codectypes.NewAnyWithValue(m)
 		if err != nil {

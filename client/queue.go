@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
-	"github.com/cosmos/cosmos-sdk/types/tx"
 	"github.com/cosmos/gogoproto/proto"
 
 	yumatypes "agora/chain/x/yuma/types"
@@ -20,7 +20,8 @@ import (
 const (
 	hotGas       = 200_000 // for a hot key's transaction, and
 	hotGasWeight = 400     // for each weight in it: the chain's own bound for free transactions
-	gasHeadroom  = 3       // tenths added to the gas that a simulation used
+	gasPrice     = 10      // rao per 1,000 gas that cold keys pay: the least that the chain takes
+	gasHeadroom  = 4       // tenths added to the gas that a simulation used
 	lifetime     = 8       // blocks in which a transaction must be included
 	attempts     = 6       // times a transaction refused for its sequence or for a full mempool is signed anew
 )
@@ -32,7 +33,7 @@ type Queue struct {
 	signer  Signer
 	address string
 	turn    chan struct{} // holds a token while nobody sends
-	price   uint64        // rao per 1,000 gas
+	mark    string        // this queue's memo
 }
 
 // Result is a transaction that a block holds.
@@ -51,14 +52,11 @@ func (c *Client) Queue(signer Signer) *Queue {
 	if q := c.queues[address]; q != nil {
 		return q
 	}
-	q := &Queue{c: c, signer: signer, address: address, turn: make(chan struct{}, 1), price: defaultGasPrice}
+	q := &Queue{c: c, signer: signer, address: address, turn: make(chan struct{}, 1), mark: rand.Text()[:8]}
 	q.turn <- struct{}{}
 	c.queues[address] = q
 	return q
 }
-
-// defaultGasPrice is what cold keys offer, in rao per 1,000 gas.
-const defaultGasPrice = 10
 
 // Address is the account that the queue's key signs for, in bech32.
 func (q *Queue) Address() string { return q.address }
@@ -132,7 +130,7 @@ func (q *Queue) addressed(ctx context.Context) (envelope, error) {
 		}
 		return envelope{}, fmt.Errorf("%w: account %s is not on chain %s; %s", ErrRefused, q.address, q.c.chainID, hint)
 	}
-	return envelope{chainID: q.c.chainID, number: number, sequence: sequence}, err
+	return envelope{chainID: q.c.chainID, number: number, sequence: sequence, memo: q.mark}, err
 }
 
 // setCost sets gas and fee: the fixed allowance for a hot key, a simulation and the gas price for others.
@@ -141,24 +139,36 @@ func (q *Queue) setCost(ctx context.Context, e *envelope, msgs []sdk.Msg) error 
 		e.gas = hotGas + hotGasWeight*weights(msgs)
 		return nil
 	}
+	e.fee = 1 // so that the simulation pays it as well
 	raw, err := e.seal(q.signer, msgs)
 	if err != nil {
 		return err
 	}
-	var r tx.SimulateResponse
-	err = q.c.conn.Invoke(ctx, "/cosmos.tx.v1beta1.Service/Simulate", &tx.SimulateRequest{TxBytes: raw}, &r)
-	if errors.Is(err, ErrUnreachable) {
+	used, err := q.simulate(ctx, raw)
+	if err != nil {
 		return err
 	}
-	if err != nil && strings.Contains(err.Error(), sdkerrors.ErrWrongSequence.Error()) {
-		return fmt.Errorf("%w: %w", errAgain, err)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
-	}
-	e.gas = r.GasInfo.GasUsed + r.GasInfo.GasUsed*gasHeadroom/10
-	e.fee = (e.gas*q.price + 999) / 1000
+	e.gas = used + used*gasHeadroom/10
+	e.fee = (e.gas*gasPrice + 999) / 1000
 	return nil
+}
+
+// simulate runs a transaction without effect and returns the gas that it used.
+func (q *Queue) simulate(ctx context.Context, raw []byte) (uint64, error) {
+	value, _, err := q.c.conn.query(ctx, "/app/simulate", raw, 0)
+	switch {
+	case errors.Is(err, ErrUnreachable):
+		return 0, err
+	case err != nil && strings.Contains(err.Error(), sdkerrors.ErrWrongSequence.Error()):
+		return 0, fmt.Errorf("%w: %w", errAgain, err)
+	case err != nil:
+		return 0, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	var r sdk.SimulationResponse
+	if err := protoCodec.UnmarshalJSON(value, &r); err != nil {
+		return 0, fmt.Errorf("the node's simulation does not decode: %w", err)
+	}
+	return r.GasInfo.GasUsed, nil
 }
 
 func weights(msgs []sdk.Msg) uint64 {

@@ -1,0 +1,141 @@
+package stage
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
+
+	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
+
+	"agora/chain/app"
+	"agora/chain/network"
+	emissiontypes "agora/chain/x/emission/types"
+	subnettypes "agora/chain/x/subnet/types"
+)
+
+// Plan says what is there when the chain starts. Validator i is the owner of uid i in every subnet and its voice;
+// the miners have the uids after them.
+type Plan struct {
+	ChainID     string
+	Validators  int
+	Miners      int // in every subnet
+	Subnets     []Subnet
+	Tempo       int64 // blocks, from 10
+	RevealDelay int64 // tempos, from 1
+}
+
+// Subnet is a market of the plan, started at genesis; the first has netuid 1.
+type Subnet struct {
+	Name   string
+	Family string
+}
+
+// What everybody starts with, in rao.
+const (
+	stake      = 10_000 * network.TAO
+	purse      = 1_000 * network.TAO
+	subnetLock = 1_000 * network.TAO
+)
+
+func secret(kind string, i int) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "stage %s %d", kind, i))
+	return sum[:]
+}
+
+// ValidatorKey is the cold key of validator i.
+func ValidatorKey(i int) *secp256k1.PrivKey {
+	return secp256k1.GenPrivKeyFromSecret(secret("validator", i))
+}
+
+// MinerKey is the cold key of miner i.
+func MinerKey(i int) *secp256k1.PrivKey { return secp256k1.GenPrivKeyFromSecret(secret("miner", i)) }
+
+// ValidatorHot is the hot key of validator i's voices.
+func ValidatorHot(i int) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(secret("validator hot", i))
+}
+
+// MinerHot is the hot key of miner i in the subnet netuid.
+func MinerHot(netuid uint32, i int) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(secret(fmt.Sprintf("miner hot %d", netuid), i))
+}
+
+// Address is the account of a cold key.
+func Address(key *secp256k1.PrivKey) string { return sdk.AccAddress(key.PubKey().Address()).String() }
+
+func account(key *secp256k1.PrivKey) sdk.AccAddress { return sdk.AccAddress(key.PubKey().Address()) }
+
+func hotAccount(key ed25519.PrivateKey) sdk.AccAddress {
+	return subnettypes.HotAccount(key.Public().(ed25519.PublicKey))
+}
+
+func consensusKey(i int) cmted25519.PrivKey {
+	return cmted25519.PrivKey(ed25519.NewKeyFromSeed(secret("consensus", i)))
+}
+
+func (p Plan) consensusAddress(i int) []byte { return consensusKey(i).PubKey().Address() }
+
+func (p Plan) genesis(a *app.App, now time.Time) (*genutiltypes.AppGenesis, error) {
+	g := a.NewGenesis(app.LocalPace)
+	for i := range p.Validators {
+		g.Fund(account(ValidatorKey(i)), stake+purse)
+		g.Open(hotAccount(ValidatorHot(i)))
+		if err := g.Bond(p.ChainID, ValidatorKey(i), consensusKey(i).PubKey(), fmt.Sprintf("validator%d", i), stake); err != nil {
+			return nil, err
+		}
+	}
+	for i := range p.Miners {
+		g.Fund(account(MinerKey(i)), purse)
+		for k := range p.Subnets {
+			g.Open(hotAccount(MinerHot(uint32(k+1), i)))
+		}
+	}
+	g.Endow(authtypes.NewModuleAddress(subnettypes.ModuleName), uint64(len(p.Subnets))*subnetLock)
+	app.SetModule(g, subnettypes.ModuleName, func(s *subnettypes.GenesisState) { p.fillSubnets(s, now) })
+	app.SetModule(g, emissiontypes.ModuleName, func(s *emissiontypes.GenesisState) { p.fillVotes(s, now) })
+	return g.Document(p.ChainID, now)
+}
+
+func (p Plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
+	s.Params.MinTempo, s.Params.MaxTempo = 10, 100
+	for k, n := range p.Subnets {
+		netuid := uint32(k + 1)
+		s.Subnets = append(s.Subnets, subnettypes.Subnet{
+			Netuid: netuid, Owner: Address(ValidatorKey(0)), Name: n.Name, Mechanism: subnettypes.Mechanism{Id: n.Family},
+			CreatedHeight: 1, CreatedTime: now, Started: true, StartedHeight: 1, Lock: subnetLock, TempoStart: 1,
+			Tempo: uint64(p.Tempo), Size_: uint32(p.Validators + p.Miners),
+		})
+		for name, value := range map[string]int64{subnettypes.Tempo: p.Tempo, subnettypes.RevealDelay: p.RevealDelay} {
+			s.Values = append(s.Values, subnettypes.SubnetValue{Netuid: netuid, Value: subnettypes.Value{Name: name, Value: value}})
+		}
+		for i := range p.Validators {
+			owner := Address(ValidatorKey(i))
+			s.Neurons = append(s.Neurons, subnettypes.Neuron{Netuid: netuid, Uid: uint32(i), HotKey: public(ValidatorHot(i)), Owner: owner})
+			s.Voices = append(s.Voices, subnettypes.Voice{Netuid: netuid, Operator: owner, Uid: uint32(i)})
+		}
+		for i := range p.Miners {
+			s.Neurons = append(s.Neurons, subnettypes.Neuron{
+				Netuid: netuid, Uid: uint32(p.Validators + i), HotKey: public(MinerHot(netuid, i)), Owner: Address(MinerKey(i)),
+			})
+		}
+	}
+	s.NextNetuid = uint32(len(p.Subnets)) + 1
+}
+
+func public(key ed25519.PrivateKey) ed25519.PublicKey { return key.Public().(ed25519.PublicKey) }
+
+func (p Plan) fillVotes(s *emissiontypes.GenesisState, now time.Time) {
+	for i := range p.Validators {
+		v := emissiontypes.RootVote{Operator: Address(ValidatorKey(i)), CastUnixNano: now.UnixNano()}
+		for k := range p.Subnets {
+			v.Netuids, v.Weights = append(v.Netuids, uint32(k+1)), append(v.Weights, 65535)
+		}
+		s.Votes = append(s.Votes, v)
+	}
+}
