@@ -1,11 +1,14 @@
 package keeper
 
 import (
+	"context"
 	"fmt"
 
 	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
 
 	"agora/chain/network"
 	"agora/chain/x/emission/types"
@@ -38,6 +41,27 @@ func (k *Keeper) CheckLedger(ctx sdk.Context) error {
 	if pending != ledger.Pending || !balance.Equal(math.NewIntFromUint64(pending)) {
 		return fmt.Errorf("%w: accounts hold %d pending, the ledger %d, the bank %s",
 			types.ErrBroken, pending, ledger.Pending, balance)
+	}
+	return nil
+}
+
+// RewardsKeeper lists what validators and their nominators may still withdraw.
+type RewardsKeeper interface {
+	IterateValidatorOutstandingRewards(ctx context.Context, visit func(sdk.ValAddress, distrtypes.ValidatorOutstandingRewards) (stop bool))
+}
+
+// CheckRewards holds x/distribution to its invariant: its account has what validators and nominators may still withdraw
+// and the community pool, to less than a rao. The error is ErrBroken.
+func CheckRewards(ctx sdk.Context, bank types.Counter, rewards RewardsKeeper, communityPool sdk.DecCoins) error {
+	owed := communityPool
+	rewards.IterateValidatorOutstandingRewards(ctx, func(_ sdk.ValAddress, r distrtypes.ValidatorOutstandingRewards) bool {
+		owed = owed.Add(r.Rewards...)
+		return false
+	})
+	want := owed.AmountOf(network.Denom).TruncateInt()
+	have := bank.GetBalance(ctx, authtypes.NewModuleAddress(distrtypes.ModuleName), network.Denom).Amount
+	if !have.Equal(want) {
+		return fmt.Errorf("%w: x/distribution has %s and owes %s", types.ErrBroken, have, want)
 	}
 	return nil
 }

@@ -1,0 +1,177 @@
+package yumatest
+
+import (
+	"crypto/sha256"
+	"errors"
+
+	sdkmath "cosmossdk.io/math"
+
+	sdked25519 "github.com/cosmos/cosmos-sdk/crypto/keys/ed25519"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	stakingkeeper "github.com/cosmos/cosmos-sdk/x/staking/keeper"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+
+	"agora/chain/network"
+	subnettypes "agora/chain/x/subnet/types"
+	yumatypes "agora/chain/x/yuma/types"
+)
+
+// Open creates and starts a subnet for owner and returns its netuid.
+func (m *Market) Open(owner, name string) uint32 {
+	m.Helper()
+	lock, err := m.Subnet.CreatePrice(m.Ctx)
+	m.Must(err)
+	subnet, err := m.Subnet.Create(m.Ctx, m.Fund(owner, lock), name, subnettypes.Mechanism{Id: "exact"}, subnettypes.Identity{}, 0)
+	m.Must(err)
+	m.Govern(subnet.Netuid, subnettypes.Tempo, Tempo)
+	m.Govern(subnet.Netuid, subnettypes.RevealDelay, 1)
+	m.Govern(subnet.Netuid, subnettypes.RegistrationsPerBlock, 64)
+	m.Must(m.Subnet.Start(m.Ctx, Address(owner).String(), subnet.Netuid))
+	return subnet.Netuid
+}
+
+// Govern sets a hyperparameter by proposal.
+func (m *Market) Govern(netuid uint32, name string, value int64) {
+	m.Helper()
+	m.Must(m.Subnet.SetParameter(m.Ctx, m.Authority, netuid, name, value))
+}
+
+// Register takes a place for owner with the hot key called hot, and pays for it.
+func (m *Market) Register(owner string, netuid uint32, hot string) (uid uint32) {
+	m.Helper()
+	price, err := m.Subnet.RegisterPrice(m.Ctx, netuid)
+	m.Must(err)
+	account, expiry := m.Fund(owner, price), m.Ctx.BlockHeight()+100
+	claim := subnettypes.Claim{
+		HotKey: Public(HotKey(hot)), Expiry: expiry,
+		Proof: subnettypes.SignProof(HotKey(hot), ChainID, netuid, account, expiry),
+	}
+	uid, _, err = m.Subnet.Register(m.Ctx, account, netuid, claim, price)
+	m.Must(err)
+	return uid
+}
+
+// Miners registers n miners stem0, stem1, … in netuid, each with an owner of its own by the same name.
+func (m *Market) Miners(netuid uint32, stem string, n int) []string {
+	m.Helper()
+	all := names(stem, n)
+	for i, name := range all {
+		if i%64 == 63 {
+			m.NextBlock()
+		}
+		m.Register(name, netuid, name)
+	}
+	return all
+}
+
+// Rotate gives the neuron at uid the hot key called hot.
+func (m *Market) Rotate(owner string, netuid, uid uint32, hot string) {
+	m.Helper()
+	account, expiry := Address(owner).String(), m.Ctx.BlockHeight()+100
+	m.Must(m.Subnet.Rotate(m.Ctx, account, netuid, uid, subnettypes.Claim{
+		HotKey: Public(HotKey(hot)), Expiry: expiry,
+		Proof: subnettypes.SignProof(HotKey(hot), ChainID, netuid, account, expiry),
+	}))
+}
+
+// consensusKey is a validator's.
+func consensusKey(name string) *sdked25519.PubKey {
+	return &sdked25519.PubKey{Key: Public(HotKey("consensus/" + name))}
+}
+
+// Validate makes a player a bonded validator with rao of stake and 10 % commission.
+func (m *Market) Validate(name string, rao uint64) {
+	m.Helper()
+	operator := sdk.ValAddress(Address(name))
+	m.Fund(name, rao)
+	tenth := sdkmath.LegacyNewDecWithPrec(1, 1)
+	msg, err := stakingtypes.NewMsgCreateValidator(operator.String(), consensusKey(name),
+		sdk.NewCoin(network.Denom, sdkmath.NewIntFromUint64(rao)), stakingtypes.NewDescription(name, "", "", "", ""),
+		stakingtypes.NewCommissionRates(tenth, tenth, tenth), sdkmath.OneInt())
+	m.Must(err)
+	_, err = stakingkeeper.NewMsgServerImpl(m.Staking).CreateValidator(m.Ctx, msg)
+	m.Must(err)
+	_, err = m.Staking.BlockValidatorUpdates(m.Ctx)
+	m.Must(err)
+}
+
+// Jail jails a validator.
+func (m *Market) Jail(name string) {
+	m.Helper()
+	m.Must(m.Staking.Jail(m.Ctx, sdk.ConsAddress(consensusKey(name).Address())))
+	_, err := m.Staking.BlockValidatorUpdates(m.Ctx)
+	m.Must(err)
+}
+
+// Speak makes a validator's neuron in netuid, with a hot key of the validator's name, its voice.
+func (m *Market) Speak(name string, netuid uint32) (uid uint32) {
+	m.Helper()
+	uid = m.Register(name, netuid, name)
+	m.Must(m.Subnet.SetVoice(m.Ctx, Address(name).String(), netuid, uid))
+	return uid
+}
+
+// Salt is the salt of every commit in tests.
+var Salt = sha256.New().Sum(nil)[:16]
+
+// Commit commits the voice called name to weights.
+func (m *Market) Commit(name string, netuid uint32, uids, weights []uint32) error {
+	m.Helper()
+	subnet, err := m.Subnet.Subnet(m.Ctx, netuid)
+	m.Must(err)
+	hash := yumatypes.CommitHash(ChainID, netuid, subnet.Epoch, Public(HotKey(name)), uids, weights, Salt)
+	return m.Try(func(ctx sdk.Context) error {
+		return m.Yuma.Commit(ctx, HotAccount(name), netuid, subnet.Epoch, hash[:], nil)
+	})
+}
+
+// Reveal reveals the weights that the voice called name committed to in epoch.
+func (m *Market) Reveal(name string, netuid uint32, epoch uint64, uids, weights []uint32) error {
+	m.Helper()
+	return m.Try(func(ctx sdk.Context) error {
+		return m.Yuma.Reveal(ctx, &yumatypes.MsgRevealWeights{
+			HotAccount: HotAccount(name), Netuid: netuid, Epoch: epoch, Uids: uids, Weights: weights, Salt: Salt,
+		})
+	})
+}
+
+// Schedule returns the calendar of netuid.
+func (m *Market) Schedule(netuid uint32) yumatypes.Schedule {
+	m.Helper()
+	s, err := m.Yuma.Schedule(m.Ctx, netuid)
+	m.Must(err)
+	return s
+}
+
+// Opinion is what a voice says about uids.
+type Opinion struct {
+	Voice         string
+	Uids, Weights []uint32
+}
+
+// NextTempo lets the running tempo of netuid pass.
+func (m *Market) NextTempo(netuid uint32) {
+	m.Helper()
+	for epoch := m.Schedule(netuid).Epoch; m.Schedule(netuid).Epoch == epoch; {
+		m.NextBlock()
+	}
+}
+
+// RunTempo lets one tempo of netuid pass from its first block to the first of the next: voices commit, and those that
+// committed to the same in the last tempo reveal it. Any other refusal fails the test.
+func (m *Market) RunTempo(netuid uint32, opinions ...Opinion) {
+	m.Helper()
+	s := m.Schedule(netuid)
+	for _, o := range opinions {
+		m.Must(m.Commit(o.Voice, netuid, o.Uids, o.Weights))
+	}
+	m.Until(s.RevealFrom)
+	if epoch, ok := s.RevealOf(); ok {
+		for _, o := range opinions {
+			if err := m.Reveal(o.Voice, netuid, epoch, o.Uids, o.Weights); !errors.Is(err, yumatypes.ErrNoCommit) {
+				m.Must(err)
+			}
+		}
+	}
+	m.NextTempo(netuid)
+}
