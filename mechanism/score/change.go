@@ -4,7 +4,7 @@ import "math"
 
 // Levels of the change test, in standard normal units.
 const (
-	suspect = 3.0 // ask more
+	suspect = 2.5 // ask more
 	changed = 5.0 // forget what came before
 )
 

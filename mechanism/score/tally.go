@@ -60,8 +60,11 @@ func (t Tally) Bound(z float64) (lower, upper float64) {
 	centre := (m + z2/(2*k)) / (1 + z2/k)
 	half := z / (1 + z2/k) * math.Sqrt(m*(1-m)/k+z2/(4*k*k))
 	lower, upper = clamp(centre-half), clamp(centre+half)
-	if m == 0 {
-		lower = 0 // exactly: rounding must not pay a miner that was never right
+	switch m { // exactly: rounding must not pay a miner that was never right
+	case 0:
+		lower = 0
+	case 1:
+		upper = 1
 	}
 	return lower, upper
 }

@@ -195,7 +195,7 @@ func FuzzComplete(f *testing.F) {
 	})
 }
 
-func open(t *testing.T, order int) *Engine {
+func open(t testing.TB, order int) *Engine {
 	t.Helper()
 	e, err := Open("ngram-" + string(rune('0'+order)))
 	if err != nil {
@@ -219,7 +219,7 @@ func complete(t *testing.T, req openai.CompletionRequest) (string, openai.Usage,
 }
 
 // decodePrompt reads an item's prompt and number of alternatives.
-func decodePrompt(t *testing.T, body []byte, req *openai.CompletionRequest) {
+func decodePrompt(t testing.TB, body []byte, req *openai.CompletionRequest) {
 	t.Helper()
 	var fields struct {
 		Prompt    string
