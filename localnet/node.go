@@ -37,7 +37,6 @@ import (
 type chainNode struct {
 	comet *node.Node
 	app   *app.App
-	db    dbm.DB
 	http  *errgroup.Group // REST and gRPC; nil where they are not served
 	stop  context.CancelFunc
 }
@@ -106,7 +105,7 @@ func (p *plan) startNode(i int) (_ *chainNode, err error) {
 	c := p.cometConfig(i)
 	db, err := dbm.NewDB("application", dbm.GoLevelDBBackend, filepath.Join(c.RootDir, "data"))
 	if err != nil {
-		return nil, p.damaged(err)
+		return nil, damaged(p.Home, err)
 	}
 	defer func() {
 		if err != nil {
@@ -119,16 +118,16 @@ func (p *plan) startNode(i int) (_ *chainNode, err error) {
 	}
 	a, err := app.New(log.NewNopLogger(), db, true, opts, server.DefaultBaseappOptions(opts)...)
 	if err != nil {
-		return nil, p.damaged(err)
+		return nil, damaged(p.Home, err)
 	}
 	n, err := newComet(c, a)
 	if err != nil {
-		return nil, p.damaged(err)
+		return nil, damaged(p.Home, err)
 	}
 	if err := n.Start(); err != nil {
 		return nil, fmt.Errorf("start node %d: %w", i, err)
 	}
-	return &chainNode{comet: n, app: a, db: db}, nil
+	return &chainNode{comet: n, app: a}, nil
 }
 
 func newComet(c *cmtcfg.Config, a *app.App) (*node.Node, error) {

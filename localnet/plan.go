@@ -168,5 +168,18 @@ func (p *plan) writeChain() error {
 			return fmt.Errorf("write node %d: %w", i, err)
 		}
 	}
+	if err := p.writeClient(); err != nil {
+		return err
+	}
 	return p.fillKeyring(tmp)
+}
+
+// writeClient makes `agora tx` and `agora query` find this chain with --home alone.
+func (p *plan) writeClient() error {
+	if err := os.MkdirAll(filepath.Join(p.Home, "config"), 0o700); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("chain-id = %q\nkeyring-backend = \"test\"\noutput = \"text\"\nnode = \"tcp://%s:%d\"\nbroadcast-mode = \"sync\"\n",
+		p.file.ChainID, host, p.file.Ports.RPC[0])
+	return writeFile(filepath.Join(p.Home, "config", "client.toml"), []byte(text), 0o600)
 }

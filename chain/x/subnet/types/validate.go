@@ -44,7 +44,8 @@ func (i Identity) Validate() error {
 	return nil
 }
 
-// Validate checks lengths and forms; name, digest, licence and both modalities are required.
+// Validate checks lengths and forms; name, licence and both modalities are required. The digest is empty where it is
+// unknown, as for a model behind another server.
 func (c ModelCard) Validate() error {
 	for _, f := range []struct{ name, text string }{
 		{"model name", c.Name}, {"licence", c.Licence}, {"input modality", c.Input}, {"output modality", c.Output},
@@ -65,6 +66,9 @@ func (c ModelCard) Validate() error {
 	}
 	if err := checkText("metadata", c.Metadata, maxMetadata); err != nil {
 		return err
+	}
+	if c.Digest == "" {
+		return nil
 	}
 	return checkDigest("model digest", c.Digest)
 }

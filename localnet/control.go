@@ -1,0 +1,71 @@
+package localnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// controlSocket is where a running market takes orders from its owner on this machine.
+func controlSocket(home string) string { return filepath.Join(home, "control.sock") }
+
+// serveControl listens on the socket; the function it returns stops that.
+func (m *Market) serveControl() (stop func() error, err error) {
+	path := controlSocket(m.Home)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w (a home with a shorter path may help)", err)
+	}
+	mux := http.NewServeMux()
+	order := func(do func(string) error) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if err := do(r.PathValue("name")); err != nil {
+				http.Error(w, err.Error(), http.StatusNotFound)
+			}
+		}
+	}
+	mux.HandleFunc("POST /miners/{name}/stop", order(m.StopMiner))
+	mux.HandleFunc("POST /miners/{name}/start", order(m.StartMiner))
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }() // ends with Close below
+	return func() error {
+		err := s.Close()
+		if served := <-done; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
+		return err
+	}, nil
+}
+
+// order tells the market that runs on home to stop or start a miner.
+func order(ctx context.Context, home, miner, action string) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", controlSocket(home))
+	}, DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("http://market/miners/%s/%s", miner, action), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return fmt.Errorf("no market runs on %s: start one with `agora localnet --home %s` (%w)", home, home, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // the status alone is an error already
+		return fmt.Errorf("%s miner %s: %s", action, miner, text)
+	}
+	return nil
+}

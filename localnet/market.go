@@ -1,0 +1,202 @@
+package localnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cometbft/cometbft/rpc/client/local"
+	"golang.org/x/sync/errgroup"
+
+	"agora/client"
+	"agora/gateway"
+	"agora/validator/daemon"
+)
+
+// Market is a running local network.
+type Market struct {
+	*plan
+	nodes   []*chainNode
+	clients []*client.Client
+	workers []*worker
+	log     *slog.Logger
+
+	stop    context.CancelCauseFunc
+	ctx     context.Context
+	daemons sync.WaitGroup
+	closed  sync.Once
+}
+
+// Start brings the market of o up: when it returns, the gateways serve and every miner is registered. Close stops it.
+func Start(ctx context.Context, o Options) (_ *Market, err error) {
+	began := time.Now()
+	p, err := prepare(o)
+	if err != nil {
+		return nil, err
+	}
+	m := &Market{plan: p}
+	m.ctx, m.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.Close())
+		}
+	}()
+	if m.log, err = openLog(p.Home, m); err != nil {
+		return nil, err
+	}
+	p.say("%5.1fs  %d chain nodes in %s", time.Since(began).Seconds(), p.Validators, p.Home)
+	if err := m.startNodes(ctx); err != nil {
+		return nil, err
+	}
+	p.say("%5.1fs  blocks are being made, chain %s", time.Since(began).Seconds(), p.file.ChainID)
+	if err := m.startDaemons(); err != nil {
+		return nil, err
+	}
+	p.say("%5.1fs  %d validators judge and serve", time.Since(began).Seconds(), p.Validators)
+	if err := m.startMiners(ctx); err != nil {
+		return nil, err
+	}
+	p.say("%5.1fs  %d miners are registered", time.Since(began).Seconds(), len(m.workers))
+	p.file.PID = os.Getpid()
+	return m, p.file.write(p.Home)
+}
+
+// openLog sends what the programs say to HOME/localnet.log; the file is closed when the market stops.
+func openLog(home string, m *Market) (*slog.Logger, error) {
+	f, err := os.OpenFile(filepath.Join(home, "localnet.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(m.ctx, func() { // closes after the last program has stopped
+		m.daemons.Wait()
+		_ = f.Close() // nothing was written after the last line
+	})
+	return slog.New(slog.NewTextHandler(io.Writer(f), &slog.HandlerOptions{Level: slog.LevelInfo})), nil
+}
+
+func (m *Market) startNodes(ctx context.Context) error {
+	for i := range m.Validators {
+		n, err := m.startNode(i)
+		if err != nil {
+			return err
+		}
+		m.nodes = append(m.nodes, n)
+		m.clients = append(m.clients, client.New(local.New(n.comet), m.file.ChainID))
+	}
+	if err := m.nodes[0].serve(m.ctx, m.file.Ports.REST, m.file.Ports.GRPC); err != nil {
+		return err
+	}
+	return awaitBlock(ctx, m.clients[0])
+}
+
+// awaitBlock waits for the next block, at most a minute.
+func awaitBlock(ctx context.Context, c *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if _, ok := <-c.Blocks(ctx); !ok {
+		return fmt.Errorf("no block within a minute: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
+func (m *Market) startDaemons() error {
+	for i, c := range m.clients {
+		name := fmt.Sprintf("validator%d", i)
+		home := filepath.Join(nodeHome(m.Home, i), "validator")
+		if err := os.MkdirAll(home, 0o700); err != nil {
+			return err
+		}
+		m.file.Gateways[i].Key = gateway.SecretFrom([32]byte(m.keys.secret("gateway", name)))
+		d, err := daemon.New(daemon.Config{
+			Client: c, HotKey: m.keys.hot(name), Operator: m.keys.account(name).String(), Home: home,
+			Wire: fmt.Sprintf("%s:%d", host, m.file.Ports.Wire[i]), HTTP: fmt.Sprintf("%s:%d", host, m.file.Ports.Gateway[i]),
+			DemoKey: m.file.Gateways[i].Key, Log: m.log.With("program", name),
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		m.daemons.Go(func() {
+			if err := d.Run(m.ctx); err != nil {
+				m.stop(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	return nil
+}
+
+// startMiners loads the models, registers all at once and lets each serve as soon as it is registered.
+func (m *Market) startMiners(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range m.file.Miners {
+		described := &m.file.Miners[i]
+		w, err := newWorker(*described, m.keys, m.clients[i%len(m.clients)], m.log.With("program", described.Name))
+		if err != nil {
+			return err
+		}
+		m.workers = append(m.workers, w)
+		group.Go(func() error {
+			uid, err := w.enrol(ctx)
+			if err != nil {
+				return fmt.Errorf("miner %s: %w", w.Name, err)
+			}
+			described.UID = uid
+			return w.start(m.ctx)
+		})
+	}
+	return group.Wait()
+}
+
+// Description is what HOME/localnet.json says.
+func (m *Market) Description() *Description { return m.file }
+
+// Done is closed when the market stops by itself; Cause says why.
+func (m *Market) Done() <-chan struct{} { return m.ctx.Done() }
+
+// Cause is the failure that stopped the market, nil while it runs.
+func (m *Market) Cause() error { return context.Cause(m.ctx) }
+
+// StopMiner takes a miner off the network, as if its machine had been switched off.
+func (m *Market) StopMiner(name string) error { return m.withWorker(name, (*worker).halt) }
+
+// StartMiner brings a stopped miner back.
+func (m *Market) StartMiner(name string) (err error) {
+	return errors.Join(m.withWorker(name, func(w *worker) { err = w.start(m.ctx) }), err)
+}
+
+func (m *Market) withWorker(name string, do func(*worker)) error {
+	i := slices.IndexFunc(m.workers, func(w *worker) bool { return w.Name == name })
+	if i < 0 {
+		return fmt.Errorf("no miner %q: localnet.json lists the names under miners[].name", name)
+	}
+	do(m.workers[i])
+	return nil
+}
+
+// Close stops miners, validators and nodes, in that order, and leaves a home that can be started again.
+func (m *Market) Close() error {
+	var err error
+	m.closed.Do(func() {
+		for _, w := range m.workers {
+			w.halt()
+		}
+		m.stop(context.Canceled)
+		m.daemons.Wait()
+		var nodes errgroup.Group
+		for _, n := range m.nodes {
+			nodes.Go(n.close)
+		}
+		err = nodes.Wait()
+		if m.file.PID != 0 {
+			m.file.PID = 0
+			err = errors.Join(err, m.file.write(m.Home))
+		}
+	})
+	return err
+}

@@ -1,0 +1,129 @@
+package localnet
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"agora/chain/network"
+	"agora/client"
+	"agora/engine"
+	"agora/engine/native/chat"
+	"agora/engine/native/ngram"
+	"agora/miner"
+	"agora/miner/enrolment"
+)
+
+// textModels are the orders of the n-gram models that mine the continuation subnet.
+var textModels = []string{"ngram-1", "ngram-2", "ngram-3", "ngram-4", "ngram-5"}
+
+const cannedModel = "canned"
+
+// ladder lists the miners of a new market: the chat models that ship, best first, one that does no work, and the n-gram
+// models. With more chat miners than models the ladder begins again.
+func (p *plan) ladder() []Miner {
+	models := chat.Models()
+	n := p.Miners
+	if n == 0 {
+		n = len(models)
+	}
+	var list []Miner
+	for i := range n {
+		list = append(list, p.describeMiner(chatNet, models[len(models)-1-i%len(models)], "native", i/len(models)))
+	}
+	list = append(list, p.describeMiner(chatNet, cannedModel, "canned", 0))
+	for _, m := range textModels {
+		list = append(list, p.describeMiner(textNet, m, "native", 0))
+	}
+	return list
+}
+
+func (p *plan) describeMiner(netuid uint32, model, engine string, round int) Miner {
+	name := model
+	if round > 0 {
+		name = fmt.Sprintf("%s-%d", model, round+1)
+	}
+	return Miner{NetUID: netuid, HotKey: hotHex(p.keys, name), Model: model, Engine: engine, Name: name}
+}
+
+// openEngine loads the model behind a miner.
+func openEngine(m Miner) (engine.Engine, error) {
+	switch {
+	case m.Model == cannedModel:
+		return canned("I am glad that you ask."), nil
+	case m.NetUID == chatNet:
+		return chat.Open(m.Model)
+	}
+	return ngram.Open(m.Model)
+}
+
+// worker is one miner that can be stopped and started again.
+type worker struct {
+	Miner
+	keys   keys
+	client *client.Client
+	server *miner.Server
+	log    *slog.Logger
+
+	mu   sync.Mutex
+	stop context.CancelFunc // nil while stopped
+	done chan struct{}
+}
+
+func newWorker(m Miner, k keys, c *client.Client, log *slog.Logger) (*worker, error) {
+	e, err := openEngine(m)
+	if err != nil {
+		return nil, fmt.Errorf("miner %s: %w", m.Name, err)
+	}
+	return &worker{Miner: m, keys: k, client: c, server: miner.NewServer(e, miner.Options{Capacity: 2, Queue: 512, Log: log}), log: log}, nil
+}
+
+// enrol registers the miner and publishes its card, unless that was done before.
+func (w *worker) enrol(ctx context.Context) (uint32, error) {
+	e, err := openEngine(w.Miner)
+	if err != nil {
+		return 0, err
+	}
+	r, err := enrolment.Enrol(ctx, w.client, enrolment.Request{
+		NetUID: w.NetUID, Hot: w.keys.hot(w.Name), Owner: client.ColdSigner(w.keys.cold(w.Name)),
+		MaxPrice: minerPurse - network.TAO, Card: enrolment.Card(e.Info()),
+	})
+	return r.UID, err
+}
+
+// start dials the validators and serves until stopped or ctx ends. Starting twice does nothing.
+func (w *worker) start(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stop != nil {
+		return nil
+	}
+	m, err := miner.New(miner.Config{
+		Key: w.keys.hot(w.Name), Handler: w.server, AllowPrivate: true, Poll: time.Second, MaxBackoff: 2 * time.Second, Log: w.log,
+		Directory: &enrolment.Directory{Client: w.client, NetUID: w.NetUID, Every: 15 * time.Second},
+	})
+	if err != nil {
+		return err
+	}
+	ctx, w.stop = context.WithCancel(ctx)
+	w.done = make(chan struct{})
+	go func(done chan struct{}) { // owned by halt, which waits for done
+		defer close(done)
+		_ = m.Run(ctx) // always nil
+	}(w.done)
+	return nil
+}
+
+// halt stops the miner and waits for it. Halting twice does nothing.
+func (w *worker) halt() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stop == nil {
+		return
+	}
+	w.stop()
+	<-w.done
+	w.stop = nil
+}

@@ -1,0 +1,50 @@
+package localnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Run starts the market of o, tells how to use it, and stops it when ctx ends or o.For has passed.
+func Run(ctx context.Context, o Options) error {
+	if o.For > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.For)
+		defer cancel()
+	}
+	m, err := Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	o.say("%s", m.file.instructions())
+	control, err := m.serveControl()
+	if err != nil {
+		return errors.Join(err, m.Close())
+	}
+	select {
+	case <-ctx.Done():
+		err = nil
+	case <-m.Done():
+		err = m.Cause()
+	}
+	o.say("stopping")
+	began := time.Now()
+	err = errors.Join(err, control(), m.Close())
+	o.say("stopped after %.1fs; start again with the same --home to go on", time.Since(began).Seconds())
+	return err
+}
+
+// instructions is what a person does next.
+func (d *Description) instructions() string {
+	var b strings.Builder
+	g := d.Gateways[0]
+	fmt.Fprintf(&b, "\nThe market is open. It ranks its miners within the next minutes.\n\n")
+	fmt.Fprintf(&b, "  base URL   %s\n  demo key   %s\n  web page   %s\n\n", g.URL, g.Key, d.Web)
+	fmt.Fprintf(&b, "Ask it something:\n\n  curl %s/chat/completions -H \"authorization: Bearer %s\" \\\n"+
+		"    -d '{\"model\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":\"What is 12 + 30?\"}]}'\n\n", g.URL, g.Key)
+	fmt.Fprintf(&b, "Prove that the loop is alive, in another terminal:  agora localnet check\nCtrl-C stops everything.\n")
+	return b.String()
+}

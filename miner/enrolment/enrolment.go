@@ -1,0 +1,151 @@
+// Package enrolment takes a miner's place in a subnet: it registers the hot key, publishes the model card and finds the
+// validators to dial.
+package enrolment
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/client"
+	"agora/engine"
+	"agora/miner"
+)
+
+// proofLife is how many blocks a registration may take to get into one.
+const proofLife = 100
+
+// Request says who wants which place.
+type Request struct {
+	NetUID   uint32
+	Hot      ed25519.PrivateKey
+	Owner    client.Signer // cold key that pays the price and is paid
+	MaxPrice uint64        // rao; the registration is refused above it
+	Card     subnettypes.ModelCard
+}
+
+// Result is the place taken.
+type Result struct {
+	UID   uint32
+	Price uint64 // rao burned now; 0 if the place was held before
+}
+
+// ErrTooDear says that a registration costs more than the miner is ready to pay.
+var ErrTooDear = errors.New("registration costs more than the limit")
+
+// Enrol registers the hot key unless it is registered, then publishes the card unless it is published. A hot key that
+// another owner holds is an error of the chain; a price above MaxPrice is ErrTooDear.
+func Enrol(ctx context.Context, c *client.Client, r Request) (Result, error) {
+	have, found, err := find(ctx, c, r.NetUID, public(r.Hot))
+	if err != nil {
+		return Result{}, err
+	}
+	res := Result{UID: have.Uid}
+	if !found {
+		if res, err = register(ctx, c, r); err != nil {
+			return res, err
+		}
+	}
+	if have.Card != nil && *have.Card == r.Card {
+		return res, nil
+	}
+	msg := &subnettypes.MsgSetModel{HotAccount: subnettypes.HotAccount(public(r.Hot)).String(), Netuid: r.NetUID, Card: r.Card}
+	if _, err := c.Queue(client.HotSigner(r.Hot)).Send(ctx, msg); err != nil {
+		return res, fmt.Errorf("publish the model card: %w", err)
+	}
+	return res, nil
+}
+
+func public(key ed25519.PrivateKey) ed25519.PublicKey { return key.Public().(ed25519.PublicKey) }
+
+func find(ctx context.Context, c *client.Client, netuid uint32, key ed25519.PublicKey) (subnettypes.Neuron, bool, error) {
+	neurons, err := c.Neurons(ctx, netuid)
+	if err != nil {
+		return subnettypes.Neuron{}, false, err
+	}
+	for _, n := range neurons {
+		if key.Equal(ed25519.PublicKey(n.HotKey)) {
+			return n, true, nil
+		}
+	}
+	return subnettypes.Neuron{}, false, nil
+}
+
+func register(ctx context.Context, c *client.Client, r Request) (Result, error) {
+	prices, err := c.Prices(ctx, r.NetUID)
+	if err != nil {
+		return Result{}, err
+	}
+	if prices.Register > r.MaxPrice {
+		return Result{}, fmt.Errorf("%w: subnet %d asks %d rao, the limit is %d rao; raise --max-price or wait, the price falls with every block",
+			ErrTooDear, r.NetUID, prices.Register, r.MaxPrice)
+	}
+	height, err := c.Height(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	queue := c.Queue(r.Owner)
+	expiry := height + proofLife
+	done, err := queue.Send(ctx, &subnettypes.MsgRegister{
+		Owner: queue.Address(), Netuid: r.NetUID, HotKey: public(r.Hot), ProofExpiry: expiry, MaxPrice: r.MaxPrice,
+		Proof: subnettypes.SignProof(r.Hot, c.ChainID(), r.NetUID, queue.Address(), expiry),
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("register in subnet %d: %w", r.NetUID, err)
+	}
+	for _, response := range done.Responses {
+		if m, ok := response.(*subnettypes.MsgRegisterResponse); ok {
+			return Result{UID: m.Uid, Price: m.Price}, nil
+		}
+	}
+	return Result{}, errors.New("register: the chain's answer holds no uid")
+}
+
+// Card describes an engine's model for the chain; text in, text out.
+func Card(info engine.Info) subnettypes.ModelCard {
+	return subnettypes.ModelCard{
+		Name: clip(info.Model, 64), Digest: info.Digest, Licence: info.Licence, Input: "text", Output: "text",
+		Context: uint32(max(0, info.Context)), Precision: info.Precision, Engine: info.Engine, EngineVersion: info.Version,
+	}
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "")
+	}
+	return s
+}
+
+// Directory lists the permitted validators of a subnet from the chain, read anew at most once per Every.
+type Directory struct {
+	Client *client.Client
+	NetUID uint32
+	Every  time.Duration // 0 is at every call
+	read   time.Time
+	list   []miner.Endpoint
+}
+
+// Validators implements miner.Directory. It is not for concurrent use.
+func (d *Directory) Validators(ctx context.Context) ([]miner.Endpoint, error) {
+	if d.list != nil && time.Since(d.read) < d.Every {
+		return d.list, nil
+	}
+	voices, err := d.Client.Voices(ctx, d.NetUID)
+	if err != nil {
+		return nil, err
+	}
+	var list []miner.Endpoint
+	for _, v := range voices {
+		for _, address := range v.Addresses {
+			if v.Permitted {
+				list = append(list, miner.Endpoint{HotKey: v.HotKey, Addr: address})
+			}
+		}
+	}
+	d.list, d.read = list, time.Now()
+	return list, nil
+}

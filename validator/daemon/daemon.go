@@ -1,0 +1,164 @@
+// Package daemon is the validator as one program: the judge, the hub that miners dial, the gateway that consumers ask
+// and the pages that people look at.
+package daemon
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"agora/client"
+	"agora/gateway"
+	"agora/mechanism/score"
+	"agora/task"
+	"agora/task/continuation"
+	"agora/task/exact"
+	"agora/validator"
+	"agora/web"
+	"agora/wire"
+)
+
+// Config says for whom the program judges and where it listens.
+type Config struct {
+	Client   *client.Client
+	HotKey   ed25519.PrivateKey
+	Operator string // account address of the validator's operator
+	Home     string // folder of the judge's store and the gateway's keys
+	Wire     string // host:port that miners dial
+	HTTP     string // host:port of gateway and pages
+	DemoKey  string // shown in the pages and accepted by the gateway: local networks only
+	Log      *slog.Logger
+}
+
+// Daemon is a running validator program.
+type Daemon struct {
+	cfg     Config
+	judge   *validator.Validator
+	hub     *wire.Hub
+	gateway *gateway.Gateway
+	site    *web.Site
+	market  *market
+	http    net.Listener
+}
+
+// Families are the task families that this program can judge, by name.
+func Families() map[string]task.Family {
+	families := map[string]task.Family{}
+	for _, f := range []task.Family{exact.Family{}, continuation.New()} {
+		families[f.Name()] = f
+	}
+	return families
+}
+
+// New opens the store and listens. Nothing is served before Run.
+func New(cfg Config) (_ *Daemon, err error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	d := &Daemon{cfg: cfg}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	d.judge, err = validator.New(validator.Config{
+		Client: cfg.Client, HotKey: cfg.HotKey, Operator: cfg.Operator, Store: filepath.Join(cfg.Home, "judge.db"),
+		Families: Families(), Rules: map[string]score.Params{}, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if d.hub, err = wire.Listen(cfg.Wire, cfg.HotKey, d.judge.Allow, wire.Options{Log: cfg.Log}); err != nil {
+		return nil, fmt.Errorf("listen for miners: %w", err)
+	}
+	if d.http, err = net.Listen("tcp", cfg.HTTP); err != nil {
+		return nil, fmt.Errorf("listen for consumers: %w", err)
+	}
+	return d, d.makeGateway()
+}
+
+func (d *Daemon) makeGateway() error {
+	keys, err := gateway.OpenKeys(filepath.Join(d.cfg.Home, "keys.json"))
+	if err != nil {
+		return err
+	}
+	if d.cfg.DemoKey != "" {
+		if _, err := keys.Import(d.cfg.DemoKey, "demo", gateway.Limits{}); err != nil {
+			return err
+		}
+	}
+	d.market = &market{client: d.cfg.Client, judge: d.judge}
+	d.gateway, err = gateway.New(gateway.Config{Miners: d.hub, Ranking: d.market, Keys: keys, Log: d.cfg.Log})
+	d.site = web.New(d.market, web.Options{DemoKey: d.cfg.DemoKey, Log: d.cfg.Log})
+	return err
+}
+
+// Run judges and serves until ctx ends, then stops everything within some seconds. The error is the first failure.
+func (d *Daemon) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var group sync.WaitGroup
+	start := func(work func(context.Context) error) {
+		group.Go(func() {
+			if err := work(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	start(func(ctx context.Context) error { return d.judge.Run(ctx, d.hub) })
+	start(func(ctx context.Context) error { d.gateway.Run(ctx); return nil })
+	start(func(ctx context.Context) error { d.market.follow(ctx); return nil })
+	start(d.serve)
+	<-ctx.Done()
+	group.Wait()
+	err := d.close()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// serve answers HTTP until ctx ends; open requests get two seconds to finish.
+func (d *Daemon) serve(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.Handle("/", d.site)
+	for _, path := range []string{"/v1/", "/healthz", "/metrics"} {
+		mux.Handle(path, d.gateway)
+	}
+	s := gateway.Server(mux)
+	stopped := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if s.Shutdown(grace) != nil {
+			_ = s.Close() // what is left is cut off; its listener is closed already
+		}
+	})
+	defer stopped()
+	if err := s.Serve(d.http); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	return nil
+}
+
+func (d *Daemon) close() error {
+	var errs []error
+	if d.hub != nil {
+		errs = append(errs, d.hub.Close())
+	}
+	if d.http != nil {
+		if err := d.http.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if d.judge != nil {
+		errs = append(errs, d.judge.Close())
+	}
+	return errors.Join(errs...)
+}

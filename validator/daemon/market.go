@@ -1,0 +1,98 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+
+	subnettypes "agora/chain/x/subnet/types"
+	yumatypes "agora/chain/x/yuma/types"
+	"agora/client"
+	"agora/gateway"
+	"agora/mechanism/score"
+	"agora/validator"
+)
+
+// market is what this program knows of the market: the chain's view, read when it changes, and its own judgement.
+// It is the ranking of the gateway and the source of the pages.
+type market struct {
+	client *client.Client
+	judge  *validator.Validator
+
+	mu     sync.Mutex
+	stale  bool // something happened on the chain since the metagraphs were read
+	graphs map[uint32]yumatypes.QueryMetagraphResponse
+}
+
+// follow notes when the chain's view changes, until ctx ends.
+func (m *market) follow(ctx context.Context) {
+	for b := range m.client.Blocks(ctx) {
+		for _, e := range b.Events {
+			switch e.(type) {
+			case *yumatypes.EpochRun, *subnettypes.NeuronRegistered, *subnettypes.SubnetStarted, *subnettypes.SubnetDissolved, *subnettypes.HotKeyRotated:
+				m.mu.Lock()
+				m.stale = true
+				m.mu.Unlock()
+			}
+		}
+	}
+}
+
+// metagraph is the last epoch of a subnet, from memory unless something happened.
+func (m *market) metagraph(ctx context.Context, netuid uint32) (yumatypes.QueryMetagraphResponse, error) {
+	m.mu.Lock()
+	if m.stale || m.graphs == nil {
+		m.graphs, m.stale = map[uint32]yumatypes.QueryMetagraphResponse{}, false
+	}
+	graphs := m.graphs
+	g, ok := graphs[netuid]
+	m.mu.Unlock()
+	if ok {
+		return g, nil
+	}
+	g, err := m.client.Metagraph(ctx, netuid)
+	if err != nil {
+		return g, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	graphs[netuid] = g // of the generation that was asked for: a newer one is read anew
+	return g, nil
+}
+
+// Standings implements gateway.Ranking.
+func (m *market) Standings(ctx context.Context) ([]gateway.Subnet, error) {
+	var list []gateway.Subnet
+	for _, status := range m.judge.Status() {
+		g, err := m.metagraph(ctx, status.NetUID)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, gateway.Subnet{NetUID: status.NetUID, Name: status.Name, Miners: m.miners(status.NetUID, g)})
+	}
+	return list, nil
+}
+
+func (m *market) miners(netuid uint32, g yumatypes.QueryMetagraphResponse) []gateway.Miner {
+	incentive := map[uint32]uint16{}
+	for _, u := range g.Uids {
+		incentive[u.Uid] = uint16(u.Incentive)
+	}
+	own := scores(m.judge.Scores(netuid))
+	var list []gateway.Miner
+	for _, n := range m.judge.Miners(netuid) {
+		miner := gateway.Miner{UID: n.UID, HotKey: n.HotKey, Incentive: incentive[n.UID], Score: own[uint16(n.UID)].Weight}
+		if n.Card != nil {
+			miner.Model = n.Card.Name
+		}
+		list = append(list, miner)
+	}
+	return list
+}
+
+func scores(list []score.Standing) map[uint16]score.Standing {
+	byUID := map[uint16]score.Standing{}
+	for _, s := range list {
+		byUID[s.UID] = s
+	}
+	return byUID
+}

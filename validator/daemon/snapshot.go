@@ -1,0 +1,173 @@
+package daemon
+
+import (
+	"context"
+	"crypto/ed25519"
+	"math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+
+	subnettypes "agora/chain/x/subnet/types"
+	yumatypes "agora/chain/x/yuma/types"
+	"agora/task/continuation"
+	"agora/validator"
+	"agora/web"
+	"agora/wire"
+)
+
+// Snapshot implements web.Source.
+func (m *market) Snapshot(ctx context.Context) (*web.Snapshot, error) {
+	height, err := m.client.Height(ctx)
+	if err != nil {
+		return nil, err
+	}
+	block, err := m.client.Block(ctx, height)
+	if err != nil {
+		return nil, err
+	}
+	s := &web.Snapshot{ChainID: m.client.ChainID(), Height: height, BlockTime: block.Time}
+	if err := m.fillLedger(ctx, s); err != nil {
+		return nil, err
+	}
+	judges, err := m.validators(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, status := range m.judge.Status() {
+		if err := m.fillSubnet(ctx, s, status, judges); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range judges.order {
+		s.Validators = append(s.Validators, *judges.byAccount[name])
+	}
+	return s, nil
+}
+
+func (m *market) fillLedger(ctx context.Context, s *web.Snapshot) error {
+	l, err := m.client.Ledger(ctx)
+	s.Ledger = web.Ledger{
+		Minted: l.Ledger.Minted, Paid: l.Ledger.Paid, Pending: l.Ledger.Pending, Burned: l.Ledger.Burned,
+		PerDay: l.PerDay, Issuance: l.Issuance,
+	}
+	return err
+}
+
+// bench is the validators by their operators' accounts, in the order of their stakes.
+type bench struct {
+	byAccount map[string]*web.Validator
+	order     []string
+}
+
+func (m *market) validators(ctx context.Context, s *web.Snapshot) (bench, error) {
+	b := bench{byAccount: map[string]*web.Validator{}}
+	reply, err := stakingtypes.NewQueryClient(m.client.Conn()).Validators(ctx, &stakingtypes.QueryValidatorsRequest{})
+	if err != nil {
+		return b, err
+	}
+	profiles, err := m.client.Profiles(ctx)
+	if err != nil {
+		return b, err
+	}
+	doors := map[string]string{}
+	for _, p := range profiles {
+		doors[p.Operator] = p.GatewayUrl
+	}
+	for _, v := range reply.Validators {
+		if v.IsBonded() {
+			s.Ledger.Bonded += v.Tokens.Uint64()
+		}
+	}
+	for _, v := range reply.Validators {
+		operator, err := sdk.ValAddressFromBech32(v.OperatorAddress)
+		if err != nil {
+			return b, err
+		}
+		account := sdk.AccAddress(operator).String()
+		w := &web.Validator{Name: v.Description.Moniker, Operator: v.OperatorAddress, Stake: v.Tokens.Uint64(), Jailed: v.Jailed, Gateway: doors[account]}
+		w.Commission, _ = v.Commission.Rate.Float64() // a share for the eye: 0 where it cannot be shown
+		if v.IsBonded() && s.Ledger.Bonded > 0 {
+			w.Share = float64(w.Stake) / float64(s.Ledger.Bonded)
+		}
+		b.byAccount[account] = w
+		b.order = append(b.order, account)
+	}
+	return b, nil
+}
+
+func (m *market) fillSubnet(ctx context.Context, s *web.Snapshot, status validator.Status, judges bench) error {
+	net, err := m.client.Subnet(ctx, status.NetUID)
+	if err != nil {
+		return err
+	}
+	calendar, err := m.client.Schedule(ctx, status.NetUID)
+	if err != nil {
+		return err
+	}
+	graph, err := m.metagraph(ctx, status.NetUID)
+	if err != nil {
+		return err
+	}
+	accounts, err := m.client.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	w := web.Subnet{
+		NetUID: net.Netuid, Name: net.Name, Task: net.Mechanism.Id, Description: net.Identity.Description, Kind: kindOf(net),
+		Started: net.Started, Epoch: graph.Epoch, NextEpoch: calendar.EpochAt, Tempo: calendar.Tempo, Rank: "none",
+	}
+	for _, a := range accounts {
+		if a.Netuid == net.Netuid {
+			w.Share = share(a.Share)
+		}
+	}
+	m.fillPlaces(&w, graph, judges)
+	s.Subnets = append(s.Subnets, w)
+	return nil
+}
+
+func kindOf(net subnettypes.Subnet) web.Kind {
+	if net.Mechanism.Id == continuation.Name {
+		return web.KindCompletion
+	}
+	return web.KindChat
+}
+
+// share is a stored u16 as a part of one.
+func share(stored uint32) float64 { return float64(stored) / math.MaxUint16 }
+
+// fillPlaces adds a subnet's miners to it and its voices to their validators.
+func (m *market) fillPlaces(w *web.Subnet, graph yumatypes.QueryMetagraphResponse, judges bench) {
+	places := map[uint32]yumatypes.Uid{}
+	for _, u := range graph.Uids {
+		places[u.Uid] = u
+		w.Emission += u.Emission
+		if v := judges.byAccount[u.Owner]; u.Voice && v != nil {
+			v.Voices = append(v.Voices, web.Voice{
+				NetUID: w.NetUID, UID: u.Uid, Trust: share(u.ValidatorTrust), Dividends: share(u.Dividends), Emission: u.Emission, Active: u.Active,
+			})
+		}
+	}
+	own := scores(m.judge.Scores(w.NetUID))
+	for _, n := range m.judge.Miners(w.NetUID) {
+		u := places[n.UID]
+		miner := web.Miner{
+			UID: n.UID, HotKey: wire.PeerID(ed25519.PublicKey(n.HotKey)), Owner: n.Owner, Connected: n.Connected,
+			Incentive: share(u.Incentive), Emission: u.Emission,
+		}
+		if n.Card != nil {
+			miner.Model, miner.Engine = n.Card.Name, n.Card.Engine
+		}
+		if st, ok := own[uint16(n.UID)]; ok && st.N > 0 {
+			miner.Score = &web.Score{Value: st.Mean, Low: st.Lower, High: st.Upper, Items: st.Asked}
+			if w.Rank == "none" {
+				w.Rank = "own"
+			}
+		}
+		if u.Incentive > 0 {
+			w.Rank = "chain"
+		}
+		w.Miners = append(w.Miners, miner)
+	}
+}
