@@ -84,7 +84,7 @@ type scanner struct {
 func (s *scanner) top() ([]field, error) {
 	s.space()
 	if s.next() != '{' {
-		return nil, s.bad("the body must be a JSON object")
+		return nil, s.bad("a JSON object expected")
 	}
 	s.i++
 	fields := make([]field, 0, 16)

@@ -31,8 +31,8 @@ func TestScanRefusesWithASentence(t *testing.T) {
 		wide += `,"k` + strings.Repeat("x", i) + `":1`
 	}
 	for body, want := range map[string]string{
-		``:                                    "must be a JSON object at byte 0",
-		`[]`:                                  "must be a JSON object",
+		``:                                    "a JSON object expected at byte 0",
+		`[]`:                                  "a JSON object expected",
 		`{"model":"m"}`:                       `missing required parameter: "messages"`,
 		`{"model":"m","messages":null}`:       `missing required parameter: "messages"`,
 		`{"messages":[]}`:                     "you must provide a model",

@@ -46,7 +46,7 @@ func TestPlotHasGapsWhereAMinerWasNotThere(t *testing.T) {
 func TestAmountsAreSpelledForPeople(t *testing.T) {
 	for rao, want := range map[uint64]string{
 		0: "0.000", 1: "<0.001", 1_000_000: "0.001", 3_100_000_000: "3.100", 999_999_999_999: "999.999",
-		7200e9: "7,200.0", 21_000_000e9: "21,000,000",
+		7200e9: "7,200", 21_000_000e9: "21,000,000",
 	} {
 		require.Equal(t, want, tao(rao))
 	}

@@ -116,7 +116,7 @@ func get(t *testing.T, url string, change ...func(*http.Request)) (*http.Respons
 func TestPagesAreWholeWithoutScript(t *testing.T) {
 	srv := open(t, &stage{snap: market()}, Options{})
 	for path, want := range map[string][]string{
-		"/":                     {"1,204", "7,200.0", "100.333", "chat-xl", "61.0 %", "continuation", "Athens", "12D3KooW…6iDEp", "not judged yet"},
+		"/":                     {"1,204", "7,200", "100.333", "chat-xl", "61.0 %", "continuation", "Athens", "12D3KooW…6iDEp", "not judged yet"},
 		"/subnets/1":            {"chat-xl", "the next in <b class=\"num\">6</b> blocks", "90.0 %", "412"},
 		"/subnets/continuation": {"ngram-6", "own scores until the first epoch"},
 		"/validators":           {"Rhodes", "250,000", "98.0 %", "judging"},
@@ -174,7 +174,7 @@ func TestBestMinerStandsFirst(t *testing.T) {
 	_, body := get(t, srv.URL+"/subnets/1")
 	at := -1
 	for _, model := range []string{"chat-xl", "chat-l", "chat-m", "chat-s", "canned"} {
-		i := strings.Index(body, `<span class="model">`+model)
+		i := strings.Index(body, `<span class="model" title="`+model+`">`)
 		require.Greater(t, i, at, model)
 		at = i
 	}

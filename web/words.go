@@ -13,7 +13,7 @@ var words = template.FuncMap{
 	"scale": func(v float64) float64 { return 100 * min(max(v, 0), 1) },
 }
 
-// tao spells rao in TAO: to 3 decimal places below 1,000, to none above 10,000.
+// tao spells rao in TAO: to 3 decimal places below 1,000, to none above.
 func tao(rao uint64) string {
 	whole, part := rao/1e9, rao%1e9
 	switch {
@@ -21,8 +21,6 @@ func tao(rao uint64) string {
 		return "<0.001"
 	case whole < 1000:
 		return fmt.Sprintf("%d.%03d", whole, part/1e6)
-	case whole < 10_000:
-		return fmt.Sprintf("%s.%d", count(whole), part/1e8)
 	}
 	return count(whole)
 }

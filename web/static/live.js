@@ -29,13 +29,13 @@
   const options = (d) => ({
     width: box.clientWidth,
     height: 300,
-    scales: { x: { time: false }, y: { range: (u, lo, hi) => [0, Math.max(0.05, hi * 1.08)] } },
+    scales: { x: { time: false, range: (u, lo, hi) => (lo === hi ? [lo - 1, hi + 1] : [lo, hi]) }, y: { range: (u, lo, hi) => [0, Math.max(0.05, hi * 1.08)] } },
     axes: [0, 1].map((i) => ({
       stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 },
       values: i ? (u, all) => all.map((v) => (100 * v).toFixed(0) + " %") : (u, all) => all.map((v) => v.toLocaleString("en")),
     })),
-    series: [{ label: "height" }].concat(d.uids.map((uid, i) => ({
-      label: (d.models[i] || "miner") + " (" + uid + ")", stroke: colour("--l" + (uid % 8)), width: 2, points: { show: false },
+    series: [{ label: "height", value: (u, v) => (v == null ? "–" : v.toLocaleString("en")) }].concat(d.uids.map((uid, i) => ({
+      label: (d.models[i] || "miner") + " (" + uid + ")", stroke: colour("--l" + (uid % 8)), width: 2, points: { show: (u) => u.data[0].length < 3 },
       value: (u, v) => share(v),
     }))),
   });
