@@ -35,7 +35,8 @@ type Board struct {
 type record struct {
 	registered uint64
 	marks      []mark // oldest first, at most Params.Window
-	sum        *Tally // of the marks; nil where it is to be counted anew
+	sum        *Tally // of the scores; nil where it is to be counted anew
+	eased      Tally  // of score − ease; counted with sum
 	asked      int    // requests since the record began, failed ones too
 	gate       float64
 	service    service
@@ -45,6 +46,7 @@ type record struct {
 type mark struct {
 	Item  uint64  `json:"i"` // sequence number, the same for every miner that got the item
 	Score float64 `json:"s"`
+	Ease  float64 `json:"e,omitempty"` // how much better than usual the others did on this item
 }
 
 // ErrItemUsed says that an item was judged before: items are single use.
@@ -74,8 +76,9 @@ func (b *Board) Add(item [32]byte, results []Result) error {
 	seq := b.next
 	b.next++
 	b.used[item] = seq
+	surplus := b.surplus(results)
 	for _, r := range results {
-		b.count(seq, r)
+		b.count(seq, r, surplus.without(r.UID))
 	}
 	b.compareAnswers(results)
 	b.dropChanged(results)
@@ -84,7 +87,7 @@ func (b *Board) Add(item [32]byte, results []Result) error {
 }
 
 // count files one result.
-func (b *Board) count(seq uint64, r Result) {
+func (b *Board) count(seq uint64, r Result, ease float64) {
 	rec := b.records[r.UID]
 	if rec == nil || rec.registered != r.Registered {
 		b.forgetTwins(r.UID)
@@ -102,7 +105,7 @@ func (b *Board) count(seq uint64, r Result) {
 	if len(rec.marks) >= b.params.Window {
 		rec.marks = slices.Delete(rec.marks, 0, len(rec.marks)-b.params.Window+1)
 	}
-	rec.setMarks(append(rec.marks, mark{seq, clamp(r.Score)}))
+	rec.setMarks(append(rec.marks, mark{seq, clamp(r.Score), ease}))
 }
 
 // forgetItems drops item IDs that have left every window.
@@ -157,9 +160,10 @@ func (r *record) setMarks(marks []mark) { r.marks, r.sum = marks, nil }
 // tally sums up a record's scores.
 func (r *record) tally() Tally {
 	if r.sum == nil {
-		r.sum = &Tally{}
+		r.sum, r.eased = &Tally{}, Tally{}
 		for _, m := range r.marks {
 			r.sum.Add(m.Score)
+			r.eased.Add(m.Score - m.Ease)
 		}
 	}
 	return *r.sum

@@ -9,7 +9,7 @@ const (
 )
 
 // spans are the lengths of the recent past that is held against what came before.
-var spans = []int{4, 8, 16, 32, 64}
+var spans = []int{4, 8, 16, 32, 64, 128}
 
 // dropChanged cuts the records of miners whose latest answers show another model than before, so that the old model's
 // merits (or faults) end with it. Only the answers since the change stay, and the miner must fill MinItems again.
@@ -24,22 +24,81 @@ func (b *Board) dropChanged(results []Result) {
 	}
 }
 
+// surplus is by how much each miner that is known beat its own mean on an item.
+type surplus struct {
+	total float64
+	each  map[uint16]float64
+}
+
+// surplus measures an item by the miners with a record long enough to know what is usual for them.
+func (b *Board) surplus(results []Result) surplus {
+	s := surplus{each: make(map[uint16]float64, len(results))}
+	for _, r := range results {
+		rec := b.records[r.UID]
+		if _, twice := s.each[r.UID]; twice || r.Failed || rec == nil || len(rec.marks) < minShared {
+			continue
+		}
+		s.each[r.UID] = clamp(r.Score) - rec.tally().Mean()
+		s.total += s.each[r.UID]
+	}
+	return s
+}
+
+// minOthers is the least number of other miners that can say how easy an item was, so that no one of them says it alone.
+const minOthers = 3
+
+// without is the item's ease as the others than one miner see it, drawn toward 0 for their number: Σ surplus / (others + 1).
+// It is 0 on average whoever was asked, so a miner's score less the ease has the mean of its score and less spread.
+func (s surplus) without(uid uint16) float64 {
+	own, counted := s.each[uid]
+	others := len(s.each)
+	if counted {
+		others--
+	}
+	if others < minOthers {
+		return 0
+	}
+	return (s.total - own) / float64(others+1)
+}
+
 // change returns the recent span that differs most from a miner's earlier answers, and by how much (z, at least 0).
+// Graded scores are also compared less their items' ease, which shows in a fraction of the items.
 func (r *record) change() (span int, z float64) {
 	n, all := len(r.marks), r.tally()
-	recent, k := 0.0, 0
+	graded := all.dispersion() < 0.5
+	recent, eased, k := 0.0, 0.0, 0
 	for _, length := range spans {
 		if n-length < 2*length || n-length < minShared {
 			break
 		}
 		for ; k < length; k++ {
-			recent += r.marks[n-1-k].Score
+			m := r.marks[n-1-k]
+			recent += m.Score
+			eased += m.Score - m.Ease
 		}
-		if d := deviance(all, recent, k); d > z {
+		d := deviance(all, recent, k)
+		if graded && k >= minEased {
+			d = math.Max(d, shift(r.eased, eased, k))
+		}
+		if d > z {
 			span, z = k, d
 		}
 	}
 	return span, z
+}
+
+// minEased is the least span whose mean is near normal.
+const minEased = 16
+
+// shift is the difference between the mean of the last k values, of sum recent, and that of the others, in standard errors.
+func shift(all Tally, recent float64, k int) float64 {
+	n, last := float64(all.n), float64(k)
+	d := recent/last - (all.Mean()*n-recent)/(n-last)
+	se := math.Sqrt(all.Variance() * (1/last + 1/(n-last)))
+	if se == 0 {
+		return 0
+	}
+	return math.Abs(d) / se
 }
 
 // deviance is the root of twice the log likelihood ratio of "the last k scores have another mean" over "one mean",

@@ -100,6 +100,36 @@ func TestSwappedModelShowsWithinThreeTempos(t *testing.T) {
 	}
 }
 
+// graded scores differ less between miners than between items: that is what ease takes away.
+func TestSwapOfGradedModelsShowsThroughTheItemsEase(t *testing.T) {
+	const trials, after = 40, 60
+	seen, blamed := 0, 0
+	for seed := range uint64(trials) {
+		f, b := newField(seed, 0), newBoard(t)
+		quality := []float64{.8, .78, .76, .74, .72}
+		for k := range 300 + after {
+			if k == 300 {
+				quality[0] = .73
+			}
+			ease := 0.06 * f.random.NormFloat64()
+			var results []Result
+			for i, q := range quality {
+				results = append(results, Result{UID: uint16(i), Score: q + ease + 0.03*f.random.NormFloat64(), Answer: f.hash()})
+			}
+			add(t, b, f, results...)
+		}
+		for uid, s := range byUID(b) {
+			if s.Asked < 300 {
+				seen += count(uid == 0)
+				blamed += count(uid != 0)
+			}
+		}
+	}
+	if seen < trials*9/10 || blamed > 1 {
+		t.Errorf("seen in %d of %d trials, another one blamed %d times", seen, trials, blamed)
+	}
+}
+
 func TestHonestMinerIsSeldomTakenForAnother(t *testing.T) {
 	for _, p := range []float64{.02, .5, .9} {
 		random, b, f, cuts := rand.New(rand.NewPCG(7, 7)), newBoard(t), newField(1, 0), 0

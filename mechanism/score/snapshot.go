@@ -113,7 +113,7 @@ func (b *Board) restoreMiner(m minerSnapshot) error {
 	}
 	rec := &record{registered: m.Registered, asked: m.Asked, gate: clamp(m.Gate), service: sv}
 	for i, k := range m.Marks {
-		if k.Item >= b.next || i > 0 && k.Item <= m.Marks[i-1].Item || k.Score != clamp(k.Score) {
+		if k.Item >= b.next || i > 0 && k.Item <= m.Marks[i-1].Item || k.Score != clamp(k.Score) || !(math.Abs(k.Ease) <= 1) {
 			return fmt.Errorf("%w: uid %d, answer %d", ErrSnapshot, m.UID, i)
 		}
 	}
