@@ -1,0 +1,97 @@
+package study_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"agora/mechanism/yuma"
+	"agora/study"
+)
+
+func TestConcealmentMakesCopyingCost(t *testing.T) {
+	shipped := study.Formulas()[:1]
+	ages := []int{1, 2, 5, 16}
+	cases := study.Copier(study.CopierGrid(shipped, []float64{.15}, []float64{.05}, ages), 1, 3, 0)
+	for k, c := range cases {
+		if c.Ratio >= 0.95 {
+			t.Errorf("at age %d the copier gets %.3f of an honest dividend", c.Age, c.Ratio)
+		}
+		if k > 0 && c.Ratio >= cases[k-1].Ratio {
+			t.Errorf("at age %d the copier gets %.3f, at %d it got %.3f", c.Age, c.Ratio, cases[k-1].Age, cases[k-1].Ratio)
+		}
+	}
+}
+
+func TestCopyingPaysWhereNothingChanges(t *testing.T) {
+	still := study.Copier(study.CopierGrid(study.Formulas()[:1], []float64{0}, []float64{.3}, []int{5}), 1, 2, 0)
+	if still[0].Ratio <= 1 {
+		t.Errorf("a copier of unchanging miners gets %.3f; the limits in docs/epoch.md are wrong", still[0].Ratio)
+	}
+}
+
+func TestCopierDoesNotDependOnTheNumberOfWorkers(t *testing.T) {
+	grid := study.CopierGrid(study.Formulas()[:2], []float64{.1}, []float64{.1}, []int{1, 3})
+	if one, four := study.Copier(grid, 9, 2, 1), study.Copier(grid, 9, 2, 4); !reflect.DeepEqual(one, four) {
+		t.Errorf("one worker: %v, four: %v", one, four)
+	}
+}
+
+func TestSplittingGainsNothingUnderRelativeBonds(t *testing.T) {
+	if worst := study.WorstSplit(yuma.Upstream(), 4, .01, 1, 3, 0); worst.Gain > 1e-4 {
+		t.Errorf("splitting gained %.5f: %+v", worst.Gain, worst)
+	}
+}
+
+func TestSplittingGainsLittleUnderAbsoluteBonds(t *testing.T) {
+	worst := study.WorstSplit(yuma.Default(), 5, .005, 1, 4, 0)
+	if worst.Gain <= 0 || worst.Gain > 0.05 {
+		t.Errorf("splitting gained %.5f; docs/epoch.md says otherwise: %+v", worst.Gain, worst)
+	}
+}
+
+func TestAnOmittedMinerCostsNoMoreThanAZero(t *testing.T) {
+	p := yuma.Default()
+	p.LiquidAlpha, p.AlphaLow, p.AlphaHigh = true, 6553, 19660
+	if left, zero := study.OmissionLoss(p, false), study.OmissionLoss(p, true); left != zero {
+		t.Errorf("leaving out costs %.4f, a zero %.4f", left, zero)
+	}
+	p.DecayAbsentBonds = false
+	if left, zero := study.OmissionLoss(p, false), study.OmissionLoss(p, true); left < 2*zero {
+		t.Errorf("where absent bonds vanish, leaving out costs %.4f and a zero %.4f", left, zero)
+	}
+}
+
+func TestReportsAreTablesAndJSON(t *testing.T) {
+	curves := study.GuaranteeReport{Seeds: 1, Curves: []study.GuaranteeCurve{{
+		Setting: study.Settings()[0],
+		Points:  []study.Point{{HonestStake: .6, Required: .7361, Published: .7329}},
+	}}}
+	grid := study.CopierGrid(study.Formulas()[:1], []float64{.1}, []float64{0, .2}, []int{1, 2})
+	copies := study.CopierReport{Cases: study.Copier(grid, 1, 1, 1)}
+	var table bytes.Buffer
+	if err := curves.WriteTable(&table); err != nil {
+		t.Fatal(err)
+	}
+	if err := copies.WriteTable(&table); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"0.736/0.733", "age 2", "shipped"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("no %q in\n%s", want, table.String())
+		}
+	}
+	var text bytes.Buffer
+	if err := study.WriteJSON(&text, curves); err != nil {
+		t.Fatal(err)
+	}
+	var back study.GuaranteeReport
+	if err := json.Unmarshal(text.Bytes(), &back); err != nil {
+		t.Fatal(err)
+	}
+	if got := back.Curves[0].Points[0].Required; got != .7361 {
+		t.Errorf("required is %v in the JSON", got)
+	}
+}
