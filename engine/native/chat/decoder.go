@@ -25,17 +25,21 @@ func newDecoder(w *Weights, cos, sin []float32) *decoder {
 	return d
 }
 
-// next feeds the token at position pos < Context, after those at all positions before it, and returns the logits of
-// the token after it, one per vocabulary entry; they stay valid until the next call.
-func (d *decoder) next(token int32, pos int) []float32 {
+// feed reads the token at position pos < Context, after those at all positions before it.
+func (d *decoder) feed(token int32, pos int) {
 	w := d.w
 	copy(d.x, w.Embed[int(token)*w.Width:][:w.Width])
 	for l := range w.Layers {
 		d.attention(l, pos)
 		d.feedForward(l)
 	}
-	normalise(d.n, d.x, w.Norm)
-	multiply(d.logits, w.Embed, d.n)
+}
+
+// predict returns the logits of the token after the last one fed, one per entry of the vocabulary. They stay valid
+// until the next call.
+func (d *decoder) predict() []float32 {
+	normalise(d.n, d.x, d.w.Norm)
+	multiply(d.logits, d.w.Embed, d.n)
 	return d.logits
 }
 

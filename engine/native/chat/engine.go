@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 
@@ -42,7 +41,8 @@ func (e *Engine) Shape() Shape { return e.shape }
 
 // Chat answers the last user message; earlier turns and system messages are not read. Without a temperature it is
 // greedy. Log-probabilities are those of the model itself, before temperature and top_p, and are always given; the
-// alternatives only when top_logprobs asks. The error wraps ErrRequest for a request that cannot be answered.
+// alternatives only when top_logprobs asks. The error is an *openai.Error of status 400 for a
+// request that cannot be answered as it is.
 func (e *Engine) Chat(ctx context.Context, req *openai.ChatRequest, emit func(engine.Token) error) (openai.Usage, engine.Finish, error) {
 	o, err := optionsOf(req)
 	if err != nil {
@@ -68,16 +68,16 @@ func (e *Engine) prompt(messages []openai.Message) ([]int32, error) {
 		}
 		text := string(messages[i].Content)
 		if limit := 64 * e.info.Context; len(text) > limit {
-			return nil, fmt.Errorf("%w: the question has %d bytes; this model reads one of at most %d tokens", ErrRequest, len(text), e.info.Context-3)
+			return nil, openai.Invalid("messages", "the question has %d bytes; this model reads one of at most %d tokens", len(text), e.info.Context-3)
 		}
 		ids := append([]int32{User}, e.vocab.Encode(text)...)
 		ids = append(ids, Assistant)
 		if len(ids) >= e.info.Context {
-			return nil, fmt.Errorf("%w: the question has %d tokens; this model reads at most %d", ErrRequest, len(ids)-2, e.info.Context-3)
+			return nil, openai.Invalid("messages", "the question has %d tokens; this model reads at most %d", len(ids)-2, e.info.Context-3)
 		}
 		return ids, nil
 	}
-	return nil, fmt.Errorf("%w: messages hold no turn of the user", ErrRequest)
+	return nil, openai.Invalid("messages", "messages hold no turn of the user")
 }
 
 // generation is one answer in the making.
@@ -90,17 +90,17 @@ type generation struct {
 }
 
 func (g *generation) run(ctx context.Context, prompt []int32) (engine.Finish, error) {
-	var logits []float32
 	for pos, id := range prompt {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		logits = g.decoder.next(id, pos)
+		g.decoder.feed(id, pos)
 	}
 	for pos := len(prompt); ; pos++ {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
+		logits := g.decoder.predict()
 		id := g.options.choose(logits)
 		if id == End {
 			return engine.FinishStop, g.out.flush()
@@ -115,7 +115,7 @@ func (g *generation) run(ctx context.Context, prompt []int32) (engine.Finish, er
 		if g.made == g.options.limit || pos == g.engine.info.Context {
 			return engine.FinishLength, g.out.flush()
 		}
-		logits = g.decoder.next(id, pos)
+		g.decoder.feed(id, pos)
 	}
 }
 

@@ -129,8 +129,11 @@ func TestUnknownModelIsNamed(t *testing.T) {
 func TestAnswerDependsOnTheLastUserMessageAlone(t *testing.T) {
 	e := best(t)
 	req := &openai.ChatRequest{Messages: []openai.Message{
-		{Role: "system", Content: "Shout."}, {Role: "user", Content: "What is 1 + 1?"}, {Role: "assistant", Content: "2"},
-		{Role: "user", Content: "What is 12 + 30?"}, {Role: "assistant", Content: "It is"},
+		{Role: "system", Content: "Shout."},
+		{Role: "user", Content: "What is 1 + 1?"},
+		{Role: "assistant", Content: "2"},
+		{Role: "user", Content: "What is 12 + 30?"},
+		{Role: "assistant", Content: "It is"},
 	}}
 	if got, _, _ := answer(t, e, req); got != "42" {
 		t.Errorf("got %q", got)
@@ -228,7 +231,8 @@ func TestRequestsThatCannotBeAnsweredSayWhy(t *testing.T) {
 		req := question("What is 12 + 30?")
 		change(req)
 		_, _, err := e.Chat(context.Background(), req, func(engine.Token) error { return nil })
-		if !errors.Is(err, ErrRequest) || len(err.Error()) < 30 {
+		var refused *openai.Error
+		if !errors.As(err, &refused) || refused.Status != 400 || refused.Param == "" || len(refused.Message) < 25 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -284,8 +288,9 @@ func FuzzRequest(f *testing.F) {
 			return nil
 		})
 		if err != nil {
-			if !errors.Is(err, ErrRequest) {
-				t.Fatalf("error without a kind: %v", err)
+			var refused *openai.Error
+			if !errors.As(err, &refused) || refused.Status != 400 {
+				t.Fatalf("refused without a reason: %v", err)
 			}
 			return
 		}

@@ -26,7 +26,8 @@ func TestLogitsAreTheGoldenBits(t *testing.T) {
 	cos, sin := Rotations(w.Context)
 	d, h := newDecoder(w, cos, sin), sha256.New()
 	for pos := range 60 {
-		for _, l := range d.next(int32(pos*37%w.Vocab), pos) {
+		d.feed(int32(pos*37%w.Vocab), pos)
+		for _, l := range d.predict() {
 			h.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(l)))
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -13,9 +11,6 @@ import (
 	"agora/engine"
 	"agora/wire/openai"
 )
-
-// ErrRequest marks a request that cannot be answered as it is; the text around it says what to change.
-var ErrRequest = errors.New("bad request")
 
 const (
 	maxTop   = 256 // alternatives per token
@@ -36,7 +31,7 @@ type options struct {
 func optionsOf(r *openai.ChatRequest) (options, error) {
 	o := options{topP: 1, stop: r.Stop}
 	if r.N != nil && *r.N != 1 {
-		return o, fmt.Errorf("%w: n is %d; this engine gives 1 answer per request", ErrRequest, *r.N)
+		return o, openai.Invalid("n", "n is %d; this engine gives 1 answer per request", *r.N)
 	}
 	for _, set := range []func(*openai.ChatRequest) error{o.setSampling, o.setLimit, o.setTop, o.checkStops} {
 		if err := set(r); err != nil {
@@ -57,10 +52,10 @@ func (o *options) setSampling(r *openai.ChatRequest) error {
 		o.topP = *r.TopP
 	}
 	if !(o.temperature >= 0 && o.temperature <= 2) {
-		return fmt.Errorf("%w: temperature is %v, want 0 to 2", ErrRequest, o.temperature)
+		return openai.Invalid("temperature", "temperature is %v, want 0 to 2", o.temperature)
 	}
 	if !(o.topP > 0 && o.topP <= 1) {
-		return fmt.Errorf("%w: top_p is %v, want above 0, at most 1", ErrRequest, o.topP)
+		return openai.Invalid("top_p", "top_p is %v, want above 0, at most 1", o.topP)
 	}
 	return nil
 }
@@ -71,7 +66,7 @@ func (o *options) setLimit(r *openai.ChatRequest) error {
 			continue
 		}
 		if *n < 1 {
-			return fmt.Errorf("%w: max_tokens is %d, want at least 1", ErrRequest, *n)
+			return openai.Invalid("max_tokens", "max_tokens is %d, want at least 1", *n)
 		}
 		o.limit = *n
 	}
@@ -83,10 +78,10 @@ func (o *options) setTop(r *openai.ChatRequest) error {
 		return nil
 	}
 	if *r.TopLogprobs < 0 || *r.TopLogprobs > maxTop {
-		return fmt.Errorf("%w: top_logprobs is %d, want 0 to %d", ErrRequest, *r.TopLogprobs, maxTop)
+		return openai.Invalid("top_logprobs", "top_logprobs is %d, want 0 to %d", *r.TopLogprobs, maxTop)
 	}
 	if *r.TopLogprobs > 0 && !r.Logprobs {
-		return fmt.Errorf("%w: top_logprobs needs logprobs to be true", ErrRequest)
+		return openai.Invalid("top_logprobs", "top_logprobs needs logprobs to be true")
 	}
 	o.top = *r.TopLogprobs
 	return nil
@@ -94,11 +89,11 @@ func (o *options) setTop(r *openai.ChatRequest) error {
 
 func (o *options) checkStops(*openai.ChatRequest) error {
 	if len(o.stop) > maxStops {
-		return fmt.Errorf("%w: stop has %d strings, at most %d are taken", ErrRequest, len(o.stop), maxStops)
+		return openai.Invalid("stop", "stop has %d strings, at most %d are taken", len(o.stop), maxStops)
 	}
 	for _, s := range o.stop {
 		if s == "" || len(s) > maxStop {
-			return fmt.Errorf("%w: a stop string has %d bytes, want 1 to %d", ErrRequest, len(s), maxStop)
+			return openai.Invalid("stop", "a stop string has %d bytes, want 1 to %d", len(s), maxStop)
 		}
 	}
 	return nil

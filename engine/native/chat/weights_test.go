@@ -104,6 +104,8 @@ func FuzzUnmarshal(f *testing.F) {
 			return
 		}
 		cos, sin := Rotations(w.Context)
-		newDecoder(w, cos, sin).next(User, 0)
+		d := newDecoder(w, cos, sin)
+		d.feed(User, 0)
+		d.predict()
 	})
 }

@@ -31,6 +31,11 @@ func Make(o Options, log io.Writer) error {
 	if err := Usable(); err != nil {
 		return err
 	}
+	for _, name := range o.Only {
+		if !onLadder(name) {
+			return fmt.Errorf("no rung is called %q; the ladder is in ladder.go", name)
+		}
+	}
 	v, err := o.vocabulary()
 	if err != nil {
 		return err

@@ -62,15 +62,10 @@ type run struct {
 
 // Run trains a rung from its seed. It calls report every so many steps and after the last.
 func Run(r Rung, v *chat.Vocabulary, every int, report func(Progress)) (*chat.Weights, Progress, error) {
-	shape := r.shape(v.Size())
-	if err := shape.Check(); err != nil {
+	if err := r.shape(v.Size()).Check(); err != nil {
 		return nil, Progress{}, fmt.Errorf("rung %s: %w", r.Name, err)
 	}
-	m := newModel(shape, r.Seed)
-	t := &run{
-		rung: r, vocab: v, model: m, acts: newActivations(m, tokensPerStep), source: exact.NewSource(streamSeed("train", r.Seed)),
-		hit: make([]bool, tokensPerStep), running: make([]float64, kinds()),
-	}
+	t := start(r, v)
 	for step := range r.Steps {
 		if err := t.step(step); err != nil {
 			return nil, Progress{}, fmt.Errorf("rung %s, step %d: %w", r.Name, step, err)
@@ -79,7 +74,17 @@ func Run(r Rung, v *chat.Vocabulary, every int, report func(Progress)) (*chat.We
 			report(t.progress(step + 1))
 		}
 	}
-	return m.weights(), t.progress(r.Steps), nil
+	return t.model.weights(), t.progress(r.Steps), nil
+}
+
+func start(r Rung, v *chat.Vocabulary) *run {
+	m := newModel(r.shape(v.Size()), r.Seed)
+	t := &run{
+		rung: r, vocab: v, model: m, acts: newActivations(m, tokensPerStep), source: exact.NewSource(streamSeed("train", r.Seed)),
+		hit: make([]bool, tokensPerStep), running: make([]float64, kinds()),
+	}
+	t.batch.reset()
+	return t
 }
 
 func (t *run) step(step int) error {
@@ -109,17 +114,24 @@ func (r Rung) rate(step int) float64 {
 	return r.Rate * min(1, float64(step+1)/50, left/0.45+0.005)
 }
 
-// fill draws a batch. A kind's share falls with its running accuracy p as 1.15 − p, so that what is weak is practised.
 func (t *run) fill() {
 	t.batch.reset()
 	for len(t.batch.tokens)+t.rung.Context <= tokensPerStep {
+		q, kind := t.question()
+		t.batch.add(t.vocab, q, kind, t.rung.Context)
+	}
+}
+
+// question draws a turn that is not held out. A kind's share falls with its running accuracy p as 1.15 − p, so that
+// what is weak is practised.
+func (t *run) question() (exact.Question, int) {
+	for {
 		kind := t.source.Intn(kinds())
 		for t.source.Intn(1000) >= int(1000*(1.15-t.running[kind])) {
 			kind = t.source.Intn(kinds())
 		}
-		q := draw(t.source, kind)
-		if !q.HeldOut() {
-			t.batch.add(t.vocab, q, kind, t.rung.Context)
+		if q := draw(t.source, kind); !q.HeldOut() {
+			return q, kind
 		}
 	}
 }
