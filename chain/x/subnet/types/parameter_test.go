@@ -1,0 +1,72 @@
+package types_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"agora/chain/x/subnet/types"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/parameters.md")
+
+func TestEveryParameterIsComplete(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range types.Table() {
+		if p.Name == "" || p.Unit == "" || !strings.HasSuffix(p.Reason, ".") || seen[p.Name] {
+			t.Errorf("row %+v", p)
+		}
+		if p.Who != types.ByOwner && p.Who != types.ByGovernance {
+			t.Errorf("%s is changed by %q", p.Name, p.Who)
+		}
+		if err := p.Check(p.Default); err != nil {
+			t.Error(err)
+		}
+		seen[p.Name] = true
+	}
+}
+
+func TestTheTableCannotBeChangedThroughItsCopy(t *testing.T) {
+	types.Table()[0].Default = -1
+	if types.Table()[0].Default == -1 {
+		t.Error("the copy is the table")
+	}
+}
+
+// TestDocsShowTheTable compares docs/parameters.md with the table; -update rewrites it.
+func TestDocsShowTheTable(t *testing.T) {
+	path := filepath.Join("..", "..", "..", "..", "docs", "parameters.md")
+	want := document()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != want {
+		t.Errorf("%s is out of date: go test ./chain/x/subnet/types -run TestDocsShowTheTable -update", path)
+	}
+}
+
+func document() string {
+	var b strings.Builder
+	b.WriteString("# Hyperparameters of a subnet\n\n")
+	b.WriteString("Written by `go test ./chain/x/subnet/types -run TestDocsShowTheTable -update` from the one table in\n")
+	b.WriteString("`chain/x/subnet/types/parameter.go`; `agora query subnet parameters NETUID` shows the values in force.\n\n")
+	b.WriteString("The owner of a subnet changes each of his parameters at most once per 2 tempos, and none in the last\n")
+	b.WriteString("max(1, min(10, tempo/10)) blocks before an epoch. A proposal changes every one within the bounds at any time.\n\n")
+	b.WriteString("| name | unit | default | bounds | who | reason |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, p := range types.Table() {
+		fmt.Fprintf(&b, "| `%s` | %s | %d | %d..%d | %s | %s |\n", p.Name, p.Unit, p.Default, p.Min, p.Max, p.Who, p.Reason)
+	}
+	return b.String()
+}
