@@ -57,6 +57,13 @@ func Families() map[string]task.Family {
 	return families
 }
 
+// rules are the judge's settings where a family asks for others than the defaults.
+func rules() map[string]score.Params {
+	p := score.DefaultParams()
+	p.Chance = continuation.Chance
+	return map[string]score.Params{continuation.Name: p}
+}
+
 // New opens the store and listens. Nothing is served before Run.
 func New(cfg Config) (_ *Daemon, err error) {
 	if cfg.Log == nil {
@@ -70,7 +77,7 @@ func New(cfg Config) (_ *Daemon, err error) {
 	}()
 	d.judge, err = validator.New(validator.Config{
 		Client: cfg.Client, HotKey: cfg.HotKey, Operator: cfg.Operator, Store: filepath.Join(cfg.Home, "judge.db"),
-		Families: Families(), Rules: map[string]score.Params{}, Log: cfg.Log,
+		Families: Families(), Rules: rules(), Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
