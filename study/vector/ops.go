@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -64,10 +65,17 @@ func readSetWeights(n node, size int) Op {
 	return func(p *Params, s *State) { setWeights(p, s, uid, targets, values) }
 }
 
+// maxCells bounds the weights that one operation sets.
+const maxCells = 1 << 24
+
 // readSetMany reads {uids, targets, value}: every uid gives every target the
 // same value.
 func readSetMany(n node, size int) Op {
 	uids, targets := readUIDs(n.field("uids"), size), readUIDs(n.field("targets"), size)
+	if len(uids)*len(targets) > maxCells {
+		n.field("targets").fail(fmt.Sprintf("at most %d weights in one operation", maxCells))
+		return nil
+	}
 	values := slices.Repeat([]uint16{n.field("value").u16()}, len(targets))
 	return func(p *Params, s *State) {
 		for _, uid := range uids {
