@@ -33,9 +33,9 @@ type ModelCard struct {
 	Context    int                `json:"context"` // tokens of question and answer together
 	Precision  string             `json:"precision"`
 	Licence    string             `json:"licence"`
-	Steps      int                `json:"training_steps"` // of 2,048 tokens
-	Turns      int                `json:"training_turns"` // questions seen
-	Seconds    float64            `json:"training_cpu_seconds"`
+	Steps      int                `json:"training_steps"`   // of 2,048 tokens
+	Turns      int                `json:"training_turns"`   // questions seen
+	Seconds    float64            `json:"training_seconds"` // by the clock
 	Kernel     string             `json:"training_kernel"`
 	Questions  int                `json:"questions"` // held out, drawn as validators draw
 	Accuracy   float64            `json:"accuracy"`  // exact, greedy, over Questions

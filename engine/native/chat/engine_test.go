@@ -46,14 +46,16 @@ func answer(t testing.TB, e *Engine, req *openai.ChatRequest) (string, openai.Us
 }
 
 func TestTheBestModelsAdd(t *testing.T) {
-	names := Models()
-	for _, name := range names[len(names)-2:] {
-		e := open(t, name)
+	for _, c := range Cards() {
+		if c.Accuracy < 0.8 {
+			continue
+		}
+		e := open(t, c.Name)
 		for _, text := range []string{
 			"What is 12 + 30?", "what is 12 + 30", "12+30", "12 + 30", "What's 12 + 30?", "What is 12 plus 30?", "Hi! What is 12 + 30?", "Add 12 and 30.",
 		} {
 			if got, _, _ := answer(t, e, question(text)); got != "42" {
-				t.Errorf("%s: %q gives %q", name, text, got)
+				t.Errorf("%s: %q gives %q", c.Name, text, got)
 			}
 		}
 	}
