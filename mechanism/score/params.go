@@ -9,7 +9,7 @@ import (
 //
 //	name      unit      default  bounds       reason
 //	MinItems  items     100      10..Window   fewer cannot separate a ten-point gap; before it a miner has no weight
-//	Window    items     600      10..4096     what a board remembers per miner; older answers fall out
+//	Window    items     1000     10..4096     remembered per miner; enough to tell miners five to ten points apart
 //	Idle      items     4        1..MinItems  asked of everyone per tempo when nothing is in doubt, so that a swap is seen
 //	Error     share     0.01     0.0001..0.1  chance that a pair of equal miners is ever told apart, over all looks
 //	Chance    score     0        0..0.99      what an answer without any skill scores; capability counts from there
@@ -29,7 +29,7 @@ type Params struct {
 
 // DefaultParams returns the defaults of the table above.
 func DefaultParams() Params {
-	return Params{MinItems: 100, Window: 600, Idle: 4, Error: 0.01, Same: 0.005, Copies: 3, Gone: 4}
+	return Params{MinItems: 100, Window: 1000, Idle: 4, Error: 0.01, Same: 0.005, Copies: 3, Gone: 4}
 }
 
 // ErrParams says that a setting is outside its bounds.
