@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+
 	"agora/wire"
 )
 
@@ -87,6 +90,30 @@ func TestMinerServesEveryValidatorOfTheDirectory(t *testing.T) {
 	}
 	if got := m.Connections(); len(got) != 2 || !got[0].Connected || got[0].Reason != "" {
 		t.Fatalf("%+v", got)
+	}
+}
+
+func TestOfficialClientStreamsOverTheWire(t *testing.T) {
+	a, at := openHub(t, "a")
+	s := NewServer(euro(), Options{Log: quiet()})
+	run(t, Static{at}, s)
+	me := pub(hotKey("miner"))
+	eventually(t, "the hub lists the miner", func() bool { return a.Connected(me) })
+	c := openai.NewClient(option.WithBaseURL("http://miner/v1"), option.WithAPIKey("none"), option.WithMaxRetries(0),
+		option.WithHTTPClient(&http.Client{Transport: a.RoundTripper(me)}))
+	for range 20 {
+		stream := c.Chat.Completions.NewStreaming(t.Context(), ask())
+		var acc openai.ChatCompletionAccumulator
+		for stream.Next() {
+			acc.AddChunk(stream.Current())
+		}
+		if err := stream.Err(); err != nil || acc.Choices[0].Message.Content != "a€!" {
+			t.Fatalf("%+v, %v", acc.Choices, err)
+		}
+	}
+	eventually(t, "nothing is in flight", func() bool { return a.Peers()[0].InFlight == 0 })
+	if got := s.Stats().Served; got != 20 {
+		t.Fatalf("%d served", got)
 	}
 }
 

@@ -26,6 +26,7 @@ func (s *server) http(ctx context.Context) *http.Server {
 	return &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnState:         s.count,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		WriteTimeout:      s.WriteTimeout,
@@ -34,11 +35,20 @@ func (s *server) http(ctx context.Context) *http.Server {
 	}
 }
 
+// count keeps track of the streams. A stream is new before the server's accept loop goes on, and closed after its last
+// handler has returned.
+func (s *server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.streams.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.streams.Done()
+	}
+}
+
 // serve reads the whole body before the handler starts. net/http watches for a cancelled request only from then on,
 // so a handler that began earlier would work on for nobody.
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
-	s.handlers.Add(1)
-	defer s.handlers.Done()
 	size := r.ContentLength
 	if size < 0 {
 		size = s.MaxBody

@@ -79,7 +79,7 @@ func Serve(ctx context.Context, c ServeConfig) error {
 		return err
 	}
 	s := &server{ServeConfig: c.withDefaults(), tls: cfg}
-	defer s.handlers.Wait()
+	defer s.streams.Wait()
 	s.keep(ctx)
 	return nil
 }
@@ -87,7 +87,7 @@ func Serve(ctx context.Context, c ServeConfig) error {
 type server struct {
 	ServeConfig
 	tls      *tls.Config
-	handlers sync.WaitGroup
+	streams  sync.WaitGroup // being served, their handlers included
 	buffered budget
 }
 
