@@ -105,7 +105,7 @@ func (c *calendar) commit(ctx context.Context, s yumatypes.Schedule, height int6
 	if err != nil {
 		return err
 	}
-	if ok && (r.Height > 0 || height < c.seen+settleBlocks) {
+	if ok && (r.Height > 0 || height < c.seen+settleBlocks && height+1 < s.CommitUntil) {
 		return nil
 	}
 	if !ok {
@@ -176,11 +176,11 @@ func (c *calendar) reveal(ctx context.Context, s yumatypes.Schedule, height int6
 // setOpenly sets weights at once, where the subnet hides none; once per tempo.
 func (c *calendar) setOpenly(ctx context.Context, s yumatypes.Schedule, height int64) error {
 	v, err := c.vote()
-	if err != nil || c.sent > 0 || !v.due(s, height) {
+	if err != nil || c.sent > 0 || !v.due(s, height) || height >= s.RevealUntil {
 		return err
 	}
 	c.sent++
-	_, err = c.queue.SendBy(ctx, s.EpochAt, &yumatypes.MsgSetWeights{
+	_, err = c.queue.SendBy(ctx, s.RevealUntil, &yumatypes.MsgSetWeights{
 		HotAccount: c.account(), Netuid: c.netuid, Uids: v.uids, Weights: v.weights,
 	})
 	if err != nil {

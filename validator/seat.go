@@ -78,10 +78,15 @@ func (s *seat) keep(ctx context.Context, c *calendar, log *slog.Logger) {
 			return
 		case height := <-s.heights:
 			err := c.step(ctx, height)
-			if err != nil && ctx.Err() == nil && !errors.Is(err, client.ErrUnreachable) {
-				log.Warn("weights", "netuid", s.netuid, "height", height, "err", err)
-				s.edit(func(st *Status) { st.LastError = err.Error() })
+			if ctx.Err() != nil || errors.Is(err, client.ErrUnreachable) {
+				continue
 			}
+			text := ""
+			if err != nil {
+				log.Warn("weights", "netuid", s.netuid, "height", height, "err", err)
+				text = err.Error()
+			}
+			s.edit(func(st *Status) { st.LastError = text })
 		}
 	}
 }

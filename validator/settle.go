@@ -41,6 +41,9 @@ func (c *calendar) settleOne(ctx context.Context, s yumatypes.Schedule, r commit
 		return c.store.forget(r)
 	case on != nil && !bytes.Equal(on.Hash, r.Hash):
 		c.log.Error("another program commits with this hot key; stop one of them", "netuid", c.netuid, "epoch", r.Epoch)
+		if r.Epoch == s.Epoch {
+			c.sent = maxSends
+		}
 		return c.store.forget(r)
 	case on != nil:
 		return c.committed(ctx, s, r, on.Height, height)

@@ -12,7 +12,10 @@ import (
 )
 
 // store keeps what must outlive the process. Every write is on the disk when its call returns.
-type store struct{ db *bbolt.DB }
+type store struct {
+	db    *bbolt.DB
+	fault func() error // nil but in tests: called before and after every write, to end the program there
+}
 
 // ErrStore says that the validator's store cannot be used.
 var ErrStore = errors.New("validator's store")
@@ -36,7 +39,7 @@ func openStore(path, chainID string) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w %s: %w; move it away to begin anew, at the price of what was not yet revealed", ErrStore, path, err)
 	}
-	s := &store{db}
+	s := &store{db: db}
 	if err := s.claim(chainID); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w %s: %w", ErrStore, path, err), db.Close())
 	}
@@ -45,7 +48,7 @@ func openStore(path, chainID string) (*store, error) {
 
 // claim ties the store to one chain.
 func (s *store) claim(chainID string) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.write(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{metaBucket, seedBucket, commitBucket, boardBucket, journalBucket} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
@@ -57,6 +60,20 @@ func (s *store) claim(chainID string) error {
 		}
 		return meta.Put([]byte("chain"), []byte(chainID))
 	})
+}
+
+// write runs change in one transaction, which is on the disk when it returns nil.
+func (s *store) write(change func(*bbolt.Tx) error) error {
+	if s.fault == nil {
+		return s.db.Update(change)
+	}
+	if err := s.fault(); err != nil {
+		return err
+	}
+	if err := s.db.Update(change); err != nil {
+		return err
+	}
+	return s.fault()
 }
 
 func (s *store) close() error { return s.db.Close() }
@@ -71,7 +88,7 @@ func (s *store) seed(netuid uint32) (record seedRecord, ok bool, err error) {
 }
 
 func (s *store) setSeed(netuid uint32, record seedRecord) error {
-	return s.db.Update(func(tx *bbolt.Tx) error { return put(tx.Bucket(seedBucket), key(netuid), record) })
+	return s.write(func(tx *bbolt.Tx) error { return put(tx.Bucket(seedBucket), key(netuid), record) })
 }
 
 // commitments returns a subnet's commits that are not yet revealed, by epoch.
@@ -92,16 +109,16 @@ func (s *store) commitment(netuid uint32, epoch uint64) (c commitment, ok bool, 
 }
 
 func (s *store) setCommitment(c commitment) error {
-	return s.db.Update(func(tx *bbolt.Tx) error { return put(tx.Bucket(commitBucket), key(c.NetUID, c.Epoch), c) })
+	return s.write(func(tx *bbolt.Tx) error { return put(tx.Bucket(commitBucket), key(c.NetUID, c.Epoch), c) })
 }
 
 func (s *store) forget(c commitment) error {
-	return s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(commitBucket).Delete(key(c.NetUID, c.Epoch)) })
+	return s.write(func(tx *bbolt.Tx) error { return tx.Bucket(commitBucket).Delete(key(c.NetUID, c.Epoch)) })
 }
 
 // note appends to a board's journal.
 func (s *store) note(netuid uint32, number uint64, e entry) error {
-	return s.db.Update(func(tx *bbolt.Tx) error { return put(tx.Bucket(journalBucket), key(netuid, number), e) })
+	return s.write(func(tx *bbolt.Tx) error { return put(tx.Bucket(journalBucket), key(netuid, number), e) })
 }
 
 // history returns a board's snapshot, nil if there is none, and the journal from there on.
@@ -120,23 +137,11 @@ func (s *store) history(netuid uint32) (board []byte, journal []entry, next uint
 
 // snapshot replaces a board's snapshot and drops the journal that it contains.
 func (s *store) snapshot(netuid uint32, board []byte) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.write(func(tx *bbolt.Tx) error {
 		if err := tx.Bucket(boardBucket).Put(key(netuid), board); err != nil {
 			return err
 		}
 		return dropAll(tx.Bucket(journalBucket), key(netuid))
-	})
-}
-
-// drop forgets everything about a subnet that is gone.
-func (s *store) drop(netuid uint32) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{seedBucket, commitBucket, boardBucket, journalBucket} {
-			if err := dropAll(tx.Bucket(name), key(netuid)); err != nil {
-				return err
-			}
-		}
-		return nil
 	})
 }
 
