@@ -3,6 +3,8 @@
 package network
 
 import (
+	"os"
+
 	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -18,6 +20,11 @@ const (
 )
 
 func init() {
+	// Without a scope the SDK asks the system for host and executable each time it reads or writes an address, which
+	// costs an epoch more than its arithmetic.
+	if os.Getenv(sdk.EnvConfigScope) == "" {
+		os.Setenv(sdk.EnvConfigScope, Prefix) // fails only on a malformed name
+	}
 	sdk.DefaultBondDenom = Denom
 	sdk.DefaultPowerReduction = math.NewInt(TAO)
 	c := sdk.GetConfig()
