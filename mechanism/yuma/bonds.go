@@ -31,7 +31,7 @@ func (w *worker) matchBonds(weights, bonds []uint32) (old []uint16, lone []uint3
 }
 
 // packBond packs a bond of uid i; unpack with >>16 and &0xffff.
-func packBond(share uint64, i uint32) uint64 { return share<<16 | uint64(i) }
+func packBond(share uint64, i uint16) uint64 { return share<<16 | uint64(i) }
 
 // moveAbsoluteBonds is step 11 of Yuma3 up to E: bonds in [0, 1] that follow the
 // weights,
@@ -52,7 +52,7 @@ func (w *worker) moveAbsoluteBonds(weights, bonds []uint32, consensus uint64) (m
 	alpha, kept, count := f.alpha, f.kept, 0
 	for k, cell := range weights {
 		e := fixed.Mul(alpha, blend[k]) + fixed.Mul(kept, uint64(fixed.Share(old[k])))
-		moved[count] = packBond(e, cell&0xffff)
+		moved[count] = packBond(e, uint16(cell))
 		sum += e
 		if e > 0 {
 			count++
@@ -67,7 +67,7 @@ func (w *worker) decayBonds(moved []uint64, count int, sum uint64, lone []uint32
 	kept := w.run.formula.kept
 	for _, cell := range lone {
 		e := fixed.Mul(kept, uint64(fixed.Share(uint16(cell>>16))))
-		moved[count] = packBond(e, cell&0xffff)
+		moved[count] = packBond(e, uint16(cell))
 		sum += e
 		if e > 0 {
 			count++
@@ -88,7 +88,7 @@ func (w *worker) moveLiquidBonds(weights, bonds []uint32, consensus uint64) (mov
 			continue
 		}
 		if e := f.curve.move(consensus, w.blend[k], old[k]); e > 0 {
-			moved = append(moved, packBond(e, cell&0xffff))
+			moved = append(moved, packBond(e, uint16(cell)))
 			sum += e
 		}
 	}
@@ -97,7 +97,7 @@ func (w *worker) moveLiquidBonds(weights, bonds []uint32, consensus uint64) (mov
 	}
 	for _, cell := range lone {
 		if e := f.curve.move(consensus, 0, uint16(cell>>16)); e > 0 {
-			moved = append(moved, packBond(e, cell&0xffff))
+			moved = append(moved, packBond(e, uint16(cell)))
 			sum += e
 		}
 	}
@@ -115,16 +115,18 @@ func (f *formula) staysEntry(weight, blend uint64) bool {
 // keepAbsoluteBonds stores E and, where the column pays, notes its normalised
 // form En = E / Σ_i E for the dividends.
 func (w *worker) keepAbsoluteBonds(j int, moved []uint64, sum uint64, pays bool) {
-	for _, bond := range moved {
-		w.write(j, bond&0xffff, bond>>16)
-	}
 	if !pays {
+		for _, bond := range moved {
+			w.write(j, uint16(bond), bond>>16)
+		}
 		return
 	}
 	divisor := fixed.NewDivisor(sum)
-	shares := w.room(len(moved))
+	shares := w.room(len(moved))[:len(moved)]
 	for k, bond := range moved {
-		shares[k] = packBond(divisor.Quotient(bond>>16), uint32(bond&0xffff))
+		i, share := uint16(bond), bond>>16
+		w.write(j, i, share)
+		shares[k] = packBond(divisor.Quotient(share), i)
 	}
 }
 
@@ -153,13 +155,13 @@ func (w *worker) moveRelativeBonds(weights, bonds []uint32) (moved []uint64, sum
 	for k, cell := range weights {
 		e := fixed.Mul(f.alpha, w.delta[k]) + fixed.Mul(f.kept, share.Quotient(uint64(old[k])))
 		if e > 0 {
-			moved = append(moved, packBond(e, cell&0xffff))
+			moved = append(moved, packBond(e, uint16(cell)))
 			sum += e
 		}
 	}
 	for _, cell := range lone {
 		if e := fixed.Mul(f.kept, share.Quotient(uint64(cell>>16))); e > 0 {
-			moved = append(moved, packBond(e, cell&0xffff))
+			moved = append(moved, packBond(e, uint16(cell)))
 			sum += e
 		}
 	}
@@ -171,7 +173,7 @@ func (w *worker) newBonds(weights []uint32) {
 	votes, delta := w.run.votes, w.delta[:len(weights)]
 	var sum uint64
 	for k, cell := range weights {
-		delta[k] = fixed.Mul(votes[cell&0xffff].stake, w.blend[k])
+		delta[k] = fixed.Mul(votes[uint16(cell)].stake, w.blend[k])
 		sum += delta[k]
 	}
 	share := fixed.NewDivisor(sum)
@@ -189,16 +191,16 @@ func (w *worker) keepRelativeBonds(j int, moved []uint64, sum uint64) {
 	for k, bond := range moved {
 		share := divisor.Quotient(bond >> 16)
 		greatest = max(greatest, share)
-		shares[k] = packBond(share, uint32(bond&0xffff))
+		shares[k] = packBond(share, uint16(bond))
 	}
 	scale := fixed.NewDivisor(greatest)
 	for _, bond := range shares {
-		w.write(j, bond&0xffff, scale.Quotient(bond>>16))
+		w.write(j, uint16(bond), scale.Quotient(bond>>16))
 	}
 }
 
 // write appends the bond of uid i on j to the new rows, as u16 rounded down.
-func (w *worker) write(j int, i, share uint64) {
+func (w *worker) write(j int, i uint16, share uint64) {
 	to := w.fill[i]
 	if to < 0 {
 		return

@@ -48,7 +48,7 @@ func (r *Runner) computeColumns() {
 func (r *Runner) prepareFormula() {
 	p, f := &r.params, &r.formula
 	alpha := p.alpha()
-	f.quorum = newQuorum(r.votes, p.Kappa)
+	f.quorum = newQuorum(r.votes[:r.n], p.Kappa)
 	f.beta = fixed.Share(p.BondsPenalty)
 	f.alpha, f.kept = uint64(alpha), uint64(fixed.One.Sub(alpha))
 	f.liquid = p.Yuma3 && p.LiquidAlpha
@@ -92,8 +92,9 @@ func (w *worker) blockWidth() int {
 func (w *worker) prepare() {
 	r := w.run
 	rows := len(r.voters) + len(r.holders)
-	w.trust, w.earned = sized(w.trust, r.n), sized(w.earned, r.n)
-	w.fill, w.segment = grown(w.fill, r.n), grown(w.segment, r.n)
+	clear(w.trust[:r.n])
+	clear(w.earned[:r.n])
+	w.segment = grown(w.segment, r.n)
 	w.weight, w.blend = grown(w.weight, len(r.voters)), grown(w.blend, len(r.voters))
 	w.delta = grown(w.delta, len(r.voters))
 	w.keys, w.spare = grown(w.keys, len(r.voters)), grown(w.spare, len(r.voters))
@@ -122,14 +123,14 @@ func (w *worker) seek() {
 			w.fill[i] = -1
 		}
 	}
-	copy(w.segment, w.fill)
+	copy(w.segment, w.fill[:])
 }
 
 // gather reads a block of columns from every row.
 func (w *worker) gather(first int, limit []uint64) {
 	r := w.run
-	clear(w.weights.count)
-	clear(w.bonds.count)
+	w.weights.clear()
+	w.bonds.clear()
 	for k, i := range r.voters {
 		row := &r.rows[i]
 		w.weights.gather(k, row.weights, i, row.reach, int(row.self), first, limit)
@@ -166,9 +167,9 @@ func (w *worker) column(j int, weights, bonds []uint32) {
 // sum of that stake.
 func (w *worker) normalizeWeights(cells []uint32) (keys []uint64, support int64) {
 	votes, count := w.run.votes, 0
-	weight, keys := w.weight[:len(cells)], w.keys
+	weight, keys := w.weight[:len(cells)], w.keys[:len(cells)]
 	for k, cell := range cells {
-		v := &votes[cell&0xffff]
+		v := &votes[uint16(cell)]
 		share := v.sum.Quotient(uint64(cell >> 16))
 		weight[k] = share
 		if share != 0 && v.voice != 0 {
@@ -189,9 +190,9 @@ func (w *worker) clip(cells []uint32, consensus uint64) (rank uint64) {
 		clear(blend)
 		return 0
 	}
-	votes, trust := w.run.votes, w.trust
+	votes, trust := w.run.votes, &w.trust
 	for k, cell := range cells {
-		i := cell & 0xffff
+		i := uint16(cell)
 		share := min(weight[k], consensus)
 		blend[k] = share
 		trust[i] += share

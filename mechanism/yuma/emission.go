@@ -48,7 +48,7 @@ func (w *worker) sumDividends() {
 		incentive := uint64(w.run.result.Exact.Incentive[w.first+c])
 		if incentive > 0 {
 			for _, share := range w.shares[start:end] {
-				w.earned[share&0xffff] += fixed.Mul(share>>16, incentive)
+				w.earned[uint16(share)] += fixed.Mul(share>>16, incentive)
 			}
 		}
 		start = end

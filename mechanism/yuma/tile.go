@@ -14,11 +14,10 @@ const (
 )
 
 // tile is a block of columns gathered from packed rows. Column c of the block
-// holds cells[c·height:][:count[c]], each value<<16 | uid of the row, rows
-// ascending.
+// holds cells[c·height:end[c]], each value<<16 | uid of the row, rows ascending.
 type tile struct {
 	cells  []uint32
-	count  []int32
+	end    []int
 	cursor []int32 // by position in the list of rows: the next entry to read
 	height int
 }
@@ -27,7 +26,7 @@ type tile struct {
 func (t *tile) reset(width, rows int) {
 	t.height = staggered(rows, cellsPerLine)
 	t.cells = grown(t.cells, width*t.height)
-	t.count = sized(t.count, width)
+	t.end = grown(t.end, width)
 	t.cursor = sized(t.cursor, rows)
 }
 
@@ -44,7 +43,7 @@ func (t *tile) seek(position int, row Row, first int) int {
 // the block's columns, the first of which is first.
 func (t *tile) gather(position int, row Row, uid int32, reach uint64, self, first int, limit []uint64) {
 	rest := row[t.cursor[position]*entrySize:]
-	count := t.count[:len(limit)]
+	cells, ends := t.cells, t.end[:len(limit)]
 	self -= first
 	for len(rest) >= entrySize {
 		e := binary.LittleEndian.Uint32(rest)
@@ -54,8 +53,9 @@ func (t *tile) gather(position int, row Row, uid int32, reach uint64, self, firs
 		}
 		rest = rest[entrySize:]
 		if limit[c] < reach && c != self {
-			t.cells[c*t.height+int(count[c])] = e&^0xffff | uint32(uid)
-			count[c]++
+			end := ends[c]
+			cells[end] = e&^0xffff | uint32(uid)
+			ends[c] = end + 1
 		}
 	}
 	t.cursor[position] = int32((len(row) - len(rest)) / entrySize)
@@ -63,8 +63,14 @@ func (t *tile) gather(position int, row Row, uid int32, reach uint64, self, firs
 
 // column returns the cells of column c of the block.
 func (t *tile) column(c int) []uint32 {
-	start := c * t.height
-	return t.cells[start : start+int(t.count[c])]
+	return t.cells[c*t.height : t.end[c]]
+}
+
+// clear empties every column of the block.
+func (t *tile) clear() {
+	for c := range t.end {
+		t.end[c] = c * t.height
+	}
 }
 
 // grown returns s with length n, reusing its memory; the elements are arbitrary.

@@ -64,8 +64,12 @@ func (w *worker) readRows() {
 	r := w.run
 	for _, i := range w.portion(r.voters) {
 		row := &r.rows[i]
-		row.weights = row.weights.ordered()
-		r.votes[i].sum = fixed.NewDivisor(r.sumRow(row))
+		sum, ascending := r.sumRow(row)
+		if !ascending {
+			row.weights = row.weights.ordered()
+			sum, _ = r.sumRow(row)
+		}
+		r.votes[i].sum = fixed.NewDivisor(sum)
 	}
 	for _, i := range w.portion(r.holders) {
 		r.rows[i].bonds = r.rows[i].bonds.ordered()
@@ -78,18 +82,21 @@ func (w *worker) portion(uids []int32) []int32 {
 	return uids[len(uids)*w.index/count : len(uids)*(w.index+1)/count]
 }
 
-// sumRow returns the sum of the weights of one row that count, in u16 units.
-func (r *Runner) sumRow(row *row) (sum uint64) {
+// sumRow returns the sum of the weights of one row that count, in u16 units, and
+// whether its uids ascend.
+func (r *Runner) sumRow(row *row) (sum uint64, ascending bool) {
 	reach, self, limit := row.reach, int(row.self), r.limit
+	last := -1
 	for rest := row.weights; len(rest) >= entrySize; rest = rest[entrySize:] {
 		e := binary.LittleEndian.Uint32(rest)
 		j := int(e & 0xffff)
-		if j >= len(limit) {
-			break
+		if j <= last {
+			return 0, false
 		}
-		if limit[j] < reach && j != self {
+		last = j
+		if j < len(limit) && limit[j] < reach && j != self {
 			sum += uint64(e >> 16)
 		}
 	}
-	return sum
+	return sum, true
 }
