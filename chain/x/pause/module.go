@@ -1,0 +1,105 @@
+// Package pause is the module that stops named message types for at most 72 hours.
+package pause
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	gwruntime "github.com/grpc-ecosystem/grpc-gateway/runtime"
+
+	"github.com/cosmos/cosmos-sdk/client"
+	"github.com/cosmos/cosmos-sdk/codec"
+	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/module"
+
+	"agora/chain/x/pause/keeper"
+	"agora/chain/x/pause/types"
+)
+
+var (
+	_ module.AppModule           = AppModule{}
+	_ module.HasGenesis          = AppModule{}
+	_ module.HasServices         = AppModule{}
+	_ module.HasConsensusVersion = AppModule{}
+)
+
+// AppModule connects the keeper to the application.
+type AppModule struct {
+	cdc    codec.Codec
+	keeper *keeper.Keeper
+}
+
+// NewAppModule returns the module over k.
+func NewAppModule(cdc codec.Codec, k *keeper.Keeper) AppModule {
+	return AppModule{cdc: cdc, keeper: k}
+}
+
+// IsOnePerModuleType marks the module for the SDK.
+func (AppModule) IsOnePerModuleType() {}
+
+// IsAppModule marks the module for the SDK.
+func (AppModule) IsAppModule() {}
+
+// Name is the module's name.
+func (AppModule) Name() string { return types.ModuleName }
+
+// ConsensusVersion rises with every change of the state's layout.
+func (AppModule) ConsensusVersion() uint64 { return 1 }
+
+// RegisterLegacyAminoCodec registers nothing: the module's messages are signed in protobuf only.
+func (AppModule) RegisterLegacyAminoCodec(*codec.LegacyAmino) {}
+
+// RegisterInterfaces makes the module's messages known to the codec.
+func (AppModule) RegisterInterfaces(registry codectypes.InterfaceRegistry) {
+	types.RegisterInterfaces(registry)
+}
+
+// RegisterGRPCGatewayRoutes serves the queries over REST.
+func (AppModule) RegisterGRPCGatewayRoutes(c client.Context, mux *gwruntime.ServeMux) {
+	if err := types.RegisterQueryHandlerClient(context.Background(), mux, types.NewQueryClient(c)); err != nil {
+		panic(fmt.Sprintf("pause: REST routes: %v", err)) // only a mistake in the generated code can fail here
+	}
+}
+
+// RegisterServices serves messages and queries.
+func (m AppModule) RegisterServices(cfg module.Configurator) {
+	types.RegisterMsgServer(cfg.MsgServer(), keeper.NewMsgServer(m.keeper))
+	types.RegisterQueryServer(cfg.QueryServer(), keeper.NewQueryServer(m.keeper))
+}
+
+// DefaultGenesis pauses nothing.
+func (AppModule) DefaultGenesis(cdc codec.JSONCodec) json.RawMessage {
+	return cdc.MustMarshalJSON(types.DefaultGenesis())
+}
+
+// ValidateGenesis checks a genesis without state.
+func (AppModule) ValidateGenesis(cdc codec.JSONCodec, _ client.TxEncodingConfig, raw json.RawMessage) error {
+	var genesis types.GenesisState
+	if err := cdc.UnmarshalJSON(raw, &genesis); err != nil {
+		return fmt.Errorf("%s genesis: %w", types.ModuleName, err)
+	}
+	return genesis.Validate()
+}
+
+// InitGenesis writes the state of a new chain; it panics on a genesis that is not valid, as the SDK asks.
+func (m AppModule) InitGenesis(ctx sdk.Context, cdc codec.JSONCodec, raw json.RawMessage) {
+	var genesis types.GenesisState
+	cdc.MustUnmarshalJSON(raw, &genesis)
+	if err := genesis.Validate(); err != nil {
+		panic(fmt.Sprintf("%s genesis: %v", types.ModuleName, err))
+	}
+	if err := m.keeper.InitGenesis(ctx, genesis); err != nil {
+		panic(fmt.Sprintf("%s genesis: %v", types.ModuleName, err))
+	}
+}
+
+// ExportGenesis returns the whole state.
+func (m AppModule) ExportGenesis(ctx sdk.Context, cdc codec.JSONCodec) json.RawMessage {
+	genesis, err := m.keeper.ExportGenesis(ctx)
+	if err != nil {
+		panic(fmt.Sprintf("%s genesis: %v", types.ModuleName, err))
+	}
+	return cdc.MustMarshalJSON(genesis)
+}
