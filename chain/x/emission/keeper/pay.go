@@ -10,6 +10,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	"agora/chain/network"
 	"agora/chain/x/emission/types"
@@ -172,40 +173,61 @@ func (k *Keeper) transfer(ctx sdk.Context, dues []due) (total uint64, err error)
 // payValidators books rewards for validators and their nominators, reading each validator as it stands now, and moves
 // the coins to x/distribution. It returns what was paid; the rest stays for the caller to burn.
 func (k *Keeper) payValidators(ctx sdk.Context, netuid uint32, pay []types.ValidatorPay) (paid uint64, err error) {
+	rewards := make([]reward, 0, len(pay))
 	for _, p := range pay {
 		if p.Amount == 0 {
 			continue
 		}
-		if reason := k.reward(ctx, p); reason != "" {
-			if err := refuse(ctx, netuid, p.Operator.String(), p.Amount, reason); err != nil {
+		validator, err := k.staking.GetValidator(ctx, p.Operator)
+		if err != nil || !counts(validator) {
+			if err := refuse(ctx, netuid, p.Operator.String(), p.Amount, "not bonded, jailed or without stake"); err != nil {
 				return 0, err
 			}
 			continue
 		}
-		paid += p.Amount
+		rewards = append(rewards, reward{validator, p.Amount})
 	}
-	if paid == 0 {
-		return 0, nil
+	if paid, err = k.allocateEach(ctx, netuid, rewards); err != nil || paid == 0 {
+		return 0, err
 	}
 	return paid, k.bank.SendCoinsFromModuleToModule(ctx, types.ModuleName, distrtypes.ModuleName, network.Coins(paid))
 }
 
-// reward books one validator's pay, or says why it cannot.
-func (k *Keeper) reward(ctx sdk.Context, p types.ValidatorPay) (refusal string) {
-	validator, err := k.staking.GetValidator(ctx, p.Operator)
-	if err != nil {
-		return err.Error()
+// reward is what a validator and its nominators are owed, in rao.
+type reward struct {
+	validator stakingtypes.Validator
+	amount    uint64
+}
+
+// allocateEach books all rewards at once, or one by one if that fails, and returns what was booked.
+func (k *Keeper) allocateEach(ctx sdk.Context, netuid uint32, rewards []reward) (booked uint64, err error) {
+	if booked, err := k.allocate(ctx, rewards); err == nil {
+		return booked, nil
 	}
-	if !counts(validator) {
-		return "the validator is not bonded, jailed or without stake"
+	for _, r := range rewards {
+		one, err := k.allocate(ctx, []reward{r})
+		if err != nil {
+			if err := refuse(ctx, netuid, r.validator.OperatorAddress, r.amount, err.Error()); err != nil {
+				return 0, err
+			}
+		}
+		booked += one
 	}
+	return booked, nil
+}
+
+// allocate books all rewards or, with an error, none.
+func (k *Keeper) allocate(ctx sdk.Context, rewards []reward) (total uint64, err error) {
 	attempt, write := ctx.CacheContext()
-	coins := sdk.NewDecCoins(sdk.NewDecCoin(network.Denom, math.NewIntFromUint64(p.Amount)))
-	if err := k.distribution.AllocateTokensToValidator(attempt, validator, coins); err != nil {
-		return err.Error()
+	for _, r := range rewards {
+		coins := sdk.DecCoins{sdk.NewDecCoin(network.Denom, math.NewIntFromUint64(r.amount))}
+		if err := k.distribution.AllocateTokensToValidator(attempt, r.validator, coins); err != nil {
+			return 0, err
+		}
+		total += r.amount
 	}
 	write()
-	return ""
+	return total, nil
 }
 
 // refuse says in an event that a payment is burned instead.

@@ -90,7 +90,7 @@ func TestAnEpochSplitsItsEmissionAsThePlanSays(t *testing.T) {
 	m.RunTempo(netuid, opinions...)
 	s := m.Schedule(netuid)
 	for _, o := range opinions {
-		m.Must(m.Commit(o.Voice, netuid, o.Uids, o.Weights))
+		m.Must(m.CommitTo(o.Voice, netuid, o.Uids, o.Weights))
 	}
 	m.Until(s.RevealFrom)
 	for _, o := range opinions {

@@ -22,3 +22,16 @@ func (b broken) Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error)
 
 // BreakEpochs makes every epoch of netuid panic.
 func BreakEpochs(k *Keeper, netuid uint32) { k.emission = broken{k.emission, netuid} }
+
+// RunEpoch runs the epoch of netuid now, due or not.
+func RunEpoch(k *Keeper, ctx sdk.Context, netuid uint32) error {
+	params, err := k.params.Get(ctx)
+	if err != nil {
+		return err
+	}
+	subnet, err := k.subnets.Subnet(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	return k.try(ctx, params, subnet)
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	dbm "github.com/cosmos/cosmos-db"
 
 	corestore "cosmossdk.io/core/store"
 	"cosmossdk.io/log/v2"
@@ -19,8 +20,8 @@ import (
 	"github.com/cosmos/cosmos-sdk/codec"
 	"github.com/cosmos/cosmos-sdk/codec/address"
 	"github.com/cosmos/cosmos-sdk/runtime"
+	"github.com/cosmos/cosmos-sdk/store/v2"
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
-	"github.com/cosmos/cosmos-sdk/testutil"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	moduletestutil "github.com/cosmos/cosmos-sdk/types/module/testutil"
 	authkeeper "github.com/cosmos/cosmos-sdk/x/auth/keeper"
@@ -96,14 +97,30 @@ func Bare(t testing.TB) *Market {
 		subnettypes.StoreKey, emissiontypes.StoreKey, yumatypes.StoreKey)
 	header := cmtproto.Header{ChainID: ChainID, Height: 1, Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	m := &Market{
-		TB: t, Ctx: testutil.DefaultContextWithKeys(keys, nil, nil).WithBlockHeader(header).WithChainID(ChainID),
+		TB: t, Ctx: sdk.NewContext(open(t, keys), header, false, log.NewNopLogger()).WithChainID(ChainID),
 		Codec: moduletestutil.MakeTestEncodingConfig().Codec, Authority: authtypes.NewModuleAddress("gov").String(),
 	}
-	store := func(name string) corestore.KVStoreService { return runtime.NewKVStoreService(keys[name]) }
-	account := m.openAccounts(store)
-	m.Subnet, m.Emission, m.Yuma = m.openMarket(store, account)
+	stores := func(name string) corestore.KVStoreService { return runtime.NewKVStoreService(keys[name]) }
+	account := m.openAccounts(stores)
+	m.Subnet, m.Emission, m.Yuma = m.openMarket(stores, account)
 	return m
 }
+
+// open mounts the stores in memory.
+func open(t testing.TB, keys map[string]*storetypes.KVStoreKey) storetypes.CommitMultiStore {
+	t.Helper()
+	stores := store.NewCommitMultiStore(dbm.NewMemDB(), log.NewNopLogger())
+	for _, key := range keys {
+		stores.MountStoreWithDB(key, storetypes.StoreTypeIAVL, nil)
+	}
+	if err := stores.LoadLatestVersion(); err != nil {
+		t.Fatal(err)
+	}
+	return stores
+}
+
+// Commit writes what the blocks so far changed into the stores' trees, as the end of a block does in a chain.
+func (m *Market) Commit() { m.Ctx.MultiStore().(storetypes.CommitMultiStore).Commit() }
 
 var moduleAccounts = map[string][]string{
 	purse:                               {authtypes.Minter},
@@ -117,7 +134,7 @@ var moduleAccounts = map[string][]string{
 }
 
 // openAccounts opens the keepers of the SDK.
-func (m *Market) openAccounts(store func(string) corestore.KVStoreService) authkeeper.AccountKeeper {
+func (m *Market) openAccounts(stores func(string) corestore.KVStoreService) authkeeper.AccountKeeper {
 	registry := m.Codec.InterfaceRegistry()
 	authtypes.RegisterInterfaces(registry)
 	stakingtypes.RegisterInterfaces(registry)
@@ -125,25 +142,25 @@ func (m *Market) openAccounts(store func(string) corestore.KVStoreService) authk
 	for name := range moduleAccounts {
 		blocked[authtypes.NewModuleAddress(name).String()] = true
 	}
-	account := authkeeper.NewAccountKeeper(m.Codec, store(authtypes.StoreKey), authtypes.ProtoBaseAccount, moduleAccounts,
+	account := authkeeper.NewAccountKeeper(m.Codec, stores(authtypes.StoreKey), authtypes.ProtoBaseAccount, moduleAccounts,
 		address.NewBech32Codec(network.Prefix), network.Prefix, m.Authority)
-	m.Bank = bankkeeper.NewBaseKeeper(m.Codec, store(banktypes.StoreKey), account, blocked, m.Authority, log.NewNopLogger())
-	m.Staking = stakingkeeper.NewKeeper(m.Codec, store(stakingtypes.StoreKey), account, m.Bank, m.Authority,
+	m.Bank = bankkeeper.NewBaseKeeper(m.Codec, stores(banktypes.StoreKey), account, blocked, m.Authority, log.NewNopLogger())
+	m.Staking = stakingkeeper.NewKeeper(m.Codec, stores(stakingtypes.StoreKey), account, m.Bank, m.Authority,
 		address.NewBech32Codec(network.Prefix+"valoper"), address.NewBech32Codec(network.Prefix+"valcons"))
-	m.Distribution = distrkeeper.NewKeeper(m.Codec, store(distrtypes.StoreKey), account, m.Bank, m.Staking,
+	m.Distribution = distrkeeper.NewKeeper(m.Codec, stores(distrtypes.StoreKey), account, m.Bank, m.Staking,
 		authtypes.FeeCollectorName, m.Authority)
 	m.Staking.SetHooks(m.Distribution.Hooks())
 	return account
 }
 
 // openMarket opens our keepers, tied as the application ties them.
-func (m *Market) openMarket(store func(string) corestore.KVStoreService, account authkeeper.AccountKeeper,
+func (m *Market) openMarket(stores func(string) corestore.KVStoreService, account authkeeper.AccountKeeper,
 ) (*subnetkeeper.Keeper, *emissionkeeper.Keeper, *yumakeeper.Keeper) {
-	emission := emissionkeeper.NewKeeper(m.Codec, store(emissiontypes.StoreKey), m.Authority, account, m.Bank, m.Staking,
+	emission := emissionkeeper.NewKeeper(m.Codec, stores(emissiontypes.StoreKey), m.Authority, account, m.Bank, m.Staking,
 		m.Distribution, nil)
-	subnets := subnetkeeper.NewKeeper(m.Codec, store(subnettypes.StoreKey), m.Authority, account, m.Bank, m.Staking, emission)
+	subnets := subnetkeeper.NewKeeper(m.Codec, stores(subnettypes.StoreKey), m.Authority, account, m.Bank, m.Staking, emission)
 	emission.SetSubnets(subnets)
-	yuma := yumakeeper.NewKeeper(m.Codec, store(yumatypes.StoreKey), m.Authority, subnets, emission)
+	yuma := yumakeeper.NewKeeper(m.Codec, stores(yumatypes.StoreKey), m.Authority, subnets, emission)
 	subnets.SetHooks(subnettypes.MultiHooks{yuma.Hooks(), emission.Hooks()})
 	return subnets, emission, yuma
 }

@@ -114,8 +114,8 @@ func (m *Market) Speak(name string, netuid uint32) (uid uint32) {
 // Salt is the salt of every commit in tests.
 var Salt = sha256.New().Sum(nil)[:16]
 
-// Commit commits the voice called name to weights.
-func (m *Market) Commit(name string, netuid uint32, uids, weights []uint32) error {
+// CommitTo commits the voice called name to weights.
+func (m *Market) CommitTo(name string, netuid uint32, uids, weights []uint32) error {
 	m.Helper()
 	subnet, err := m.Subnet.Subnet(m.Ctx, netuid)
 	m.Must(err)
@@ -163,7 +163,7 @@ func (m *Market) RunTempo(netuid uint32, opinions ...Opinion) {
 	m.Helper()
 	s := m.Schedule(netuid)
 	for _, o := range opinions {
-		m.Must(m.Commit(o.Voice, netuid, o.Uids, o.Weights))
+		m.Must(m.CommitTo(o.Voice, netuid, o.Uids, o.Weights))
 	}
 	m.Until(s.RevealFrom)
 	if epoch, ok := s.RevealOf(); ok {

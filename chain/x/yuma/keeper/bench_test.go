@@ -1,0 +1,70 @@
+package keeper_test
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/chain/x/yuma/keeper"
+	"agora/chain/x/yuma/yumatest"
+)
+
+// BenchmarkEpochThroughKeeper64x192 runs a whole epoch of 64 voices and 192 miners: every row read from the store,
+// bonds, history and standing written, everybody paid.
+func BenchmarkEpochThroughKeeper64x192(b *testing.B) { benchmarkEpoch(b, 64, 192) }
+
+func benchmarkEpoch(b *testing.B, voices, miners int) {
+	m := yumatest.New(b)
+	netuid := m.Open("owner", "chat")
+	m.Govern(netuid, subnettypes.MaxUids, int64(voices+miners))
+	m.Govern(netuid, subnettypes.MaxBurn, 100_000_000)
+	uids, weights := make([]uint32, miners), make([]uint32, miners)
+	for j := range uids {
+		uids[j], weights[j] = uint32(voices+j), uint32(1+j*j%977)
+	}
+	var opinions []yumatest.Opinion
+	for i := range voices {
+		name := fmt.Sprint("val", i)
+		m.Validate(name, uint64(1_000+i)*tao)
+		m.Speak(name, netuid)
+		if i%32 == 31 {
+			m.NextBlock()
+		}
+		opinions = append(opinions, yumatest.Opinion{Voice: name, Uids: uids, Weights: weights})
+	}
+	m.Miners(netuid, "miner", miners)
+	m.NextTempo(netuid)
+	for range 3 {
+		m.RunTempo(netuid, opinions...)
+	}
+	s := m.Schedule(netuid)
+	m.Until(s.RevealFrom)
+	for _, o := range opinions {
+		m.Must(m.Reveal(o.Voice, netuid, s.Epoch-1, o.Uids, o.Weights))
+	}
+	m.Until(s.EpochAt)
+	m.Commit()
+	b.ReportAllocs()
+	start := cpuTime(b)
+	for b.Loop() {
+		ctx, _ := m.Ctx.CacheContext()
+		if err := keeper.RunEpoch(m.Yuma, ctx, netuid); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(cpuTime(b)-start)/float64(b.N), "cpu-ns/op")
+	if graph := metagraph(m, netuid); graph.Uids[voices+30].Incentive == 0 {
+		b.Fatal("nobody earned")
+	}
+}
+
+// cpuTime is the processor time of the process so far, in nanoseconds, collector included: what an epoch costs on a
+// machine that does other things too.
+func cpuTime(b *testing.B) int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return usage.Utime.Nano() + usage.Stime.Nano()
+}
