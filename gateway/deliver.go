@@ -1,13 +1,13 @@
 package gateway
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
+	"agora/gateway/peek"
 	"agora/wire"
 	"agora/wire/openai"
 )
@@ -21,7 +21,7 @@ func (c *call) deliver(a *answer) int {
 	h.Set("X-Agora-Rank", string(c.route.rank))
 	h.Set("X-Content-Type-Options", "nosniff")
 	status := a.resp.StatusCode
-	if status == http.StatusOK && c.stream {
+	if status == http.StatusOK && c.Stream {
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("Cache-Control", "no-store")
 		c.announce(a, status)
@@ -59,7 +59,7 @@ func (c *call) emit(part []byte) error {
 
 // count adds the usage that an answer tells to the metrics. Miners may lie; this is no bill.
 func (c *call) count(part []byte) {
-	u, ok := usage(part)
+	u, ok := peek.Usage(part)
 	if !ok {
 		return
 	}
@@ -69,18 +69,6 @@ func (c *call) count(part []byte) {
 			c.metrics.tokens.WithLabelValues(kind, c.route.subnet).Add(float64(n))
 		}
 	}
-}
-
-// usage finds the usage object in an answer. Quotes inside a JSON string are escaped, so text cannot be taken for it.
-func usage(part []byte) (openai.Usage, bool) {
-	const mark = `"usage":{`
-	var u openai.Usage
-	i := bytes.LastIndex(part, []byte(mark))
-	if i < 0 {
-		return u, false
-	}
-	err := json.NewDecoder(bytes.NewReader(part[i+len(mark)-1:])).Decode(&u)
-	return u, err == nil
 }
 
 // refusal is the body for a miner's refusal of the request itself: the miner's, if it has OpenAI's shape.

@@ -60,12 +60,12 @@ func (c *call) lastFault(last error) (e *openai.Error, retryAfter time.Duration)
 	switch {
 	case last == nil:
 		return openai.Errorf(http.StatusServiceUnavailable,
-			"no miner that serves %q is connected; try again soon or choose another model", c.model).WithCode("no_miner"), 2 * time.Second
+			"no miner that serves %q is connected; try again soon or choose another model", c.Model).WithCode("no_miner"), 2 * time.Second
 	case isBusy(last):
 		return openai.Errorf(http.StatusTooManyRequests,
-			"every miner that serves %q is busy; try again soon", c.model).WithCode("miners_busy"), time.Second
+			"every miner that serves %q is busy; try again soon", c.Model).WithCode("miners_busy"), time.Second
 	case isUnserved(last):
-		e = openai.Errorf(http.StatusBadRequest, "no miner of %q answers %s; try another model or endpoint", c.model, c.path)
+		e = openai.Errorf(http.StatusBadRequest, "no miner of %q answers %s; try another model or endpoint", c.Model, c.path)
 		e.Param = "model"
 		return e.WithCode("not_served"), 0
 	case isTimeout(last), errors.Is(last, context.DeadlineExceeded):

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"agora/gateway/peek"
 	"agora/wire"
 	"agora/wire/openai"
 )
@@ -38,7 +39,7 @@ var (
 type call struct {
 	*Gateway
 	operation
-	head
+	peek.Head
 	w       http.ResponseWriter
 	ctx     context.Context // ends when the consumer leaves
 	body    []byte
@@ -75,7 +76,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, op operation) (
 	if err != nil {
 		return nil, err
 	}
-	h, err := scan(body, op.input)
+	h, err := peek.Request(body, op.input)
 	if err != nil {
 		return nil, err
 	}
@@ -83,11 +84,11 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, op operation) (
 	if t == nil {
 		return nil, notReady()
 	}
-	to := t.routes[h.model]
+	to := t.routes[h.Model]
 	if to == nil {
-		return nil, modelFault(h.model, t)
+		return nil, modelFault(h.Model, t)
 	}
-	return &call{Gateway: g, operation: op, head: h, w: w, body: body, route: to}, nil
+	return &call{Gateway: g, operation: op, Head: h, w: w, body: body, route: to}, nil
 }
 
 // serve asks miners until one begins to answer, and passes that answer on. It returns the status given.
@@ -178,7 +179,7 @@ func (c *call) ask(m *candidate) *answer {
 	a := &answer{call: c, from: m, sent: time.Now()}
 	a.ctx, a.cancel = context.WithCancelCause(c.ctx)
 	limit := c.WholeAnswer
-	if c.stream {
+	if c.Stream {
 		limit = c.FirstEvent
 	}
 	a.watch = time.AfterFunc(limit, func() {
@@ -206,7 +207,7 @@ func (a *answer) begin() error {
 		return a.why(err)
 	}
 	a.resp = resp
-	if resp.StatusCode == http.StatusOK && a.stream {
+	if resp.StatusCode == http.StatusOK && a.Stream {
 		err = a.beginStream()
 	} else {
 		err = a.readWhole()
@@ -264,12 +265,7 @@ func checkObject(resp *http.Response, body []byte) error {
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
 		return errKind
 	}
-	s := scanner{b: body}
-	s.space()
-	if s.next() != '{' || s.value(1) != nil {
-		return errNotJSON
-	}
-	if s.space(); s.i != len(body) {
+	if !peek.IsObject(body) {
 		return errNotJSON
 	}
 	return nil

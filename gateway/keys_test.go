@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -163,21 +162,4 @@ func TestChangedKeysKeepWhatTheyUsed(t *testing.T) {
 	wait, ok := h.enter(Limits{InFlight: 1}, time.Now())
 	require.False(t, ok, "reading the file again must not refill the bucket")
 	require.InDelta(t, 60, wait.Seconds(), 5)
-}
-
-func FuzzKeyFile(f *testing.F) {
-	f.Add([]byte(`{"version":1,"keys":[{"id":"00","name":"n","sha256":"00","created":"2026-01-01T00:00:00Z"}]}`))
-	f.Fuzz(func(t *testing.T, content []byte) {
-		path := filepath.Join(t.TempDir(), "keys.json")
-		require.NoError(t, os.WriteFile(path, content, 0o600))
-		k, err := OpenKeys(path)
-		if err != nil {
-			return
-		}
-		if !json.Valid(content) {
-			t.Fatal("accepted what is not JSON")
-		}
-		_, err = k.find(SecretFrom([32]byte{}))
-		require.Error(t, err)
-	})
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"agora/gateway/peek"
 	"agora/wire/openai"
 )
 
@@ -23,7 +24,7 @@ func (a *answer) beginStream() error {
 		return errKind
 	}
 	buf := make([]byte, 0, minBuffer)
-	for eventsEnd(buf) == 0 {
+	for peek.Events(buf) == 0 {
 		var err error
 		if buf, err = a.readSome(buf); err != nil {
 			return err
@@ -75,13 +76,13 @@ func (a *answer) pass() error {
 func (a *answer) passEvents() error {
 	buf := a.part
 	for {
-		if end := eventsEnd(buf); end > 0 {
+		if end := peek.Events(buf); end > 0 {
 			a.watch.Stop() // a slow consumer is not the miner's fault
 			if a.emit(buf[:end]) != nil {
 				return errConsumer
 			}
 			a.count(buf[:end])
-			if isDone(buf[:end]) {
+			if peek.IsDone(buf[:end]) {
 				return nil
 			}
 			buf = buf[:copy(buf, buf[end:])]
@@ -92,24 +93,4 @@ func (a *answer) passEvents() error {
 			return err
 		}
 	}
-}
-
-// eventsEnd is the length of the complete events that buf begins with; an event ends with an empty line.
-func eventsEnd(buf []byte) int {
-	end := 0
-	if i := bytes.LastIndex(buf, []byte("\n\n")); i >= 0 {
-		end = i + 2
-	}
-	if i := bytes.LastIndex(buf, []byte("\r\n\r\n")); i >= 0 {
-		end = max(end, i+4)
-	}
-	return end
-}
-
-// isDone says whether the last event is the one that ends an OpenAI stream.
-func isDone(events []byte) bool {
-	line := bytes.TrimRight(events, "\r\n")
-	line = line[bytes.LastIndexByte(line, '\n')+1:]
-	data, ok := bytes.CutPrefix(line, []byte("data:"))
-	return ok && string(bytes.TrimSpace(data)) == "[DONE]"
 }

@@ -1,7 +1,9 @@
-package gateway
+package peek
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"math/bits"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -16,34 +18,44 @@ const (
 	maxName  = 256 // bytes of a model's name
 )
 
-// head is what the gateway needs to know of a body.
-type head struct {
-	model  string
-	stream bool
+// Head is what must be known of a request's body to route it.
+type Head struct {
+	Model  string
+	Stream bool
 }
 
-// scan reads the top level of a JSON body and checks the syntax of the rest. input is the field that must be there.
+// Request reads the top level of a JSON body and checks the syntax of the rest. input is the field that must be there.
 // Keys that differ in case only count as duplicates, since many decoders take one for the other: a body must not mean
-// one thing here and another at the miner.
-func scan(body []byte, input string) (head, error) {
+// one thing here and another at the miner. Errors are *openai.Error.
+func Request(body []byte, input string) (Head, error) {
 	s := scanner{b: body}
 	if !utf8.Valid(body) {
-		return head{}, openai.Errorf(http.StatusBadRequest, "the body is not valid UTF-8")
+		return Head{}, openai.Errorf(http.StatusBadRequest, "the body is not valid UTF-8")
 	}
 	fields, err := s.top()
 	if err != nil {
-		return head{}, err
+		return Head{}, err
 	}
 	return readHead(fields, input)
 }
 
-func readHead(fields []field, input string) (head, error) {
-	var h head
+// IsObject says whether an answer's body is one JSON object.
+func IsObject(body []byte) bool {
+	s := scanner{b: body}
+	if s.space(); s.next() != '{' || s.value(1) != nil {
+		return false
+	}
+	s.space()
+	return s.i == len(body)
+}
+
+func readHead(fields []field, input string) (Head, error) {
+	var h Head
 	model := find(fields, "model")
 	if model == nil {
 		return h, openai.Invalid("model", "you must provide a model: a subnet's name or a model's, GET /v1/models lists them")
 	}
-	if err := json.Unmarshal(model, &h.model); err != nil || model[0] != '"' || h.model == "" || len(h.model) > maxName {
+	if err := json.Unmarshal(model, &h.Model); err != nil || model[0] != '"' || h.Model == "" || len(h.Model) > maxName {
 		return h, openai.Invalid("model", "model must be a string of 1 to %d bytes", maxName)
 	}
 	if in := find(fields, input); in == nil || string(in) == "null" {
@@ -52,7 +64,7 @@ func readHead(fields []field, input string) (head, error) {
 	switch stream := find(fields, "stream"); string(stream) {
 	case "", "false", "null":
 	case "true":
-		h.stream = true
+		h.Stream = true
 	default:
 		return h, openai.Invalid("stream", "stream must be true or false")
 	}
@@ -215,7 +227,7 @@ func (s *scanner) text() error {
 	if s.next() != '"' {
 		return s.bad("'\"' expected")
 	}
-	for i := s.i + 1; i < len(s.b); i++ {
+	for i := plain(s.b, s.i+1); i < len(s.b); i = plain(s.b, i+1) {
 		switch c := s.b[i]; {
 		case c == '"':
 			s.i = i + 1
@@ -234,6 +246,21 @@ func (s *scanner) text() error {
 	}
 	s.i = len(s.b)
 	return s.bad("string without end")
+}
+
+// plain is the first place from i on that may hold a quote, a backslash or a control character. It looks at eight bytes
+// at once: for a byte x without its high bit, x−0x20 borrows from bit 7 if x < 0x20, and (x⊕q)−1 does if x = q. Borrows
+// run upward only, so the lowest mark is right; text() looks at the byte itself.
+func plain(b []byte, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := x^(ones*'"'), x^(ones*'\\')
+		if marks := ((x - ones*0x20) | (quote - ones) | (slash - ones)) & ^x & highs; marks != 0 {
+			return i + bits.TrailingZeros64(marks)/8
+		}
+	}
+	return i
 }
 
 // escape is the length of the escape that follows a backslash, 0 if there is none.

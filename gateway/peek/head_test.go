@@ -1,4 +1,4 @@
-package gateway
+package peek
 
 import (
 	"bytes"
@@ -10,21 +10,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestScanReadsModelAndStream(t *testing.T) {
-	for body, want := range map[string]head{
-		`{"model":"chat","messages":[]}`:                                                {model: "chat"},
-		` {"stream" : true , "messages":[{"role":"user"}], "model":"a\u0062c"} `:        {model: "abc", stream: true},
-		`{"messages":[{"model":"x","stream":true}],"model":"chat:best","stream":false}`: {model: "chat:best"},
-		`{"stream":null,"messages":"m","model":"chat","seed":-0.5e+3}`:                  {model: "chat"},
+func TestRequestTellsModelAndStream(t *testing.T) {
+	for body, want := range map[string]Head{
+		`{"model":"chat","messages":[]}`:                                                {Model: "chat"},
+		` {"stream" : true , "messages":[{"role":"user"}], "model":"a\u0062c"} `:        {Model: "abc", Stream: true},
+		`{"messages":[{"model":"x","stream":true}],"model":"chat:best","stream":false}`: {Model: "chat:best"},
+		`{"stream":null,"messages":"m","model":"chat","seed":-0.5e+3}`:                  {Model: "chat"},
 	} {
-		got, err := scan([]byte(body), "messages")
+		got, err := Request([]byte(body), "messages")
 		if err != nil || got != want {
-			t.Errorf("scan(%s) = %+v, %v; want %+v", body, got, err, want)
+			t.Errorf("Request(%s) = %+v, %v; want %+v", body, got, err, want)
 		}
 	}
 }
 
-func TestScanRefusesWithASentence(t *testing.T) {
+func TestRequestIsRefusedWithASentence(t *testing.T) {
 	deep := `{"model":"m","messages":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`
 	wide := `{"model":"m","messages":[]`
 	for i := range 70 {
@@ -59,14 +59,14 @@ func TestScanRefusesWithASentence(t *testing.T) {
 		deep:                                  "nested too deeply",
 		wide + `}`:                            "more than 64 keys",
 	} {
-		if _, err := scan([]byte(body), "messages"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("scan(%.60s) = %v, want an error with %q", body, err, want)
+		if _, err := Request([]byte(body), "messages"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Request(%.60s) = %v, want an error with %q", body, err, want)
 		}
 	}
 }
 
 // What the scanner accepts is JSON whose decoded form says the same, and JSON is refused only for a reason of ours.
-func FuzzScan(f *testing.F) {
+func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		`{"model":"chat","messages":[{"role":"user","content":"hi"}],"stream":true}`,
 		`{"model":"a\\b\u00e9","messages":{"a":[1,-2.5e3,true,false,null]},"stop":["\n"]}`,
@@ -75,7 +75,7 @@ func FuzzScan(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := scan(body, "messages")
+		got, err := Request(body, "messages")
 		var all map[string]json.RawMessage
 		decodeErr := json.Unmarshal(body, &all)
 		if err != nil {
@@ -94,7 +94,7 @@ func FuzzScan(f *testing.F) {
 		if diff := cmp.Diff(want, struct {
 			Model  string `json:"model"`
 			Stream bool   `json:"stream"`
-		}{got.model, got.stream}); diff != "" {
+		}{got.Model, got.Stream}); diff != "" {
 			t.Fatalf("%q: %s", body, diff)
 		}
 	})
