@@ -13,7 +13,9 @@ import (
 	"cosmossdk.io/log/v2"
 	sdkmath "cosmossdk.io/math"
 
+	"github.com/cosmos/cosmos-sdk/codec"
 	"github.com/cosmos/cosmos-sdk/codec/address"
+	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
 	sdked25519 "github.com/cosmos/cosmos-sdk/crypto/keys/ed25519"
 	"github.com/cosmos/cosmos-sdk/runtime"
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
@@ -96,10 +98,7 @@ func emptyMarket(t *testing.T) *market {
 	keys := storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, types.StoreKey)
 	ctx := testutil.DefaultContextWithKeys(keys, nil, nil).
 		WithBlockHeader(cmtproto.Header{Height: 1, Time: genesisTime}).WithChainID(chainID)
-	enc := moduletestutil.MakeTestEncodingConfig()
-	types.RegisterInterfaces(enc.InterfaceRegistry)
-	stakingtypes.RegisterInterfaces(enc.InterfaceRegistry)
-	authtypes.RegisterInterfaces(enc.InterfaceRegistry)
+	cdc := codec.NewProtoCodec(registry())
 	store := func(name string) corestore.KVStoreService { return runtime.NewKVStoreService(keys[name]) }
 
 	gov := authtypes.NewModuleAddress("gov").String()
@@ -109,19 +108,28 @@ func emptyMarket(t *testing.T) *market {
 		stakingtypes.NotBondedPoolName:      {authtypes.Burner, authtypes.Staking},
 		stakingtypes.KeyRotationFeePoolName: {authtypes.Burner},
 	}
-	account := authkeeper.NewAccountKeeper(enc.Codec, store(authtypes.StoreKey), authtypes.ProtoBaseAccount, perms,
+	account := authkeeper.NewAccountKeeper(cdc, store(authtypes.StoreKey), authtypes.ProtoBaseAccount, perms,
 		address.NewBech32Codec(network.Prefix), network.Prefix, gov)
 	blocked := map[string]bool{authtypes.NewModuleAddress(types.ModuleName).String(): true}
-	bank := bankkeeper.NewBaseKeeper(enc.Codec, store(banktypes.StoreKey), account, blocked, gov, log.NewNopLogger())
-	staking := stakingkeeper.NewKeeper(enc.Codec, store(stakingtypes.StoreKey), account, bank, gov,
+	bank := bankkeeper.NewBaseKeeper(cdc, store(banktypes.StoreKey), account, blocked, gov, log.NewNopLogger())
+	staking := stakingkeeper.NewKeeper(cdc, store(stakingtypes.StoreKey), account, bank, gov,
 		address.NewBech32Codec(network.Prefix+"valoper"), address.NewBech32Codec(network.Prefix+"valcons"))
-	k := keeper.NewKeeper(enc.Codec, store(types.StoreKey), gov, account, bank, staking, burner{bank})
+	k := keeper.NewKeeper(cdc, store(types.StoreKey), gov, account, bank, staking, burner{bank})
 	hooks := &recorder{}
 	k.SetHooks(types.MultiHooks{hooks})
 	return &market{
 		T: t, ctx: ctx, k: k, server: keeper.NewMsgServer(k), bank: bank, account: account, staking: staking,
 		hooks: hooks, gov: gov,
 	}
+}
+
+// registry knows the messages and accounts of this test.
+func registry() codectypes.InterfaceRegistry {
+	enc := moduletestutil.MakeTestEncodingConfig()
+	types.RegisterInterfaces(enc.InterfaceRegistry)
+	stakingtypes.RegisterInterfaces(enc.InterfaceRegistry)
+	authtypes.RegisterInterfaces(enc.InterfaceRegistry)
+	return enc.InterfaceRegistry
 }
 
 // must fails the test on an error.
@@ -238,6 +246,13 @@ func (m *market) validate(name string, rao uint64) string {
 	operator := m.player(name, rao)
 	account, err := sdk.AccAddressFromBech32(operator)
 	m.must(err)
+	m.bond(account, name, rao)
+	return operator
+}
+
+// bond makes an account that has rao a validator of that name.
+func (m *market) bond(account sdk.AccAddress, name string, rao uint64) {
+	m.Helper()
 	consensus := &sdked25519.PubKey{Key: public(hotKey("consensus/" + name))}
 	msg, err := stakingtypes.NewMsgCreateValidator(sdk.ValAddress(account).String(), consensus,
 		sdk.NewCoin(network.Denom, sdkmath.NewIntFromUint64(rao)), stakingtypes.NewDescription(name, "", "", "", ""),
@@ -247,7 +262,6 @@ func (m *market) validate(name string, rao uint64) string {
 	m.must(err)
 	_, err = m.staking.BlockValidatorUpdates(m.ctx)
 	m.must(err)
-	return operator
 }
 
 // jail jails a validator made by validate.

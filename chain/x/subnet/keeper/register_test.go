@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 
+	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
+
 	"agora/chain/x/subnet/types"
 )
 
@@ -267,5 +269,11 @@ func TestAFullSubnetOf256KeepsItsOrder(t *testing.T) {
 			t.Fatalf("uid %d went, want the oldest, %d", uid, want)
 		}
 	}
+	m.holds()
+	m.ctx = m.ctx.WithGasMeter(storetypes.NewGasMeter(2_000_000))
+	m.register("fay", netuid, "f")
+	t.Logf("a registration that evicts uses %d gas", m.ctx.GasMeter().GasConsumed())
+	m.ctx = m.ctx.WithGasMeter(storetypes.NewGasMeter(300_000))
+	m.must(m.k.Dissolve(m.ctx, m.gov, netuid))
 	m.holds()
 }

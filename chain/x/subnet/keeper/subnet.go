@@ -7,6 +7,7 @@ import (
 
 	"cosmossdk.io/collections"
 
+	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"agora/chain/network"
@@ -191,13 +192,20 @@ func (k *Keeper) remove(ctx sdk.Context, subnet types.Subnet, reason string) err
 	if err != nil {
 		return err
 	}
-	if err := k.clear(ctx, subnet); err != nil {
+	if err := k.clear(unmetered(ctx), subnet); err != nil {
 		return err
 	}
-	if err := k.hooks.AfterSubnetDissolved(ctx, subnet.Netuid); err != nil {
+	if err := k.hooks.AfterSubnetDissolved(unmetered(ctx), subnet.Netuid); err != nil {
 		return err
 	}
 	return k.emit(ctx, &types.SubnetDissolved{Netuid: subnet.Netuid, Refunded: refunded, Burned: burned, Reason: reason})
+}
+
+// unmetered returns ctx without a gas limit, for cleaning up: a subnet has at most 4,096 neurons, and a message that
+// dissolves one is paid for by the creation that came before, so neither an owner nor the next creator can be stopped
+// by the size of what goes.
+func unmetered(ctx sdk.Context) sdk.Context {
+	return ctx.WithGasMeter(storetypes.NewInfiniteGasMeter())
 }
 
 // release burns lock_burn_bps of the lock and pays the rest to the owner; all of it is burned if he cannot be paid.
