@@ -96,7 +96,7 @@ func (p *plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 		s.Subnets = append(s.Subnets, subnettypes.Subnet{
 			Netuid: n.NetUID, Owner: p.keys.account("owner").String(), Name: n.Name,
 			Mechanism: subnettypes.Mechanism{Id: families[n.NetUID]}, CreatedHeight: 1, CreatedTime: now,
-			Started: true, StartedHeight: 1, Lock: subnetLock, TempoStart: 1, Size_: uint32(p.Validators),
+			Started: true, StartedHeight: 1, Lock: subnetLock, TempoStart: 1 + int64(n.NetUID-1)*p.Tempo/2, Size_: uint32(p.Validators),
 		})
 		for name, value := range map[string]int64{"tempo": p.Tempo, "reveal_delay": 1} {
 			s.Values = append(s.Values, subnettypes.SubnetValue{Netuid: n.NetUID, Value: subnettypes.Value{Name: name, Value: value}})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	cmtcfg "github.com/cometbft/cometbft/config"
@@ -81,7 +80,7 @@ func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
 		},
 	}
 	node.PersistentFlags().String(flags.FlagHome, home, "the node's folder")
-	genesis := genutilcli.CommandsWithCustomMigrationMap(tmp.TxConfig, tmp.Basics, home, genutilcli.MigrationMap)
+	genesis := genutilcli.Commands(tmp.TxConfig, tmp.Basics, home)
 	node.AddCommand(genutilcli.InitCmd(tmp.Basics, home), genesis)
 	server.AddCommands(node, home, newNode, exportNode, func(*cobra.Command) {})
 	return node
@@ -102,13 +101,13 @@ func newNode(logger log.Logger, db dbm.DB, options servertypes.AppOptions) serve
 	return a
 }
 
-func exportNode(logger log.Logger, db dbm.DB, _ io.Writer, height int64, _ bool, _ []string, options servertypes.AppOptions, modules []string) (servertypes.ExportedApp, error) {
+func exportNode(logger log.Logger, db dbm.DB, height int64, _ bool, _ []string, options servertypes.AppOptions, modules []string) (servertypes.ExportedApp, error) {
 	a, err := app.New(logger, db, height == -1, options)
 	if err != nil {
 		return servertypes.ExportedApp{}, err
 	}
 	if height != -1 {
-		if err := a.LoadHeight(height); err != nil {
+		if err := a.LoadVersion(height); err != nil {
 			return servertypes.ExportedApp{}, err
 		}
 	}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cosmossdk.io/math"
+
+	"agora/chain/network"
+	"agora/client"
+	"agora/engine"
+	"agora/engine/native/chat"
+	"agora/engine/native/ngram"
+	backend "agora/engine/openai"
+	"agora/miner"
+	"agora/miner/enrolment"
+)
+
+// mining is what `agora miner` is asked to do.
+type mining struct {
+	role
+	subnet       uint32
+	backend      string
+	backendKey   string
+	model        string
+	licence      string
+	maxPrice     string
+	capacity     int
+	allowPrivate bool
+}
+
+func minerCommand() *cobra.Command {
+	m := &mining{}
+	cmd := &cobra.Command{
+		Use:   "miner",
+		Short: "Share a model and be paid by how good it is",
+		Long: "Probes the model, registers in a subnet (once; the price is burned), publishes its card, dials every permitted\n" +
+			"validator and serves. Any OpenAI-compatible server is a model; without --backend a native one is.\n" +
+			"No public address is needed. Ctrl-C stops it.",
+		Example: "  agora miner --subnet 1 --from miner --backend http://127.0.0.1:11434/v1 --model llama3.2\n" +
+			"  agora miner --subnet 2 --from miner --model ngram-4",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return stopped(cmd.Context(), m.run(cmd)) },
+	}
+	m.flags(cmd, "miner")
+	f := cmd.Flags()
+	f.Uint32Var(&m.subnet, "subnet", 1, "netuid to mine")
+	f.StringVar(&m.backend, "backend", "", "base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:11434/v1")
+	f.StringVar(&m.backendKey, "backend-key", "", "bearer key for the backend, if it wants one")
+	f.StringVar(&m.model, "model", "", "model at the backend, or a native one (chat-…, ngram-…)")
+	f.StringVar(&m.licence, "licence", "NOASSERTION", "SPDX identifier of the model's licence")
+	f.StringVar(&m.maxPrice, "max-price", "10", "most TAO to pay for registering")
+	f.IntVar(&m.capacity, "capacity", 8, "requests worked on at once")
+	f.BoolVar(&m.allowPrivate, "allow-private", false, "dial validators on private and loopback addresses: local networks only")
+	return cmd
+}
+
+func (m *mining) run(cmd *cobra.Command) error {
+	ctx := cmd.Context()
+	m.settle("miner")
+	handler, info, err := m.open(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	c, err := client.Dial(m.node)
+	if err != nil {
+		return err
+	}
+	uid, hot, err := m.enrol(ctx, cmd, c, info)
+	if err != nil {
+		return err
+	}
+	worker, err := miner.New(miner.Config{
+		Key: hot, Handler: handler, AllowPrivate: m.allowPrivate, Log: m.log(cmd),
+		Directory: &enrolment.Directory{Client: c, NetUID: m.subnet, Every: 30 * time.Second},
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "mining subnet %d as uid %d with %s; Ctrl-C stops\n", m.subnet, uid, info.Model)
+	return worker.Run(ctx)
+}
+
+// open probes the model and wraps it in a server.
+func (m *mining) open(ctx context.Context, cmd *cobra.Command) (http.Handler, engine.Info, error) {
+	opt := miner.Options{Capacity: m.capacity, Log: m.log(cmd)}
+	if m.backend == "" {
+		e, err := m.native()
+		if err != nil {
+			return nil, engine.Info{}, err
+		}
+		return miner.NewServer(e, opt), e.Info(), nil
+	}
+	b, err := backend.New(m.backend, backend.Options{Model: m.model, Key: m.backendKey, Log: opt.Log})
+	if err != nil {
+		return nil, engine.Info{}, err
+	}
+	info, can, err := b.Probe(ctx)
+	if err != nil {
+		return nil, engine.Info{}, err
+	}
+	info.Licence = m.licence
+	fmt.Fprintf(cmd.OutOrStdout(), "backend serves %s: chat %t, completions %t, streaming %t, log-probabilities %t, seed %t\n",
+		info.Model, can.Chat, can.Completions, can.Streaming, can.Logprobs, can.Seed)
+	return miner.NewProxy(b, opt), info, nil
+}
+
+func (m *mining) native() (engine.Engine, error) {
+	if e, err := ngram.Open(m.model); err == nil {
+		return e, nil
+	}
+	e, err := chat.Open(m.model)
+	if err != nil {
+		return nil, fmt.Errorf("%w, and ngram-1 to ngram-8; or give --backend URL of a server", err)
+	}
+	return e, nil
+}
+
+func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client, info engine.Info) (uint32, ed25519.PrivateKey, error) {
+	limit, err := math.LegacyNewDecFromStr(m.maxPrice)
+	if err != nil || limit.IsNegative() {
+		return 0, nil, fmt.Errorf("--max-price %q is no amount of TAO", m.maxPrice)
+	}
+	cold, err := m.cold(cmd, c)
+	if err != nil {
+		return 0, nil, err
+	}
+	hot, err := m.hot(cmd)
+	if err != nil {
+		return 0, nil, err
+	}
+	r, err := enrolment.Enrol(ctx, c, enrolment.Request{
+		NetUID: m.subnet, Hot: hot, Owner: cold, MaxPrice: limit.MulInt64(network.TAO).TruncateInt().Uint64(), Card: enrolment.Card(info),
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	if r.Price > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "registered for %d rao\n", r.Price)
+	}
+	return r.UID, hot, nil
+}

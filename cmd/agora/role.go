@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
+
+	"github.com/cosmos/cosmos-sdk/crypto/keyring"
+
+	"agora/client"
+	"agora/wallet"
+)
+
+// passphraseVar is the environment variable that unlocks a hot key for a program that starts unattended.
+const passphraseVar = "AGORA_PASSPHRASE"
+
+// role holds what every program on the network needs: a folder, a node and keys.
+type role struct {
+	home    string
+	node    string
+	from    string
+	backend string
+	hotKey  string
+	verbose bool
+}
+
+func (r *role) flags(cmd *cobra.Command, name string) {
+	f := cmd.Flags()
+	f.StringVar(&r.home, "home", defaultHome(name), "folder with the keyring, config/client.toml and the hot key")
+	f.StringVar(&r.node, "node", "", "a chain node's RPC address; config/client.toml's, else http://127.0.0.1:26657")
+	f.StringVar(&r.from, "from", "", "name of the cold key in the keyring that pays and is paid")
+	f.StringVar(&r.backend, "keyring-backend", "", "os, file or test; config/client.toml's, else os")
+	f.StringVar(&r.hotKey, "hot-key", "", "hot key file, made if there is none; HOME/"+name+".hotkey")
+	f.BoolVarP(&r.verbose, "verbose", "v", false, "say more")
+}
+
+// settle fills what was not given from HOME/config/client.toml and the defaults.
+func (r *role) settle(name string) {
+	v := viper.New()
+	v.SetConfigFile(filepath.Join(r.home, "config", "client.toml"))
+	v.SetDefault("node", "http://127.0.0.1:26657")
+	v.SetDefault("keyring-backend", keyring.BackendOS)
+	_ = v.ReadInConfig() // without the file the defaults hold
+	if r.node == "" {
+		r.node = v.GetString("node")
+	}
+	r.node = strings.Replace(r.node, "tcp://", "http://", 1)
+	if r.backend == "" {
+		r.backend = v.GetString("keyring-backend")
+	}
+	if r.hotKey == "" {
+		r.hotKey = filepath.Join(r.home, name+".hotkey")
+	}
+}
+
+func (r *role) log(cmd *cobra.Command) *slog.Logger {
+	level := slog.LevelInfo
+	if r.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+}
+
+// cold opens the keyring's key named by --from.
+func (r *role) cold(cmd *cobra.Command, c *client.Client) (client.Signer, error) {
+	if r.from == "" {
+		return nil, errors.New("no cold key: give --from NAME of a key in the keyring (make one with `agora keys add NAME`)")
+	}
+	ring, err := keyring.New("agora", r.backend, r.home, cmd.InOrStdin(), c.Codec())
+	if err != nil {
+		return nil, fmt.Errorf("keyring: %w", err)
+	}
+	return client.KeyringSigner(ring, r.from)
+}
+
+// hot opens the hot key file, or makes one: locked if AGORA_PASSPHRASE is set, open otherwise.
+func (r *role) hot(cmd *cobra.Command) (ed25519.PrivateKey, error) {
+	passphrase := []byte(os.Getenv(passphraseVar))
+	key, err := wallet.Open(r.hotKey, passphrase)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if err := os.MkdirAll(filepath.Dir(r.hotKey), 0o700); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "making a hot key at %s\n", r.hotKey)
+	if len(passphrase) == 0 {
+		return wallet.CreateOpen(r.hotKey)
+	}
+	return wallet.Create(r.hotKey, passphrase, wallet.DefaultParams)
+}
+
+// stopped turns the end that the user asked for into success.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	return err
+}

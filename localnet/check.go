@@ -1,0 +1,312 @@
+package localnet
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	openaigo "github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+
+	yumatypes "agora/chain/x/yuma/types"
+	"agora/client"
+)
+
+const (
+	rankWithin   = 4    // epochs after the last registration
+	fallWithin   = 3    // epochs after a miner was switched off
+	organic      = 60   // requests asked in the name of a consumer
+	topTierShare = 0.95 // of them that the top tier must answer
+	tierWidth    = 0.05 // miners within this part of the best share its tier
+)
+
+// checker looks at a running market through the doors that anybody has, and its owner's control socket.
+type checker struct {
+	home   string
+	file   *Description
+	chain  *client.Client
+	truth  truth
+	out    io.Writer
+	report *Report
+}
+
+// Check proves that the loop of the market on home is alive, within the given time. The report says what held; the error
+// says why nothing could be checked.
+func Check(ctx context.Context, home string, within time.Duration, progress io.Writer) (*Report, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("not done within %s", within))
+	defer cancel()
+	file, err := ReadDescription(home)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no market at %s: start one with `agora localnet --home %s`", home, home)
+	}
+	if err != nil {
+		return nil, err
+	}
+	chain, err := client.Dial(file.RPC[0])
+	if err != nil {
+		return nil, fmt.Errorf("the market at %s does not answer: start it with `agora localnet --home %s` (%w)", home, home, err)
+	}
+	c := &checker{home: home, file: file, chain: chain, truth: truth{seed: file.Seed}, out: progress, report: &Report{}}
+	c.run("the ranking is the true one", ctx, c.ranking)
+	c.run("12 + 30 is 42", ctx, c.sum)
+	c.run("the best serve", ctx, c.organic)
+	c.run("canned text comes last", ctx, c.cannedLast)
+	c.run("a nominator earns its share", ctx, c.nominator)
+	c.run("miners are paid to the rao", ctx, c.pay)
+	c.run("no rao is lost", ctx, c.conserved)
+	c.run("the next one takes over", ctx, c.failover)
+	return c.report, nil
+}
+
+// run notes what one check found.
+func (c *checker) run(name string, ctx context.Context, check func(context.Context) (string, error)) {
+	began := time.Now()
+	detail, err := check(ctx)
+	if err != nil {
+		if detail = err.Error(); ctx.Err() != nil {
+			detail = context.Cause(ctx).Error() + ": " + detail
+		}
+	}
+	f := Finding{Name: name, OK: err == nil, Detail: detail, Seconds: time.Since(began).Seconds()}
+	c.report.Findings = append(c.report.Findings, f)
+	fmt.Fprintf(c.out, "%5.1fs  %s: %s\n", f.Seconds, name, detail)
+}
+
+func (c *checker) minersOf(netuid uint32) []Miner {
+	var list []Miner
+	for _, m := range c.file.Miners {
+		if m.NetUID == netuid {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// ranking waits for the first epoch in which every subnet's incentives follow true quality and counts it from the last
+// registration.
+func (c *checker) ranking(ctx context.Context) (string, error) {
+	quality, err := c.truth.measure(ctx, c.file.Miners)
+	if err != nil {
+		return "", err
+	}
+	var parts []string
+	for _, n := range c.file.Subnets {
+		epochs, err := c.ranked(ctx, n.NetUID, quality)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", n.Name, err)
+		}
+		parts = append(parts, fmt.Sprintf("%s in epoch %d", n.Name, epochs))
+	}
+	return strings.Join(parts, ", ") + " after the last registration", nil
+}
+
+// ranked returns how many epochs after the last registration the order was right for the first time.
+func (c *checker) ranked(ctx context.Context, netuid uint32, quality map[string]Quality) (int, error) {
+	neurons, err := c.chain.Neurons(ctx, netuid)
+	if err != nil {
+		return 0, err
+	}
+	var last int64
+	for _, n := range neurons {
+		last = max(last, n.Registered)
+	}
+	for {
+		records, err := c.chain.Epochs(ctx, netuid, 100)
+		if err != nil {
+			return 0, err
+		}
+		count, why := 0, "no epoch has run"
+		for i := len(records) - 1; i >= 0; i-- {
+			if records[i].Height <= last {
+				continue
+			}
+			count++
+			var right bool
+			if right, why = ordered(c.minersOf(netuid), quality, incentives(records[i])); right {
+				return count, nil
+			}
+			if count >= rankWithin {
+				return 0, fmt.Errorf("after %d epochs %s", count, why)
+			}
+		}
+		if err := c.nextBlock(ctx); err != nil {
+			return 0, fmt.Errorf("%w: %s", err, why)
+		}
+	}
+}
+
+// incentives unpacks an epoch's column.
+func incentives(r yumatypes.EpochRecord) map[uint32]uint32 {
+	out := map[uint32]uint32{}
+	for i := 0; i+1 < len(r.Incentive); i += 2 {
+		out[uint32(i/2)] = uint32(binary.LittleEndian.Uint16(r.Incentive[i:]))
+	}
+	return out
+}
+
+func (c *checker) nextBlock(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if _, ok := <-c.chain.Blocks(ctx); !ok {
+		return errors.New("the chain stands still")
+	}
+	return nil
+}
+
+// afterEpochs waits until n more epochs of the subnet have run and returns the last record.
+func (c *checker) afterEpochs(ctx context.Context, netuid uint32, n uint64) (yumatypes.EpochRecord, error) {
+	var target uint64
+	for {
+		records, err := c.chain.Epochs(ctx, netuid, 1)
+		if err != nil {
+			return yumatypes.EpochRecord{}, err
+		}
+		if len(records) > 0 {
+			if target == 0 {
+				target = records[0].Epoch + n
+			}
+			if records[0].Epoch >= target {
+				return records[0], nil
+			}
+		}
+		if err := c.nextBlock(ctx); err != nil {
+			return yumatypes.EpochRecord{}, err
+		}
+	}
+}
+
+// ask sends one chat question through a gateway with OpenAI's own client and returns answer and the uid that gave it.
+func (c *checker) ask(ctx context.Context, gateway int, question string) (answer string, uid uint32, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	g := c.file.Gateways[gateway]
+	oai := openaigo.NewClient(option.WithBaseURL(g.URL), option.WithAPIKey(g.Key), option.WithMaxRetries(0))
+	var raw *http.Response
+	reply, err := oai.Chat.Completions.New(ctx, openaigo.ChatCompletionNewParams{
+		Model: c.file.Subnets[0].Name, Messages: []openaigo.ChatCompletionMessageParamUnion{openaigo.UserMessage(question)},
+	}, option.WithResponseInto(&raw))
+	if err != nil {
+		return "", 0, err
+	}
+	text, _, _ := strings.Cut(raw.Header.Get("x-agora-miner"), "/")
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || len(reply.Choices) == 0 {
+		return "", 0, fmt.Errorf("the reply names no miner or holds no answer: %q", raw.Header.Get("x-agora-miner"))
+	}
+	return reply.Choices[0].Message.Content, uint32(n), nil
+}
+
+func (c *checker) sum(ctx context.Context) (string, error) {
+	answer, uid, err := c.ask(ctx, 0, "What is 12 + 30?")
+	if err != nil {
+		return "", err
+	}
+	if strings.TrimSpace(answer) != "42" {
+		return "", fmt.Errorf("uid %d answered %q", uid, answer)
+	}
+	return fmt.Sprintf("answered by uid %d", uid), nil
+}
+
+// topTier lists the uids within tierWidth of the best incentive of the last epoch.
+func (c *checker) topTier(ctx context.Context) (map[uint32]bool, error) {
+	g, err := c.chain.Metagraph(ctx, chatNet)
+	if err != nil {
+		return nil, err
+	}
+	var best uint32
+	for _, u := range g.Uids {
+		best = max(best, u.Incentive)
+	}
+	top := map[uint32]bool{}
+	for _, u := range g.Uids {
+		if best > 0 && float64(u.Incentive) >= float64(best)*(1-tierWidth) {
+			top[u.Uid] = true
+		}
+	}
+	return top, nil
+}
+
+// organic asks as consumers do, at every gateway in turn.
+func (c *checker) organic(ctx context.Context) (string, error) {
+	top, err := c.topTier(ctx)
+	if err != nil {
+		return "", err
+	}
+	hits := 0
+	for i := range organic {
+		_, uid, err := c.ask(ctx, i%len(c.file.Gateways), fmt.Sprintf("What is %d + %d?", 10+i, 3*i))
+		if err != nil {
+			return "", fmt.Errorf("request %d: %w", i, err)
+		}
+		if top[uid] {
+			hits++
+		}
+	}
+	detail := fmt.Sprintf("%d of %d requests went to the top tier of %d", hits, organic, len(top))
+	if float64(hits) < topTierShare*organic {
+		return "", errors.New(detail)
+	}
+	return detail, nil
+}
+
+func (c *checker) cannedLast(ctx context.Context) (string, error) {
+	g, err := c.chain.Metagraph(ctx, chatNet)
+	if err != nil {
+		return "", err
+	}
+	earned := map[uint32]uint32{}
+	for _, u := range g.Uids {
+		earned[u.Uid] = u.Incentive
+	}
+	var own uint32
+	for _, m := range c.minersOf(chatNet) {
+		if m.Model == cannedModel {
+			own = earned[m.UID]
+		}
+	}
+	for _, m := range c.minersOf(chatNet) {
+		if m.Model != cannedModel && earned[m.UID] <= own {
+			return "", fmt.Errorf("it earns %d, %s earns %d", own, m.Name, earned[m.UID])
+		}
+	}
+	return fmt.Sprintf("it earns %d of 65535", own), nil
+}
+
+// failover switches the best miner off: the next request must succeed elsewhere and the chain must notice.
+func (c *checker) failover(ctx context.Context) (_ string, err error) {
+	_, best, err := c.ask(ctx, 0, "What is 20 + 22?")
+	if err != nil {
+		return "", err
+	}
+	name := ""
+	for _, m := range c.minersOf(chatNet) {
+		if m.UID == best {
+			name = m.Name
+		}
+	}
+	if err := order(ctx, c.home, name, "stop"); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, order(context.WithoutCancel(ctx), c.home, name, "start")) }()
+	_, second, err := c.ask(ctx, 0, "What is 20 + 23?")
+	if err != nil {
+		return "", fmt.Errorf("the request after %s stopped: %w", name, err)
+	}
+	for n := 1; n <= fallWithin; n++ {
+		record, err := c.afterEpochs(ctx, chatNet, 1)
+		if err != nil {
+			return "", err
+		}
+		if in := incentives(record); in[best] < in[second] {
+			return fmt.Sprintf("uid %d answered when uid %d was off, which lost its rank in %d epochs", second, best, n), nil
+		}
+	}
+	return "", fmt.Errorf("uid %d still leads %d epochs after it was switched off", best, fallWithin)
+}
