@@ -7,6 +7,7 @@ import (
 	"github.com/cosmos/gogoproto/proto"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
 
 	"agora/chain/network"
 	"agora/chain/x/yuma/keeper"
@@ -212,4 +213,8 @@ func TestEpochsBeyondTheBoundWaitForTheNextBlock(t *testing.T) {
 	if m.Schedule(1).Epoch != first.Epoch+1 || m.Schedule(11).Epoch != second.Epoch+1 {
 		t.Error("an epoch ran twice or not at all")
 	}
+}
+
+func page(key []byte, limit uint64) *query.PageRequest {
+	return &query.PageRequest{Key: key, Limit: limit}
 }

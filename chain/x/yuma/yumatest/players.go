@@ -39,6 +39,14 @@ func (m *Market) Govern(netuid uint32, name string, value int64) {
 // Register takes a place for owner with the hot key called hot, and pays for it.
 func (m *Market) Register(owner string, netuid uint32, hot string) (uid uint32) {
 	m.Helper()
+	uid, err := m.TryRegister(owner, netuid, hot)
+	m.Must(err)
+	return uid
+}
+
+// TryRegister is Register with the market's answer.
+func (m *Market) TryRegister(owner string, netuid uint32, hot string) (uid uint32, err error) {
+	m.Helper()
 	price, err := m.Subnet.RegisterPrice(m.Ctx, netuid)
 	m.Must(err)
 	account, expiry := m.Fund(owner, price), m.Ctx.BlockHeight()+100
@@ -47,8 +55,7 @@ func (m *Market) Register(owner string, netuid uint32, hot string) (uid uint32) 
 		Proof: subnettypes.SignProof(HotKey(hot), ChainID, netuid, account, expiry),
 	}
 	uid, _, err = m.Subnet.Register(m.Ctx, account, netuid, claim, price)
-	m.Must(err)
-	return uid
+	return uid, err
 }
 
 // Miners registers n miners stem0, stem1, … in netuid, each with an owner of its own by the same name.
