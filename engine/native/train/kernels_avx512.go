@@ -15,7 +15,7 @@ const Kernel = "avx512"
 // Usable tells why this machine cannot run these kernels.
 func Usable() error {
 	if !archsimd.X86.AVX512() {
-		return errors.New("this CPU has no AVX-512: build the trainer without GOEXPERIMENT=simd")
+		return errors.New("this CPU has no AVX-512: train without GOEXPERIMENT=simd, with go run ./engine/native/train/cmd")
 	}
 	return nil
 }
