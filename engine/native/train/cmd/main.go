@@ -1,4 +1,4 @@
-// Command cmd trains: it makes the native chat models: the vocabulary once, then every rung of the ladder, measured on
+// Command cmd makes the native chat models: the vocabulary once, then every rung of the ladder, measured on
 // questions that it has never seen. Its output is the folder that the engine embeds.
 package main
 
