@@ -12,7 +12,7 @@ func (r *Runner) admitBonds() {
 	in := r.in
 	r.formula.lastTempo = in.Block - min(in.Tempo, in.Block)
 	if in.LastStep != 0 {
-		r.formula.lastTempo = in.LastStep + 1
+		r.formula.lastTempo = max(in.LastStep+1, in.LastStep) // saturates
 	}
 	r.holders = r.holders[:0]
 	room := 0
@@ -48,7 +48,7 @@ func (r *Runner) computeColumns() {
 func (r *Runner) prepareFormula() {
 	p, f := &r.params, &r.formula
 	alpha := p.alpha()
-	f.quorum = newQuorum(r.votes[:r.n], p.Kappa)
+	f.quorum = newQuorum(r.votes, p.Kappa)
 	f.beta = fixed.Share(p.BondsPenalty)
 	f.alpha, f.kept = uint64(alpha), uint64(fixed.One.Sub(alpha))
 	f.liquid = p.Yuma3 && p.LiquidAlpha
@@ -92,9 +92,8 @@ func (w *worker) blockWidth() int {
 func (w *worker) prepare() {
 	r := w.run
 	rows := len(r.voters) + len(r.holders)
-	clear(w.trust[:r.n])
-	clear(w.earned[:r.n])
-	w.segment = grown(w.segment, r.n)
+	w.trust, w.earned = sized(w.trust, r.n), sized(w.earned, r.n)
+	w.fill, w.segment = grown(w.fill, r.n), grown(w.segment, r.n)
 	w.weight, w.blend = grown(w.weight, len(r.voters)), grown(w.blend, len(r.voters))
 	w.delta = grown(w.delta, len(r.voters))
 	w.keys, w.spare = grown(w.keys, len(r.voters)), grown(w.spare, len(r.voters))
@@ -123,7 +122,7 @@ func (w *worker) seek() {
 			w.fill[i] = -1
 		}
 	}
-	copy(w.segment, w.fill[:])
+	copy(w.segment, w.fill)
 }
 
 // gather reads a block of columns from every row.
@@ -190,7 +189,7 @@ func (w *worker) clip(cells []uint32, consensus uint64) (rank uint64) {
 		clear(blend)
 		return 0
 	}
-	votes, trust := w.run.votes, &w.trust
+	votes, trust := w.run.votes, w.trust
 	for k, cell := range cells {
 		i := uint16(cell)
 		share := min(weight[k], consensus)

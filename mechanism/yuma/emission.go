@@ -47,8 +47,9 @@ func (w *worker) sumDividends() {
 	for c, end := range w.ends {
 		incentive := uint64(w.run.result.Exact.Incentive[w.first+c])
 		if incentive > 0 {
+			earned := w.earned
 			for _, share := range w.shares[start:end] {
-				w.earned[uint16(share)] += fixed.Mul(share>>16, incentive)
+				earned[uint16(share)] += fixed.Mul(share>>16, incentive)
 			}
 		}
 		start = end

@@ -18,7 +18,7 @@ func (r *Runner) Observe(see func(j int, uids []uint16, weight, delta []uint64))
 // all at once and as if it were the whole column.
 func Median(stake, score []fixed.I32F32, minority fixed.I32F32) fixed.I32F32 {
 	q := quorum{minority: int64(minority)}
-	votes, keys := new([MaxN]vote), make([]uint64, 0, len(stake))
+	votes, keys := make([]vote, len(stake)), make([]uint64, 0, len(stake))
 	var support int64
 	for i, s := range stake {
 		votes[i].voice = uint64(s)

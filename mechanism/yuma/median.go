@@ -42,7 +42,7 @@ func medianKey(score uint64, uid uint32) uint64 { return score<<scoreBits | uint
 //
 // keys holds the positive scores of validators with stake, support the sum of
 // their u; every other validator scored zero and stands in as a sum.
-func (q quorum) consensus(keys, spare []uint64, votes *[MaxN]vote, support int64) uint64 {
+func (q quorum) consensus(keys, spare []uint64, votes []vote, support int64) uint64 {
 	zeros := q.total - support
 	if zeros > 0 && zeros > q.minority || len(keys) == 0 {
 		return 0
@@ -58,7 +58,7 @@ const fewKeys = 12
 // the data: every key is written to both sides and one of them advances. After
 // twice the expected number of rounds it sorts what is left, so no choice of
 // scores makes it slow. keys and spare are overwritten; spare is as long as keys.
-func selectKey(keys, spare []uint64, votes *[MaxN]vote, bound int64) uint64 {
+func selectKey(keys, spare []uint64, votes []vote, bound int64) uint64 {
 	for rounds := 2 * bits.Len(uint(len(keys))); len(keys) > fewKeys && rounds > 0; rounds-- {
 		pivot := pivotOf(keys)
 		low, below := partition(keys, spare, votes, pivot)
@@ -82,7 +82,7 @@ func selectKey(keys, spare []uint64, votes *[MaxN]vote, bound int64) uint64 {
 
 // partition moves the keys below the pivot to the front of keys, copies the
 // others to spare, and returns how many are below and the sum of their u.
-func partition(keys, spare []uint64, votes *[MaxN]vote, pivot uint64) (low int, below int64) {
+func partition(keys, spare []uint64, votes []vote, pivot uint64) (low int, below int64) {
 	high := 0
 	spare = spare[:len(keys)]
 	for _, key := range keys {
@@ -127,7 +127,7 @@ func without(keys []uint64, key uint64) []uint64 {
 }
 
 // walkKeys sorts the keys that are left and walks them.
-func walkKeys(keys []uint64, votes *[MaxN]vote, bound int64) uint64 {
+func walkKeys(keys []uint64, votes []vote, bound int64) uint64 {
 	sortKeys(keys)
 	for _, key := range keys {
 		if bound -= int64(votes[uint16(key)].voice); bound < 0 {

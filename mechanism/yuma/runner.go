@@ -22,12 +22,12 @@ type Runner struct {
 	result  *Result
 	arenas  [2][]byte // their bond rows
 	arena   []byte
-	rows    []row       // by uid
-	votes   *[MaxN]vote // by uid; an index of 16 bits needs no check
-	limit   []uint64    // by uid: weights reaching no further than this block are void
-	rank    []uint64    // by uid, units of 2^−32
-	voters  []int32     // uids whose weights may count, ascending
-	holders []int32     // uids with bonds, ascending
+	rows    []row    // by uid
+	votes   []vote   // by uid
+	limit   []uint64 // by uid: weights reaching no further than this block are void
+	rank    []uint64 // by uid, units of 2^−32
+	voters  []int32  // uids whose weights may count, ascending
+	holders []int32  // uids with bonds, ascending
 	formula formula
 	workers []*worker
 	phase   phase
@@ -99,11 +99,7 @@ func (r *Runner) begin(in *Input) {
 		r.owner = int(in.Owner)
 	}
 	n, out := r.n, r.result
-	if r.votes == nil {
-		r.votes = new([MaxN]vote)
-	}
-	clear(r.votes[:n])
-	r.rows = sized(r.rows, n)
+	r.rows, r.votes = sized(r.rows, n), sized(r.votes, n)
 	r.limit, r.rank = sized(r.limit, n), sized(r.rank, n)
 	for _, s := range []*[]uint16{
 		&out.StakeWeight, &out.Consensus, &out.Incentive, &out.Dividends, &out.ValidatorTrust,

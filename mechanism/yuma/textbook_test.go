@@ -2,6 +2,7 @@ package yuma_test
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 
 	"agora/mechanism/fixed"
@@ -54,12 +55,13 @@ func (b *book) stakes() {
 	b.active = make([]bool, b.n)
 	b.oldPermit = make([]bool, b.n)
 	stake := make([]fixed.I64F64, b.n)
-	cutoff := max(1, uint64(b.p.ActivityCutoffFactor)*b.in.Tempo/1000)
+	cutoff := max(1, fixed.Part(uint64(b.p.ActivityCutoffFactor), b.in.Tempo, 1000))
 	for i := range b.n {
 		if b.p.ActivityGiven {
 			b.active[i] = i < len(b.in.Active) && b.in.Active[i]
 		} else if i < len(b.in.LastUpdate) {
-			b.active[i] = b.in.LastUpdate[i]+cutoff >= b.in.Block
+			sum, over := bits.Add64(b.in.LastUpdate[i], cutoff, 0)
+			b.active[i] = over != 0 || sum >= b.in.Block
 		}
 		b.oldPermit[i] = i < len(b.in.Permit) && b.in.Permit[i] || i == b.owner
 		if i < len(b.in.Stake) && (b.in.Stake[i] >= b.p.StakeThreshold || i == b.owner) {
@@ -169,7 +171,7 @@ func (b *book) oldBonds(value func(uint16) number32) matrix {
 		last = b.in.Block - b.in.Tempo
 	}
 	if b.in.LastStep != 0 {
-		last = b.in.LastStep + 1
+		last = max(b.in.LastStep, b.in.LastStep+1)
 	}
 	maskPairs(old, slices.Repeat([]uint64{last}, b.n), b.registered(),
 		func(l, r uint64) bool { return l <= r })

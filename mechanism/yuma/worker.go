@@ -21,17 +21,17 @@ type worker struct {
 
 	weights, bonds tile
 	arena          []byte
-	fill           [MaxN]int // by uid: where the next new bond goes in the arena, −1 for nowhere
-	segment        []int     // by uid: where the first one went
+	fill           []int // by uid: where the next new bond goes in the arena, −1 for nowhere
+	segment        []int // by uid: where the first one went
 
-	weight, blend, delta []uint64     // W, Wb and ΔB of the column, units of 2^−32
-	keys, spare          []uint64     // of the median
-	old                  []uint16     // the bond behind each weight of the column
-	lone                 []uint32     // the bonds of the column without a weight
-	moved                []uint64     // E of the column as share<<16 | uid
-	trust, earned        [MaxN]uint64 // by uid: Σ Wc and Σ En·I over the worker's columns
-	shares               []uint64     // En of every column that pays, as share<<16 | uid
-	ends                 []int        // by column of the range: end of its shares
+	weight, blend, delta []uint64 // W, Wb and ΔB of the column, units of 2^−32
+	keys, spare          []uint64 // of the median
+	old                  []uint16 // the bond behind each weight of the column
+	lone                 []uint32 // the bonds of the column without a weight
+	moved                []uint64 // E of the column as share<<16 | uid
+	trust, earned        []uint64 // by uid: Σ Wc and Σ En·I over the worker's columns
+	shares               []uint64 // En of every column that pays, as share<<16 | uid
+	ends                 []int    // by column of the range: end of its shares
 }
 
 // prepareWorkers makes as many workers as the Runner asks for.
