@@ -73,19 +73,12 @@ func (f Family) body(text string) []byte {
 	return body
 }
 
-// itemID is SHA-256 over the three parts, each with its length before it.
-func itemID(parts ...any) [32]byte {
+// itemID is SHA-256 over the three parts, each with its length in eight bytes before it.
+func itemID(name, path string, body []byte) [32]byte {
 	h := sha256.New()
-	for _, p := range parts {
-		var b []byte
-		switch v := p.(type) {
-		case string:
-			b = []byte(v)
-		case []byte:
-			b = v
-		}
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
-		h.Write(b)
+	for _, part := range [][]byte{[]byte(name), []byte(path), body} {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write(part)
 	}
 	return [32]byte(h.Sum(nil))
 }
