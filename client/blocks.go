@@ -14,9 +14,8 @@ import (
 )
 
 const (
-	slowPoll    = 2 * time.Second // while the node does not answer
-	recentKept  = 16              // blocks shared among the readers of one client
-	maxBehind   = 10_000          // blocks that a reader is led through one by one; beyond it the older ones are left out
+	recentKept  = 16     // blocks shared among the readers of one client
+	maxBehind   = 10_000 // blocks that a reader is led through one by one; beyond it the older ones are left out
 	blockBuffer = 16
 )
 
@@ -62,16 +61,16 @@ func (c *Client) BlocksFrom(ctx context.Context, first int64) <-chan Block {
 
 func (c *Client) follow(ctx context.Context, next int64, out chan<- Block) {
 	for ctx.Err() == nil {
-		tip, err := c.tip.height(ctx, c.rpc, pollEvery)
+		tip, err := c.tip.height(ctx, c.rpc, c.poll)
 		if err != nil {
-			pause(ctx, slowPoll)
+			pause(ctx, 10*c.poll)
 			continue
 		}
 		if next == 0 {
 			next = tip + 1
 		}
 		if next > tip {
-			pause(ctx, pollEvery)
+			pause(ctx, c.poll)
 			continue
 		}
 		next = max(next, tip-maxBehind)
@@ -81,7 +80,7 @@ func (c *Client) follow(ctx context.Context, next int64, out chan<- Block) {
 			continue
 		}
 		if err != nil {
-			pause(ctx, pollEvery)
+			pause(ctx, c.poll)
 			continue
 		}
 		select {

@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	callTimeout = 10 * time.Second // for one call to the node, unless the caller's context ends sooner
-	maxReply    = 32 << 20         // bytes of one HTTP answer: a block of 4 MiB in base64 with its results
-	maxValue    = 16 << 20         // bytes of one query's value
-	pollEvery   = 150 * time.Millisecond
+	callTimeout = 10 * time.Second       // for one call to the node, unless the caller's context ends sooner
+	maxReply    = 32 << 20               // bytes of one HTTP answer: a block of 4 MiB in base64 with its results
+	maxValue    = 16 << 20               // bytes of one query's value
+	pollEvery   = 150 * time.Millisecond // how often the node is asked for its height while somebody waits for a block
 )
 
 // RPC is what a client needs of a CometBFT node; rpc/client/http and rpc/client/local provide it.
@@ -39,6 +39,7 @@ type Client struct {
 	conn    conn
 	tip     tip
 	recent  recent
+	poll    time.Duration
 
 	mu     sync.Mutex
 	queues map[string]*Queue
@@ -46,7 +47,7 @@ type Client struct {
 
 // New uses a node that is already at hand, for instance one in this process (cometbft's rpc/client/local).
 func New(rpc RPC, chainID string) *Client {
-	return &Client{rpc: rpc, chainID: chainID, conn: conn{rpc}, queues: map[string]*Queue{}}
+	return &Client{rpc: rpc, chainID: chainID, conn: conn{rpc}, poll: pollEvery, queues: map[string]*Queue{}}
 }
 
 // Dial asks the node at rpcURL ("http://host:port") for its chain id, within 10 seconds.
@@ -72,6 +73,10 @@ func Dial(rpcURL string) (*Client, error) {
 
 // ChainID is the name of the chain that this client's transactions are good for.
 func (c *Client) ChainID() string { return c.chainID }
+
+// PollEvery sets how often the node is asked for its height while somebody waits for a block, 150 ms by default.
+// Call it before anything else.
+func (c *Client) PollEvery(d time.Duration) { c.poll = max(d, time.Millisecond) }
 
 // limited cuts an HTTP answer off at maxReply bytes.
 type limited struct{ next http.RoundTripper }

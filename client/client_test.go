@@ -33,7 +33,13 @@ func open(t *testing.T) (*stage.Stage, *client.Client, context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	return s, client.New(s, chainID), ctx
+	return s, newClient(s), ctx
+}
+
+func newClient(s *stage.Stage) *client.Client {
+	c := client.New(s, chainID)
+	c.PollEvery(5 * time.Millisecond)
+	return c
 }
 
 // live lets the chain make blocks until the test ends.
@@ -170,7 +176,7 @@ func TestManySendersOfOneKeyDoNotCollide(t *testing.T) {
 func TestTwoProgramsWithOneKeyBothSucceed(t *testing.T) {
 	s, c, ctx := open(t)
 	live(t, s)
-	other := client.New(s, chainID)
+	other := newClient(s)
 	var all sync.WaitGroup
 	for _, program := range []*client.Client{c, other} {
 		all.Go(func() {
@@ -263,7 +269,7 @@ func TestBlocksComeWithoutGapsWhateverTheNodeDoes(t *testing.T) {
 	s, c, ctx := open(t)
 	blocks := c.Blocks(ctx)
 	first := s.Height() + 1
-	time.Sleep(300 * time.Millisecond) // until the reader has seen the height from which it starts
+	time.Sleep(50 * time.Millisecond) // until the reader has seen the height from which it starts
 	if err := s.Play(3); err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func (k *killer) fault() error {
 	return nil
 }
 
-// wire sends through the real queue and lets the chain go on meanwhile.
+// post sends through the real queue and lets the chain go on meanwhile.
 type post struct {
 	t     *testing.T
 	stage *stage.Stage
@@ -107,6 +107,12 @@ func openStage(t *testing.T, miners int) *stage.Stage {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func newClient(s *stage.Stage) *client.Client {
+	c := client.New(s, chainID)
+	c.PollEvery(3 * time.Millisecond)
+	return c
 }
 
 func openTestStore(t *testing.T, path string) *store {
@@ -199,7 +205,7 @@ func read(t *testing.T, c *client.Client, s *stage.Stage, uid uint32) tale {
 // One long chain, one kill in every second tempo, each at the next moment at which the program could be killed.
 func TestKilledAtAnyMomentItCommitsOnceAndLosesNoSalt(t *testing.T) {
 	s := openStage(t, 3)
-	c := client.New(s, chainID)
+	c := newClient(s)
 	path := filepath.Join(t.TempDir(), "validator.db")
 	kill := &killer{}
 	p, err := newProgram(t, path, s, c, kill)
