@@ -107,7 +107,7 @@ func (k *Keeper) Rotate(ctx sdk.Context, owner string, netuid, uid uint32, claim
 	if err := k.dropHotKey(ctx, netuid, from); err != nil {
 		return err
 	}
-	neuron.HotKey = claim.HotKey
+	neuron.HotKey, neuron.Rotated = claim.HotKey, ctx.BlockHeight()
 	if err := k.putNeuron(ctx, neuron); err != nil {
 		return err
 	}
