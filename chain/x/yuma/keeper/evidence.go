@@ -80,8 +80,9 @@ func (k *Keeper) checkEvidence(ctx sdk.Context, commit types.Commit, msg *types.
 	return nil
 }
 
-// checkLeaf verifies a leaf's place in the sheet and the miner's signature. The key of a uid that changed hands since
-// the commit is not known any more, and its weight is dropped anyway: such a leaf needs its place only.
+// checkLeaf verifies a leaf's place in the sheet and the miner's signature. The key that a miner had when he answered is
+// not known any more if the uid has changed hands since the commit, or its hot key since a tempo before it. Such a leaf
+// needs its place only: or else a miner could spoil the reveals of everyone who judged him.
 func (k *Keeper) checkLeaf(ctx sdk.Context, commit types.Commit, sheet types.Sheet, leaf types.Leaf, leaves uint64) error {
 	if err := sheet.CheckPath(leaf, leaves); err != nil {
 		return err
@@ -90,7 +91,8 @@ func (k *Keeper) checkLeaf(ctx sdk.Context, commit types.Commit, sheet types.She
 	if err != nil {
 		return err
 	}
-	if miner.Registered >= commit.Height {
+	tempo := k.subnets.Value(ctx, commit.Netuid, subnettypes.Tempo)
+	if miner.Registered >= commit.Height || miner.Rotated > 0 && miner.Rotated+tempo >= commit.Height {
 		return nil
 	}
 	return leaf.CheckSignature(miner.HotKey, ctx.ChainID(), commit.Netuid, commit.Epoch, commit.HotKey)
