@@ -53,11 +53,12 @@ func climb(p yuma.Params, validators int, least float64, random *rand.Rand) Spli
 		}
 	}
 	current.Stake = atLeast(current.Stake, least)
-	current.Gain = splitGain(p, current)
+	var runner yuma.Runner
+	current.Gain = splitGain(&runner, p, current)
 	for range splitSteps {
-		if next := mutate(current, least, random); splitGain(p, next) > current.Gain {
+		next := mutate(current, least, random)
+		if next.Gain = splitGain(&runner, p, next); next.Gain > current.Gain {
 			current = next
-			current.Gain = splitGain(p, next)
 		}
 	}
 	return current
@@ -94,12 +95,12 @@ func atLeast(shares []float64, least float64) []float64 {
 }
 
 // splitGain compares the first validator's dividends, whole and split in half.
-func splitGain(p yuma.Params, s Splitting) float64 {
-	whole := settledDividends(p, s.Stake, s.Weights)
+func splitGain(runner *yuma.Runner, p yuma.Params, s Splitting) float64 {
+	whole := settledDividends(runner, p, s.Stake, s.Weights)
 	half := s.Stake[0] / 2
 	stakes := append([]float64{half, half}, s.Stake[1:]...)
 	weights := append([][]uint16{s.Weights[0]}, s.Weights...)
-	parts := settledDividends(p, stakes, weights)
+	parts := settledDividends(runner, p, stakes, weights)
 	if whole[0] < 1e-6 {
 		return 0 // nothing to gain on
 	}
@@ -107,7 +108,7 @@ func splitGain(p yuma.Params, s Splitting) float64 {
 }
 
 // settledDividends returns the dividends after many epochs of the same weights.
-func settledDividends(p yuma.Params, stakes []float64, weights [][]uint16) []float64 {
+func settledDividends(runner *yuma.Runner, p yuma.Params, stakes []float64, weights [][]uint16) []float64 {
 	n := len(stakes) + splitMiners
 	in := &yuma.Input{
 		Params: p, N: n, Block: 1000, Tempo: 10, Emission: 1e9,
@@ -121,7 +122,6 @@ func settledDividends(p yuma.Params, stakes []float64, weights [][]uint16) []flo
 			in.Weights[i] = in.Weights[i].Append(uint16(len(stakes)+j), w)
 		}
 	}
-	var runner yuma.Runner
 	var out *yuma.Result
 	for range splitEpochs {
 		out = runner.Run(in)

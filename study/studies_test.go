@@ -95,3 +95,12 @@ func TestReportsAreTablesAndJSON(t *testing.T) {
 		t.Errorf("required is %v in the JSON", got)
 	}
 }
+
+func TestASmallValidatorEarnsItsShare(t *testing.T) {
+	if got := study.SmallShare(yuma.Default(), 1e-4); got < 0.99 {
+		t.Errorf("a ten-thousandth of the stake earns %.4f of its share", got)
+	}
+	if here, there := study.SmallShare(yuma.Default(), 1e-5), study.SmallShare(yuma.Upstream(), 1e-5); there > here/2 {
+		t.Errorf("a hundred-thousandth earns %.4f here and %.4f under Yuma2; docs/epoch.md says otherwise", here, there)
+	}
+}

@@ -46,7 +46,7 @@ func Guarantee(w io.Writer, curves []study.GuaranteeCurve) error {
 			return fmt.Errorf("drawing the published points: %w", err)
 		}
 	}
-	return write(p, w)
+	return write(p, w) // the lines leave the lower right free
 }
 
 // Copier draws the copier's dividend per stake against the age of what it
@@ -56,7 +56,6 @@ func Copier(w io.Writer, cases []study.Copying) error {
 	p.Title.Text = "Dividend per stake of a copier, relative to an honest validator"
 	p.X.Label.Text = "age of the copied consensus, epochs"
 	p.Y.Label.Text = "copier / honest"
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
 	var lines []any
 	var points plotter.XYs
 	for k, c := range cases {
@@ -69,12 +68,12 @@ func Copier(w io.Writer, cases []study.Copying) error {
 	if err := plotutil.AddLinePoints(p, lines...); err != nil {
 		return fmt.Errorf("drawing the lines: %w", err)
 	}
+	p.Legend.Left = true // the lines fall from the upper left
 	return write(p, w)
 }
 
-// write puts the legend where lines leave room and writes the SVG.
+// write writes the SVG, with the legend at the bottom.
 func write(p *plot.Plot, w io.Writer) error {
-	p.Legend.Top = true
 	p.Legend.TextStyle.Font.Size = vg.Points(8)
 	p.Add(plotter.NewGrid())
 	image, err := p.WriterTo(width, height, "svg")
