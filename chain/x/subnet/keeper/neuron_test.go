@@ -30,7 +30,7 @@ func TestRotatingTheHotKeyLosesNothing(t *testing.T) {
 	m.pass(3)
 	m.must(m.k.Rotate(m.ctx, val, netuid, 1, m.claim(val, netuid, hotKey("new"))))
 	after := m.neuron(netuid, 1)
-	before.HotKey = public(hotKey("new"))
+	before.HotKey, before.Rotated = public(hotKey("new")), m.ctx.BlockHeight()
 	if !reflect.DeepEqual(before, after) {
 		t.Errorf("before %+v\nafter  %+v", before, after)
 	}
