@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ const (
 type Options struct {
 	// DemoKey lets visitors ask without a key of their own. It is in every page: local networks only.
 	DemoKey string
+	Hosts   []string     // names of a proxy on this machine, beside localhost: a loopback listener answers to no others
 	Log     *slog.Logger // slog.Default()
 }
 
@@ -89,16 +91,16 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	if !sameMachine(r) {
-		s.fail(w, http.StatusMisdirectedRequest, "This gateway listens on this machine only: open it as http://127.0.0.1 or http://localhost.")
+	if !s.knows(r) {
+		s.fail(w, http.StatusMisdirectedRequest, "This gateway listens on this machine only and does not know the name in the address: open it as http://127.0.0.1 or http://localhost.")
 		return
 	}
 	s.mux.ServeHTTP(w, r)
 }
 
-// sameMachine refuses a name that leads to a loopback listener without being one of its own: a page elsewhere could
+// knows refuses a name that leads to a loopback listener without being one of its own: a page elsewhere could
 // point its own name here and read what it is not meant to.
-func sameMachine(r *http.Request) bool {
+func (s *Site) knows(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	if !ok || !local.IP.IsLoopback() {
 		return true
@@ -109,7 +111,7 @@ func sameMachine(r *http.Request) bool {
 	}
 	host = strings.Trim(host, "[]")
 	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback() || slices.Contains(s.opt.Hosts, host)
 }
 
 // view is a snapshot with what the page must know of its age.

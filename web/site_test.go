@@ -193,6 +193,21 @@ func TestManyVisitorsAskTheSourceOnce(t *testing.T) {
 	require.LessOrEqual(t, s.asked, 3)
 }
 
+func TestPlotsFillWhileNobodyLooks(t *testing.T) {
+	s := &stage{snap: market()}
+	site := New(s, Options{})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { site.Run(ctx); close(done) }()
+	require.Eventually(t, func() bool {
+		site.mu.Lock()
+		defer site.mu.Unlock()
+		return len(site.history.samples) == 1
+	}, 5*time.Second, time.Millisecond)
+	stop()
+	<-done
+}
+
 func TestUnreadableChainIsSaid(t *testing.T) {
 	s := &stage{err: errors.New("secret address refused")}
 	srv := open(t, s, Options{})
@@ -231,11 +246,11 @@ func TestUnknownPagesSayWhereToGo(t *testing.T) {
 }
 
 func TestOtherNamesForLoopbackAreRefused(t *testing.T) {
-	srv := open(t, &stage{snap: market()}, Options{DemoKey: "agora-demo"})
+	srv := open(t, &stage{snap: market()}, Options{DemoKey: "agora-demo", Hosts: []string{"agora.example"}})
 	resp, body := get(t, srv.URL, func(r *http.Request) { r.Host = "rebound.example" })
 	require.Equal(t, http.StatusMisdirectedRequest, resp.StatusCode)
 	require.NotContains(t, body, "agora-demo")
-	for _, host := range []string{"localhost", "localhost:80", "127.0.0.1:1", "[::1]:80"} {
+	for _, host := range []string{"localhost", "localhost:80", "127.0.0.1:1", "[::1]:80", "agora.example"} {
 		resp, body = get(t, srv.URL, func(r *http.Request) { r.Host = host })
 		require.Equal(t, http.StatusOK, resp.StatusCode, host)
 		require.Contains(t, body, "agora-demo")

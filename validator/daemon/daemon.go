@@ -122,6 +122,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	start(func(ctx context.Context) error { return d.judge.Run(ctx, d.hub) })
 	start(func(ctx context.Context) error { d.gateway.Run(ctx); return nil })
 	start(func(ctx context.Context) error { d.market.follow(ctx); return nil })
+	start(func(ctx context.Context) error { d.site.Run(ctx); return nil })
 	start(d.serve)
 	<-ctx.Done()
 	group.Wait()

@@ -32,6 +32,7 @@
     scales: { x: { time: false, range: (u, lo, hi) => (lo === hi ? [lo - 1, hi + 1] : [lo, hi]) }, y: { range: (u, lo, hi) => [0, Math.max(0.05, hi * 1.08)] } },
     axes: [0, 1].map((i) => ({
       stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 },
+      incrs: i ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6],
       values: i ? (u, all) => all.map((v) => (100 * v).toFixed(0) + " %") : (u, all) => all.map((v) => v.toLocaleString("en")),
     })),
     series: [{ label: "height", value: (u, v) => (v == null ? "–" : v.toLocaleString("en")) }].concat(d.uids.map((uid, i) => ({
