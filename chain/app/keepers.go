@@ -30,6 +30,8 @@ import (
 	"agora/chain/network"
 	emissionkeeper "agora/chain/x/emission/keeper"
 	emissiontypes "agora/chain/x/emission/types"
+	pausekeeper "agora/chain/x/pause/keeper"
+	pausetypes "agora/chain/x/pause/types"
 	subnetkeeper "agora/chain/x/subnet/keeper"
 	subnettypes "agora/chain/x/subnet/types"
 	yumakeeper "agora/chain/x/yuma/keeper"
@@ -53,6 +55,7 @@ type Keepers struct {
 	Subnet   *subnetkeeper.Keeper
 	Yuma     *yumakeeper.Keeper
 	Emission *emissionkeeper.Keeper
+	Pause    *pausekeeper.Keeper
 }
 
 // moduleAccounts lists the accounts that modules own and what each may do with coins.
@@ -72,6 +75,7 @@ func storeNames() []string {
 		authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, distrtypes.StoreKey, slashingtypes.StoreKey,
 		evidencetypes.StoreKey, govtypes.StoreKey, upgradetypes.StoreKey, authzkeeper.StoreKey, feegrant.StoreKey,
 		consensustypes.StoreKey, emissiontypes.StoreKey, subnettypes.StoreKey, yumatypes.StoreKey,
+		pausetypes.StoreKey,
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 
 	emissionkeeper "agora/chain/x/emission/keeper"
 	emissiontypes "agora/chain/x/emission/types"
+	pausekeeper "agora/chain/x/pause/keeper"
+	pausetypes "agora/chain/x/pause/types"
 	subnetkeeper "agora/chain/x/subnet/keeper"
 	subnettypes "agora/chain/x/subnet/types"
 	yumakeeper "agora/chain/x/yuma/keeper"
@@ -29,4 +31,9 @@ func (app *App) makeMarketKeepers() {
 	k.Yuma = yumakeeper.NewKeeper(cdc, app.storeOf(yumatypes.StoreKey), auth, k.Subnet, k.Emission)
 	k.Subnet.SetHooks(subnettypes.MultiHooks{k.Yuma.Hooks(), k.Emission.Hooks()})
 	k.Staking.SetHooks(stakingtypes.NewMultiStakingHooks(k.Distribution.Hooks(), k.Slashing.Hooks(), takeLimit{staking: k.Staking}))
+	k.Pause = pausekeeper.NewKeeper(cdc, app.storeOf(pausetypes.StoreKey), auth, k.Staking, app.knows)
+	app.SetCircuitBreaker(k.Pause) // the router hands it to services that register later
 }
+
+// knows tells whether a message type has a handler.
+func (app *App) knows(typeURL string) bool { return app.MsgServiceRouter().HandlerByTypeURL(typeURL) != nil }

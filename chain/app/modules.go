@@ -29,6 +29,8 @@ import (
 
 	"agora/chain/x/emission"
 	emissiontypes "agora/chain/x/emission/types"
+	"agora/chain/x/pause"
+	pausetypes "agora/chain/x/pause/types"
 	"agora/chain/x/subnet"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma"
@@ -53,6 +55,7 @@ func (app *App) modules() []module.AppModule {
 		emission.NewAppModule(cdc, k.Emission),
 		subnet.NewAppModule(cdc, k.Subnet),
 		yuma.NewAppModule(cdc, k.Yuma),
+		pause.NewAppModule(cdc, k.Pause),
 	}
 }
 
@@ -63,6 +66,7 @@ func setOrder(m *module.Manager) {
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName, slashingtypes.ModuleName,
 		govtypes.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName, authz.ModuleName, feegrant.ModuleName,
 		upgradetypes.ModuleName, consensustypes.ModuleName, emissiontypes.ModuleName, subnettypes.ModuleName, yumatypes.ModuleName,
+		pausetypes.ModuleName,
 	}
 	m.SetOrderInitGenesis(genesis...)
 	m.SetOrderExportGenesis(genesis...)
