@@ -66,6 +66,8 @@ type Market struct {
 	Yuma         *yumakeeper.Keeper
 	// Authority is the account that proposals sign with.
 	Authority string
+	// Given is the rao that players were given, which no ledger counts.
+	Given uint64
 }
 
 // New returns an empty market after its first block.
@@ -244,6 +246,7 @@ func Address(name string) sdk.AccAddress {
 func (m *Market) Fund(name string, rao uint64) string {
 	m.Helper()
 	if rao > 0 {
+		m.Given += rao
 		m.Must(m.Bank.MintCoins(m.Ctx, purse, network.Coins(rao)))
 		m.Must(m.Bank.SendCoinsFromModuleToAccount(m.Ctx, purse, Address(name), network.Coins(rao)))
 	}

@@ -86,6 +86,9 @@ func consensusKey(name string) *sdked25519.PubKey {
 	return &sdked25519.PubKey{Key: Public(HotKey("consensus/" + name))}
 }
 
+// ConsensusAddress is a validator's.
+func ConsensusAddress(name string) sdk.ConsAddress { return sdk.ConsAddress(consensusKey(name).Address()) }
+
 // Validate makes a player a bonded validator with rao of stake and 10 % commission.
 func (m *Market) Validate(name string, rao uint64) {
 	m.Helper()
@@ -105,7 +108,7 @@ func (m *Market) Validate(name string, rao uint64) {
 // Jail jails a validator.
 func (m *Market) Jail(name string) {
 	m.Helper()
-	m.Must(m.Staking.Jail(m.Ctx, sdk.ConsAddress(consensusKey(name).Address())))
+	m.Must(m.Staking.Jail(m.Ctx, ConsensusAddress(name)))
 	_, err := m.Staking.BlockValidatorUpdates(m.Ctx)
 	m.Must(err)
 }
@@ -113,7 +116,13 @@ func (m *Market) Jail(name string) {
 // Speak makes a validator's neuron in netuid, with a hot key of the validator's name, its voice.
 func (m *Market) Speak(name string, netuid uint32) (uid uint32) {
 	m.Helper()
-	uid = m.Register(name, netuid, name)
+	return m.SpeakAs(name, name, netuid)
+}
+
+// SpeakAs is Speak with a hot key called hot.
+func (m *Market) SpeakAs(name, hot string, netuid uint32) (uid uint32) {
+	m.Helper()
+	uid = m.Register(name, netuid, hot)
 	m.Must(m.Subnet.SetVoice(m.Ctx, Address(name).String(), netuid, uid))
 	return uid
 }
