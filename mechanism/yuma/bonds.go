@@ -115,18 +115,17 @@ func (f *formula) staysEntry(weight, blend uint64) bool {
 // keepAbsoluteBonds stores E and, where the column pays, notes its normalised
 // form En = E / Σ_i E for the dividends.
 func (w *worker) keepAbsoluteBonds(j int, moved []uint64, sum uint64, pays bool) {
+	arena, fill := w.arena, w.fill
+	for _, bond := range moved {
+		write(arena, fill, j, uint16(bond), bond>>16)
+	}
 	if !pays {
-		for _, bond := range moved {
-			w.write(j, uint16(bond), bond>>16)
-		}
 		return
 	}
 	divisor := fixed.NewDivisor(sum)
 	shares := w.room(len(moved))[:len(moved)]
 	for k, bond := range moved {
-		i, share := uint16(bond), bond>>16
-		w.write(j, i, share)
-		shares[k] = packBond(divisor.Quotient(share), i)
+		shares[k] = packBond(divisor.Quotient(bond>>16), uint16(bond))
 	}
 }
 
@@ -170,10 +169,10 @@ func (w *worker) moveRelativeBonds(weights, bonds []uint32) (moved []uint64, sum
 
 // newBonds computes ΔB of the column.
 func (w *worker) newBonds(weights []uint32) {
-	votes, delta := w.run.votes, w.delta[:len(weights)]
+	stake, delta := w.run.stake, w.delta[:len(weights)]
 	var sum uint64
 	for k, cell := range weights {
-		delta[k] = fixed.Mul(votes[uint16(cell)].stake, w.blend[k])
+		delta[k] = fixed.Mul(stake[uint16(cell)], w.blend[k])
 		sum += delta[k]
 	}
 	share := fixed.NewDivisor(sum)
@@ -195,16 +194,17 @@ func (w *worker) keepRelativeBonds(j int, moved []uint64, sum uint64) {
 	}
 	scale := fixed.NewDivisor(greatest)
 	for _, bond := range shares {
-		w.write(j, uint16(bond), scale.Quotient(bond>>16))
+		write(w.arena, w.fill, j, uint16(bond), scale.Quotient(bond>>16))
 	}
 }
 
-// write appends the bond of uid i on j to the new rows, as u16 rounded down.
-func (w *worker) write(j int, i uint16, share uint64) {
-	to := w.fill[i]
+// write appends the bond of uid i on j to the new rows, as u16 rounded down. fill
+// holds where each row goes on, −1 for a row that is not kept.
+func write(arena []byte, fill []int, j int, i uint16, share uint64) {
+	to := fill[i]
 	if to < 0 {
 		return
 	}
-	w.fill[i] = to + entrySize
-	binary.LittleEndian.PutUint32(w.arena[to:], uint32(share*65535>>32<<16)|uint32(j))
+	fill[i] = to + entrySize
+	binary.LittleEndian.PutUint32(arena[to:to+entrySize], uint32(share*65535>>32<<16)|uint32(j))
 }

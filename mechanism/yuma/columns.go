@@ -48,7 +48,7 @@ func (r *Runner) computeColumns() {
 func (r *Runner) prepareFormula() {
 	p, f := &r.params, &r.formula
 	alpha := p.alpha()
-	f.quorum = newQuorum(r.votes, p.Kappa)
+	f.quorum = newQuorum(r.stake, r.voice, p.Kappa)
 	f.beta = fixed.Share(p.BondsPenalty)
 	f.alpha, f.kept = uint64(alpha), uint64(fixed.One.Sub(alpha))
 	f.liquid = p.Yuma3 && p.LiquidAlpha
@@ -143,7 +143,7 @@ func (w *worker) gather(first int, limit []uint64) {
 func (w *worker) column(j int, weights, bonds []uint32) {
 	r := w.run
 	keys, support := w.normalizeWeights(weights)
-	consensus := r.formula.quorum.consensus(keys, w.spare, r.votes, support)
+	consensus := r.formula.quorum.consensus(keys, w.spare, r.voice, support)
 	rank := w.clip(weights, consensus)
 	w.blendWeights(len(weights))
 	if r.params.Yuma3 {
@@ -165,16 +165,15 @@ func (w *worker) column(j int, weights, bonds []uint32) {
 // returns the median keys of positive weights that stake stands behind, and the
 // sum of that stake.
 func (w *worker) normalizeWeights(cells []uint32) (keys []uint64, support int64) {
-	votes, count := w.run.votes, 0
+	voice, sums, count := w.run.voice, w.run.sums, 0
 	weight, keys := w.weight[:len(cells)], w.keys[:len(cells)]
 	for k, cell := range cells {
-		v := &votes[uint16(cell)]
-		share := v.sum.Quotient(uint64(cell >> 16))
+		share := sums[uint16(cell)].Quotient(uint64(cell >> 16))
 		weight[k] = share
-		if share != 0 && v.voice != 0 {
+		if u := voice[uint16(cell)]; share != 0 && u != 0 {
 			keys[count] = medianKey(share, cell&0xffff)
 			count++
-			support += int64(v.voice)
+			support += int64(u)
 		}
 	}
 	return keys[:count], support
@@ -189,13 +188,13 @@ func (w *worker) clip(cells []uint32, consensus uint64) (rank uint64) {
 		clear(blend)
 		return 0
 	}
-	votes, trust := w.run.votes, w.trust
+	stake, trust := w.run.stake, w.trust
 	for k, cell := range cells {
 		i := uint16(cell)
 		share := min(weight[k], consensus)
 		blend[k] = share
 		trust[i] += share
-		rank += fixed.Mul(votes[i].stake, share)
+		rank += fixed.Mul(stake[i], share)
 	}
 	return rank
 }

@@ -29,7 +29,7 @@ func (r *Runner) sumDividends() {
 			earned += w.earned[i]
 		}
 		if r.params.Yuma3 {
-			earned = fixed.Mul(earned, r.votes[i].stake)
+			earned = fixed.Mul(earned, r.stake[i])
 		}
 		exact.ValidatorTrust[i] = fixed.I32F32(trust)
 		exact.Dividends[i] = fixed.I32F32(earned)

@@ -18,15 +18,15 @@ func (r *Runner) Observe(see func(j int, uids []uint16, weight, delta []uint64))
 // all at once and as if it were the whole column.
 func Median(stake, score []fixed.I32F32, minority fixed.I32F32) fixed.I32F32 {
 	q := quorum{minority: int64(minority)}
-	votes, keys := make([]vote, len(stake)), make([]uint64, 0, len(stake))
+	voice, keys := make([]uint64, len(stake)), make([]uint64, 0, len(stake))
 	var support int64
 	for i, s := range stake {
-		votes[i].voice = uint64(s)
+		voice[i] = uint64(s)
 		q.total += int64(s)
 		if s > 0 && score[i] > 0 {
 			keys = append(keys, medianKey(uint64(score[i]), uint32(i)))
 			support += int64(s)
 		}
 	}
-	return fixed.I32F32(q.consensus(keys, make([]uint64, len(keys)), votes, support))
+	return fixed.I32F32(q.consensus(keys, make([]uint64, len(keys)), voice, support))
 }

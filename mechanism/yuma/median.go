@@ -13,17 +13,17 @@ type quorum struct {
 	minority int64 // Σ u − kappa; negative where kappa exceeds the total
 }
 
-// newQuorum renormalises the active stake, u_i = A_i / Σ A, into the votes and
-// returns the sum and what a minority may hold of it.
-func newQuorum(votes []vote, kappa uint16) quorum {
+// newQuorum renormalises the active stake, u_i = A_i / Σ A, into voice and returns
+// the sum and what a minority may hold of it.
+func newQuorum(stake, voice []uint64, kappa uint16) quorum {
 	var sum, total uint64
-	for i := range votes {
-		sum += votes[i].stake
+	for _, a := range stake {
+		sum += a
 	}
 	divisor := fixed.NewDivisor(sum)
-	for i := range votes {
-		votes[i].voice = divisor.Quotient(votes[i].stake)
-		total += votes[i].voice
+	for i, a := range stake {
+		voice[i] = divisor.Quotient(a)
+		total += voice[i]
 	}
 	return quorum{total: int64(total), minority: int64(total) - int64(fixed.Share(kappa))}
 }
@@ -42,12 +42,12 @@ func medianKey(score uint64, uid uint32) uint64 { return score<<scoreBits | uint
 //
 // keys holds the positive scores of validators with stake, support the sum of
 // their u; every other validator scored zero and stands in as a sum.
-func (q quorum) consensus(keys, spare []uint64, votes []vote, support int64) uint64 {
+func (q quorum) consensus(keys, spare, voice []uint64, support int64) uint64 {
 	zeros := q.total - support
 	if zeros > 0 && zeros > q.minority || len(keys) == 0 {
 		return 0
 	}
-	return selectKey(keys, spare, votes, q.minority-zeros) >> scoreBits
+	return selectKey(keys, spare, voice, q.minority-zeros) >> scoreBits
 }
 
 // fewKeys is the length at which selection stops and sorting takes over.
@@ -58,10 +58,10 @@ const fewKeys = 12
 // the data: every key is written to both sides and one of them advances. After
 // twice the expected number of rounds it sorts what is left, so no choice of
 // scores makes it slow. keys and spare are overwritten; spare is as long as keys.
-func selectKey(keys, spare []uint64, votes []vote, bound int64) uint64 {
+func selectKey(keys, spare, voice []uint64, bound int64) uint64 {
 	for rounds := 2 * bits.Len(uint(len(keys))); len(keys) > fewKeys && rounds > 0; rounds-- {
 		pivot := pivotOf(keys)
-		low, below := partition(keys, spare, votes, pivot)
+		low, below := partition(keys, spare, voice, pivot)
 		if below > bound && low > 0 {
 			keys = keys[:low]
 			continue
@@ -72,26 +72,29 @@ func selectKey(keys, spare []uint64, votes []vote, bound int64) uint64 {
 			continue
 		}
 		// The pivot is the least key: it is the answer, or it is out.
-		if bound -= int64(votes[uint16(pivot)].voice); bound < 0 {
+		if bound -= int64(voice[uint16(pivot)]); bound < 0 {
 			return pivot
 		}
 		keys = without(keys, pivot)
 	}
-	return walkKeys(keys, votes, bound)
+	return walkKeys(keys, voice, bound)
 }
 
 // partition moves the keys below the pivot to the front of keys, copies the
-// others to spare, and returns how many are below and the sum of their u.
-func partition(keys, spare []uint64, votes []vote, pivot uint64) (low int, below int64) {
+// others to spare, and returns how many are below and the sum of their u. It is
+// not inlined because its loop needs every register.
+//
+//go:noinline
+func partition(keys, spare, voice []uint64, pivot uint64) (low int, below int64) {
 	high := 0
 	spare = spare[:len(keys)]
 	for _, key := range keys {
-		voice := int64(votes[uint16(key)].voice)
+		u := int64(voice[uint16(key)])
 		_, less := bits.Sub64(key, pivot, 0)
 		keys[low], spare[high] = key, key
 		low += int(less)
 		high += 1 - int(less)
-		below += voice & -int64(less)
+		below += u & -int64(less)
 	}
 	return low, below
 }
@@ -127,10 +130,10 @@ func without(keys []uint64, key uint64) []uint64 {
 }
 
 // walkKeys sorts the keys that are left and walks them.
-func walkKeys(keys []uint64, votes []vote, bound int64) uint64 {
+func walkKeys(keys, voice []uint64, bound int64) uint64 {
 	sortKeys(keys)
 	for _, key := range keys {
-		if bound -= int64(votes[uint16(key)].voice); bound < 0 {
+		if bound -= int64(voice[uint16(key)]); bound < 0 {
 			return key
 		}
 	}

@@ -22,12 +22,14 @@ type Runner struct {
 	result  *Result
 	arenas  [2][]byte // their bond rows
 	arena   []byte
-	rows    []row    // by uid
-	votes   []vote   // by uid
-	limit   []uint64 // by uid: weights reaching no further than this block are void
-	rank    []uint64 // by uid, units of 2^−32
-	voters  []int32  // uids whose weights may count, ascending
-	holders []int32  // uids with bonds, ascending
+	rows    []row           // by uid
+	stake   []uint64        // by uid: A, the share of active stake, units of 2^−32
+	voice   []uint64        // by uid: u, A renormalised for the median
+	sums    []fixed.Divisor // by uid: divides by the sum of the weights that count
+	limit   []uint64        // by uid: weights reaching no further than this block are void
+	rank    []uint64        // by uid, units of 2^−32
+	voters  []int32         // uids whose weights may count, ascending
+	holders []int32         // uids with bonds, ascending
 	formula formula
 	workers []*worker
 	phase   phase
@@ -46,14 +48,6 @@ type row struct {
 	self    int32  // the uid whose weight is void: its own, −1 for the owner
 	keep    bool   // the new bonds are stored
 	start   int    // of the new bonds, in arena
-}
-
-// vote is the part of a validator that every entry of its row needs. Shares are
-// in units of 2^−32.
-type vote struct {
-	stake uint64        // A: share of the active stake
-	voice uint64        // u: A renormalised for the median
-	sum   fixed.Divisor // divides by the sum of the row's weights that count
 }
 
 // formula holds the parameters of steps 6 to 11 as shares.
@@ -99,7 +93,8 @@ func (r *Runner) begin(in *Input) {
 		r.owner = int(in.Owner)
 	}
 	n, out := r.n, r.result
-	r.rows, r.votes = sized(r.rows, n), sized(r.votes, n)
+	r.rows, r.sums = sized(r.rows, n), sized(r.sums, n)
+	r.stake, r.voice = sized(r.stake, n), sized(r.voice, n)
 	r.limit, r.rank = sized(r.limit, n), sized(r.rank, n)
 	for _, s := range []*[]uint16{
 		&out.StakeWeight, &out.Consensus, &out.Incentive, &out.Dividends, &out.ValidatorTrust,

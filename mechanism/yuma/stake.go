@@ -114,7 +114,7 @@ func (r *Runner) normalizeActiveStake() {
 	for i, s := range active {
 		a := divisor.Quotient(uint64(s))
 		active[i] = fixed.I32F32(a)
-		r.votes[i].stake = a
+		r.stake[i] = a
 	}
 }
 

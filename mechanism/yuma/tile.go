@@ -42,23 +42,22 @@ func (t *tile) seek(position int, row Row, first int) int {
 // columns registered before reach, except self. limit holds the registrations of
 // the block's columns, the first of which is first.
 func (t *tile) gather(position int, row Row, uid int32, reach uint64, self, first int, limit []uint64) {
-	rest := row[t.cursor[position]*entrySize:]
+	at := int(t.cursor[position]) * entrySize
 	cells, ends := t.cells, t.end[:len(limit)]
 	self -= first
-	for len(rest) >= entrySize {
-		e := binary.LittleEndian.Uint32(rest)
+	for ; at+entrySize <= len(row); at += entrySize {
+		e := binary.LittleEndian.Uint32(row[at : at+entrySize])
 		c := int(e&0xffff) - first
 		if c >= len(limit) {
 			break
 		}
-		rest = rest[entrySize:]
 		if limit[c] < reach && c != self {
 			end := ends[c]
 			cells[end] = e&^0xffff | uint32(uid)
 			ends[c] = end + 1
 		}
 	}
-	t.cursor[position] = int32((len(row) - len(rest)) / entrySize)
+	t.cursor[position] = int32(at / entrySize)
 }
 
 // column returns the cells of column c of the block.

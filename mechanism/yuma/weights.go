@@ -69,7 +69,7 @@ func (w *worker) readRows() {
 			row.weights = row.weights.ordered()
 			sum, _ = r.sumRow(row)
 		}
-		r.votes[i].sum = fixed.NewDivisor(sum)
+		r.sums[i] = fixed.NewDivisor(sum)
 	}
 	for _, i := range w.portion(r.holders) {
 		r.rows[i].bonds = r.rows[i].bonds.ordered()
