@@ -36,4 +36,6 @@ func (app *App) makeMarketKeepers() {
 }
 
 // knows tells whether a message type has a handler.
-func (app *App) knows(typeURL string) bool { return app.MsgServiceRouter().HandlerByTypeURL(typeURL) != nil }
+func (app *App) knows(typeURL string) bool {
+	return app.MsgServiceRouter().HandlerByTypeURL(typeURL) != nil
+}
