@@ -40,13 +40,13 @@ type judge struct {
 	next    time.Time // of the next trickled item
 	present map[uint32]bool
 	blamed  map[uint32]time.Time // when an absent miner last missed an item
-	revived map[uint32]bool      // came back and has not yet been asked
+	moved   map[uint32]bool      // came or went since it was last asked
 }
 
 // run judges until ctx ends, and returns when no request is open any more.
 func (j *judge) run(ctx context.Context) {
 	j.began = time.Now()
-	j.present, j.blamed, j.revived = map[uint32]bool{}, map[uint32]time.Time{}, map[uint32]bool{}
+	j.present, j.blamed, j.moved = map[uint32]bool{}, map[uint32]time.Time{}, map[uint32]bool{}
 	j.next = j.began
 	var open sync.WaitGroup
 	defer open.Wait()
@@ -93,7 +93,7 @@ func (j *judge) targets(now time.Time) []Miner {
 	}
 	need := j.book.need(uids)
 	return j.askable(slices.DeleteFunc(miners, func(m Miner) bool {
-		return !slices.Contains(need, uint16(m.UID)) && !j.revived[m.UID]
+		return !slices.Contains(need, uint16(m.UID)) && !j.moved[m.UID]
 	}), now)
 }
 
@@ -109,11 +109,11 @@ func (j *judge) gap() time.Duration {
 	return time.Duration(share * (0.5 + rand.Float64()))
 }
 
-// notice keeps track of who comes back.
+// notice keeps track of who comes and goes: both are asked soon, so that a loss and a return of service are seen.
 func (j *judge) notice(miners []Miner) {
 	for _, m := range miners {
-		if m.Connected && !j.present[m.UID] {
-			j.revived[m.UID] = true
+		if m.Connected != j.present[m.UID] {
+			j.moved[m.UID] = true
 		}
 		j.present[m.UID] = m.Connected
 	}
@@ -125,12 +125,12 @@ func (j *judge) askable(miners []Miner, now time.Time) []Miner {
 	for _, m := range miners {
 		switch {
 		case m.Connected:
-			delete(j.revived, m.UID)
 		case now.Sub(j.began) < j.settling || now.Sub(j.blamed[m.UID]) < offlineGap:
 			continue
 		default:
 			j.blamed[m.UID] = now
 		}
+		delete(j.moved, m.UID)
 		list = append(list, m)
 	}
 	return list

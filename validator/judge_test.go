@@ -1,0 +1,296 @@
+package validator
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"agora/mechanism/score"
+	"agora/wire"
+)
+
+// field is a hub whose miners are functions. A missing one is not connected.
+type field struct {
+	mu     sync.Mutex
+	miners map[string]func(*http.Request) (*http.Response, error)
+	asked  map[string]int
+}
+
+func newField() *field {
+	return &field{miners: map[string]func(*http.Request) (*http.Response, error){}, asked: map[string]int{}}
+}
+
+func testKey(n int) ed25519.PublicKey {
+	seed := sha256.Sum256(fmt.Appendf(nil, "miner %d", n))
+	return ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey)
+}
+
+func (f *field) set(n int, answer func(*http.Request) (*http.Response, error)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if answer == nil {
+		delete(f.miners, string(testKey(n)))
+		return
+	}
+	f.miners[string(testKey(n))] = answer
+}
+
+func (f *field) count(n int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked[string(testKey(n))]
+}
+
+func (f *field) Connected(key ed25519.PublicKey) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.miners[string(key)] != nil
+}
+
+func (f *field) RoundTripper(key ed25519.PublicKey) http.RoundTripper {
+	return tripper(func(r *http.Request) (*http.Response, error) {
+		f.mu.Lock()
+		answer := f.miners[string(key)]
+		f.asked[string(key)]++
+		f.mu.Unlock()
+		if answer == nil {
+			return nil, wire.ErrNotConnected
+		}
+		return answer(r)
+	})
+}
+
+func (f *field) Recheck() {}
+
+type tripper func(*http.Request) (*http.Response, error)
+
+func (t tripper) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
+func reply(status int, body string) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body))}, nil
+	}
+}
+
+func newTestJudge(t *testing.T, hub Hub, miners int, log io.Writer) *judge {
+	t.Helper()
+	s := openTestStore(t, filepath.Join(t.TempDir(), "judge.db"))
+	t.Cleanup(func() { s.close() })
+	items, err := newDrawer(1, chainID, plain{}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []Miner
+	for n := range miners {
+		list = append(list, Miner{UID: uint32(n), Registered: 1, HotKey: testKey(n)})
+	}
+	return &judge{
+		netuid: 1, hub: hub, items: items, book: openTestBook(t, s), slots: make(chan struct{}, 8), rounds: 2, idle: 4,
+		deadline: 100 * time.Millisecond, log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		miners: func() []Miner {
+			now := make([]Miner, len(list))
+			for i, m := range list {
+				m.Connected = hub.Connected(m.HotKey)
+				now[i] = m
+			}
+			return now
+		},
+	}
+}
+
+func TestWhoeverSawTheItemAndGivesNoAnswerIsWrong(t *testing.T) {
+	const good = `{"choices":[{"text":"yes"}]}`
+	for _, one := range []struct {
+		name   string
+		answer func(*http.Request) (*http.Response, error)
+		failed bool
+		score  float64
+	}{
+		{"an answer", reply(200, good), false, 1},
+		{"not connected", nil, true, 0},
+		{"server error", reply(500, good), false, 0},
+		{"refused as bad", reply(400, `{"error":{}}`), false, 0},
+		{"broken connection", func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, false, 0},
+		{"left before it was asked", func(*http.Request) (*http.Response, error) { return nil, wire.ErrNotConnected }, true, 0},
+		{"too slow", func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() }, false, 0},
+		{"an answer without end", func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(io.LimitReader(zeros{}, 1<<30))}, nil
+		}, false, 0},
+	} {
+		t.Run(one.name, func(t *testing.T) {
+			hub := newField()
+			hub.set(0, one.answer)
+			j := newTestJudge(t, hub, 1, io.Discard)
+			item, err := j.items.item()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, counted := j.ask(t.Context(), item, j.miners()[0])
+			if !counted || r.Failed != one.failed || r.Score != one.score {
+				t.Errorf("counted %v, failed %v, score %v; want true, %v, %v", counted, r.Failed, r.Score, one.failed, one.score)
+			}
+		})
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func TestBusyMinerIsAskedTheSameItemAgain(t *testing.T) {
+	hub := newField()
+	var bodies []string
+	hub.set(0, func(r *http.Request) (*http.Response, error) {
+		body, _ := io.ReadAll(r.Body)
+		bodies = append(bodies, string(body))
+		if len(bodies) == 1 {
+			return reply(429, "")(r)
+		}
+		return reply(200, `{"choices":[{"text":"yes"}]}`)(r)
+	})
+	j := newTestJudge(t, hub, 1, io.Discard)
+	j.deadline = 10 * time.Second
+	item, _ := j.items.item()
+	r, counted := j.ask(t.Context(), item, j.miners()[0])
+	if !counted || r.Failed || r.Score != 1 || len(bodies) != 2 || bodies[0] != bodies[1] {
+		t.Errorf("result %+v after asking %q; want a right answer to the same item", r, bodies)
+	}
+}
+
+func TestEndOfTheValidatorIsNobodysFailure(t *testing.T) {
+	hub := newField()
+	ctx, cancel := context.WithCancel(t.Context())
+	hub.set(0, func(r *http.Request) (*http.Response, error) {
+		cancel()
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	j := newTestJudge(t, hub, 1, io.Discard)
+	j.deadline = time.Minute
+	item, _ := j.items.item()
+	if _, counted := j.ask(ctx, item, j.miners()[0]); counted {
+		t.Error("a request that this program ended was counted")
+	}
+}
+
+// skilled answers rightly a given share of the items, the same ones whenever it is asked.
+func skilled(n int, share float64) func(*http.Request) (*http.Response, error) {
+	return func(r *http.Request) (*http.Response, error) {
+		body, _ := io.ReadAll(r.Body)
+		sum := sha256.Sum256(append(body, byte(n)))
+		if float64(sum[0])/256 < share {
+			return reply(200, `{"choices":[{"text":"yes"}]}`)(r)
+		}
+		return reply(500, "")(r)
+	}
+}
+
+// Items of the burst go to all at once and stop when the order is clear; then only a trickle is left.
+func TestBurstEndsInATrickle(t *testing.T) {
+	hub := newField()
+	for n, share := range []float64{0.9, 0.5, 0.1} {
+		hub.set(n, skilled(n, share))
+	}
+	var log bytes.Buffer
+	j := newTestJudge(t, hub, 3, &log)
+	j.setTempo(4 * time.Second) // a trickle of one item a second
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { j.run(ctx) })
+	wait(t, func() bool { _, settled := j.book.progress([]uint16{0, 1, 2}); return settled })
+	time.Sleep(time.Second) // rounds under way come to their end
+	before := hub.count(0)
+	began := time.Now()
+	time.Sleep(3 * time.Second)
+	if n, limit := hub.count(0)-before, int(2*time.Since(began).Seconds())+1; n == 0 || n > limit {
+		t.Errorf("%d items in %v of a settled market, want 1 to %d", n, time.Since(began), limit)
+	}
+	cancel()
+	done.Wait()
+	for n := range 3 {
+		if hub.count(n) < 100 {
+			t.Errorf("miner %d was asked %d times, want 100 or more", n, hub.count(n))
+		}
+	}
+	order := j.book.standings()
+	for place, s := range order {
+		if int(s.UID) != place || s.Tier != place {
+			t.Errorf("place %d: uid %d in tier %d", place, s.UID, s.Tier)
+		}
+	}
+	if strings.Contains(log.String(), "plain") || strings.Contains(log.String(), "yes") {
+		t.Error("a prompt or an answer is in the log")
+	}
+}
+
+func TestAbsentMinerLosesItsServiceAndGetsItBack(t *testing.T) {
+	hub := newField()
+	hub.set(0, skilled(0, 0.9))
+	hub.set(1, skilled(1, 0.3))
+	j := newTestJudge(t, hub, 2, io.Discard)
+	j.setTempo(time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { j.run(ctx) })
+	defer done.Wait()
+	defer cancel()
+	wait(t, func() bool { _, settled := j.book.progress([]uint16{0, 1}); return settled })
+	hub.set(0, nil)
+	wait(t, func() bool { return standing(j.book, 0).Service == 0 })
+	hub.set(0, skilled(0, 0.9))
+	wait(t, func() bool { return standing(j.book, 0).Service > 0 })
+}
+
+func standing(b *book, uid uint16) score.Standing {
+	for _, s := range b.standings() {
+		if s.UID == uid {
+			return s
+		}
+	}
+	return score.Standing{}
+}
+
+func TestAbsentMinerIsNotBlamedWhileTheValidatorStarts(t *testing.T) {
+	j := newTestJudge(t, newField(), 1, io.Discard)
+	j.settling = 400 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	j.run(ctx)
+	if s := standing(j.book, 0); s.Asked != 0 {
+		t.Errorf("asked %d times", s.Asked)
+	}
+}
+
+// wait polls until the condition holds, for at most a minute.
+func wait(t *testing.T, holds func() bool) {
+	t.Helper()
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatal("it did not come to be within a minute")
+}
+
+func TestUnknownKeyIsToldWhatToDo(t *testing.T) {
+	d := &directory{}
+	if err := d.allow(testKey(0)); err == nil || !strings.Contains(err.Error(), "try again") {
+		t.Errorf("error is %v, want one that says what to do", err)
+	}
+	if !d.wanted() {
+		t.Error("the directory is not read again for a key that it does not know")
+	}
+	if d.allow(nil) == nil {
+		t.Error("an empty key is allowed")
+	}
+}
