@@ -81,16 +81,21 @@ func book(ledger *types.Ledger, account *types.Account, paid types.Paid) {
 	ledger.Paid += given
 }
 
+// checkPayout holds a payout to half of the shared budget for each side.
 func checkPayout(budget emission.Budget, payout types.Payout) error {
-	var miners, validators uint64
+	half := budget.Shared / 2
+	miners, validators := half, half // what is left of each
 	for _, p := range payout.Miners {
-		miners += p.Amount
+		if p.Amount > miners {
+			return fmt.Errorf("%w: uid %d is promised %d, of %d for miners %d are left", types.ErrOverdrawn, p.Uid, p.Amount, half, miners)
+		}
+		miners -= p.Amount
 	}
 	for _, p := range payout.Validators {
-		validators += p.Amount
-	}
-	if half := budget.Shared / 2; miners > half || validators > half {
-		return fmt.Errorf("%w: miners %d and validators %d of %d each", types.ErrOverdrawn, miners, validators, half)
+		if p.Amount > validators {
+			return fmt.Errorf("%w: uid %d is promised %d, of %d for validators %d are left", types.ErrOverdrawn, p.Uid, p.Amount, half, validators)
+		}
+		validators -= p.Amount
 	}
 	return nil
 }
