@@ -1,0 +1,158 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	subnettypes "agora/chain/x/subnet/types"
+	yumatypes "agora/chain/x/yuma/types"
+)
+
+// opinion is what a voice thinks of a subnet's miners, told every tempo until it falls silent.
+type opinion struct {
+	voice  string
+	netuid uint32
+	shares []share
+	told   bool   // at least once
+	first  uint64 // epoch in which it was told first
+	last   uint64 // and last
+}
+
+// share is a part of a voice's weights, 1 as 65535.
+type share struct {
+	miner  string
+	weight uint32
+}
+
+// sealed is a commit that waits to be opened.
+type sealed struct {
+	voice   string
+	netuid  uint32
+	epoch   uint64
+	uids    []uint32
+	weights []uint32
+	salt    []byte
+	opened  bool
+	byHand  bool // opened by a line of the story, not by itself
+}
+
+// owed signs what the voices owe in the next block: commits and reveals by the calendar.
+func (w *World) owed() (txs [][]byte, err error) {
+	for _, o := range w.opinions {
+		if txs, err = w.tell(o, txs); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range w.sealed {
+		if txs, err = w.openDue(s, txs); err != nil {
+			return nil, err
+		}
+	}
+	w.sealed = slices.DeleteFunc(w.sealed, func(s *sealed) bool { return s.opened })
+	return txs, nil
+}
+
+// tell adds the commit of an opinion, or its open weights, once per tempo.
+func (w *World) tell(o *opinion, txs [][]byte) ([][]byte, error) {
+	calendar, err := w.App.Yuma.Schedule(w.Ctx(), o.netuid)
+	if err != nil {
+		return txs, nil //nolint:nilerr // the subnet is gone and nothing is owed to it
+	}
+	if calendar.PhaseAt(w.Height+1) != yumatypes.Committing || o.told && o.last == calendar.Epoch {
+		return txs, nil
+	}
+	msg, err := w.telling(o, calendar)
+	if err != nil {
+		return nil, err
+	}
+	if !o.told {
+		o.told, o.first = true, calendar.Epoch
+	}
+	o.last = calendar.Epoch
+	raw, err := w.Sign(HotSigner(w.speaker(o.netuid, o.voice)), FreeGas(msg), 0, msg)
+	return append(txs, raw), err
+}
+
+func (w *World) telling(o *opinion, calendar yumatypes.Schedule) (sdk.Msg, error) {
+	uids, weights := w.resolve(o.netuid, o.shares)
+	if !calendar.CommitReveal {
+		account := Account(hotPrefix + w.speaker(o.netuid, o.voice)).String()
+		return &yumatypes.MsgSetWeights{HotAccount: account, Netuid: o.netuid, Uids: uids, Weights: weights}, nil
+	}
+	return w.seal(&sealed{voice: o.voice, netuid: o.netuid, epoch: calendar.Epoch, uids: uids, weights: weights}), nil
+}
+
+// seal remembers s and returns its commit, which replaces an earlier one of the same tempo.
+func (w *World) seal(s *sealed) *yumatypes.MsgCommitWeights {
+	w.sealed = slices.DeleteFunc(w.sealed, func(old *sealed) bool {
+		return old.voice == s.voice && old.netuid == s.netuid && old.epoch == s.epoch
+	})
+	key := w.speaker(s.netuid, s.voice)
+	s.salt = secret("salt", fmt.Sprint(s.voice, s.netuid, s.epoch))[:16]
+	hash := yumatypes.CommitHash(ChainID, s.netuid, s.epoch, Public(key), s.uids, s.weights, s.salt)
+	w.sealed = append(w.sealed, s)
+	return &yumatypes.MsgCommitWeights{HotAccount: Account(hotPrefix + key).String(), Netuid: s.netuid, Epoch: s.epoch, Hash: hash[:]}
+}
+
+// openDue adds the reveal of s when its time comes. A commit whose time went by is forgotten.
+func (w *World) openDue(s *sealed, txs [][]byte) ([][]byte, error) {
+	calendar, err := w.App.Yuma.Schedule(w.Ctx(), s.netuid)
+	if err != nil {
+		s.opened = true
+		return txs, nil
+	}
+	due, ok := calendar.RevealOf()
+	if s.byHand || !ok || due != s.epoch || calendar.PhaseAt(w.Height+1) != yumatypes.Revealing {
+		s.opened = ok && due > s.epoch
+		return txs, nil
+	}
+	s.opened = true
+	msg := w.opening(s)
+	raw, err := w.Sign(HotSigner(w.speaker(s.netuid, s.voice)), FreeGas(msg), 0, msg)
+	return append(txs, raw), err
+}
+
+func (w *World) opening(s *sealed) *yumatypes.MsgRevealWeights {
+	return &yumatypes.MsgRevealWeights{
+		HotAccount: Account(hotPrefix + w.speaker(s.netuid, s.voice)).String(), Netuid: s.netuid, Epoch: s.epoch,
+		Uids: s.uids, Weights: s.weights, Salt: s.salt,
+	}
+}
+
+// speaker is the name of the hot key with which a validator speaks in a subnet now, else the validator's own name.
+func (w *World) speaker(netuid uint32, voice string) string {
+	operator := Account(voice).String()
+	speaks := voice
+	_ = w.App.Subnet.EachVoice(w.Ctx(), netuid, func(v subnettypes.Voice) (bool, error) {
+		if v.Operator != operator {
+			return false, nil
+		}
+		n, err := w.App.Subnet.Neuron(w.Ctx(), netuid, v.Uid)
+		if name, known := w.names[string(n.HotKey)]; known {
+			speaks = name
+		}
+		return true, err
+	})
+	return speaks
+}
+
+// resolve turns miners' names into uids. Who is not there any more is left out.
+func (w *World) resolve(netuid uint32, shares []share) (uids, weights []uint32) {
+	for _, s := range shares {
+		if uid, err := w.uid(netuid, s.miner); err == nil {
+			uids, weights = append(uids, uid), append(weights, s.weight)
+		}
+	}
+	return uids, weights
+}
+
+// uid finds the uid of a neuron by the name of its hot key.
+func (w *World) uid(netuid uint32, name string) (uint32, error) {
+	n, err := w.App.Subnet.NeuronOfHotKey(w.Ctx(), netuid, Public(name))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	return n.Uid, nil
+}
