@@ -29,13 +29,13 @@ func with(key, value string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set(key, value) }
 }
 
-// Every refusal has OpenAI's shape and status, and says what to do.
-func TestRefusalsAreAsRecorded(t *testing.T) {
-	m := newMarket(t, func(c *Config) { c.MaxBody = 512; c.Attempts = 3 })
+// refusing is a market in which everything can go wrong, with a revoked key.
+func refusing(t *testing.T) (m *market, revoked string) {
+	m = newMarket(t, func(c *Config) { c.MaxBody = 512; c.Attempts = 3 })
 	m.add(0, 9, "chat-s", says("42"))
-	m.subnets = append(m.subnets,
-		Subnet{NetUID: 3, Name: "broken"}, Subnet{NetUID: 4, Name: "busy"}, Subnet{NetUID: 5, Name: "text-only"}, Subnet{NetUID: 6, Name: "strict"},
-		Subnet{NetUID: 7, Name: "mute"})
+	for i, name := range []string{"broken", "busy", "text-only", "strict", "mute"} {
+		m.subnets = append(m.subnets, Subnet{NetUID: uint32(3 + i), Name: name})
+	}
 	m.add(2, 9, "", fails(http.StatusInternalServerError))
 	m.add(2, 1, "", fails(http.StatusBadGateway))
 	m.add(3, 1, "", fails(http.StatusTooManyRequests))
@@ -49,19 +49,27 @@ func TestRefusalsAreAsRecorded(t *testing.T) {
 	revoked, key, err := m.Keys.Create("old", Limits{})
 	require.NoError(t, err)
 	require.NoError(t, m.Keys.Revoke(key.ID))
+	return m, revoked
+}
 
-	body := func(model string) string { return `{"model":"` + model + `","messages":[]}` }
+// badRequest is one way to be refused.
+type badRequest struct {
+	name, where, body string
+	change            []func(*http.Request)
+}
+
+func refusals(m *market, revoked string) []badRequest {
 	const chat, text = "POST /v1/chat/completions", "POST /v1/completions"
-	var out strings.Builder
-	for _, c := range []struct {
-		name, where, body string
-		change            []func(*http.Request)
-	}{
-		{"no key", chat, ask, []func(*http.Request){with("Authorization", "")}},
-		{"not a bearer", chat, ask, []func(*http.Request){with("Authorization", "Basic Zm9v")}},
-		{"mistyped key", chat, ask, []func(*http.Request){with("Authorization", "Bearer "+m.secret[:40])}},
-		{"unknown key", chat, ask, []func(*http.Request){with("Authorization", "Bearer "+newSecret())}},
-		{"revoked key", chat, ask, []func(*http.Request){with("Authorization", "Bearer "+revoked)}},
+	body := func(model string) string { return `{"model":"` + model + `","messages":[]}` }
+	key := func(authorization string) []func(*http.Request) {
+		return []func(*http.Request){with("Authorization", authorization)}
+	}
+	return []badRequest{
+		{"no key", chat, ask, key("")},
+		{"not a bearer", chat, ask, key("Basic Zm9v")},
+		{"mistyped key", chat, ask, key("Bearer " + m.secret[:40])},
+		{"unknown key", chat, ask, key("Bearer " + newSecret())},
+		{"revoked key", chat, ask, key("Bearer " + revoked)},
 		{"no model", chat, `{"messages":[]}`, nil},
 		{"unknown model", chat, body("gpt-5"), nil},
 		{"unknown wish", chat, body("chat:cheapest"), nil},
@@ -81,7 +89,14 @@ func TestRefusalsAreAsRecorded(t *testing.T) {
 		{"not served", chat, body("text-only"), nil},
 		{"the miner's own refusal", chat, body("strict"), nil},
 		{"a refusal without a reason", chat, body("mute"), nil},
-	} {
+	}
+}
+
+// Every refusal has OpenAI's shape and status, and says what to do.
+func TestRefusalsAreAsRecorded(t *testing.T) {
+	m, revoked := refusing(t)
+	var out strings.Builder
+	for _, c := range refusals(m, revoked) {
 		method, path, _ := strings.Cut(c.where, " ")
 		resp, text := m.post(path, c.body, append(c.change, func(r *http.Request) { r.Method = method })...)
 		fmt.Fprintf(&out, "%s: %d", c.name, resp.StatusCode)
@@ -308,4 +323,29 @@ func (f *flaky) Standings(context.Context) ([]Subnet, error) {
 	default:
 	}
 	return nil, errors.New("the node is down")
+}
+
+// A deadline for one answer must not end the connection's next one.
+func TestConnectionOutlivesTheWriteDeadline(t *testing.T) {
+	m := newMarket(t, func(c *Config) { c.WriteTimeout = 30 * time.Millisecond })
+	m.add(0, 1, "", says("one two"))
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer client.CloseIdleConnections()
+	send := func(method, path, body string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, m.url+path, strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+m.secret)
+		resp, err := client.Do(r)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		_, err = io.Copy(io.Discard, resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+	}
+	for _, body := range []string{ask, strings.Replace(ask, "{", `{"stream":true,`, 1)} {
+		send(http.MethodPost, "/v1/chat/completions", body)
+		time.Sleep(50 * time.Millisecond) // the deadline must pass: there is nothing to wait for but time
+		send(http.MethodGet, "/v1/models", "")
+	}
 }

@@ -160,83 +160,88 @@ func TestBrokenMinerIsBetterThanNone(t *testing.T) {
 	require.NotNil(t, r.pick(anyone, nil, time.Now()))
 }
 
-func TestFailOverIsSilentToTheConsumer(t *testing.T) {
-	cutOff := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
+// Ways in which a miner fails before it has said anything.
+var (
+	wrongKind = func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>hello</html>") }
+	onlyJSON  = func(w http.ResponseWriter, r *http.Request) { answerJSON(w, "{}") }
+	notJSON   = func(w http.ResponseWriter, r *http.Request) { answerJSON(w, `{"choices":[}`) }
+	noEvents  = func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Type", "text/event-stream") }
+	elsewhere = func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect)
+	}
+	cutOff = func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "1000")
-		fmt.Fprint(w, `{"half":`)
+		answerJSON(w, `{"half":`)
 		panic(http.ErrAbortHandler)
 	}
-	wrongKind := func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>hello</html>") }
-	notJSON := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"choices":[}`)
-	}
-	errorStream := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
+	firstError = func(w http.ResponseWriter, r *http.Request) {
+		noEvents(w, r)
 		fmt.Fprint(w, "data: {\"error\":{\"message\":\"no\"}}\n\n")
 	}
-	silent := func(w http.ResponseWriter, r *http.Request) {
+	silent = func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	}
-	huge := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", r.Header.Get("X"))
-		if body, _ := io.ReadAll(r.Body); strings.Contains(string(body), "true") {
-			w.Header().Set("Content-Type", "text/event-stream")
-		} else {
-			w.Header().Set("Content-Type", "application/json")
+	endless = func(w http.ResponseWriter, r *http.Request) { // an answer, or one event, that does not end
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		if strings.Contains(string(body), `"stream":true`) {
+			noEvents(w, r)
 		}
-		_, _ = io.WriteString(w, `{"x":"`+strings.Repeat("x", 200_000)) // an event or an answer without end
+		fmt.Fprint(w, `{"x":"`+strings.Repeat("x", 200_000))
 		<-r.Context().Done()
 	}
-	for name, c := range map[string]struct {
-		h         http.HandlerFunc
-		stream    bool
-		plainOnly bool
+)
+
+func answerJSON(w http.ResponseWriter, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprint(w, body)
+}
+
+func TestFailOverIsSilentToTheConsumer(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		h      http.HandlerFunc
+		stream bool
 	}{
-		"500":              {h: fails(500)},
-		"429":              {h: fails(429)},
-		"404":              {h: fails(404)},
-		"redirect":         {h: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", 307) }},
-		"cut":              {h: cutOff},
-		"wrong kind":       {h: wrongKind},
-		"not JSON":         {h: notJSON},
-		"silent":           {h: silent},
-		"too large":        {h: huge},
-		"stream 503":       {h: fails(503), stream: true},
-		"stream kind":      {h: says("plain"), stream: true, plainOnly: true},
-		"stream error":     {h: errorStream, stream: true},
-		"stream silent":    {h: silent, stream: true},
-		"stream too large": {h: huge, stream: true},
-		"stream cut":       {h: func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Type", "text/event-stream") }, stream: true},
+		{"500", fails(500), false},
+		{"429", fails(429), false},
+		{"404", fails(404), false},
+		{"redirect", elsewhere, false},
+		{"cut off", cutOff, false},
+		{"wrong kind", wrongKind, false},
+		{"not JSON", notJSON, false},
+		{"silent", silent, false},
+		{"endless", endless, false},
+		{"stream 503", fails(503), true},
+		{"stream of the wrong kind", onlyJSON, true},
+		{"stream that begins with an error", firstError, true},
+		{"silent stream", silent, true},
+		{"endless event", endless, true},
+		{"stream without events", noEvents, true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			m := newMarket(t, func(c *Config) {
-				c.FirstEvent, c.WholeAnswer = 100*time.Millisecond, 100*time.Millisecond
-				c.MaxAnswer, c.MaxEvent = 100_000, 32_000
-			})
-			bad := c.h
-			if c.plainOnly {
-				bad = func(w http.ResponseWriter, r *http.Request) {
-					w.Header().Set("Content-Type", "application/json")
-					fmt.Fprint(w, `{}`)
-				}
-			}
-			m.add(0, 100, "", bad)
-			m.add(0, 50, "", says("from the next"))
-			body := ask
-			if c.stream {
-				body = strings.Replace(ask, "{", `{"stream":true,`, 1)
-			}
-			resp, text := m.post("/v1/chat/completions", body)
-			require.Equal(t, http.StatusOK, resp.StatusCode, text)
-			require.Contains(t, strings.ReplaceAll(text, `"}}`, ""), "from")
-			require.NotContains(t, text, "error")
-			require.True(t, strings.HasPrefix(resp.Header.Get("X-Agora-Miner"), "1/"))
-			require.Equal(t, []int{1, 1}, []int{m.asked(0), m.asked(1)})
-		})
+		t.Run(c.name, func(t *testing.T) { failOver(t, c.h, c.stream) })
 	}
+}
+
+// failOver asks a market whose best miner is bad.
+func failOver(t *testing.T, bad http.HandlerFunc, streaming bool) {
+	m := newMarket(t, func(c *Config) {
+		c.FirstEvent, c.WholeAnswer = 100*time.Millisecond, 100*time.Millisecond
+		c.MaxAnswer, c.MaxEvent = 100_000, 32_000
+	})
+	m.add(0, 100, "", bad)
+	m.add(0, 50, "", says("next"))
+	body := ask
+	if streaming {
+		body = strings.Replace(ask, "{", `{"stream":true,`, 1)
+	}
+	resp, text := m.post("/v1/chat/completions", body)
+	require.Equal(t, http.StatusOK, resp.StatusCode, text)
+	require.Contains(t, text, `"next"`)
+	require.NotContains(t, text, "error")
+	require.True(t, strings.HasPrefix(resp.Header.Get("X-Agora-Miner"), "1/"))
+	require.Equal(t, []int{1, 1}, []int{m.asked(0), m.asked(1)})
 }
 
 func TestStoppedMinerIsPassedOverAtOnce(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -322,4 +323,37 @@ func timed(b *testing.B, url, secret string, body []byte) time.Duration {
 func median(d []time.Duration) time.Duration {
 	slices.Sort(d)
 	return d[len(d)/2]
+}
+
+// Consumers that leave at any moment cost nothing that stays.
+func TestLeavingConsumersLeaveNothingBehind(t *testing.T) {
+	n := newNetwork(t, calculator{name: "best"})
+	body := `{"model":"chat","stream":true,"messages":[{"role":"user","content":"What is 1 + 1?"}]}`
+	dice := rand.New(rand.NewPCG(1, 2))
+	client := &http.Client{Transport: &http.Transport{}}
+	for range 200 {
+		ctx, leave := context.WithCancel(t.Context())
+		time.AfterFunc(time.Duration(dice.IntN(1500))*time.Microsecond, leave)
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.url+"/v1/chat/completions", strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+n.secret)
+		if resp, err := client.Do(r); err == nil {
+			_, _ = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		}
+		leave()
+	}
+	client.CloseIdleConnections()
+	require.Eventually(t, func() bool {
+		for _, p := range n.hub.Peers() {
+			if p.InFlight > 0 {
+				return false
+			}
+		}
+		return len(n.slots) == 0 && n.healthOf(n.subnets[0].Miners[0].HotKey).idle()
+	}, 10*time.Second, 5*time.Millisecond)
+	official := n.client()
+	got, err := official.Chat.Completions.New(t.Context(), chatOf("What is 2 + 3?"))
+	require.NoError(t, err)
+	require.Equal(t, "It is 5.", got.Choices[0].Message.Content)
 }

@@ -296,3 +296,23 @@ func TestVendoredFilesAreTheRecordedOnes(t *testing.T) {
 	}
 	require.Equal(t, 3, n)
 }
+
+// Whatever a browser asks for, the answer is one of ours.
+func FuzzAddress(f *testing.F) {
+	for _, seed := range []string{"/", "/subnets/1.json", "/subnets/%2e%2e/x", "/static/style.css", "/try?format=json", "//x", "/subnets/18446744073709551617"} {
+		f.Add(seed, "localhost", "")
+	}
+	site := New(&stage{snap: market()}, Options{})
+	f.Fuzz(func(t *testing.T, path, host, etag string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		before, query, _ := strings.Cut(path, "?")
+		r.URL.Path, r.URL.RawQuery, r.Host = "/"+strings.TrimPrefix(before, "/"), query, host
+		r.Header.Set("If-None-Match", etag)
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, r)
+		if w.Code >= 500 {
+			t.Fatalf("%q: status %d", path, w.Code)
+		}
+		require.NotEmpty(t, w.Header().Get("Content-Security-Policy"))
+	})
+}
