@@ -247,8 +247,10 @@ func TestAPaymentThatCannotBeMadeIsBurnedWithAnEvent(t *testing.T) {
 	paid, err := m.Emission.Pay(m.Ctx, netuids[0], types.Payout{
 		Epoch: 1, Earned: true,
 		Miners: []types.MinerPay{
-			{Uid: 1, Owner: yumatest.Address("a"), Amount: part}, {Uid: 2, Owner: blocked, Amount: part},
-			{Uid: 3, Owner: yumatest.Address("a"), Amount: part}, {Uid: 4, Owner: yumatest.Address("owner0"), Amount: part},
+			{Uid: 1, Owner: yumatest.Address("a"), Amount: part},
+			{Uid: 2, Owner: blocked, Amount: part},
+			{Uid: 3, Owner: yumatest.Address("a"), Amount: part},
+			{Uid: 4, Owner: yumatest.Address("owner0"), Amount: part},
 		},
 		Validators: []types.ValidatorPay{
 			{Uid: 0, Operator: sdk.ValAddress(yumatest.Address("val0")), Amount: part},

@@ -15,6 +15,9 @@ import (
 
 // Keeper is the emission module's book.
 type Keeper struct {
+	// Schema lists the collections below, for decoding.
+	Schema collections.Schema
+
 	authority    string
 	address      sdk.AccAddress
 	bank         types.BankKeeper
@@ -22,7 +25,6 @@ type Keeper struct {
 	distribution types.DistributionKeeper
 	subnets      types.SubnetKeeper
 
-	schema collections.Schema
 	params collections.Item[types.Params]
 	ledger collections.Item[types.Ledger]
 	book   collections.Item[types.Book]
@@ -49,12 +51,15 @@ func NewKeeper(cdc codec.BinaryCodec, store corestore.KVStoreService, authority 
 	if err != nil {
 		panic(err) // the tables are constants
 	}
-	k.schema = schema
+	k.Schema = schema
 	return k
 }
 
 // SetSubnets says where the subnets are. Call it once, while wiring.
 func (k *Keeper) SetSubnets(subnets types.SubnetKeeper) { k.subnets = subnets }
+
+// Subnets returns the book of markets that the keeper reads.
+func (k *Keeper) Subnets() types.SubnetKeeper { return k.subnets }
 
 // Params returns the module's parameters.
 func (k *Keeper) Params(ctx sdk.Context) (types.Params, error) { return k.params.Get(ctx) }

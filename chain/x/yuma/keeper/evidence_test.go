@@ -57,14 +57,16 @@ func TestARevealOpensTheLeavesThatTheNextBlockChose(t *testing.T) {
 	m, _, msg, all := judged(t)
 	chosen := msg.Leaves
 	for name, spoil := range map[string]func(){
-		"no leaves":           func() { msg.Leaves = nil },
-		"one too few":         func() { msg.Leaves = chosen[:1] },
-		"in another order":    func() { msg.Leaves = []types.Leaf{chosen[1], chosen[0]} },
-		"others":              func() { msg.Leaves = []types.Leaf{all[(chosen[0].Index+1)%20], chosen[1]} },
-		"one changed":         func() { msg.Leaves[0].Score++ },
-		"one not signed":      func() { msg.Leaves[0].Signature = nil },
-		"of an unknown sheet": func() { msg.Sheet = &types.Sheet{Root: make([]byte, 32), Uids: []uint32{3, 4}, Counts: []uint32{10, 10}} },
-		"without a sheet":     func() { msg.Sheet = nil },
+		"no leaves":        func() { msg.Leaves = nil },
+		"one too few":      func() { msg.Leaves = chosen[:1] },
+		"in another order": func() { msg.Leaves = []types.Leaf{chosen[1], chosen[0]} },
+		"others":           func() { msg.Leaves = []types.Leaf{all[(chosen[0].Index+1)%20], chosen[1]} },
+		"one changed":      func() { msg.Leaves[0].Score++ },
+		"one not signed":   func() { msg.Leaves[0].Signature = nil },
+		"of an unknown sheet": func() {
+			msg.Sheet = &types.Sheet{Root: make([]byte, 32), Uids: []uint32{3, 4}, Counts: []uint32{10, 10}}
+		},
+		"without a sheet": func() { msg.Sheet = nil },
 	} {
 		sheet := msg.Sheet
 		msg.Leaves = append([]types.Leaf(nil), chosen...)

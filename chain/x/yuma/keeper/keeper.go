@@ -22,11 +22,13 @@ type (
 
 // Keeper is the yuma module's state.
 type Keeper struct {
+	// Schema lists the collections below, for decoding.
+	Schema collections.Schema
+
 	authority string
 	subnets   types.SubnetKeeper
 	emission  types.EmissionKeeper
 
-	schema   collections.Schema
 	params   collections.Item[types.Params]
 	commits  collections.Map[byCommit, types.Commit]
 	weights  collections.Map[byUID, types.Row]
@@ -60,9 +62,12 @@ func NewKeeper(cdc codec.BinaryCodec, store corestore.KVStoreService, authority 
 	if err != nil {
 		panic(err) // the tables are constants
 	}
-	k.schema = schema
+	k.Schema = schema
 	return k
 }
+
+// Subnets returns the book of markets that the keeper reads.
+func (k *Keeper) Subnets() types.SubnetKeeper { return k.subnets }
 
 // Params returns the module's parameters.
 func (k *Keeper) Params(ctx sdk.Context) (types.Params, error) { return k.params.Get(ctx) }

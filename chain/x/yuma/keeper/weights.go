@@ -150,12 +150,12 @@ func checkRevealTime(ctx sdk.Context, s types.Schedule, epoch uint64) error {
 // openCommit returns the commit that a reveal opens, if it is not open yet and the hash fits: over the hot key of the
 // time of the commit, so that a rotation in between loses nothing.
 func (k *Keeper) openCommit(ctx sdk.Context, msg *types.MsgRevealWeights, uid uint32) (commit types.Commit, err error) {
-	commit, err = k.commits.Get(ctx, collections.Join3(msg.Netuid, msg.Epoch, uid))
-	if errors.Is(err, collections.ErrNotFound) {
-		return commit, fmt.Errorf("%w: uid %d of netuid %d in epoch %d", types.ErrNoCommit, uid, msg.Netuid, msg.Epoch)
-	}
+	commit, found, err := k.CommitOf(ctx, msg.Netuid, msg.Epoch, uid)
 	if err != nil {
 		return commit, err
+	}
+	if !found {
+		return commit, fmt.Errorf("%w: uid %d of netuid %d in epoch %d", types.ErrNoCommit, uid, msg.Netuid, msg.Epoch)
 	}
 	if commit.Revealed {
 		return commit, fmt.Errorf("%w: epoch %d of uid %d in netuid %d", types.ErrRevealed, msg.Epoch, uid, msg.Netuid)
@@ -208,4 +208,13 @@ func (k *Keeper) enforce(ctx sdk.Context, s sender, row []byte, commitHeight int
 	return ctx.EventManager().EmitTypedEvent(&types.WeightsRevealed{
 		Netuid: netuid, Uid: uid, Epoch: committed, Entries: uint32(len(row) / 4),
 	})
+}
+
+// CommitOf returns what a uid committed to in an epoch, if it did and it can still be revealed.
+func (k *Keeper) CommitOf(ctx sdk.Context, netuid uint32, epoch uint64, uid uint32) (commit types.Commit, found bool, err error) {
+	commit, err = k.commits.Get(ctx, collections.Join3(netuid, epoch, uid))
+	if errors.Is(err, collections.ErrNotFound) {
+		return commit, false, nil
+	}
+	return commit, err == nil, err
 }
