@@ -2,6 +2,7 @@ package validator
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -146,7 +147,11 @@ func (j *judge) round(ctx context.Context, targets []Miner) error {
 	if len(results) == 0 {
 		return nil
 	}
-	return j.book.add(item.ID, results)
+	err = j.book.add(item.ID, results)
+	if errors.Is(err, score.ErrItemUsed) {
+		return nil // the same question came up by chance: it counts once
+	}
+	return err
 }
 
 func (j *judge) collect(ctx context.Context, item task.Item, targets []Miner) []score.Result {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 
 	"agora/task"
@@ -48,8 +49,16 @@ type drawer struct {
 
 	mu     sync.Mutex
 	record seedRecord
-	next   uint64 // first unused index, at most record.Next
+	next   uint64     // first unused index, at most record.Next
+	drawn  [][32]byte // ids of the latest items
 }
+
+// Two indices may give the same short question. An item is passed over if it is among the latest drawn, a few times;
+// a family with so few items that this does not help repeats them, and the board counts none twice.
+const (
+	drawnKept  = 4096
+	passedOver = 16
+)
 
 func newDrawer(netuid uint32, chainID string, family task.Family, s *store) (*drawer, error) {
 	d := &drawer{netuid: netuid, chainID: chainID, family: family, store: s}
@@ -93,6 +102,24 @@ func (d *drawer) uses(salt []byte) bool {
 func (d *drawer) item() (task.Item, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for range passedOver {
+		item, err := d.at()
+		if err != nil {
+			return item, err
+		}
+		if slices.Contains(d.drawn, item.ID) {
+			continue
+		}
+		if d.drawn = append(d.drawn, item.ID); len(d.drawn) > drawnKept {
+			d.drawn = slices.Delete(d.drawn, 0, drawnKept/2)
+		}
+		return item, nil
+	}
+	return d.at()
+}
+
+// at draws the item of the next index.
+func (d *drawer) at() (task.Item, error) {
 	if d.next == d.record.Next {
 		r := d.record
 		r.Next += reserve
