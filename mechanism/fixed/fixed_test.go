@@ -266,7 +266,11 @@ func FuzzArithmeticIsTotal(f *testing.F) {
 		if wide.Sub(wide) != (fixed.I64F64{}) || wide.Div(fixed.I64F64{}) != (fixed.I64F64{}) {
 			t.Fatal("I64F64 is not total")
 		}
-		x.Round()
-		x.U16()
+		if r := x.Round(); r != fixed.MaxI32 && r != fixed.MinI32 && r&(fixed.One-1) != 0 {
+			t.Fatalf("Round(%d) = %d is no integer", x, r)
+		}
+		if u := x.U16(); x <= 0 && u != 0 {
+			t.Fatalf("U16(%d) = %d", x, u)
+		}
 	})
 }

@@ -15,10 +15,11 @@ func (r *Runner) admitBonds() {
 		r.formula.lastTempo = max(in.LastStep+1, in.LastStep) // saturates
 	}
 	r.holders = r.holders[:0]
-	room := 0
+	room, bonds := 0, 0
 	for i := range r.rows {
 		row := &r.rows[i]
 		row.bonds = at(in.Bonds, i, nil)
+		bonds += row.bonds.Len()
 		if row.bonds.Len() > 0 {
 			r.holders = append(r.holders, int32(i))
 		}
@@ -27,6 +28,7 @@ func (r *Runner) admitBonds() {
 			room += staggered((row.weights.Len()+row.bonds.Len())*entrySize, bytesPerLine)
 		}
 	}
+	r.entries = max(r.entries, bonds)
 	r.arenas[r.turn] = grown(r.arenas[r.turn], room)
 	r.arena = r.arenas[r.turn]
 }
@@ -84,8 +86,11 @@ func (w *worker) computeColumns() {
 
 // blockWidth returns the number of columns to gather at once.
 func (w *worker) blockWidth() int {
-	rows := max(len(w.run.voters), len(w.run.holders), 1)
-	return min(max(blockCells/rows, minBlock), max(w.last-w.first, 1))
+	r := w.run
+	rows := max(len(r.voters), len(r.holders), 1)
+	perColumn := r.entries/max(r.n, 1) + 1
+	width := min(blockCells/perColumn, tileCells/rows, w.last-w.first)
+	return max(width, minBlock)
 }
 
 // prepare sizes the worker's scratch.
@@ -108,8 +113,10 @@ func (w *worker) prepare() {
 // behind the room of the columns before.
 func (w *worker) seek() {
 	r := w.run
-	for i := range r.rows {
-		w.fill[i] = r.rows[i].start
+	for _, uids := range [][]int32{r.voters, r.holders} {
+		for _, i := range uids {
+			w.fill[i] = r.rows[i].start
+		}
 	}
 	for k, i := range r.voters {
 		w.fill[i] += entrySize * w.weights.seek(k, r.rows[i].weights, w.first)
@@ -117,12 +124,14 @@ func (w *worker) seek() {
 	for k, i := range r.holders {
 		w.fill[i] += entrySize * w.bonds.seek(k, r.rows[i].bonds, w.first)
 	}
-	for i := range r.rows {
-		if !r.rows[i].keep {
-			w.fill[i] = -1
+	for _, uids := range [][]int32{r.voters, r.holders} {
+		for _, i := range uids {
+			if !r.rows[i].keep {
+				w.fill[i] = -1
+			}
+			w.segment[i] = w.fill[i]
 		}
 	}
-	copy(w.segment, w.fill)
 }
 
 // gather reads a block of columns from every row.

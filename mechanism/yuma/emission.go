@@ -115,8 +115,12 @@ func (r *Runner) emitHalves(incentives, dividends fixed.I32F32) {
 	out, emission := r.result, r.in.Emission
 	for i := range out.Emission {
 		incentive, dividend := uint64(out.Exact.Incentive[i]), uint64(out.Exact.Dividends[i])
-		out.ServerEmission[i] = fixed.Part(emission, incentive, 2*uint64(incentives))
-		out.ValidatorEmission[i] = fixed.Part(emission, dividend, 2*uint64(dividends))
+		if incentive > 0 {
+			out.ServerEmission[i] = fixed.Part(emission, incentive, 2*uint64(incentives))
+		}
+		if dividend > 0 {
+			out.ValidatorEmission[i] = fixed.Part(emission, dividend, 2*uint64(dividends))
+		}
 		out.Emission[i] = out.ServerEmission[i] + out.ValidatorEmission[i]
 	}
 }

@@ -30,6 +30,7 @@ type Runner struct {
 	rank    []uint64        // by uid, units of 2^−32
 	voters  []int32         // uids whose weights may count, ascending
 	holders []int32         // uids with bonds, ascending
+	entries int             // of the weights or of the bonds, whichever are more
 	formula formula
 	workers []*worker
 	phase   phase
@@ -93,13 +94,13 @@ func (r *Runner) begin(in *Input) {
 		r.owner = int(in.Owner)
 	}
 	n, out := r.n, r.result
-	r.rows, r.sums = sized(r.rows, n), sized(r.sums, n)
-	r.stake, r.voice = sized(r.stake, n), sized(r.voice, n)
-	r.limit, r.rank = sized(r.limit, n), sized(r.rank, n)
+	r.rows, r.sums = grown(r.rows, n), grown(r.sums, n)
+	r.stake, r.voice = grown(r.stake, n), grown(r.voice, n)
+	r.limit, r.rank = sized(r.limit, n), grown(r.rank, n)
 	for _, s := range []*[]uint16{
 		&out.StakeWeight, &out.Consensus, &out.Incentive, &out.Dividends, &out.ValidatorTrust,
 	} {
-		*s = sized(*s, n)
+		*s = grown(*s, n)
 	}
 	for _, s := range []*[]uint64{&out.ServerEmission, &out.ValidatorEmission, &out.Emission} {
 		*s = sized(*s, n)
@@ -107,10 +108,9 @@ func (r *Runner) begin(in *Input) {
 	out.Active, out.Permit = sized(out.Active, n), sized(out.Permit, n)
 	out.Bonds = sized(out.Bonds, n)
 	x := &out.Exact
-	for _, s := range []*[]fixed.I32F32{
-		&x.Stake, &x.ActiveStake, &x.Consensus, &x.Incentive, &x.Dividends, &x.ValidatorTrust,
-	} {
-		*s = sized(*s, n)
+	x.Stake, x.ActiveStake = sized(x.Stake, n), sized(x.ActiveStake, n)
+	for _, s := range []*[]fixed.I32F32{&x.Consensus, &x.Incentive, &x.Dividends, &x.ValidatorTrust} {
+		*s = grown(*s, n)
 	}
 }
 

@@ -5,12 +5,13 @@ import (
 	"sort"
 )
 
-// A block of columns is as wide as keeps blockCells cells in the processor's
-// second-level cache, and at least minBlock so that rows are not visited for
-// nothing.
+// A block of columns is as wide as keeps about blockCells entries in the
+// processor's second-level cache, at least minBlock so that rows are not visited
+// for nothing, and no wider than tileCells allow if every cell were filled.
 const (
 	blockCells = 1 << 15
 	minBlock   = 16
+	tileCells  = 1 << 20
 )
 
 // tile is a block of columns gathered from packed rows. Column c of the block

@@ -17,7 +17,7 @@ import (
 //	registered_j < last_update_i  and, under commit–reveal,  registered_j ≤ commit_i
 func (r *Runner) admitWeights() {
 	r.limitColumns()
-	r.voters = r.voters[:0]
+	r.voters, r.entries = r.voters[:0], 0
 	for i := range r.rows {
 		row := &r.rows[i]
 		row.keep = r.result.Permit[i]
@@ -32,6 +32,7 @@ func (r *Runner) admitWeights() {
 			row.self = -1
 		}
 		r.voters = append(r.voters, int32(i))
+		r.entries += row.weights.Len()
 	}
 }
 
