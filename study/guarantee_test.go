@@ -1,7 +1,10 @@
 package study_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"math"
+	"os"
 	"reflect"
 	"testing"
 
@@ -32,5 +35,35 @@ func TestGuaranteeDoesNotDependOnTheNumberOfWorkers(t *testing.T) {
 	three := study.Guarantee(settings, 7, 1, 3)
 	if !reflect.DeepEqual(one, three) {
 		t.Errorf("one worker: %v, three: %v", one, three)
+	}
+}
+
+func TestPublishedFiguresAreThoseOfTheReference(t *testing.T) {
+	text, err := os.ReadFile("../mechanism/yuma/testdata/consensus_guarantees.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Plots map[string]struct {
+			Contours map[string]struct {
+				Worst float64 `json:"max_x"`
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	plots := map[string]string{
+		"base": "retention-lines", "sigma 0": "weights_stddev_0", "sigma 0.2": "weights_stddev_20",
+		"kappa 0.4": "kappa_40", "kappa 0.6": "kappa_60", "beta 0.5": "bonds_penalty_50",
+		"beta 0": "bonds_penalty_0", "xi 0.25": "validator_emission_25", "xi 0": "validator_emission_0",
+	}
+	for _, setting := range study.Settings() {
+		for k, published := range setting.Published {
+			contour := file.Plots[plots[setting.Name]+".svg"].Contours[fmt.Sprintf("%.2f", study.HonestStakes[k])]
+			if contour.Worst != published {
+				t.Errorf("%s at %v: %v, recorded %v", setting.Name, study.HonestStakes[k], published, contour.Worst)
+			}
+		}
 	}
 }

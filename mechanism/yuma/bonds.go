@@ -76,7 +76,7 @@ func (w *worker) decayBonds(moved []uint64, count int, sum uint64, lone []uint32
 	return moved[:count], sum
 }
 
-// moveLiquidBonds moves every bond at its own speed (spec 1.5). A pair without a
+// moveLiquidBonds moves every bond at its own speed. A pair without a
 // weight, or whose weight step 7 or 9 removed, loses its bond at once; with
 // Params.DecayAbsentBonds it decays as a weight of zero would.
 func (w *worker) moveLiquidBonds(weights, bonds []uint32, consensus uint64) (moved []uint64, sum uint64) {

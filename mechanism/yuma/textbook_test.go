@@ -178,7 +178,7 @@ func (b *book) oldBonds(value func(uint16) number32) matrix {
 	return old
 }
 
-// Section 1.5.
+// The speed of every pair under liquid alpha.
 func (b *book) liquidAlpha(old matrix) matrix {
 	low, high := fixed.Share(b.p.AlphaLow), fixed.Share(b.p.AlphaHigh)
 	slope := fixed.Int(int64(b.p.AlphaSteepness)).Div(fixed.Int(-100))
@@ -331,7 +331,8 @@ func withZeros(next, old, w matrix) matrix {
 	return out
 }
 
-// sortedMedian is the closed form of section 1.4.
+// sortedMedian is step 6 by sorting: the smallest score at which the running stake
+// exceeds the minority, or the greatest.
 func sortedMedian(stake, score []number32, minority number32) number32 {
 	order := make([]int, len(score))
 	for k := range order {
