@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/cosmos/gogoproto/proto"
@@ -177,6 +178,9 @@ func TestAFailingEpochLeavesTheOthersAlone(t *testing.T) {
 	}
 	if got := m.Schedule(other).Epoch; got <= otherEpoch {
 		t.Errorf("the other subnet's epoch is still %d", got)
+	}
+	if len(m.Failed) == 0 || !strings.Contains(m.Failed[0], "a bug") {
+		t.Errorf("the failure was not announced: %v", m.Failed)
 	}
 	if pending, _ := m.Emission.Pending(m.Ctx, netuid); pending.Total < 10*tao/2 {
 		t.Errorf("the broken subnet lost its emission: %d pending", pending.Total)

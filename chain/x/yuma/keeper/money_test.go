@@ -46,6 +46,9 @@ func TestMoneyIsConservedOverRandomEpochs(t *testing.T) {
 		if mintedNow-minted != supplyNow-supply {
 			t.Fatalf("minted and not burned %d, the supply grew by %d", mintedNow-minted, supplyNow-supply)
 		}
+		if len(m.Failed) > 0 {
+			t.Fatalf("epochs failed: %v", m.Failed)
+		}
 		l, err := m.Emission.Ledger(m.Ctx)
 		m.Must(err)
 		paid += l.Paid

@@ -13,6 +13,7 @@ import (
 
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	dbm "github.com/cosmos/cosmos-db"
+	"github.com/cosmos/gogoproto/proto"
 
 	corestore "cosmossdk.io/core/store"
 	"cosmossdk.io/log/v2"
@@ -58,6 +59,7 @@ type Market struct {
 	testing.TB
 	Ctx          sdk.Context
 	Codec        codec.Codec
+	Account      authkeeper.AccountKeeper
 	Bank         bankkeeper.BaseKeeper
 	Staking      *stakingkeeper.Keeper
 	Distribution distrkeeper.Keeper
@@ -66,12 +68,20 @@ type Market struct {
 	Yuma         *yumakeeper.Keeper
 	// Authority is the account that proposals sign with.
 	Authority string
+	// Failed lists the reasons of epochs that failed.
+	Failed []string
 	// Given is the rao that players were given, which no ledger counts.
 	Given uint64
 }
 
 // New returns an empty market after its first block.
 func New(t testing.TB) *Market {
+	t.Helper()
+	return NewWith(t, func(*subnettypes.Params) {})
+}
+
+// NewWith is New with parameters of the subnet module changed by edit.
+func NewWith(t testing.TB, edit func(*subnettypes.Params)) *Market {
 	t.Helper()
 	m := Bare(t)
 	m.Must(m.Staking.SetParams(m.Ctx, stakingtypes.DefaultParams()))
@@ -80,6 +90,7 @@ func New(t testing.TB) *Market {
 	subnets := subnettypes.DefaultGenesis()
 	subnets.Params.MinTempo, subnets.Params.MaxTempo = Tempo, 100
 	subnets.Params.MaxUids, subnets.Params.MaxCreationsPerDay = 512, 1_000
+	edit(&subnets.Params)
 	m.Must(m.Subnet.InitGenesis(m.Ctx, *subnets))
 	m.Must(m.Emission.InitGenesis(m.Ctx, *emissiontypes.DefaultGenesis()))
 	m.Must(m.Yuma.InitGenesis(m.Ctx, *yumatypes.DefaultGenesis()))
@@ -103,8 +114,8 @@ func Bare(t testing.TB) *Market {
 		Codec: moduletestutil.MakeTestEncodingConfig().Codec, Authority: authtypes.NewModuleAddress("gov").String(),
 	}
 	stores := func(name string) corestore.KVStoreService { return runtime.NewKVStoreService(keys[name]) }
-	account := m.openAccounts(stores)
-	m.Subnet, m.Emission, m.Yuma = m.openMarket(stores, account)
+	m.Account = m.openAccounts(stores)
+	m.Subnet, m.Emission, m.Yuma = m.openMarket(stores, m.Account)
 	return m
 }
 
@@ -140,6 +151,9 @@ func (m *Market) openAccounts(stores func(string) corestore.KVStoreService) auth
 	registry := m.Codec.InterfaceRegistry()
 	authtypes.RegisterInterfaces(registry)
 	stakingtypes.RegisterInterfaces(registry)
+	subnettypes.RegisterInterfaces(registry)
+	emissiontypes.RegisterInterfaces(registry)
+	yumatypes.RegisterInterfaces(registry)
 	blocked := map[string]bool{}
 	for name := range moduleAccounts {
 		blocked[authtypes.NewModuleAddress(name).String()] = true
@@ -197,6 +211,11 @@ func (m *Market) Try(message func(sdk.Context) error) error {
 func (m *Market) NextBlock() {
 	m.Helper()
 	m.Must(m.Yuma.EndBlock(m.Ctx))
+	for _, e := range m.Ctx.EventManager().ABCIEvents() {
+		if e.Type == proto.MessageName(&yumatypes.EpochFailed{}) {
+			m.Failed = append(m.Failed, e.String())
+		}
+	}
 	_, err := m.Staking.EndBlocker(m.Ctx)
 	m.Must(err)
 	height := m.Ctx.BlockHeight() + 1
@@ -245,12 +264,19 @@ func Address(name string) sdk.AccAddress {
 // Fund gives a player rao.
 func (m *Market) Fund(name string, rao uint64) string {
 	m.Helper()
-	if rao > 0 {
-		m.Given += rao
-		m.Must(m.Bank.MintCoins(m.Ctx, purse, network.Coins(rao)))
-		m.Must(m.Bank.SendCoinsFromModuleToAccount(m.Ctx, purse, Address(name), network.Coins(rao)))
-	}
+	m.Endow(Address(name), rao)
 	return Address(name).String()
+}
+
+// Endow gives an account rao.
+func (m *Market) Endow(account sdk.AccAddress, rao uint64) {
+	m.Helper()
+	if rao == 0 {
+		return
+	}
+	m.Given += rao
+	m.Must(m.Bank.MintCoins(m.Ctx, purse, network.Coins(rao)))
+	m.Must(m.Bank.SendCoinsFromModuleToAccount(m.Ctx, purse, account, network.Coins(rao)))
 }
 
 // Balance returns a player's rao.

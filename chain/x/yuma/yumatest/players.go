@@ -87,13 +87,21 @@ func consensusKey(name string) *sdked25519.PubKey {
 }
 
 // ConsensusAddress is a validator's.
-func ConsensusAddress(name string) sdk.ConsAddress { return sdk.ConsAddress(consensusKey(name).Address()) }
+func ConsensusAddress(name string) sdk.ConsAddress {
+	return sdk.ConsAddress(consensusKey(name).Address())
+}
 
 // Validate makes a player a bonded validator with rao of stake and 10 % commission.
 func (m *Market) Validate(name string, rao uint64) {
 	m.Helper()
-	operator := sdk.ValAddress(Address(name))
 	m.Fund(name, rao)
+	m.Bond(Address(name), name, rao)
+}
+
+// Bond makes an account a validator called name with rao of its own and 10 % commission.
+func (m *Market) Bond(account sdk.AccAddress, name string, rao uint64) {
+	m.Helper()
+	operator := sdk.ValAddress(account)
 	tenth := sdkmath.LegacyNewDecWithPrec(1, 1)
 	msg, err := stakingtypes.NewMsgCreateValidator(operator.String(), consensusKey(name),
 		sdk.NewCoin(network.Denom, sdkmath.NewIntFromUint64(rao)), stakingtypes.NewDescription(name, "", "", "", ""),
