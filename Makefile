@@ -9,7 +9,7 @@ TEST_TIMEOUT ?= 25m
 
 build: .toolchain ## build/agora
 	@test -f build/agora || echo "Building agora. The first build takes some minutes, later ones some seconds."
-	@$(GO) build -trimpath -ldflags "-s -w" -o build/agora ./cmd/agora
+	@$(GO) build -ldflags "-s -w" -o build/agora ./cmd/agora
 
 localnet: build ## a whole market on this machine; Ctrl-C stops it
 	@exec build/agora localnet $(ARGS)

@@ -62,6 +62,9 @@ func create(o Options) (*plan, error) {
 	if entries, err := os.ReadDir(o.Home); err == nil && len(entries) > 0 && !unfinished(o.Home) {
 		return nil, fmt.Errorf("%s is not empty and holds no market: start with another --home", o.Home)
 	}
+	if err := clearUnfinished(o.Home); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Join(o.Home, "keys"), 0o700); err != nil {
 		return nil, fmt.Errorf("make the home folder: %w", err)
 	}
@@ -94,6 +97,23 @@ func unfinishedFile(home string) string { return filepath.Join(home, ".unfinishe
 func unfinished(home string) bool {
 	_, err := os.Stat(unfinishedFile(home))
 	return err == nil
+}
+
+// clearUnfinished removes what a cut-off start has made, and nothing else.
+func clearUnfinished(home string) error {
+	if !unfinished(home) {
+		return nil
+	}
+	made, err := filepath.Glob(filepath.Join(home, "node*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range append(made, filepath.Join(home, "keys"), filepath.Join(home, "keyring-test"), filepath.Join(home, "config")) {
+		if err := os.RemoveAll(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *plan) assignPorts() error {

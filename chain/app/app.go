@@ -19,6 +19,8 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/module"
 	"github.com/cosmos/cosmos-sdk/version"
+	"github.com/cosmos/cosmos-sdk/x/genutil"
+	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
 )
 
 // Name of the application, as CometBFT shows it.
@@ -66,7 +68,9 @@ func New(logger log.Logger, db dbm.DB, loadLatest bool, options servertypes.AppO
 // makeModules registers the modules' services, codecs and order.
 func (app *App) makeModules() error {
 	app.Modules = module.NewManager(app.modules()...)
-	app.Basics = module.NewBasicManagerFromManager(app.Modules, nil)
+	app.Basics = module.NewBasicManagerFromManager(app.Modules, map[string]module.AppModuleBasic{
+		genutiltypes.ModuleName: genutil.NewAppModuleBasic(genutiltypes.DefaultMessageValidator),
+	})
 	app.Basics.RegisterLegacyAminoCodec(app.Amino)
 	app.Basics.RegisterInterfaces(app.Registry)
 	setOrder(app.Modules)

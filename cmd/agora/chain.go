@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 
-	cmtcfg "github.com/cometbft/cometbft/config"
 	dbm "github.com/cosmos/cosmos-db"
 	"github.com/spf13/cobra"
 
@@ -24,6 +23,7 @@ import (
 	genutilcli "github.com/cosmos/cosmos-sdk/x/genutil/client/cli"
 
 	"agora/chain/app"
+	"agora/testnet"
 )
 
 // addChain adds the commands that speak to the chain or run a node of it.
@@ -50,12 +50,18 @@ func addChain(root *cobra.Command) error {
 	root.AddCommand(nodeCommand(base, tmp))
 	cli := tmp.AutoCLI()
 	cli.ClientCtx = base
-	return cli.EnhanceRootCommand(root)
+	if err := cli.EnhanceRootCommand(root); err != nil {
+		return err
+	}
+	return setPrices(tx)
 }
 
 // readClient fills the client's context from flags and config/client.toml.
 func readClient(base client.Context, cmd *cobra.Command) error {
 	cmd.SetOut(cmd.OutOrStdout())
+	if err := preferFees(cmd.Flags()); err != nil {
+		return err
+	}
 	ctx, err := client.ReadPersistentCommandFlags(base.WithCmdContext(cmd.Context()), cmd.Flags())
 	if err != nil {
 		return err
@@ -76,20 +82,14 @@ func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
 			if err := readClient(base.WithHomeDir(home), cmd); err != nil {
 				return err
 			}
-			return server.InterceptConfigsPreRunHandler(cmd, serverconfig.DefaultConfigTemplate, nodeConfig(), cmtcfg.DefaultConfig())
+			return server.InterceptConfigsPreRunHandler(cmd, serverconfig.DefaultConfigTemplate, testnet.AppConfig(), testnet.CometConfig())
 		},
 	}
 	node.PersistentFlags().String(flags.FlagHome, home, "the node's folder")
 	genesis := genutilcli.Commands(tmp.TxConfig, tmp.Basics, home)
-	node.AddCommand(genutilcli.InitCmd(tmp.Basics, home), genesis)
+	node.AddCommand(initCommand(&home), joinCommand(&home), genesis)
 	server.AddCommands(node, home, newNode, exportNode, func(*cobra.Command) {})
 	return node
-}
-
-func nodeConfig() *serverconfig.Config {
-	c := serverconfig.DefaultConfig()
-	c.MinGasPrices = "0.01rao"
-	return c
 }
 
 func newNode(logger log.Logger, db dbm.DB, options servertypes.AppOptions) servertypes.Application {

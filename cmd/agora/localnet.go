@@ -34,8 +34,20 @@ func localnetCommand() *cobra.Command {
 	f.DurationVar(&o.For, "for", o.For, "stop after this long; 0 runs until Ctrl-C")
 	f.Int64Var(&o.Tempo, "tempo", o.Tempo, "blocks per epoch, 10 to 100")
 	f.DurationVar(&o.BlockTime, "block-time", o.BlockTime, "pause between blocks")
-	cmd.AddCommand(checkCommand(&o.Home))
+	cmd.AddCommand(checkCommand(&o.Home), envCommand(&o.Home))
 	return cmd
+}
+
+func envCommand(home *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "env", Short: "Print a market's addresses as shell variables", Args: cobra.NoArgs,
+		Example: `  eval "$(agora localnet env)" && curl "$AGORA_URL/models" -H "authorization: Bearer $AGORA_KEY"`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			text, err := localnet.Environment(*home)
+			fmt.Fprint(cmd.OutOrStdout(), text)
+			return err
+		},
+	}
 }
 
 func checkCommand(home *string) *cobra.Command {

@@ -39,7 +39,7 @@ func rootCommand() (*cobra.Command, error) {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(localnetCommand(), minerCommand(), validatorCommand(), simCommand())
+	root.AddCommand(localnetCommand(), testnetCommand(), minerCommand(), validatorCommand(), simCommand())
 	return root, addChain(root)
 }
 

@@ -32,6 +32,7 @@ type mining struct {
 	maxPrice     string
 	capacity     int
 	allowPrivate bool
+	runFor       time.Duration
 }
 
 func minerCommand() *cobra.Command {
@@ -57,6 +58,7 @@ func minerCommand() *cobra.Command {
 	f.StringVar(&m.maxPrice, "max-price", "10", "most TAO to pay for registering")
 	f.IntVar(&m.capacity, "capacity", 8, "requests worked on at once")
 	f.BoolVar(&m.allowPrivate, "allow-private", false, "dial validators on private and loopback addresses: local networks only")
+	f.DurationVar(&m.runFor, "for", 0, "stop after this long; 0 runs until Ctrl-C")
 	return cmd
 }
 
@@ -83,6 +85,8 @@ func (m *mining) run(cmd *cobra.Command) error {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "mining subnet %d as uid %d with %s; Ctrl-C stops\n", m.subnet, uid, info.Model)
+	ctx, cancel := atMost(ctx, m.runFor)
+	defer cancel()
 	return worker.Run(ctx)
 }
 

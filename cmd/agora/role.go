@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
@@ -97,6 +98,14 @@ func (r *role) hot(cmd *cobra.Command) (ed25519.PrivateKey, error) {
 		return wallet.CreateOpen(r.hotKey)
 	}
 	return wallet.Create(r.hotKey, passphrase, wallet.DefaultParams)
+}
+
+// atMost bounds ctx; 0 is no bound.
+func atMost(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, d)
 }
 
 // stopped turns the end that the user asked for into success.

@@ -20,6 +20,7 @@ import (
 func validatorCommand() *cobra.Command {
 	var r role
 	var wire, http string
+	var runFor time.Duration
 	cmd := &cobra.Command{
 		Use:   "validator",
 		Short: "Judge models and serve consumers",
@@ -52,13 +53,16 @@ func validatorCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "miners dial %s, consumers ask http://%s/v1; Ctrl-C stops\n", wire, http)
-			return stopped(cmd.Context(), d.Run(cmd.Context()))
+			ctx, cancel := atMost(cmd.Context(), runFor)
+			defer cancel()
+			return stopped(ctx, d.Run(ctx))
 		},
 	}
 	r.flags(cmd, "validator")
-	cmd.Flags().StringVar(&wire, "wire", "0.0.0.0:7070", "address that miners dial; publish it with `agora tx subnet set-profile`")
+	cmd.Flags().StringVar(&wire, "wire", "0.0.0.0:7070", "address that miners dial; publish it with `agora validator voice`")
 	cmd.Flags().StringVar(&http, "http", "127.0.0.1:8080", "address of gateway and web page; put TLS in front of a public one")
-	cmd.AddCommand(keyCommand())
+	cmd.Flags().DurationVar(&runFor, "for", 0, "stop after this long; 0 runs until Ctrl-C")
+	cmd.AddCommand(keyCommand(), voiceCommand())
 	return cmd
 }
 

@@ -23,9 +23,9 @@ const proofLife = 100
 type Request struct {
 	NetUID   uint32
 	Hot      ed25519.PrivateKey
-	Owner    client.Signer // cold key that pays the price and is paid
-	MaxPrice uint64        // rao; the registration is refused above it
-	Card     subnettypes.ModelCard
+	Owner    client.Signer         // cold key that pays the price and is paid
+	MaxPrice uint64                // rao; the registration is refused above it
+	Card     subnettypes.ModelCard // published after registering; without a name there is none, as for a validator's voice
 }
 
 // Result is the place taken.
@@ -50,7 +50,7 @@ func Enrol(ctx context.Context, c *client.Client, r Request) (Result, error) {
 			return res, err
 		}
 	}
-	if have.Card != nil && *have.Card == r.Card {
+	if r.Card.Name == "" || have.Card != nil && *have.Card == r.Card {
 		return res, nil
 	}
 	msg := &subnettypes.MsgSetModel{HotAccount: subnettypes.HotAccount(public(r.Hot)).String(), Netuid: r.NetUID, Card: r.Card}
