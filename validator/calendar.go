@@ -47,7 +47,7 @@ type calendar struct {
 	queue   sender
 	items   *drawer
 	voice   func() (uid uint32, ok bool)
-	vote    func() (ballot, error)
+	vote    func(context.Context) (ballot, error)
 	begin   func(yumatypes.Schedule) error // told of every new epoch
 	log     *slog.Logger
 	report  func(func(*Status)) // edits the public status
@@ -109,7 +109,7 @@ func (c *calendar) commit(ctx context.Context, s yumatypes.Schedule, height int6
 		return nil
 	}
 	if !ok {
-		if r, ok, err = c.draw(s, height); err != nil || !ok {
+		if r, ok, err = c.draw(ctx, s, height); err != nil || !ok {
 			return err
 		}
 	}
@@ -125,8 +125,8 @@ func (c *calendar) commit(ctx context.Context, s yumatypes.Schedule, height int6
 }
 
 // draw fixes this tempo's weights and writes them with their salt to the disk. ok is false while it is too early.
-func (c *calendar) draw(s yumatypes.Schedule, height int64) (r commitment, ok bool, err error) {
-	v, err := c.vote()
+func (c *calendar) draw(ctx context.Context, s yumatypes.Schedule, height int64) (r commitment, ok bool, err error) {
+	v, err := c.vote(ctx)
 	if err != nil || !v.due(s, height) {
 		return r, false, err
 	}
@@ -175,7 +175,7 @@ func (c *calendar) reveal(ctx context.Context, s yumatypes.Schedule, height int6
 
 // setOpenly sets weights at once, where the subnet hides none; once per tempo.
 func (c *calendar) setOpenly(ctx context.Context, s yumatypes.Schedule, height int64) error {
-	v, err := c.vote()
+	v, err := c.vote(ctx)
 	if err != nil || c.sent > 0 || !v.due(s, height) || height >= s.RevealUntil {
 		return err
 	}

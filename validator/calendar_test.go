@@ -137,7 +137,7 @@ func newProgram(t *testing.T, path string, s *stage.Stage, c *client.Client, k *
 		netuid: 1, chainID: chainID, hotKey: key.Public().(ed25519.PublicKey), store: st, chain: c, items: items,
 		queue: &post{t: t, stage: s, queue: c.Queue(client.HotSigner(key)), kill: k},
 		voice: func() (uint32, bool) { return 0, true },
-		vote: func() (ballot, error) {
+		vote: func(context.Context) (ballot, error) {
 			return ballot{uids: []uint32{2, 3, 4}, weights: []uint32{65535, 300, 20}, proven: true, settled: true}, nil
 		},
 		begin: func(yumatypes.Schedule) error { return nil },

@@ -165,6 +165,11 @@ func TestMarketPaysInTheOrderOfQuality(t *testing.T) {
 		t.Errorf("after a restart %d items are known, before it %d", now.Items, before.Items)
 	}
 	wait(t, func() bool { return len(again.Status()) == 1 && again.Status()[0].Revealed > before.Revealed })
+	s.Down(true) // the node is away for a while: the validator waits and goes on
+	time.Sleep(time.Second)
+	s.Down(false)
+	seen := again.Status()[0].Revealed
+	wait(t, func() bool { return again.Status()[0].Revealed > seen })
 	items := revealedItems(t, c, s)
 	found := 0
 	for _, body := range items {

@@ -62,7 +62,13 @@ func (v *Validator) newCalendar(s *seat, items *drawer) *calendar {
 		netuid: s.netuid, chainID: v.cfg.Client.ChainID(), hotKey: v.directory.hotKey, store: v.store,
 		chain: v.cfg.Client, queue: v.queue, items: items, log: v.cfg.Log, report: s.edit,
 		voice: func() (uint32, bool) { return v.voice(s.netuid) },
-		vote:  func() (ballot, error) { return s.book.vote(uidsOf(v.Miners(s.netuid))) },
+		vote: func(ctx context.Context) (ballot, error) {
+			b, err := s.book.vote(uidsOf(v.Miners(s.netuid)))
+			if err != nil {
+				return b, err
+			}
+			return withinLimit(ctx, v.cfg.Client, s.netuid, b)
+		},
 		begin: func(c yumatypes.Schedule) error {
 			s.judge.setTempo(v.pace.of(c.Tempo))
 			return s.book.beginTempo(c.Epoch)
