@@ -42,18 +42,14 @@ type checker struct {
 func Check(ctx context.Context, home string, within time.Duration, progress io.Writer) (*Report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("not done within %s", within))
 	defer cancel()
-	file, err := ReadDescription(home)
+	c, err := open(home)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no market at %s: start one with `agora localnet --home %s`", home, home)
 	}
 	if err != nil {
-		return nil, err
-	}
-	chain, err := client.Dial(file.RPC[0])
-	if err != nil {
 		return nil, fmt.Errorf("the market at %s does not answer: start it with `agora localnet --home %s` (%w)", home, home, err)
 	}
-	c := &checker{home: home, file: file, chain: chain, truth: truth{seed: file.Seed}, out: progress, report: &Report{}}
+	c.out = progress
 	c.run("the ranking is the true one", ctx, c.ranking)
 	c.run("12 + 30 is 42", ctx, c.sum)
 	c.run("the best serve", ctx, c.organic)
