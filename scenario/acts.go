@@ -41,7 +41,7 @@ func verbs() map[string]verb {
 		"dissolves": {0, false, makeDissolve}, //
 		"sets":      {1, false, makeSet},      // name=value
 		"registers": {0, false, makeRegister}, // [key=NAME] [proof=NAME] [for=OWNER] [max=TAO]
-		"rotates":   {2, false, makeRotate},   // OLD NEW
+		"rotates":   {2, false, makeRotate},   // OLD NEW [proof=NAME]
 		"hands":     {2, false, makeHand},     // KEY NEWOWNER
 		"keeps":     {1, false, makeKeep},     // KEY: cancels the change of owner
 		"accepts":   {1, false, makeAccept},   // KEY
@@ -162,4 +162,3 @@ func makeTake(_ *World, who string, words []string) (sdk.Msg, error) {
 func makeUnjail(_ *World, who string, _ []string) (sdk.Msg, error) {
 	return slashingtypes.NewMsgUnjail(operator(who)), nil
 }
-

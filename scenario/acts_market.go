@@ -80,11 +80,20 @@ func (w *World) place(key string) (netuid, uid uint32, err error) {
 
 func makeRotate(w *World, who string, words []string) (sdk.Msg, error) {
 	n, uid, err := w.place(words[0])
+	if err != nil {
+		return nil, err
+	}
+	prover := words[1]
+	if s, err := settings(words[2:]); err != nil {
+		return nil, err
+	} else if s["proof"] != "" {
+		prover = s["proof"]
+	}
 	expiry := w.Height + proofLife
 	return &subnettypes.MsgRotateHotKey{
 		Owner: Account(who).String(), Netuid: n, Uid: uid, HotKey: w.key(words[1]), ProofExpiry: expiry,
-		Proof: subnettypes.SignProof(Hot(words[1]), ChainID, n, Account(who).String(), expiry),
-	}, err
+		Proof: subnettypes.SignProof(Hot(prover), ChainID, n, Account(who).String(), expiry),
+	}, nil
 }
 
 func makeHand(w *World, who string, words []string) (sdk.Msg, error) {

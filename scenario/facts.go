@@ -79,7 +79,8 @@ func show(f figure) string {
 	return strings.TrimRight(strings.TrimRight(f.String(), "0"), ".")
 }
 
-// operand reads a number, a $note with +, − or × a number, or a subject of the measure. The first is a subject always.
+// operand reads a number, a $note with +, − or × a number, or a subject of the measure,
+// or several with + between them. The first is a subject always.
 func (w *World) operand(m measure, word string, first bool) (figure, error) {
 	if note, ok := strings.CutPrefix(word, "$"); ok {
 		return w.noted(note)
@@ -89,7 +90,15 @@ func (w *World) operand(m measure, word string, first bool) (figure, error) {
 			return f, nil
 		}
 	}
-	return m(w, word)
+	total := math.LegacyZeroDec()
+	for _, subject := range strings.Split(word, "+") {
+		f, err := m(w, subject)
+		if err != nil {
+			return figure{}, err
+		}
+		total = total.Add(f)
+	}
+	return total, nil
 }
 
 func (w *World) noted(word string) (figure, error) {

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -63,9 +64,9 @@ func (w *World) tell(o *opinion, txs [][]byte) ([][]byte, error) {
 	if calendar.PhaseAt(w.Height+1) != yumatypes.Committing || o.told && o.last == calendar.Epoch {
 		return txs, nil
 	}
-	msg, err := w.telling(o, calendar)
-	if err != nil {
-		return nil, err
+	msg := w.telling(o, calendar)
+	if msg == nil {
+		return txs, nil
 	}
 	if !o.told {
 		o.told, o.first = true, calendar.Epoch
@@ -75,13 +76,17 @@ func (w *World) tell(o *opinion, txs [][]byte) ([][]byte, error) {
 	return append(txs, raw), err
 }
 
-func (w *World) telling(o *opinion, calendar yumatypes.Schedule) (sdk.Msg, error) {
+// telling is the commit of an opinion, or its open weights; nil if none of the miners is there any more.
+func (w *World) telling(o *opinion, calendar yumatypes.Schedule) sdk.Msg {
 	uids, weights := w.resolve(o.netuid, o.shares)
+	if len(uids) == 0 {
+		return nil
+	}
 	if !calendar.CommitReveal {
 		account := Account(hotPrefix + w.speaker(o.netuid, o.voice)).String()
-		return &yumatypes.MsgSetWeights{HotAccount: account, Netuid: o.netuid, Uids: uids, Weights: weights}, nil
+		return &yumatypes.MsgSetWeights{HotAccount: account, Netuid: o.netuid, Uids: uids, Weights: weights}
 	}
-	return w.seal(&sealed{voice: o.voice, netuid: o.netuid, epoch: calendar.Epoch, uids: uids, weights: weights}), nil
+	return w.seal(&sealed{voice: o.voice, netuid: o.netuid, epoch: calendar.Epoch, uids: uids, weights: weights})
 }
 
 // seal remembers s and returns its commit, which replaces an earlier one of the same tempo.
@@ -121,8 +126,12 @@ func (w *World) opening(s *sealed) *yumatypes.MsgRevealWeights {
 	}
 }
 
-// speaker is the name of the hot key with which a validator speaks in a subnet now, else the validator's own name.
+// speaker is the name of the hot key with which a validator speaks in a subnet now, else the validator's own name. Of
+// hot:NAME it is NAME.
 func (w *World) speaker(netuid uint32, voice string) string {
+	if key, exact := strings.CutPrefix(voice, hotPrefix); exact {
+		return key
+	}
 	operator := Account(voice).String()
 	speaks := voice
 	_ = w.App.Subnet.EachVoice(w.Ctx(), netuid, func(v subnettypes.Voice) (bool, error) {
