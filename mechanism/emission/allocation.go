@@ -1,5 +1,7 @@
 package emission
 
+import "agora/mechanism/fixed"
+
 // Claim is what one subnet brings to the allocation of a step.
 type Claim struct {
 	// Root is its weight by votes.
@@ -32,7 +34,7 @@ func Allocate(amount uint64, lambda uint32, claims []Claim) (grants []Grant, lef
 		weights[j] = c.Demand
 	}
 	rest := amount
-	byDemand, _ := Apportion(Part(amount, uint64(lambda), Full), weights)
+	byDemand, _ := Apportion(fixed.Part(amount, uint64(lambda), Full), weights)
 	for j, c := range claims {
 		fromDemand := min(byDemand[j], c.Room)
 		if !c.Open {

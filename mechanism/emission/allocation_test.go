@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"agora/mechanism/fixed"
 )
 
 func TestApportionGivesAwayEverything(t *testing.T) {
@@ -21,17 +23,11 @@ func TestApportionGivesAwayEverything(t *testing.T) {
 			t.Fatalf("%d of %d accounted for", sum, amount)
 		}
 		for j := range parts {
-			if want := Part(amount, weights[j], total); parts[j] > want+1 || parts[j]+1 < want {
+			if want := fixed.Part(amount, weights[j], total); parts[j] > want+1 || parts[j]+1 < want {
 				t.Fatalf("part %d is %d, want %d ± 1", j, parts[j], want)
 			}
 		}
 	})
-}
-
-func TestPartOfNothingIsNothing(t *testing.T) {
-	if Part(5, 3, 0) != 0 || Part(5, 9, 3) != 5 || Part(10, 1, 3) != 3 {
-		t.Fatal("Part is not total")
-	}
 }
 
 func TestTheOwnersShareLeavesTheRest(t *testing.T) {
@@ -45,7 +41,7 @@ func TestAMinorityCannotRaiseItsOwnSubnet(t *testing.T) {
 	votes := []Vote{{40, []uint64{0, 100}}, {60, []uint64{90, 10}}}
 	root := Root(votes, 2, 32768)
 	// The majority's 10 % is all that the minority's 100 % counts for.
-	share := Part(10_000, root[1], root[0]+root[1])
+	share := fixed.Part(10_000, root[1], root[0]+root[1])
 	if share < 1_550 || share > 1_570 {
 		t.Fatalf("the minority's subnet has %d of 10,000", share)
 	}

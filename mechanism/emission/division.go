@@ -1,23 +1,9 @@
 package emission
 
-import "math/bits"
+import "agora/mechanism/fixed"
 
 // Full is the u16 that stands for the whole in shares.
 const Full = 65535
-
-// Part returns floor(amount·num / den); 0 where den is 0, amount where num
-// exceeds den.
-func Part(amount, num, den uint64) uint64 {
-	if den == 0 {
-		return 0
-	}
-	if num >= den {
-		return amount
-	}
-	hi, lo := bits.Mul64(amount, num)
-	q, _ := bits.Div64(hi, lo, den)
-	return q
-}
 
 // Apportion divides amount in proportion to weights, to the last rao: with c the
 // running sum of weights and W their total, part j is
@@ -38,7 +24,7 @@ func Apportion(amount uint64, weights []uint64) (parts []uint64, left uint64) {
 	var running, given uint64
 	for j, w := range weights {
 		running += w
-		upTo := Part(amount, running, total)
+		upTo := fixed.Part(amount, running, total)
 		parts[j] = upTo - given
 		given = upTo
 	}
@@ -58,6 +44,6 @@ type Budget struct {
 // Divide takes the owner's share (u16) out of total, rounded down, and leaves
 // the rest to be shared.
 func Divide(total uint64, ownerShare uint32) Budget {
-	owner := Part(total, uint64(ownerShare), Full)
+	owner := fixed.Part(total, uint64(ownerShare), Full)
 	return Budget{Total: total, Owner: owner, Shared: total - owner}
 }

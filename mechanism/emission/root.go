@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+
+	"agora/mechanism/fixed"
 )
 
 // shareBits is the precision of stake and weights inside Root: products of two
@@ -50,14 +52,14 @@ func normalize(votes []Vote) (stakes []uint64, weights [][]uint64) {
 	}
 	stakes, weights = make([]uint64, len(votes)), make([][]uint64, len(votes))
 	for i, v := range votes {
-		stakes[i] = Part(1<<shareBits, v.Stake, total)
+		stakes[i] = fixed.Part(1<<shareBits, v.Stake, total)
 		var sum uint64
 		for _, w := range v.Weights {
 			sum += w
 		}
 		weights[i] = make([]uint64, len(v.Weights))
 		for j, w := range v.Weights {
-			weights[i][j] = Part(1<<shareBits, w, sum)
+			weights[i][j] = fixed.Part(1<<shareBits, w, sum)
 		}
 	}
 	return stakes, weights

@@ -15,6 +15,7 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 				{RpcMethod: "Commits", Use: "commits [netuid]", Short: "Weights committed and not yet forgotten", PositionalArgs: netuid},
 				{RpcMethod: "Weights", Use: "weights [netuid]", Short: "The last weights of every voice", PositionalArgs: netuid},
 				{RpcMethod: "Bonds", Use: "bonds [netuid]", Short: "What voices hold in miners", PositionalArgs: netuid},
+				{RpcMethod: "Validators", Use: "validators", Short: "Yield and consistency of every validator with a voice"},
 				{RpcMethod: "Epochs", Use: "epochs [netuid]", Short: "The last epochs, newest first", PositionalArgs: netuid},
 			},
 		},

@@ -9,6 +9,7 @@ import (
 	"agora/chain/x/emission/types"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/mechanism/emission"
+	"agora/mechanism/fixed"
 )
 
 // BeginBlock mints for the time since the last block and divides it among the subnets.
@@ -63,7 +64,7 @@ func (k *Keeper) mint(ctx sdk.Context, params types.Params, ledger *types.Ledger
 		account.Pending += g.Paid
 		account.DemandGranted += g.FromDemand
 		account.Burned += g.Withheld
-		account.Share = uint32(emission.Part(emission.Full, g.Paid, amount))
+		account.Share = uint32(fixed.Part(emission.Full, g.Paid, amount))
 		burned += g.Withheld
 	}
 	ledger.Minted += amount

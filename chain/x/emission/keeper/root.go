@@ -67,6 +67,18 @@ func (k *Keeper) stakeOf(ctx sdk.Context, operator sdk.ValAddress) uint64 {
 	return validator.Tokens.Uint64()
 }
 
+// basisPoints is how many of them are one.
+const basisPoints = 10_000
+
+// Commission returns what a validator keeps of its nominators' rewards, in 1/10,000.
+func (k *Keeper) Commission(ctx sdk.Context, operator sdk.ValAddress) (bps uint32, err error) {
+	validator, err := k.staking.GetValidator(ctx, operator)
+	if err != nil {
+		return 0, err
+	}
+	return uint32(validator.GetCommission().MulInt64(basisPoints).TruncateInt64()), nil
+}
+
 // counts tells whether a validator's stake has a say and can be paid.
 func counts(v stakingtypes.Validator) bool {
 	return v.IsBonded() && !v.IsJailed() && v.Tokens.IsPositive()

@@ -222,3 +222,38 @@ func TestEpochsBeyondTheBoundWaitForTheNextBlock(t *testing.T) {
 func page(key []byte, limit uint64) *query.PageRequest {
 	return &query.PageRequest{Key: key, Limit: limit}
 }
+
+func TestValidatorsAreComparedByYieldAndConsistency(t *testing.T) {
+	m, netuid, voices, _ := market(t)
+	opinions := agree(voices, []uint32{3, 4}, []uint32{1, 2})
+	m.RunTempo(netuid, opinions...)
+	for i := range 6 {
+		if i%2 == 0 {
+			m.RunTempo(netuid, opinions...)
+		} else {
+			m.RunTempo(netuid, opinions[:2]...)
+		}
+	}
+	res, err := keeper.NewQueryServer(m.Yuma).Validators(m.Ctx, &types.QueryValidatorsRequest{Epochs: 6})
+	m.Must(err)
+	byName := map[string]types.ValidatorYield{}
+	for _, v := range res.Validators {
+		for _, name := range voices {
+			if v.Operator == yumatest.Address(name).String() {
+				byName[name] = v
+			}
+		}
+	}
+	steady, lazy := byName["val0"], byName["val2"]
+	if steady.Epochs != 6 || steady.Spoken != 6 || lazy.Spoken >= 4 || steady.Earned <= lazy.Earned {
+		t.Errorf("steady %+v, lazy %+v", steady, lazy)
+	}
+	if steady.Commission != 1_000 || steady.Stake != 1_000*tao {
+		t.Errorf("%+v", steady)
+	}
+	// A TAO per 12 seconds, 41 % to validators, a third of it and more to this one: some 10^5 % on a stake this small.
+	want := steady.PerYear / 10 * 9 / (1_000 * tao / 10_000)
+	if got := uint64(steady.Yield); got+1 < want || got > want+1 || steady.PerYear < 300_000*tao {
+		t.Errorf("yield %d, want %d of %+v", got, want, steady)
+	}
+}

@@ -49,8 +49,15 @@ type SubnetKeeper interface {
 	Tempos
 }
 
+// Takes tells what validators keep of their nominators' rewards.
+type Takes interface {
+	Commission(ctx sdk.Context, operator sdk.ValAddress) (bps uint32, err error)
+}
+
 // EmissionKeeper holds what a subnet's epoch divides.
 type EmissionKeeper interface {
+	Takes
+
 	Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error)
 	Pay(ctx sdk.Context, netuid uint32, payout emissiontypes.Payout) (emissiontypes.Paid, error)
 	BurnPending(ctx sdk.Context, netuid uint32, reason string) (uint64, error)

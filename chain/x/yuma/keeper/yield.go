@@ -1,0 +1,134 @@
+package keeper
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math"
+	"slices"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/chain/x/yuma/types"
+	"agora/mechanism/fixed"
+)
+
+const (
+	// yieldEpochs is how many epochs of each subnet are looked at unless the question says.
+	yieldEpochs = 20
+	// year is in seconds.
+	year = 31_557_600
+	// basisPoints is how many of them are one.
+	basisPoints = 10_000
+)
+
+// Validators tells what every validator with a voice earned over the last epochs, what that makes in a year for a
+// nominator, and in how many of its epochs it spoke.
+func (q queryServer) Validators(ctx context.Context, req *types.QueryValidatorsRequest) (*types.QueryValidatorsResponse, error) {
+	sctx := sdk.UnwrapSDKContext(ctx)
+	epochs := int(min(req.Epochs, maxPage))
+	if epochs == 0 {
+		epochs = yieldEpochs
+	}
+	var book yields
+	err := q.k.subnets.EachSubnet(sctx, func(s subnettypes.Subnet) (bool, error) {
+		if req.Netuid != 0 && s.Netuid != req.Netuid {
+			return false, nil
+		}
+		return false, q.k.addYields(sctx, s.Netuid, epochs, &book)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range book {
+		if err := q.k.finishYield(sctx, &book[i]); err != nil {
+			return nil, err
+		}
+	}
+	return &types.QueryValidatorsResponse{Validators: book}, nil
+}
+
+// yields are sorted by operator.
+type yields []types.ValidatorYield
+
+// of returns the line of an operator, good until the next call.
+func (y *yields) of(operator string) *types.ValidatorYield {
+	i, found := slices.BinarySearchFunc(*y, operator, func(v types.ValidatorYield, o string) int { return cmp.Compare(v.Operator, o) })
+	if !found {
+		*y = slices.Insert(*y, i, types.ValidatorYield{Operator: operator})
+	}
+	return &(*y)[i]
+}
+
+// addYields adds what the voices of a subnet earned in its last epochs.
+func (k *Keeper) addYields(ctx sdk.Context, netuid uint32, epochs int, book *yields) error {
+	voices, err := k.subnets.Voices(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	records, err := k.lastRecords(ctx, netuid, epochs)
+	if err != nil {
+		return err
+	}
+	for _, v := range voices {
+		line := book.of(v.Voice.Operator)
+		line.Stake = v.Stake
+		addVoice(line, v.Voice, records)
+	}
+	return nil
+}
+
+// lastRecords returns a subnet's last epochs, newest first.
+func (k *Keeper) lastRecords(ctx sdk.Context, netuid uint32, most int) (records []types.EpochRecord, err error) {
+	newestFirst := collections.NewPrefixedPairRange[uint32, uint64](netuid).Descending()
+	err = k.records.Walk(ctx, newestFirst, func(_ byEpoch, r types.EpochRecord) (bool, error) {
+		records = append(records, r)
+		return len(records) >= most, nil
+	})
+	return records, err
+}
+
+// addVoice adds one voice's part of records, newest first, since it is a voice. What an epoch pays came in since the one
+// before it, so the oldest record counts for the rate only as a beginning.
+func addVoice(line *types.ValidatorYield, voice subnettypes.Voice, records []types.EpochRecord) {
+	var earned, seconds uint64
+	for i, r := range records {
+		if r.Height <= voice.ChangedHeight {
+			break
+		}
+		uid := int(voice.Uid)
+		line.Epochs++
+		if uid < len(r.Active) && r.Active[uid] != 0 {
+			line.Spoken++
+		}
+		var amount uint64
+		if uid < len(r.Emissions) {
+			amount = r.Emissions[uid]
+		}
+		line.Earned += amount
+		if i+1 < len(records) {
+			earned += amount
+			seconds += uint64(max(0, r.BlockTimeUnix-records[i+1].BlockTimeUnix))
+		}
+	}
+	line.PerYear += fixed.Part(earned, year, seconds)
+}
+
+// finishYield says what a line's rate means for a nominator.
+func (k *Keeper) finishYield(ctx sdk.Context, line *types.ValidatorYield) error {
+	operator, err := sdk.AccAddressFromBech32(line.Operator)
+	if err != nil {
+		return err
+	}
+	line.Commission, err = k.emission.Commission(ctx, operator.Bytes())
+	if errors.Is(err, stakingtypes.ErrNoValidatorFound) {
+		return nil // its voice outlived it
+	}
+	kept := fixed.Part(line.PerYear, uint64(basisPoints-min(line.Commission, basisPoints)), basisPoints)
+	line.Yield = uint32(min(fixed.Part(kept, basisPoints, line.Stake), math.MaxUint32))
+	return err
+}
