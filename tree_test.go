@@ -31,6 +31,7 @@ var rules = map[string][]string{
 	"proto":            {},
 	"scenario":         {""},
 	"localnet":         {""},
+	"testnet":          {"chain"},
 	"cmd":              {""},
 }
 

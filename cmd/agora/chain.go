@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -82,6 +83,8 @@ func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
 			if err := readClient(base.WithHomeDir(home), cmd); err != nil {
 				return err
 			}
+			// the handler fills the server's context but does not make one
+			cmd.SetContext(context.WithValue(cmd.Context(), server.ServerContextKey, server.NewDefaultContext()))
 			return server.InterceptConfigsPreRunHandler(cmd, serverconfig.DefaultConfigTemplate, testnet.AppConfig(), testnet.CometConfig())
 		},
 	}
