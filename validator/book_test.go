@@ -1,12 +1,15 @@
 package validator
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -158,6 +161,42 @@ func TestStoreInUseIsRefusedInWords(t *testing.T) {
 	defer openTestStore(t, path).close()
 	if _, err := openStore(path, chainID); !errors.Is(err, ErrStore) {
 		t.Errorf("error is %v, want ErrStore", err)
+	}
+}
+
+func TestDamagedStoreSaysWhatToDo(t *testing.T) {
+	whole := filepath.Join(t.TempDir(), "validator.db")
+	s := openTestStore(t, whole)
+	b := openTestBook(t, s)
+	for n := range 50 {
+		if err := b.add(itemID(n), results(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.close()
+	good, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{
+		"not a store": bytes.Repeat([]byte("weights "), 4096),
+		"cut off":     good[:len(good)/4],
+		"cut short":   good[:100],
+		"no metadata": append(make([]byte, 8192), good[8192:]...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "validator.db")
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := openStore(path, chainID)
+			if err == nil {
+				s.close()
+			}
+			if !errors.Is(err, ErrStore) || !strings.Contains(err.Error(), "move it away") {
+				t.Errorf("error is %v, want ErrStore with advice", err)
+			}
+		})
 	}
 }
 

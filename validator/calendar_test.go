@@ -173,33 +173,73 @@ func read(t *testing.T, c *client.Client, s *stage.Stage, uid uint32) tale {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range b.Events {
-			switch e := e.(type) {
-			case *yumatypes.WeightsCommitted:
-				if e.Uid == uid {
-					story.commits[e.Epoch]++
-				}
-			case *yumatypes.WeightsRevealed:
-				if e.Uid == uid {
-					story.revealed[e.Epoch] = true
-				}
-			}
-		}
 		commits, err := c.Commits(client.AtHeight(t.Context(), h), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, k := range commits {
-			if k.Uid != uid {
-				continue
-			}
-			if story.hashes[k.Epoch] == nil {
-				story.hashes[k.Epoch] = map[string]bool{}
-			}
-			story.hashes[k.Epoch][string(k.Hash)] = true
-		}
+		story.add(uid, b, commits)
 	}
 	return story
+}
+
+func (s tale) add(uid uint32, b client.Block, commits []yumatypes.Commit) {
+	for _, e := range b.Events {
+		switch e := e.(type) {
+		case *yumatypes.WeightsCommitted:
+			if e.Uid == uid {
+				s.commits[e.Epoch]++
+			}
+		case *yumatypes.WeightsRevealed:
+			if e.Uid == uid {
+				s.revealed[e.Epoch] = true
+			}
+		}
+	}
+	for _, k := range commits {
+		if k.Uid != uid {
+			continue
+		}
+		if s.hashes[k.Epoch] == nil {
+			s.hashes[k.Epoch] = map[string]bool{}
+		}
+		s.hashes[k.Epoch][string(k.Hash)] = true
+	}
+}
+
+// check wants one commit, one hash and a reveal in every epoch before end.
+func (s tale) check(t *testing.T, end uint64) {
+	t.Helper()
+	for epoch := range end {
+		if n := len(s.hashes[epoch]); n != 1 || s.commits[epoch] != 1 {
+			t.Errorf("epoch %d: %d different hashes in %d commits, want 1 in 1", epoch, n, s.commits[epoch])
+		}
+		if !s.revealed[epoch] {
+			t.Errorf("epoch %d was not revealed", epoch)
+		}
+	}
+}
+
+// play runs a calendar for a number of blocks and starts it again after a kill. killed says that there was one.
+func play(t *testing.T, p *program, again func() *program, s *stage.Stage, k *killer, blocks int64) (_ *program, killed bool) {
+	t.Helper()
+	for until := s.Height() + blocks; s.Height() < until; {
+		err := p.step(t.Context(), s.Height())
+		if k.dead {
+			if err := p.store.close(); err != nil {
+				t.Fatal(err)
+			}
+			*k = killer{}
+			p, killed = again(), true
+			continue
+		}
+		if err != nil {
+			t.Fatalf("height %d: %v", s.Height(), err)
+		}
+		if err := s.Play(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p, killed
 }
 
 // One long chain, one kill in every second tempo, each at the next moment at which the program could be killed.
@@ -208,39 +248,22 @@ func TestKilledAtAnyMomentItCommitsOnceAndLosesNoSalt(t *testing.T) {
 	c := newClient(s)
 	path := filepath.Join(t.TempDir(), "validator.db")
 	kill := &killer{}
-	p, err := newProgram(t, path, s, c, kill)
-	if err != nil {
-		t.Fatal(err)
+	again := func() *program {
+		p, err := newProgram(t, path, s, c, kill)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
 	}
-	moment, kills := 1, 0
-	for missed := 0; missed < 2; { // a whole tempo with fewer moments than the next: all have been tried
-		kill.at, kill.seen = moment, 0
+	p, kills := again(), 0
+	for moment, missed := 1, 0; missed < 2; moment++ { // no kill in two tempos: there are no more moments
+		*kill = killer{at: moment}
 		killed := false
-		for until := s.Height() + 20; s.Height() < until; {
-			err := p.step(t.Context(), s.Height())
-			if kill.dead {
-				killed = true
-				kills++
-				if err := p.store.close(); err != nil {
-					t.Fatal(err)
-				}
-				*kill = killer{}
-				if p, err = newProgram(t, path, s, c, kill); err != nil {
-					t.Fatal(err)
-				}
-				continue
-			}
-			if err != nil {
-				t.Fatalf("height %d: %v", s.Height(), err)
-			}
-			if err := s.Play(1); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if !killed {
+		if p, killed = play(t, p, again, s, kill, 20); !killed {
 			missed++
+			continue
 		}
-		moment++
+		kills++
 	}
 	p.store.close()
 	if kills < 8 {
@@ -250,14 +273,35 @@ func TestKilledAtAnyMomentItCommitsOnceAndLosesNoSalt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	story := read(t, c, s, 0)
-	for epoch := uint64(0); epoch+1 < calendar.Epoch; epoch++ {
-		if n := len(story.hashes[epoch]); n != 1 || story.commits[epoch] != 1 {
-			t.Errorf("epoch %d: %d different hashes in %d commits, want 1 in 1", epoch, n, story.commits[epoch])
-		}
-		if !story.revealed[epoch] {
-			t.Errorf("epoch %d was not revealed", epoch)
+	read(t, c, s, 0).check(t, calendar.Epoch-1)
+	t.Logf("%d kills in %d epochs", kills, calendar.Epoch)
+}
+
+// A transaction that the node forgot is sent again while there is time, and never after it.
+func TestLostTransactionIsSentAgainInTime(t *testing.T) {
+	s := openStage(t, 3)
+	c := newClient(s)
+	p, err := newProgram(t, filepath.Join(t.TempDir(), "validator.db"), s, c, &killer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.store.close()
+	mail := p.queue.(*post)
+	for tempo := range 4 {
+		mail.lose = tempo == 1 // the commit of the second tempo: its window is over when that is known
+		for until := s.Height() + 10; s.Height() < until; {
+			if err := p.step(t.Context(), s.Height()); err != nil && !errors.Is(err, client.ErrExpired) {
+				t.Fatal(err)
+			}
+			if err := s.Play(1); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	t.Logf("%d kills in %d epochs", kills, calendar.Epoch)
+	story := read(t, c, s, 0)
+	for epoch, want := range map[uint64]int{0: 1, 1: 0, 2: 1} {
+		if story.commits[epoch] != want || story.revealed[epoch] != (want == 1) {
+			t.Errorf("epoch %d: %d commits, revealed %v; want %d", epoch, story.commits[epoch], story.revealed[epoch], want)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -144,7 +145,7 @@ func (d *directory) allow(key ed25519.PublicKey) error {
 		names = append(names, m.Name)
 	}
 	if len(names) == 0 {
-		return fmt.Errorf("this validator serves no subnet yet, try again in a minute")
+		return errors.New("this validator serves no subnet yet, try again in a minute")
 	}
 	slices.Sort(names)
 	return fmt.Errorf("hot key is no miner's in the subnets served here (%s): register it, then try again", strings.Join(names, ", "))

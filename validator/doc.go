@@ -10,6 +10,7 @@
 //     send the hash. No weights are committed before every miner has been asked often enough (score.Params.MinItems).
 //  3. Change seeds. The salt that was just committed, mixed with the hash of the block after the commit, is the seed of
 //     the items from now on: it was fixed before anybody could know the mix, and it is used until the next commit.
+//     Before the first commit items come from a seed that nobody was told of, so they cannot be checked afterwards.
 //  4. Reveal, reveal_delay tempos later, in the second half: weights and salt go on chain, which also publishes the seed of
 //     items that by then are spent. Before that a seed still in use is replaced by a new one. Then the record is
 //     forgotten.

@@ -44,6 +44,19 @@ func handler(t *testing.T, model string) http.Handler {
 	return miner.NewServer(e, miner.Options{})
 }
 
+// live lets the chain make blocks until the test ends.
+func live(t *testing.T, s *stage.Stage, every time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var clock sync.WaitGroup
+	clock.Go(func() {
+		if err := s.Live(ctx, every); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { cancel(); clock.Wait() })
+}
+
 // running is a validator with its hub.
 type running struct {
 	*Validator
@@ -132,14 +145,7 @@ func (e *ear) heard(body []byte) bool {
 // validator that is stopped goes on where it was, and what it reveals tells everybody which items it asked.
 func TestMarketPaysInTheOrderOfQuality(t *testing.T) {
 	s := openStage(t, len(models))
-	live, end := context.WithCancel(context.Background())
-	var clock sync.WaitGroup
-	clock.Go(func() {
-		if err := s.Live(live, 400*time.Millisecond); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() { end(); clock.Wait() })
+	live(t, s, 400*time.Millisecond)
 	home, log := t.TempDir(), &logged{}
 	first := start(t, s, 0, home, log)
 	second := start(t, s, 1, t.TempDir(), io.Discard)
@@ -206,33 +212,19 @@ func ranked(t *testing.T, c *client.Client) bool {
 // revealedItems draws the first items of every seed that validator 0 has revealed.
 func revealedItems(t *testing.T, c *client.Client, s *stage.Stage) [][]byte {
 	t.Helper()
-	commits := map[uint64]int64{}
+	committed := map[uint64]int64{} // height by epoch
 	var bodies [][]byte
 	account := subnettypes.HotAccount(stage.ValidatorHot(0).Public().(ed25519.PublicKey)).String()
 	for h := int64(1); h < s.Height(); h++ {
-		block, err := s.Block(t.Context(), &h)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, raw := range block.Block.Txs {
-			for _, m := range messages(t, raw) {
-				switch m := m.(type) {
-				case *yumatypes.MsgCommitWeights:
-					if m.HotAccount == account {
-						commits[m.Epoch] = h
-					}
-				case *yumatypes.MsgRevealWeights:
-					if m.HotAccount != account {
-						continue
-					}
-					after, err := c.Block(t.Context(), commits[m.Epoch]+1)
-					if err != nil {
-						t.Fatal(err)
-					}
-					seed := seedRecord{Salt: m.Salt, Mix: after.Hash}.seed(chainID, 1)
-					for index := range uint64(3) {
-						bodies = append(bodies, continuation.New().Item(seed, index).Body)
-					}
+		for _, m := range messages(t, s, h) {
+			switch m := m.(type) {
+			case *yumatypes.MsgCommitWeights:
+				if m.HotAccount == account {
+					committed[m.Epoch] = h
+				}
+			case *yumatypes.MsgRevealWeights:
+				if m.HotAccount == account {
+					bodies = append(bodies, firstItems(t, c, m.Salt, committed[m.Epoch])...)
 				}
 			}
 		}
@@ -240,27 +232,44 @@ func revealedItems(t *testing.T, c *client.Client, s *stage.Stage) [][]byte {
 	return bodies
 }
 
-func messages(t *testing.T, raw []byte) []any {
+func firstItems(t *testing.T, c *client.Client, salt []byte, committed int64) [][]byte {
 	t.Helper()
-	var envelope tx.TxRaw
-	var body tx.TxBody
-	if err := envelope.Unmarshal(raw); err != nil {
+	after, err := c.Block(t.Context(), committed+1)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := body.Unmarshal(envelope.BodyBytes); err != nil {
+	seed := seedRecord{Salt: salt, Mix: after.Hash}.seed(chainID, 1)
+	var bodies [][]byte
+	for index := range uint64(3) {
+		bodies = append(bodies, continuation.New().Item(seed, index).Body)
+	}
+	return bodies
+}
+
+// messages decodes the commits and reveals of a block.
+func messages(t *testing.T, s *stage.Stage, height int64) (list []any) {
+	t.Helper()
+	block, err := s.Block(t.Context(), &height)
+	if err != nil {
 		t.Fatal(err)
 	}
-	var list []any
-	for _, packed := range body.Messages {
-		switch packed.TypeUrl {
-		case "/agora.yuma.v1.MsgCommitWeights":
-			m := &yumatypes.MsgCommitWeights{}
-			if err := m.Unmarshal(packed.Value); err != nil {
-				t.Fatal(err)
+	for _, raw := range block.Block.Txs {
+		var envelope tx.TxRaw
+		var body tx.TxBody
+		if err := envelope.Unmarshal(raw); err != nil {
+			t.Fatal(err)
+		}
+		if err := body.Unmarshal(envelope.BodyBytes); err != nil {
+			t.Fatal(err)
+		}
+		for _, packed := range body.Messages {
+			m := map[string]interface{ Unmarshal([]byte) error }{
+				"/agora.yuma.v1.MsgCommitWeights": &yumatypes.MsgCommitWeights{},
+				"/agora.yuma.v1.MsgRevealWeights": &yumatypes.MsgRevealWeights{},
+			}[packed.TypeUrl]
+			if m == nil {
+				continue
 			}
-			list = append(list, m)
-		case "/agora.yuma.v1.MsgRevealWeights":
-			m := &yumatypes.MsgRevealWeights{}
 			if err := m.Unmarshal(packed.Value); err != nil {
 				t.Fatal(err)
 			}
@@ -290,14 +299,7 @@ func (l *logged) has(text string) bool {
 
 func TestNewcomerIsAdmittedOnceItIsRegistered(t *testing.T) {
 	s := openStage(t, 1)
-	live, end := context.WithCancel(context.Background())
-	var clock sync.WaitGroup
-	clock.Go(func() {
-		if err := s.Live(live, 50*time.Millisecond); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() { end(); clock.Wait() })
+	live(t, s, 50*time.Millisecond)
 	v := start(t, s, 0, t.TempDir(), io.Discard)
 	wait(t, func() bool { return len(v.Miners(1)) == 1 })
 	key := ed25519.NewKeyFromSeed([]byte("the hot key of one who is new..."))

@@ -26,13 +26,14 @@ func (v *Validator) Run(ctx context.Context, hub Hub) error {
 	v.mu.Lock()
 	v.hub = hub
 	v.mu.Unlock()
-	if !v.begin(ctx) {
+	height, ok := v.begin(ctx)
+	if !ok {
 		return nil
 	}
 	if err := v.assign(ctx); err != nil {
 		return err
 	}
-	for b := range v.cfg.Client.Blocks(ctx) {
+	for b := range v.cfg.Client.BlocksFrom(ctx, height+1) {
 		v.pace.see(b)
 		if v.stale(b) && v.read(ctx) {
 			if err := v.assign(ctx); err != nil {
@@ -44,15 +45,20 @@ func (v *Validator) Run(ctx context.Context, hub Hub) error {
 	return nil
 }
 
-// begin reads the directory for the first time; false if ctx ended before the chain answered.
-func (v *Validator) begin(ctx context.Context) bool {
+// begin reads the directory for the first time and returns a height that it is not older than; false if ctx ended
+// before the chain answered.
+func (v *Validator) begin(ctx context.Context) (height int64, ok bool) {
 	for ctx.Err() == nil {
-		if v.read(ctx) {
-			return true
+		height, err := v.cfg.Client.Height(ctx)
+		if err == nil && v.read(ctx) {
+			return height, true
+		}
+		if err != nil {
+			v.cfg.Log.Warn("waiting for the chain", "err", err)
 		}
 		pause(ctx, retryAfter)
 	}
-	return false
+	return 0, false
 }
 
 // read renews the directory and shows out who is not in it any more.

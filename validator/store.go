@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -32,7 +34,7 @@ var (
 const lockWait = 2 * time.Second
 
 func openStore(path, chainID string) (*store, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait})
+	db, err := openFile(path)
 	if errors.Is(err, bbolt.ErrTimeout) {
 		return nil, fmt.Errorf("%w %s is in use: another validator runs on it", ErrStore, path)
 	}
@@ -44,6 +46,30 @@ func openStore(path, chainID string) (*store, error) {
 		return nil, errors.Join(fmt.Errorf("%w %s: %w", ErrStore, path, err), db.Close())
 	}
 	return s, nil
+}
+
+// openFile opens the database and checks that the file holds all of it: reading past its end would end the program.
+func openFile(path string) (db *bbolt.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("it is damaged: %v", fault)
+		}
+	}()
+	if db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait}); err != nil {
+		return nil, err
+	}
+	err = db.View(func(tx *bbolt.Tx) error {
+		info, err := os.Stat(path)
+		if err == nil && info.Size() < tx.Size() {
+			err = fmt.Errorf("it is damaged: %d bytes of %d are left", info.Size(), tx.Size())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // claim ties the store to one chain.
