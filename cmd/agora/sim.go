@@ -91,8 +91,9 @@ func simGuaranteeCommand() *cobra.Command {
 	var flags studyFlags
 	var all bool
 	cmd := &cobra.Command{
-		Use:   "guarantee",
-		Short: "Measure what share of stake a cabal needs",
+		Use:     "guarantee",
+		Example: "  agora sim guarantee --json",
+		Short:   "Measure what share of stake a cabal needs",
 		Long: "For each share of honest stake: the weight that honest validators must give honest miners so that their side earns\n" +
 			"at least its share of stake, whatever the other side does. Measured and, after a slash, as the reference published it.",
 		Args: cobra.NoArgs,
@@ -119,8 +120,9 @@ func simCopierCommand() *cobra.Command {
 	var drifts, noises []float64
 	var ages []int
 	cmd := &cobra.Command{
-		Use:   "copier",
-		Short: "Measure what a validator earns who copies the consensus",
+		Use:     "copier",
+		Example: "  agora sim copier --json",
+		Short:   "Measure what a validator earns who copies the consensus",
 		Long: "The dividend per stake of a validator that repeats an old consensus, relative to the mean of honest ones, by how fast\n" +
 			"miners change, how noisy evaluations are, and how old the consensus is (1: weights are public at once; D+1: hidden for D tempos).",
 		Args: cobra.NoArgs,
