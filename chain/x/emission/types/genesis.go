@@ -1,6 +1,10 @@
 package types
 
-import "fmt"
+import (
+	"fmt"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+)
 
 // DefaultGenesis is an empty book.
 func DefaultGenesis() *GenesisState { return &GenesisState{Params: DefaultParams()} }
@@ -27,6 +31,9 @@ func (g GenesisState) Validate() error {
 	for i, v := range g.Votes {
 		if i > 0 && v.Operator <= g.Votes[i-1].Operator {
 			return fmt.Errorf("%w: votes out of order at operator %s", ErrInvalid, v.Operator)
+		}
+		if _, err := sdk.AccAddressFromBech32(v.Operator); err != nil {
+			return fmt.Errorf("%w: vote of %q: %w", ErrInvalid, v.Operator, err)
 		}
 		if err := CheckVote(v.Netuids, v.Weights); err != nil {
 			return err
