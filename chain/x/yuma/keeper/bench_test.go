@@ -76,3 +76,29 @@ func cpuTime(b *testing.B) int64 {
 	}
 	return usage.Utime.Nano() + usage.Stime.Nano()
 }
+
+// BenchmarkIdleBlockOf128Subnets is what a block without an epoch costs: minting, dividing among 128 subnets, and
+// finding that nothing is due.
+func BenchmarkIdleBlockOf128Subnets(b *testing.B) {
+	m := yumatest.NewWith(b, func(p *subnettypes.Params) {
+		p.MaxTempo, p.MaxSubnets, p.MinLock, p.LockHalvingSeconds = 50_400, 200, 1, 1
+	})
+	for i := range 128 {
+		netuid := m.Open(fmt.Sprint("owner", i), fmt.Sprint("s", i))
+		m.Govern(netuid, subnettypes.Tempo, 50_400)
+		m.NextBlock() // the price of a lock falls back
+	}
+	for range 2 * yumatest.Tempo {
+		m.NextBlock() // the next tempo of each is a long one
+	}
+	m.Commit()
+	b.ReportAllocs()
+	start := cpuTime(b)
+	for b.Loop() {
+		ctx, _ := m.Ctx.WithBlockTime(m.Ctx.BlockTime().Add(yumatest.BlockTime)).CacheContext()
+		m.Must(m.Emission.BeginBlock(ctx))
+		m.Must(m.Yuma.BeginBlock(ctx))
+		m.Must(m.Yuma.EndBlock(ctx))
+	}
+	b.ReportMetric(float64(cpuTime(b)-start)/float64(b.N), "cpu-ns/op")
+}

@@ -3,6 +3,7 @@ package keeper_test
 import (
 	"testing"
 
+	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	subnettypes "agora/chain/x/subnet/types"
@@ -302,4 +303,33 @@ func TestADissolvedSubnetLeavesNothingBehind(t *testing.T) {
 		t.Errorf("left: %+v", accounts)
 	}
 	m.CheckMoney()
+}
+
+func TestARevealOf256WeightsFitsTheGasOfAFreeMessage(t *testing.T) {
+	m := yumatest.New(t)
+	netuid := m.Open("owner", "chat")
+	m.Govern(netuid, subnettypes.MaxUids, 257)
+	m.Validate("val", 1_000*tao)
+	m.Speak("val", netuid)
+	m.Miners(netuid, "miner", 256)
+	m.NextTempo(netuid)
+	uids, weights := make([]uint32, 256), make([]uint32, 256)
+	for i := range uids {
+		uids[i], weights[i] = uint32(i+1), uint32(i*255)
+	}
+	spent := func(message func() error) uint64 {
+		m.Ctx = m.Ctx.WithGasMeter(storetypes.NewGasMeter(10_000_000))
+		m.Must(message())
+		return m.Ctx.GasMeter().GasConsumed()
+	}
+	commit := spent(func() error { return m.CommitTo("val", netuid, uids, weights) })
+	m.NextTempo(netuid)
+	m.Until(m.Schedule(netuid).RevealFrom)
+	epoch := m.Schedule(netuid).Epoch - 1
+	reveal := spent(func() error { return m.Reveal("val", netuid, epoch, uids, weights) })
+	t.Logf("commit %d, reveal %d gas", commit, reveal)
+	// The ante handler allows 200,000 and 400 per weight; it needs some 60,000 itself.
+	if commit > 140_000 || reveal > 140_000+400*256 {
+		t.Errorf("commit %d, reveal %d gas", commit, reveal)
+	}
 }
