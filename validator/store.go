@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // store keeps what must outlive the process. Every write is on the disk when its call returns.
@@ -35,7 +36,7 @@ const lockWait = 2 * time.Second
 
 func openStore(path, chainID string) (*store, error) {
 	db, err := openFile(path)
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%w %s is in use: another validator runs on it", ErrStore, path)
 	}
 	if err != nil {

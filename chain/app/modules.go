@@ -37,8 +37,10 @@ import (
 	yumatypes "agora/chain/x/yuma/types"
 )
 
+//lint:ignore SA1019 the SDK's manager takes no other type
 func (app *App) modules() []module.AppModule {
 	cdc, k := app.Codec, &app.Keepers
+	//lint:ignore SA1019 as above
 	return []module.AppModule{
 		auth.NewAppModule(cdc, k.Account, nil),
 		bank.NewAppModule(cdc, k.Bank, k.Account),
