@@ -92,10 +92,14 @@ func (p *plan) genesis(a *app.App, now time.Time) (*genutiltypes.AppGenesis, err
 func (p *plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 	s.Params.MinTempo, s.Params.MaxTempo = 10, 100
 	families := map[uint32]string{chatNet: "exact", textNet: "continuation"}
+	purposes := map[uint32]string{
+		chatNet: "Short questions with one right answer: sums, spelling, lists, the calendar.",
+		textNet: "What comes next in a text, byte by byte, and how sure the model is of it.",
+	}
 	for _, n := range p.file.Subnets {
 		s.Subnets = append(s.Subnets, subnettypes.Subnet{
 			Netuid: n.NetUID, Owner: p.keys.account("owner").String(), Name: n.Name,
-			Mechanism: subnettypes.Mechanism{Id: families[n.NetUID]}, CreatedHeight: 1, CreatedTime: now,
+			Mechanism: subnettypes.Mechanism{Id: families[n.NetUID]}, Identity: subnettypes.Identity{Name: n.Name, Description: purposes[n.NetUID]}, CreatedHeight: 1, CreatedTime: now,
 			Started: true, StartedHeight: 1, Lock: subnetLock, TempoStart: 1 + int64(n.NetUID-1)*p.Tempo/2, Size_: uint32(p.Validators),
 		})
 		for name, value := range map[string]int64{"tempo": p.Tempo, "reveal_delay": 1} {

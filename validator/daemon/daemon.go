@@ -102,7 +102,7 @@ func (d *Daemon) makeGateway() error {
 		}
 	}
 	d.market = &market{client: d.cfg.Client, judge: d.judge}
-	d.gateway, err = gateway.New(gateway.Config{Miners: d.hub, Ranking: d.market, Keys: keys, Log: d.cfg.Log})
+	d.gateway, err = gateway.New(gateway.Config{Miners: d.hub, Ranking: d.market, Keys: keys, KeyHelp: "the operator makes one with `agora validator key create NAME`; a local network's is in its localnet.json", Log: d.cfg.Log})
 	d.site = web.New(d.market, web.Options{DemoKey: d.cfg.DemoKey, Log: d.cfg.Log})
 	return err
 }
