@@ -3,6 +3,7 @@ package testnet_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -35,6 +36,9 @@ func TestProcessesJailUnjailAndJoin(t *testing.T) {
 	before := n.height(0)
 
 	n.await("validator3 to be jailed", func() bool { return n.validators() == 3 })
+	if !n.jailed(n.file.Accounts["validator3"].Operator) {
+		t.Fatal("validator3 left the set but is not jailed")
+	}
 	if got := n.height(0); got <= before+20 {
 		t.Fatalf("the chain stood still: block %d, then %d", before, got)
 	}
@@ -58,8 +62,14 @@ type live struct {
 	binary  string
 	dir     string
 	file    *testnet.Description
-	running map[int]*exec.Cmd
+	running map[int]*process
 	ctx     context.Context
+}
+
+// process is a running node; ended is closed when it is gone.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
 }
 
 // startNetwork links the program, unless AGORA_BINARY names one, and writes four homes on free ports.
@@ -67,7 +77,7 @@ func startNetwork(t *testing.T) *live {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	t.Cleanup(cancel)
-	n := &live{t: t, binary: os.Getenv("AGORA_BINARY"), dir: filepath.Join(t.TempDir(), "net"), running: map[int]*exec.Cmd{}, ctx: ctx}
+	n := &live{t: t, binary: os.Getenv("AGORA_BINARY"), dir: filepath.Join(t.TempDir(), "net"), running: map[int]*process{}, ctx: ctx}
 	if n.binary == "" {
 		n.binary = filepath.Join(t.TempDir(), "agora")
 		out, err := exec.CommandContext(ctx, "go", "build", "-o", n.binary, "agora/cmd/agora").CombinedOutput()
@@ -137,19 +147,36 @@ func (n *live) start(i int) {
 	if err := cmd.Start(); err != nil {
 		n.t.Fatal(err)
 	}
-	n.running[i] = cmd
+	p := &process{cmd, make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		cmd.Wait() // its error says how it ended, and so does its log
+	}()
+	n.running[i] = p
 }
 
 func (n *live) log(i int) string { return fmt.Sprintf("%s/node%d.log", n.dir, i) }
 
 // kill ends a node as a power cut would.
 func (n *live) kill(i int) {
-	cmd := n.running[i]
+	p := n.running[i]
 	delete(n.running, i)
-	if err := cmd.Process.Kill(); err != nil {
+	if err := p.cmd.Process.Kill(); err != nil {
 		n.t.Errorf("kill node %d: %v", i, err)
 	}
-	cmd.Wait() // its error says that it was killed
+	<-p.ended
+}
+
+// dead names a node that ended by itself.
+func (n *live) dead() (int, bool) {
+	for i, p := range n.running {
+		select {
+		case <-p.ended:
+			return i, true
+		default:
+		}
+	}
+	return 0, false
 }
 
 // await polls until held, at most four minutes; then it shows the end of every log.
@@ -161,6 +188,10 @@ func (n *live) await(what string, held func() bool) {
 			n.t.Logf("%5.1fs for %s, block %d", time.Since(began).Seconds(), what, n.height(0))
 			return
 		}
+		if i, dead := n.dead(); dead {
+			n.t.Errorf("node %d ended by itself", i)
+			break
+		}
 		time.Sleep(200 * time.Millisecond)
 	}
 	for i := range n.file.Homes {
@@ -168,7 +199,7 @@ func (n *live) await(what string, held func() bool) {
 			n.t.Logf("node %d:\n%s", i, bz[max(0, len(bz)-2000):])
 		}
 	}
-	n.t.Fatalf("waited four minutes for %s", what)
+	n.t.Fatalf("waited %s for %s", time.Since(began).Round(time.Second), what)
 }
 
 func (n *live) rpc(i int) *rpchttp.HTTP {
@@ -221,9 +252,22 @@ func (n *live) unjail(i int) {
 		for n.height(0) < landed {
 			time.Sleep(100 * time.Millisecond)
 		}
-		shown := n.run("query", "staking", "validator", n.file.Accounts[name].Operator, "--home", n.dir, "--output", "json")
-		return !strings.Contains(shown, `"jailed":true`)
+		return !n.jailed(n.file.Accounts[name].Operator)
 	})
+}
+
+func (n *live) jailed(operator string) bool {
+	n.t.Helper()
+	var shown struct {
+		Validator struct {
+			Jailed bool `json:"jailed"`
+		} `json:"validator"`
+	}
+	out := n.run("query", "staking", "validator", operator, "--home", n.dir, "--output", "json")
+	if err := json.Unmarshal([]byte(out), &shown); err != nil {
+		n.t.Fatalf("%v in %s", err, out)
+	}
+	return shown.Validator.Jailed
 }
 
 // join writes node i's home from what nodes 0 and 1 tell, and starts it.

@@ -88,7 +88,11 @@ func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
 			return server.InterceptConfigsPreRunHandler(cmd, serverconfig.DefaultConfigTemplate, testnet.AppConfig(), testnet.CometConfig())
 		},
 	}
-	node.PersistentFlags().String(flags.FlagHome, home, "the node's folder")
+	f := node.PersistentFlags()
+	f.String(flags.FlagHome, home, "the node's folder")
+	f.String(flags.FlagLogLevel, "info", "least level to log: debug, info, warn, error, or a list like consensus:debug,*:error")
+	f.String(flags.FlagLogFormat, "plain", "plain or json")
+	f.Bool(flags.FlagLogNoColor, false, "log without colours")
 	genesis := genutilcli.Commands(tmp.TxConfig, tmp.Basics, home)
 	node.AddCommand(initCommand(&home), joinCommand(&home), genesis)
 	server.AddCommands(node, home, newNode, exportNode, func(*cobra.Command) {})
