@@ -17,6 +17,15 @@ type figure = math.LegacyDec
 // measure reads a figure of a subject.
 type measure func(w *World, subject string) (figure, error)
 
+// Figure measures a subject by the name of a measure.
+func (w *World) Figure(name, subject string) (math.LegacyDec, error) {
+	m, ok := measures()[name]
+	if !ok {
+		return figure{}, fmt.Errorf("%q is no measure", name)
+	}
+	return m(w, subject)
+}
+
 // cmdNote remembers: NAME MEASURE SUBJECT.
 func (w *World) cmdNote(words []string) error {
 	m, ok := measures()[words[1]]

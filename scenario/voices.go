@@ -39,8 +39,8 @@ type sealed struct {
 	byHand  bool // opened by a line of the story, not by itself
 }
 
-// owed signs what the voices owe in the next block: commits and reveals by the calendar.
-func (w *World) owed() (txs [][]byte, err error) {
+// Owed signs what the voices owe in the next block: commits and reveals by the calendar.
+func (w *World) Owed() (txs [][]byte, err error) {
 	for _, o := range w.opinions {
 		if txs, err = w.tell(o, txs); err != nil {
 			return nil, err

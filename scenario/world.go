@@ -36,6 +36,7 @@ type World struct {
 	// What the application was asked, for another to be asked the same.
 	Genesis *abci.RequestInitChain
 	Blocks  []*abci.RequestFinalizeBlock
+	Hashes  [][]byte // app hash after each block
 
 	plan     plan
 	people   validators
@@ -77,6 +78,7 @@ func (w *World) opened() bool { return w.Genesis != nil }
 // Ctx reads the state of the last block; what is written to it is lost.
 func (w *World) Ctx() sdk.Context {
 	header := cmtproto.Header{ChainID: ChainID, Height: w.Height, Time: w.Now}
+	//lint:ignore SA1019 NewContext reads what was checked last, not what was committed
 	ctx, _ := w.App.NewUncachedContext(true, header).CacheContext()
 	return ctx
 }
@@ -84,7 +86,7 @@ func (w *World) Ctx() sdk.Context {
 // Step makes one block of txs, behind what the voices owe in it, and returns the results of txs. The error is the
 // chain's or a broken invariant, not a transaction's.
 func (w *World) Step(txs ...[]byte) ([]*abci.ExecTxResult, error) {
-	owed, err := w.owed()
+	owed, err := w.Owed()
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +119,8 @@ func (w *World) finalize(req *abci.RequestFinalizeBlock) ([]*abci.ExecTxResult, 
 	if _, err := w.App.Commit(); err != nil {
 		return nil, fmt.Errorf("commit block %d: %w", req.Height, err)
 	}
-	w.Height, w.Now, w.Blocks = req.Height, req.Time, append(w.Blocks, req)
+	w.Height, w.Now = req.Height, req.Time
+	w.Blocks, w.Hashes = append(w.Blocks, req), append(w.Hashes, res.AppHash)
 	w.people.update(w.Height, res.ValidatorUpdates)
 	clear(w.signed)
 	w.hear(res)

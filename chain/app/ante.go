@@ -31,6 +31,12 @@ type slotTaker interface {
 	TakeSlot(ctx sdk.Context, netuid uint32, hotKey []byte, kind uint32) error
 }
 
+// voices tells who may send weights.
+type voices interface {
+	NeuronOfHotKey(ctx sdk.Context, netuid uint32, hotKey []byte) (subnettypes.Neuron, error)
+	VoiceOf(ctx sdk.Context, netuid, uid uint32) (operator string, is bool)
+}
+
 func (app *App) anteHandler() (sdk.AnteHandler, error) {
 	deduct := ante.NewDeductFeeDecorator(app.Account, app.Bank, app.Feegrant, feeOf)
 	return sdk.ChainAnteDecorators(
@@ -40,7 +46,7 @@ func (app *App) anteHandler() (sdk.AnteHandler, error) {
 		ante.NewTxTimeoutHeightDecorator(),
 		ante.NewValidateMemoDecorator(app.Account),
 		ante.NewConsumeGasForTxSizeDecorator(app.Account),
-		admitFree{app.Subnet, deduct},
+		admitFree{app.Subnet, app.Subnet, deduct},
 		ante.NewSetPubKeyDecorator(app.Account),
 		ante.NewValidateSigCountDecorator(app.Account),
 		ante.NewSigGasConsumeDecorator(app.Account, ante.DefaultSigVerificationGasConsumer),
@@ -68,6 +74,7 @@ func feeOf(ctx sdk.Context, tx sdk.Tx) (sdk.Coins, int64, error) {
 // every other transaction pays.
 type admitFree struct {
 	slots  slotTaker
+	voices voices
 	deduct sdk.AnteDecorator
 }
 
@@ -79,7 +86,7 @@ func (d admitFree) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sd
 	if !hot {
 		return d.deduct.AnteHandle(ctx, tx, simulate, next)
 	}
-	if err := checkFree(ctx, d.slots, key, tx); err != nil {
+	if err := d.checkFree(ctx, key, tx); err != nil {
 		return ctx, err
 	}
 	return next(ctx, tx, simulate)
@@ -127,7 +134,7 @@ func hotSigner(ctx sdk.Context, slots slotTaker, tx sdk.Tx) (key []byte, hot boo
 }
 
 // checkFree holds a hot key's transaction to the bounds of free messages.
-func checkFree(ctx sdk.Context, slots slotTaker, key []byte, tx sdk.Tx) error {
+func (d admitFree) checkFree(ctx sdk.Context, key []byte, tx sdk.Tx) error {
 	feeTx, ok := tx.(sdk.FeeTx)
 	if !ok {
 		return sdkerrors.ErrTxDecode.Wrap("the transaction has no fee field")
@@ -141,7 +148,7 @@ func checkFree(ctx sdk.Context, slots slotTaker, key []byte, tx sdk.Tx) error {
 	if n := len(ctx.TxBytes()); n > freeMaxBytes {
 		return sdkerrors.ErrTxTooLarge.Wrapf("%d bytes: a hot key's transaction has at most %d", n, freeMaxBytes)
 	}
-	weights, err := checkKinds(ctx, slots, key, tx.GetMsgs())
+	weights, err := d.checkKinds(ctx, key, tx.GetMsgs())
 	if err != nil {
 		return err
 	}
@@ -151,19 +158,37 @@ func checkFree(ctx sdk.Context, slots slotTaker, key []byte, tx sdk.Tx) error {
 	return nil
 }
 
-// checkKinds admits only the free kinds, each with slots left, and counts the weights they carry.
-func checkKinds(ctx sdk.Context, slots slotTaker, key []byte, msgs []sdk.Msg) (weights int, err error) {
+// checkKinds admits only the free kinds, each with slots left, and weights only from voices; it counts the weights.
+func (d admitFree) checkKinds(ctx sdk.Context, key []byte, msgs []sdk.Msg) (weights int, err error) {
 	for _, msg := range msgs {
 		netuid, kind, n := freeKind(msg)
 		if kind == 0 {
 			return 0, sdkerrors.ErrUnauthorized.Wrapf("a hot key cannot sign %s: use the owner's cold key", sdk.MsgTypeURL(msg))
 		}
-		if err := slots.HasSlot(ctx, netuid, key, kind); err != nil {
+		if err := d.slots.HasSlot(ctx, netuid, key, kind); err != nil {
+			return 0, err
+		}
+		if err := d.checkVoice(ctx, netuid, key, kind); err != nil {
 			return 0, err
 		}
 		weights += n
 	}
 	return weights, nil
+}
+
+// checkVoice refuses weights from a hot key that is no voice, before they take room in a pool.
+func (d admitFree) checkVoice(ctx sdk.Context, netuid uint32, key []byte, kind uint32) error {
+	if kind == subnettypes.SlotModel {
+		return nil
+	}
+	neuron, err := d.voices.NeuronOfHotKey(ctx, netuid, key)
+	if err != nil {
+		return err
+	}
+	if _, is := d.voices.VoiceOf(ctx, netuid, neuron.Uid); !is {
+		return yumatypes.ErrNotVoice.Wrapf("uid %d of netuid %d; its operator can make it one", neuron.Uid, netuid)
+	}
+	return nil
 }
 
 // freeKind classifies a free message; kind 0 is none.

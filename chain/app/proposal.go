@@ -1,61 +1,118 @@
 package app
 
 import (
+	"slices"
+
 	abci "github.com/cometbft/cometbft/abci/types"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	subnettypes "agora/chain/x/subnet/types"
 )
 
 // freeFirst proposes free messages first, up to a quarter of the block's bytes and gas, then the others in their order;
-// free messages beyond the quarter wait for the next block, so neither kind can keep the other out.
+// free messages beyond the quarter wait for the next block, so neither kind can keep the other out. Within the quarter
+// weights come before model cards: a voice has half a tempo for them, and only voices send them.
 func freeFirst(decode sdk.TxDecoder) sdk.PrepareProposalHandler {
 	return func(ctx sdk.Context, req *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
 		block := room{bytes: req.MaxTxBytes, gas: gasLimit(ctx)}
 		quarter := room{bytes: block.bytes / 4, gas: block.gas / 4}
-		var free, paid [][]byte
-		var later []candidate
-		for _, raw := range req.Txs {
-			c := examine(decode, raw)
-			if !c.free {
-				later = append(later, c)
-				continue
-			}
-			if quarter.take(c) && block.take(c) {
-				free = append(free, raw)
-			}
-		}
-		for _, c := range later {
-			if block.take(c) {
-				paid = append(paid, c.raw)
-			}
-		}
-		return &abci.ResponsePrepareProposal{Txs: append(free, paid...)}, nil
+		classes := classify(decode, req.Txs)
+		free := fill(append(classes[classWeights], classes[classCards]...), &quarter, &block)
+		return &abci.ResponsePrepareProposal{Txs: append(free, fill(classes[classPaid], &block)...)}, nil
 	}
 }
+
+// fill takes what has room in all of rooms. What a signer sent after something that had none waits with it: its sequence
+// would not fit.
+func fill(candidates []candidate, rooms ...*room) (txs [][]byte) {
+	waits := map[string]bool{}
+	for _, c := range candidates {
+		if waits[c.signer] || slices.ContainsFunc(rooms, func(r *room) bool { return !r.fits(c) }) {
+			waits[c.signer] = true
+			continue
+		}
+		for _, r := range rooms {
+			r.take(c)
+		}
+		txs = append(txs, c.raw)
+	}
+	return txs
+}
+
+// Classes of transactions, in the order in which they are proposed.
+const (
+	classWeights = iota // free, and nothing but weights
+	classCards          // free otherwise
+	classPaid
+)
 
 // candidate is a transaction that might enter the block.
 type candidate struct {
-	raw  []byte
-	gas  uint64
-	free bool
+	raw    []byte
+	gas    uint64
+	class  int
+	signer string // account of the first signer
 }
 
-// examine reads what the order depends on. Bytes that do not decode are dropped by taking the whole block's gas.
-func examine(decode sdk.TxDecoder, raw []byte) candidate {
-	c := candidate{raw: raw, gas: ^uint64(0)}
+// classify puts transactions into their classes, in their order. Bytes that do not decode are left out. A signer's
+// weights stay behind the cards that it sent before.
+func classify(decode sdk.TxDecoder, txs [][]byte) (classes [3][]candidate) {
+	published := map[string]bool{}
+	for _, raw := range txs {
+		c, ok := examine(decode, raw)
+		if !ok {
+			continue
+		}
+		if c.class == classCards {
+			published[c.signer] = true
+		} else if c.class == classWeights && published[c.signer] {
+			c.class = classCards
+		}
+		classes[c.class] = append(classes[c.class], c)
+	}
+	return classes
+}
+
+// examine reads what the order depends on; false if raw is no transaction.
+func examine(decode sdk.TxDecoder, raw []byte) (candidate, bool) {
 	tx, err := decode(raw)
 	if err != nil {
-		return c
+		return candidate{}, false
 	}
-	if f, ok := tx.(sdk.FeeTx); ok {
-		c.gas, c.free = f.GetGas(), f.GetFee().IsZero()
+	f, ok := tx.(signedFeeTx)
+	if !ok {
+		return candidate{}, false
 	}
-	for _, msg := range tx.GetMsgs() {
-		if _, kind, _ := freeKind(msg); kind == 0 {
-			c.free = false
+	signers, err := f.GetSigners()
+	if err != nil || len(signers) == 0 {
+		return candidate{}, false
+	}
+	c := candidate{raw: raw, gas: f.GetGas(), class: classPaid, signer: string(signers[0])}
+	if f.GetFee().IsZero() {
+		c.class = classOf(tx.GetMsgs())
+	}
+	return c, true
+}
+
+// signedFeeTx is a transaction as the SDK decodes it.
+type signedFeeTx interface {
+	sdk.FeeTx
+	GetSigners() ([][]byte, error)
+}
+
+// classOf tells what a transaction without a fee is: of messages that are not free it is no better than a paid one.
+func classOf(msgs []sdk.Msg) int {
+	class := classWeights
+	for _, msg := range msgs {
+		switch _, kind, _ := freeKind(msg); kind {
+		case 0:
+			return classPaid
+		case subnettypes.SlotModel:
+			class = classCards
 		}
 	}
-	return c
+	return class
 }
 
 // room is what is left of a block.
@@ -64,15 +121,14 @@ type room struct {
 	gas   uint64
 }
 
-func (r *room) take(c candidate) bool {
-	// a transaction of n bytes costs at most n+6 in a block's encoding (field tag and length)
-	size := int64(len(c.raw)) + 6
-	if size > r.bytes || c.gas > r.gas {
-		return false
-	}
-	r.bytes -= size
+// size is what a transaction of n bytes costs at most in a block's encoding: a field tag and a length besides.
+func (c candidate) size() int64 { return int64(len(c.raw)) + 6 }
+
+func (r *room) fits(c candidate) bool { return c.size() <= r.bytes && c.gas <= r.gas }
+
+func (r *room) take(c candidate) {
+	r.bytes -= c.size()
 	r.gas -= c.gas
-	return true
 }
 
 func gasLimit(ctx sdk.Context) uint64 {

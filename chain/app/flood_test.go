@@ -1,0 +1,343 @@
+package app_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/x/authz"
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+	"github.com/cosmos/cosmos-sdk/x/feegrant"
+	govv1 "github.com/cosmos/cosmos-sdk/x/gov/types/v1"
+
+	"agora/chain/network"
+	subnettypes "agora/chain/x/subnet/types"
+	yumatypes "agora/chain/x/yuma/types"
+	"agora/scenario"
+)
+
+// hotCommit is a commit of one's weights by hand; its content does not matter.
+func hotCommit(name string, epoch uint64) *yumatypes.MsgCommitWeights {
+	return &yumatypes.MsgCommitWeights{
+		HotAccount: scenario.Account("hot:" + name).String(), Netuid: 1, Epoch: epoch, Hash: make([]byte, 32),
+	}
+}
+
+func card(name, model string) *subnettypes.MsgSetModel {
+	return &subnettypes.MsgSetModel{
+		HotAccount: scenario.Account("hot:" + name).String(), Netuid: 1,
+		Card: subnettypes.ModelCard{Name: model, Licence: "MIT", Input: "text", Output: "text"},
+	}
+}
+
+// signed makes the next transaction of key, or fails the test.
+func signed(t *testing.T, w *scenario.World, name string, gas, fee uint64, msgs ...sdk.Msg) []byte {
+	t.Helper()
+	key := scenario.Cold(name)
+	if hot, ok := strings.CutPrefix(name, "hot:"); ok {
+		key = scenario.HotSigner(hot)
+	}
+	raw, err := w.Sign(key, gas, fee, msgs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// offer puts what the application admits into a pool and returns how many it refused.
+func offer(w *scenario.World, pool *[][]byte, txs ...[]byte) (refused int) {
+	for _, raw := range txs {
+		if w.Admit(raw) != nil {
+			refused++
+			continue
+		}
+		*pool = append(*pool, raw)
+	}
+	return refused
+}
+
+// paidFlood fills blocks: n transactions of a tenth of a block's gas each.
+func paidFlood(t *testing.T, w *scenario.World, n int) (txs [][]byte) {
+	t.Helper()
+	for i := range n {
+		send := banktypes.NewMsgSend(scenario.Account("mallory"), scenario.Account(fmt.Sprint("mule", i)), network.Coins(1))
+		txs = append(txs, signed(t, w, "mallory", 10_000_000, 100_000, send))
+	}
+	return txs
+}
+
+func TestRevealsLandInAFloodOfPaidTransactions(t *testing.T) {
+	w := market(t)
+	do(t, w, "epoch\nuntil reveal")
+	var pool [][]byte
+	if refused := offer(w, &pool, paidFlood(t, w, 60)...); refused > 0 {
+		t.Fatalf("%d paid transactions were refused", refused)
+	}
+	reveals := 3
+	owed, err := w.Owed()
+	if err != nil || len(owed) != reveals {
+		t.Fatalf("%d reveals are due, want %d: %v", len(owed), reveals, err)
+	}
+	if refused := offer(w, &pool, owed...); refused > 0 {
+		t.Fatalf("%d reveals were refused", refused)
+	}
+	pool = playBlock(t, w, pool)
+	if n := len(w.Blocks[len(w.Blocks)-1].Txs); n != reveals+9 {
+		t.Errorf("the block has %d transactions, want the %d reveals and 9 tenths of a block", n, reveals)
+	}
+	for len(pool) > 0 {
+		pool = playBlock(t, w, pool)
+	}
+	do(t, w, "epoch\nexpect active val1 val2 val3 incentive a>b b>0")
+}
+
+// playBlock makes the block that the application proposes out of pool and returns what is left. A transaction of it that
+// fails fails the test.
+func playBlock(t *testing.T, w *scenario.World, pool [][]byte) (rest [][]byte) {
+	t.Helper()
+	txs, err := w.Propose(pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := w.Block(txs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if r.Code != 0 {
+			t.Errorf("block %d: %s", w.Height, r.Log)
+		}
+	}
+	in := map[string]bool{}
+	for _, raw := range txs {
+		in[string(raw)] = true
+	}
+	for _, raw := range pool {
+		if !in[string(raw)] {
+			rest = append(rest, raw)
+		}
+	}
+	return rest
+}
+
+// TestRevealsLandInAFloodOfFreeMessages lets 150 registered miners send all the free messages that they can, ahead of the
+// voices: model cards pass, two per key, and weights are refused to who has no voice.
+func TestRevealsLandInAFloodOfFreeMessages(t *testing.T) {
+	const spammers = 150
+	var names []string
+	for i := range spammers {
+		names = append(names, fmt.Sprint("spam", i))
+	}
+	w := tell(t, `
+		stake    val1 1000  val2 900
+		subnet   text tempo=20 miners a b `+strings.Join(names, " ")+`
+		weights  val1 a=0.7 b=0.3 | val2 a=0.7 b=0.3
+		epoch
+		until    reveal
+	`)
+	var pool [][]byte
+	refused := 0
+	for i, name := range names {
+		for n := range 3 {
+			refused += offer(w, &pool, signed(t, w, "hot:"+name, 200_000, 0, card(name, fmt.Sprint("model", n))))
+		}
+		weights := &yumatypes.MsgRevealWeights{
+			HotAccount: scenario.Account("hot:" + name).String(), Netuid: 1, Uids: []uint32{0}, Weights: []uint32{1}, Salt: make([]byte, 16),
+		}
+		if offer(w, &pool, signed(t, w, "hot:"+name, 200_000, 0, weights)) != 1 {
+			t.Fatalf("%d: a reveal of a miner without a voice was admitted", i)
+		}
+	}
+	if refused != spammers || len(pool) != 2*spammers {
+		t.Errorf("%d cards were refused and %d admitted, want 1 and 2 of each key", refused, len(pool))
+	}
+	owed, err := w.Owed()
+	if err != nil || len(owed) != 2 {
+		t.Fatalf("%d reveals are due: %v", len(owed), err)
+	}
+	offer(w, &pool, owed...)
+	rest := playBlock(t, w, pool)
+	if len(rest) == 0 {
+		t.Error("the flood fits one block and proves nothing")
+	}
+	do(t, w, "epoch\nexpect active val1 val2 incentive a>b b>0")
+}
+
+func TestFreeMessagesKeepTheirBounds(t *testing.T) {
+	hot := scenario.HotSigner("val1")
+	for name, try := range map[string]struct {
+		want string
+		fill func(scenario.TxFields)
+		msgs int
+	}{
+		"huge gas":        {"gas limit", func(f scenario.TxFields) { f.SetGasLimit(3_000_001) }, 1},
+		"more gas":        {"gas limit", func(f scenario.TxFields) { f.SetGasLimit(200_001) }, 1},
+		"a fee granter":   {"no fee granter", func(f scenario.TxFields) { f.SetGasLimit(200_000); f.SetFeeGranter(scenario.Account("bob")) }, 1},
+		"a fee":           {"no money", func(f scenario.TxFields) { f.SetGasLimit(200_000); f.SetFeeAmount(network.Coins(1)) }, 1},
+		"three of a kind": {"no free message left", func(f scenario.TxFields) { f.SetGasLimit(200_000) }, 3},
+		"17 messages":     {"1 to 16", func(f scenario.TxFields) { f.SetGasLimit(200_000) }, 17},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := market(t)
+			do(t, w, "silent val1")
+			msgs := make([]sdk.Msg, try.msgs)
+			for i := range msgs {
+				msgs[i] = hotCommit("val1", 0)
+			}
+			raw, err := w.SignWith(hot, try.fill, msgs...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			results, err := w.Block(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(results[0].Log, try.want) {
+				t.Errorf("got %q, want %q", results[0].Log, try.want)
+			}
+		})
+	}
+}
+
+// TestFailingFreeMessagesUseUpTheirSlots keeps a hot key from trying for ever: what the ante handler booked stays booked.
+func TestFailingFreeMessagesUseUpTheirSlots(t *testing.T) {
+	w := market(t)
+	do(t, w, "silent val1\nuntil commit")
+	for i, want := range []string{"wrong epoch", "wrong epoch", "no free message left"} {
+		results, err := w.Block(signed(t, w, "hot:val1", 200_000, 0, hotCommit("val1", 9)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(results[0].Log, want) {
+			t.Errorf("try %d: got %q, want %q", i, results[0].Log, want)
+		}
+	}
+}
+
+// TestNestingGainsNothing sends free messages inside authz and proposals, where no ante handler looks.
+func TestNestingGainsNothing(t *testing.T) {
+	w := market(t)
+	do(t, w, "silent val1 val2 val3\nuntil commit")
+	commit := hotCommit("val1", 0)
+	exec := authz.NewMsgExec(scenario.Account("mallory"), []sdk.Msg{commit})
+	proposal, err := govv1.NewMsgSubmitProposal([]sdk.Msg{commit}, network.Coins(100*network.TAO), scenario.Account("bob").String(), "", "free", "weights", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := authz.NewMsgExec(scenario.Account("hot:val1"), []sdk.Msg{commit})
+	for name, try := range map[string]struct {
+		raw  []byte
+		want string
+	}{
+		"without a grant":   {signed(t, w, "mallory", scenario.Gas, scenario.Fee, &exec), "authorization not found"},
+		"in a proposal":     {signed(t, w, "bob", scenario.Gas, scenario.Fee, proposal), "expected gov account"},
+		"by the key itself": {signed(t, w, "hot:val1", 200_000, 0, &own), "a hot key cannot sign"},
+	} {
+		results, err := w.Block(try.raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(results[0].Log, try.want) {
+			t.Errorf("%s: got %q, want %q", name, results[0].Log, try.want)
+		}
+	}
+}
+
+// TestGrantsOlderThanTheKeyAreCountedToo has a key grant its commits while it is an ordinary account, and become a voice
+// afterwards: the keeper counts what the ante handler does not see.
+func TestGrantsOlderThanTheKeyAreCountedToo(t *testing.T) {
+	w := market(t)
+	do(t, w, "bob sends hot:later 1")
+	expiry := w.Now.Add(30 * 24 * time.Hour)
+	grant, err := authz.NewMsgGrant(scenario.Account("hot:later"), scenario.Account("mallory"),
+		authz.NewGenericAuthorization(sdk.MsgTypeURL(hotCommit("later", 0))), &expiry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Deliver(scenario.HotSigner("later"), scenario.Gas, scenario.Fee, grant); err != nil {
+		t.Fatal(err)
+	}
+	do(t, w, `
+		epoch
+		silent val1 val2 val3
+		val1 registers key=later
+		val1 speaks later
+	`)
+	calendar, err := w.App.Yuma.Schedule(w.Ctx(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commits := func(n int) sdk.Msg {
+		msgs := make([]sdk.Msg, n)
+		for i := range msgs {
+			msgs[i] = hotCommit("later", calendar.Epoch)
+		}
+		exec := authz.NewMsgExec(scenario.Account("mallory"), msgs)
+		return &exec
+	}
+	mallory := scenario.Cold("mallory")
+	if err := w.Deliver(mallory, scenario.Gas, scenario.Fee, commits(2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Deliver(mallory, scenario.Gas, scenario.Fee, commits(1)); err == nil || !strings.Contains(err.Error(), "no free message left") {
+		t.Errorf("a third commit: %v", err)
+	}
+}
+
+// TestNobodyPaysForAHotKey grants a fee allowance to a hot key, with which it still signs nothing else.
+func TestNobodyPaysForAHotKey(t *testing.T) {
+	w := market(t)
+	allowance, err := feegrant.NewMsgGrantAllowance(&feegrant.BasicAllowance{}, scenario.Account("bob"), scenario.Account("hot:val1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Deliver(scenario.Cold("bob"), scenario.Gas, scenario.Fee, allowance); err != nil {
+		t.Fatal(err)
+	}
+	do(t, w, "bob sends hot:val1 5")
+	send := banktypes.NewMsgSend(scenario.Account("hot:val1"), scenario.Account("mallory"), network.Coins(1))
+	raw, err := w.SignWith(scenario.HotSigner("val1"), func(f scenario.TxFields) {
+		f.SetGasLimit(scenario.Gas)
+		f.SetFeeAmount(network.Coins(scenario.Fee))
+		f.SetFeeGranter(scenario.Account("bob"))
+	}, send)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Admit(raw); err == nil || !strings.Contains(err.Error(), "a hot key can move no money") {
+		t.Errorf("a hot key with a fee granter: %v", err)
+	}
+}
+
+// TestTransactionsTooBigForABlockStopNothing offers a proposer what no block can hold.
+func TestTransactionsTooBigForABlockStopNothing(t *testing.T) {
+	w := market(t)
+	send := banktypes.NewMsgSend(scenario.Account("mallory"), scenario.Account("bob"), network.Coins(1))
+	huge := signed(t, w, "mallory", 200_000_000, 2_000_000, send)
+	small := signed(t, w, "bob", scenario.Gas, scenario.Fee, banktypes.NewMsgSend(scenario.Account("bob"), scenario.Account("mallory"), network.Coins(1)))
+	txs, err := w.Propose([][]byte{huge, []byte("no transaction"), small})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(txs) != 1 || string(txs[0]) != string(small) {
+		t.Errorf("%d transactions are proposed, want the small one", len(txs))
+	}
+}
+
+// TestASignersTransactionsStayInOrder offers a proposer a transaction that does not fit before one of the same signer that
+// does, and a voice's model card before its weights.
+func TestASignersTransactionsStayInOrder(t *testing.T) {
+	w := market(t)
+	do(t, w, "silent val1\nuntil commit")
+	send := banktypes.NewMsgSend(scenario.Account("mallory"), scenario.Account("bob"), network.Coins(1))
+	pool := [][]byte{
+		signed(t, w, "mallory", 60_000_000, 600_000, send), signed(t, w, "mallory", 60_000_000, 600_000, send),
+		signed(t, w, "mallory", scenario.Gas, scenario.Fee, send),
+		signed(t, w, "hot:val1", 200_000, 0, card("val1", "first")), signed(t, w, "hot:val1", 200_000, 0, hotCommit("val1", 0)),
+	}
+	for len(pool) > 0 {
+		pool = playBlock(t, w, pool)
+	}
+}
