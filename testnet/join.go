@@ -55,7 +55,7 @@ type witness struct {
 // nodes asked agree.
 func Join(ctx context.Context, o JoinOptions) (*Joined, error) {
 	if len(o.RPC) == 0 {
-		return nil, errors.New("no node to ask: give --rpc http://host:port of one or, better, several nodes of the network")
+		return nil, errors.New("no node to ask: give --ask http://host:port of one or, better, several nodes of the network")
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

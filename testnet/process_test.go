@@ -283,7 +283,7 @@ func (n *live) join(i int) {
 		n.t.Fatal(err)
 	}
 	base += -1 + 10*i
-	n.run("node", "join", "newcomer", "--home", home, "--rpc", n.file.RPC[0]+","+n.file.RPC[1], "--base-port", fmt.Sprint(base))
+	n.run("node", "join", "newcomer", "--home", home, "--ask", n.file.RPC[0]+","+n.file.RPC[1], "--base-port", fmt.Sprint(base))
 	n.file.Homes, n.file.RPC = append(n.file.Homes, home), append(n.file.RPC, fmt.Sprintf("http://127.0.0.1:%d", base+1))
 	n.start(i)
 }

@@ -7,11 +7,11 @@ import (
 	upgradetypes "github.com/cosmos/cosmos-sdk/x/upgrade/types"
 )
 
-// upgrades names the plans that this binary can carry out. Each runs the modules' registered migrations.
-var upgrades = []string{"v2"}
+// Upgrades names the plans that this program can carry out, oldest first. Each runs the modules' registered migrations.
+var Upgrades = []string{}
 
 func (app *App) setUpgrades(configurator module.Configurator) {
-	for _, name := range upgrades {
+	for _, name := range Upgrades {
 		app.Upgrade.SetUpgradeHandler(name, func(ctx context.Context, _ upgradetypes.Plan, from module.VersionMap) (module.VersionMap, error) {
 			return app.Modules.RunMigrations(ctx, configurator, from)
 		})

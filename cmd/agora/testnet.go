@@ -83,7 +83,7 @@ func joinCommand(home *string) *cobra.Command {
 		Short: "Write the folder of a node that joins a running network",
 		Long: "Takes the genesis and a recent header from nodes of the network, which must agree, and writes a folder whose node\n" +
 			"starts from a snapshot. Compare the header that it prints with one from a source you trust.",
-		Example: "  agora node join my-node --rpc http://10.0.0.1:26601,http://10.0.0.2:26611\n  agora node start",
+		Example: "  agora node join my-node --ask http://10.0.0.1:26601,http://10.0.0.2:26611\n  agora node start",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Home, o.Moniker = homeOf(cmd, *home), args[0]
@@ -102,7 +102,7 @@ func joinCommand(home *string) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&rpc, "rpc", "", "nodes to ask, http://host:port separated by commas")
+	f.StringVar(&rpc, "ask", "", "nodes to ask, http://host:port separated by commas")
 	f.IntVar(&o.BasePort, "base-port", 0, "first of the node's five ports on 127.0.0.1; 0 takes the usual ones on every address")
 	f.BoolVar(&o.Replay, "replay", false, "run every block since genesis instead of starting from a snapshot")
 	return cmd
