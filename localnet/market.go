@@ -93,17 +93,29 @@ func (m *Market) startNodes(ctx context.Context) error {
 	if err := m.nodes[0].serve(m.ctx, m.file.Ports.REST, m.file.Ports.GRPC); err != nil {
 		return err
 	}
-	return awaitBlock(ctx, m.clients[0])
-}
-
-// awaitBlock waits for the next block, at most a minute.
-func awaitBlock(ctx context.Context, c *client.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("no block within a minute"))
 	defer cancel()
-	if _, ok := <-c.Blocks(ctx); !ok {
-		return fmt.Errorf("no block within a minute: %w", context.Cause(ctx))
+	for i, c := range m.clients {
+		if err := awaitBlock(ctx, c); err != nil {
+			return fmt.Errorf("node %d: %w", i, err)
+		}
 	}
 	return nil
+}
+
+// awaitBlock waits until the node of c has a first block, before which it answers nothing.
+func awaitBlock(ctx context.Context, c *client.Client) error {
+	for {
+		height, err := c.Height(ctx)
+		if err == nil && height > 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 func (m *Market) startDaemons() error {
