@@ -208,13 +208,13 @@ func TestBurstEndsInATrickle(t *testing.T) {
 	var done sync.WaitGroup
 	done.Go(func() { j.run(ctx) })
 	wait(t, func() bool { _, settled := j.book.progress([]uint16{0, 1, 2}); return settled })
-	time.Sleep(time.Second) // rounds under way come to their end
-	before := hub.count(0)
-	began := time.Now()
-	time.Sleep(3 * time.Second)
-	if n, limit := hub.count(0)-before, int(2*time.Since(began).Seconds())+1; n == 0 || n > limit {
-		t.Errorf("%d items in %v of a settled market, want 1 to %d", n, time.Since(began), limit)
-	}
+	// A trickled item may make the board ask more for a while. That ends as well: three seconds come with at most seven.
+	wait(t, func() bool {
+		before, began := hub.count(0), time.Now()
+		time.Sleep(3 * time.Second)
+		n, limit := hub.count(0)-before, int(2*time.Since(began).Seconds())+1
+		return n > 0 && n <= limit
+	})
 	cancel()
 	done.Wait()
 	for n := range 3 {
