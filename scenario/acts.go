@@ -52,6 +52,10 @@ func verbs() map[string]verb {
 		"rates":     {1, true, makeRate},      // miner=share…: open weights
 		"allots":    {1, false, makeAllot},    // subnet=share…: a root vote
 
+		"pauses":  {1, false, makePause},  // TYPE… [for=24h]: stops message types, or moves to
+		"seconds": {1, false, makeSecond}, // MOTION: adds the stake to a motion
+		"resumes": {1, false, makeResume}, // TYPE…
+
 		"changes":  {2, false, makeChange},  // MODULE name=value…: governance
 		"proposes": {2, false, makePropose}, // VERB WORDS: a proposal that governance does so
 		"votes":    {1, false, makeVote},    // yes or no, on the last proposal

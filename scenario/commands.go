@@ -10,6 +10,8 @@ import (
 
 	abci "github.com/cometbft/cometbft/abci/types"
 
+	"cosmossdk.io/math"
+
 	yumatypes "agora/chain/x/yuma/types"
 )
 
@@ -102,8 +104,8 @@ func readShares(words []string) (shares []share, err error) {
 	for _, word := range words {
 		name, value, _ := strings.Cut(word, "=")
 		d, err := number(value)
-		if err != nil {
-			return nil, fmt.Errorf("%q is not miner=share: %w", word, err)
+		if err != nil || d.IsNegative() || d.GT(math.LegacyOneDec()) {
+			return nil, fmt.Errorf("%q is not miner=share, a share of 0 to 1", word)
 		}
 		shares = append(shares, share{name, uint32(d.MulInt64(65_535).RoundInt64())})
 	}
@@ -189,21 +191,23 @@ func (w *World) cmdBlocks(words []string) error {
 
 // cmdWait lets time pass between two blocks.
 func (w *World) cmdWait(words []string) error {
-	text := words[0]
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		if err != nil {
-			return err
-		}
-		text = fmt.Sprintf("%dh", 24*n)
-	}
-	d, err := time.ParseDuration(text)
+	d, err := duration(words[0])
 	if err != nil {
 		return err
 	}
 	w.Now = w.Now.Add(d)
 	_, err = w.Step()
 	return err
+}
+
+// duration reads 30s, 10m, 2h or 3d.
+func duration(text string) (time.Duration, error) {
+	days, ok := strings.CutSuffix(text, "d")
+	if !ok {
+		return time.ParseDuration(text)
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	return time.Duration(n) * 24 * time.Hour, err
 }
 
 var phases = map[string]yumatypes.Phase{"commit": yumatypes.Committing, "reveal": yumatypes.Revealing, "quiet": yumatypes.Quiet}
@@ -240,3 +244,6 @@ func (w *World) cmdFails(words []string) error {
 	}
 	return nil
 }
+
+// SetsTheStage tells whether a command comes before the chain begins.
+func SetsTheStage(name string) bool { return table()[name].stage }

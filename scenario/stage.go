@@ -10,10 +10,13 @@ import (
 	"agora/chain/network"
 )
 
+// mostTAO is all the money that can ever exist.
+const mostTAO = 21_000_000
+
 // tao reads an amount of TAO, with decimals, as rao.
 func tao(word string) (uint64, error) {
 	d, err := math.LegacyNewDecFromStr(word)
-	if err != nil || d.IsNegative() {
+	if err != nil || d.IsNegative() || d.GT(math.LegacyNewDec(mostTAO)) {
 		return 0, fmt.Errorf("%q is no amount of TAO", word)
 	}
 	return d.MulInt64(network.TAO).TruncateInt().Uint64(), nil
