@@ -124,7 +124,7 @@ func TestTodaysStateWaitsForTheNextUpgrade(t *testing.T) {
 func passPlan(t *testing.T, w *scenario.World, name string, height int64) {
 	t.Helper()
 	msg := &upgradetypes.MsgSoftwareUpgrade{
-		Authority: authtypes.NewModuleAddress(govtypes.ModuleName).String(), Plan: upgradetypes.Plan{Name: name, Height: height},
+		Authority: authtypes.NewModuleAddress(govtypes.ModuleName).String(), Plan: planAt(name, height),
 	}
 	propose, err := govv1.NewMsgSubmitProposal([]sdk.Msg{msg}, network.Coins(100*network.TAO), scenario.Account("val1").String(), "", name, "an upgrade", false)
 	if err != nil {
@@ -138,6 +138,10 @@ func passPlan(t *testing.T, w *scenario.World, name string, height int64) {
 	if plan, err := w.App.Upgrade.GetUpgradePlan(w.Ctx()); err != nil || plan.Name != name {
 		t.Fatalf("plan %q, %v: the proposal did not pass", plan.Name, err)
 	}
+}
+
+func planAt(name string, height int64) upgradetypes.Plan {
+	return upgradetypes.Plan{Name: name, Height: height}
 }
 
 func deliverAs(t *testing.T, w *scenario.World, who string, msg sdk.Msg) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Upgrades names the plans that this program can carry out, oldest first. Each runs the modules' registered migrations.
-var Upgrades = []string{}
+var Upgrades = []string{"v2"}
 
 func (app *App) setUpgrades(configurator module.Configurator) {
 	for _, name := range Upgrades {

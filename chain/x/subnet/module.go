@@ -48,8 +48,8 @@ func (AppModule) IsAppModule() {}
 // Name is the module's name.
 func (AppModule) Name() string { return types.ModuleName }
 
-// ConsensusVersion rises with every change of the state's layout.
-func (AppModule) ConsensusVersion() uint64 { return 1 }
+// ConsensusVersion rises with every change of the state's layout and of the parameter table.
+func (AppModule) ConsensusVersion() uint64 { return types.TableVersion }
 
 // RegisterLegacyAminoCodec registers nothing: the module's messages are signed in protobuf only.
 func (AppModule) RegisterLegacyAminoCodec(*codec.LegacyAmino) {}
@@ -70,6 +70,9 @@ func (AppModule) RegisterGRPCGatewayRoutes(c client.Context, mux *gwruntime.Serv
 func (m AppModule) RegisterServices(cfg module.Configurator) {
 	types.RegisterMsgServer(cfg.MsgServer(), keeper.NewMsgServer(m.keeper))
 	types.RegisterQueryServer(cfg.QueryServer(), keeper.NewQueryServer(m.keeper))
+	if err := cfg.RegisterMigration(types.ModuleName, 1, keeper.NewMigrator(m.keeper).Migrate1to2); err != nil {
+		panic(fmt.Sprintf("subnet: migration: %v", err)) // only a version registered twice can fail here
+	}
 }
 
 // DefaultGenesis is a market without subnets.

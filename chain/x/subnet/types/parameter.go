@@ -129,7 +129,7 @@ var table = []Parameter{
 		Reason: "Floor of the registration price: taking a place is never free.",
 	},
 	{
-		Name: MaxBurn, Unit: "rao", Default: 100_000_000_000, Min: 100_000_000, Max: 10_000_000_000_000, Who: ByOwner,
+		Name: MaxBurn, Unit: "rao", Default: 10_000_000_000, Min: 100_000_000, Max: 10_000_000_000_000, Who: ByOwner,
 		Reason: "Ceiling of the registration price: no rush can lock everybody else out.",
 	},
 	{

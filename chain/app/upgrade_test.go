@@ -1,0 +1,183 @@
+package app_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	"github.com/google/go-cmp/cmp"
+
+	"cosmossdk.io/core/header"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+
+	"agora/chain/app"
+	"agora/chain/network"
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/scenario"
+)
+
+const tao = network.TAO
+
+// TestUpgradeToV2 is the rehearsal. testdata/state-v1 was written by the program before this version, at the last block
+// before the upgrade that its validators had voted for. This program takes it over as a node does by state sync. The
+// upgrade must leave every rule, place and rao as it was, but write the old ceiling on the registration price down for
+// the subnets that relied on it.
+func TestUpgradeToV2(t *testing.T) {
+	a, state := restoreState(t, filepath.Join("testdata", "state-v1"))
+	if got := hex.EncodeToString(a.LastCommitID().Hash); got != state.AppHash {
+		t.Fatalf("restored state %s, want %s", got, state.AppHash)
+	}
+	ctx := contextOf(a, state.Time)
+	before := look(t, a, ctx)
+	if before.version != 1 || before.plan != "v2" {
+		t.Fatalf("version %d of x/subnet, plan %q: this is not the state before the upgrade", before.version, before.plan)
+	}
+	if want := map[uint32]int64{2: 5 * tao}; !maps.Equal(before.ceilings, want) {
+		t.Fatalf("ceilings %v before, want %v", before.ceilings, want)
+	}
+
+	planned := header.Info{Height: state.Height + 1, Time: state.Time.Add(scenario.BlockTime), ChainID: scenario.ChainID}
+	if _, err := a.Modules.PreBlock(ctx.WithBlockHeight(planned.Height).WithHeaderInfo(planned)); err != nil {
+		t.Fatal(err)
+	}
+	after := look(t, a, ctx)
+	upgraded(t, after)
+	if diff := cmp.Diff(others(before.markets), others(after.markets)); diff != "" {
+		t.Errorf("the upgrade changed more than the ceilings:\n%s", diff)
+	}
+	if diff := cmp.Diff(before.balances, after.balances); diff != "" {
+		t.Errorf("the upgrade moved money:\n%s", diff)
+	}
+}
+
+// TestTheChainGoesOnAfterTheUpgrade runs the planned block and a tempo after it.
+func TestTheChainGoesOnAfterTheUpgrade(t *testing.T) {
+	a, state := restoreState(t, filepath.Join("testdata", "state-v1"))
+	before := look(t, a, contextOf(a, state.Time))
+	last := contextOf(a, runBlocks(t, a, state, 25))
+	after := look(t, a, last)
+	upgraded(t, after)
+	for i, s := range after.markets.Subnets[:2] { // the third has a longer tempo
+		if s.Epoch <= before.markets.Subnets[i].Epoch {
+			t.Errorf("no epoch of %s has run since the upgrade", s.Name)
+		}
+	}
+	holds(t, a, last)
+}
+
+// upgraded fails unless the upgrade has run and the ceilings are written down.
+func upgraded(t *testing.T, v view) {
+	t.Helper()
+	if v.version != subnettypes.TableVersion || v.plan != "" {
+		t.Fatalf("version %d of x/subnet, plan %q: the upgrade did not run", v.version, v.plan)
+	}
+	if want := map[uint32]int64{1: 100 * tao, 2: 5 * tao, 3: 100 * tao}; !maps.Equal(v.ceilings, want) {
+		t.Fatalf("ceilings %v, want %v", v.ceilings, want)
+	}
+}
+
+// TestTheUpgradeIsNotRunEarly holds a program that knows the upgrade to the planned block.
+func TestTheUpgradeIsNotRunEarly(t *testing.T) {
+	w := scenario.On(withSnapshots(t))
+	do(t, w, today)
+	ctx := w.Ctx()
+	plan := planAt(app.Upgrades[len(app.Upgrades)-1], w.Height+10)
+	if err := w.App.Upgrade.ScheduleUpgrade(ctx, plan); err != nil {
+		t.Fatal(err)
+	}
+	next := header.Info{Height: w.Height + 1, Time: w.Now.Add(scenario.BlockTime), ChainID: scenario.ChainID}
+	_, err := w.App.Modules.PreBlock(ctx.WithBlockHeight(next.Height).WithHeaderInfo(next))
+	if err == nil || !strings.Contains(err.Error(), "BINARY UPDATED BEFORE TRIGGER") {
+		t.Fatalf("a program that came too early was let run: %v", err)
+	}
+}
+
+// view is what the rehearsal compares.
+type view struct {
+	version  uint64 // of x/subnet
+	plan     string
+	ceilings map[uint32]int64 // stored values of max_burn, by netuid
+	markets  *subnettypes.GenesisState
+	balances map[string]string
+}
+
+// contextOf reads the state of the last block, whose time was now; what is written to it is lost.
+func contextOf(a *app.App, now time.Time) sdk.Context {
+	ctx, _ := a.NewUncachedContext(true, cmtproto.Header{ChainID: scenario.ChainID, Height: a.LastBlockHeight(), Time: now}).CacheContext()
+	return ctx
+}
+
+func look(t *testing.T, a *app.App, ctx sdk.Context) view {
+	t.Helper()
+	versions, err := a.Upgrade.GetModuleVersionMap(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := view{version: versions[subnettypes.ModuleName], ceilings: map[uint32]int64{}, balances: map[string]string{}}
+	if plan, err := a.Upgrade.GetUpgradePlan(ctx); err == nil {
+		v.plan = plan.Name
+	}
+	if v.markets, err = a.Subnet.ExportGenesis(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range v.markets.Values {
+		if value.Value.Name == subnettypes.MaxBurn {
+			v.ceilings[value.Netuid] = value.Value.Value
+		}
+	}
+	a.Bank.IterateAllBalances(ctx, func(address sdk.AccAddress, coin sdk.Coin) bool {
+		v.balances[address.String()] = coin.String()
+		return false
+	})
+	return v
+}
+
+// others is a state without the values of max_burn.
+func others(g *subnettypes.GenesisState) subnettypes.GenesisState {
+	c := *g
+	c.Values = slices.DeleteFunc(slices.Clone(g.Values), func(v subnettypes.SubnetValue) bool { return v.Value.Name == subnettypes.MaxBurn })
+	return c
+}
+
+// runBlocks makes n empty blocks after the state and returns the time of the last.
+func runBlocks(t *testing.T, a *app.App, state kept, n int64) time.Time {
+	t.Helper()
+	now := state.Time
+	for h := state.Height + 1; h <= state.Height+n; h++ {
+		now = now.Add(scenario.BlockTime)
+		hash := sha256.Sum256(fmt.Appendf(nil, "block %d", h))
+		if _, err := a.FinalizeBlock(&abci.RequestFinalizeBlock{Height: h, Time: now, Hash: hash[:]}); err != nil {
+			t.Fatalf("block %d: %v", h, err)
+		}
+		if _, err := a.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return now
+}
+
+// holds checks the invariants of the market's modules.
+func holds(t *testing.T, a *app.App, ctx sdk.Context) {
+	t.Helper()
+	if err := a.Emission.CheckLedger(ctx); err != nil {
+		t.Error(err)
+	}
+	held := func(ctx sdk.Context) uint64 {
+		return a.Bank.GetBalance(ctx, authtypes.NewModuleAddress(subnettypes.ModuleName), network.Denom).Amount.Uint64()
+	}
+	for _, i := range a.Subnet.Invariants(held) {
+		if err := i.Check(ctx); err != nil {
+			t.Errorf("%s: %v", i.Name, err)
+		}
+	}
+}
