@@ -117,7 +117,7 @@ func clearUnfinished(home string) error {
 }
 
 func (p *plan) assignPorts() error {
-	from := ports{next: p.BasePort}
+	from := newPorts(p.BasePort)
 	var err error
 	take := func() int {
 		if err != nil {

@@ -3,6 +3,7 @@ package localnet
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"syscall"
 )
@@ -10,22 +11,40 @@ import (
 // host is the only address a local network listens on.
 const host = "127.0.0.1"
 
-// ports hands out loopback ports, each checked to be free.
+// Free ports are looked for here, below the range from which systems take the ports of outgoing connections: such a port
+// could be taken between the look and the use.
+const (
+	lowestFree  = 15_000
+	highestFree = 31_000
+)
+
+// ports hands out loopback ports in ascending order, each checked to be free.
 type ports struct {
-	next int // 0: any free port
+	next int
+	skip bool // a port in use is passed over; without it, it is an error
 }
 
-// take reserves the next port. A port in use is an error that names it.
+// newPorts begins at base, or at a random place among the free ports if base is 0.
+func newPorts(base int) *ports {
+	if base > 0 {
+		return &ports{next: base}
+	}
+	return &ports{next: lowestFree + rand.IntN(highestFree-lowestFree), skip: true}
+}
+
+// take reserves the next port.
 func (p *ports) take() (int, error) {
-	l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, p.next))
-	if err != nil {
-		return 0, portError(p.next, err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if p.next > 0 {
+	for {
+		port := p.next
 		p.next++
+		l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, port))
+		if err == nil {
+			return port, l.Close()
+		}
+		if !p.skip || p.next > highestFree+1_000 {
+			return 0, portError(port, err)
+		}
 	}
-	return port, l.Close()
 }
 
 // portError turns a failed listen into a sentence that says what to do.
@@ -39,8 +58,7 @@ func portError(port int, err error) error {
 // checkFree fails if any of the ports cannot be listened on.
 func checkFree(list []int) error {
 	for _, port := range list {
-		p := ports{next: port}
-		if _, err := p.take(); err != nil {
+		if _, err := newPorts(port).take(); err != nil {
 			return err
 		}
 	}
