@@ -20,8 +20,8 @@ import (
 
 // TestProcessesJailUnjailAndJoin runs four nodes as processes: the fourth stays away and is jailed while the chain goes
 // on, comes back and is unjailed, and a fifth node joins by state sync and holds the same state. It takes about a minute
-// and a half of a quiet machine, most of it the slashing window of 60 blocks, and needs the program linked: so it is left
-// out of -short.
+// and a half on two busy cores, most of it the slashing window of 60 blocks, and links the program first, unless
+// AGORA_BINARY names one: so it is left out of -short.
 func TestProcessesJailUnjailAndJoin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links the program and waits for a slashing window: a minute and a half")

@@ -4,6 +4,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	dbm "github.com/cosmos/cosmos-db"
@@ -35,6 +36,7 @@ type App struct {
 	Modules *module.Manager
 	Basics  module.BasicManager
 	keys    map[string]*storetypes.KVStoreKey
+	closing sync.Once
 }
 
 var _ servertypes.Application = (*App)(nil)
@@ -63,6 +65,12 @@ func New(logger log.Logger, db dbm.DB, loadLatest bool, options servertypes.AppO
 		}
 	}
 	return app, nil
+}
+
+// Close closes the stores. The SDK's server asks for it twice; the second time is nothing.
+func (app *App) Close() (err error) {
+	app.closing.Do(func() { err = app.BaseApp.Close() })
+	return err
 }
 
 // makeModules registers the modules' services, codecs and order.
