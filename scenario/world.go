@@ -79,7 +79,7 @@ func (w *World) opened() bool { return w.Genesis != nil }
 func (w *World) Ctx() sdk.Context {
 	header := cmtproto.Header{ChainID: ChainID, Height: w.Height, Time: w.Now}
 	//lint:ignore SA1019 NewContext reads what was checked last, not what was committed
-	ctx, _ := w.App.NewUncachedContext(true, header).CacheContext()
+	ctx, _ := sdk.NewContext(w.App.CommitMultiStore(), header, true, log.NewNopLogger()).CacheContext()
 	return ctx
 }
 

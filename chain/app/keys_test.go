@@ -187,10 +187,10 @@ func message(t *testing.T, w *scenario.World, url string, account sdk.AccAddress
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.App.Codec.Unmarshal(bz, msg.(gogoproto.Message)); err != nil {
+	if err := w.App.Codec.Unmarshal(bz, msg); err != nil {
 		t.Fatalf("%s: %v", url, err)
 	}
-	return msg.(sdk.Msg)
+	return msg
 }
 
 // sign writes account into the fields that name a message's signers, in messages within it too.

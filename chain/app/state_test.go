@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -129,8 +130,10 @@ func play(t *testing.T, a *app.App, req *abci.RequestFinalizeBlock) {
 func difference(t *testing.T, a, b *app.App) string {
 	t.Helper()
 	left, right := state(t, a), state(t, b)
-	if len(left) != len(a.Modules.OrderExportGenesis) || len(right) != len(left) {
-		t.Fatalf("%d and %d modules are exported, want %d", len(left), len(right), len(a.Modules.OrderExportGenesis))
+	for _, module := range strings.Fields("auth bank staking distribution slashing gov authz feegrant evidence emission subnet yuma pause") {
+		if left[module] == nil || right[module] == nil {
+			t.Errorf("%s is not exported", module)
+		}
 	}
 	var diff bytes.Buffer
 	for _, module := range slices.Sorted(maps.Keys(left)) {
