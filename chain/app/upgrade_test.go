@@ -113,6 +113,7 @@ type view struct {
 
 // contextOf reads the state of the last block, whose time was now; what is written to it is lost.
 func contextOf(a *app.App, now time.Time) sdk.Context {
+	//lint:ignore SA1019 NewContext reads what was checked last, not what was committed
 	ctx, _ := a.NewUncachedContext(true, cmtproto.Header{ChainID: scenario.ChainID, Height: a.LastBlockHeight(), Time: now}).CacheContext()
 	return ctx
 }

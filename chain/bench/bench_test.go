@@ -226,5 +226,6 @@ func (c *chain) decided(b *testing.B) {
 }
 
 func (c *chain) state() sdk.Context {
+	//lint:ignore SA1019 NewContext reads what was checked last, not what was committed
 	return c.app.NewUncachedContext(true, cmtproto.Header{ChainID: chainID, Height: c.height, Time: c.now})
 }
