@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 const (
 	askTimeout    = 30 * time.Second
 	genesisChunks = 16 // of 16 MiB each
+	genesisBytes  = genesisChunks << 24
 )
 
 // trustPeriod is how long a header can be trusted: less than evidence against its signers can still be punished.
@@ -101,7 +104,9 @@ func genesisOf(ctx context.Context, c *rpchttp.HTTP) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("genesis: %w", err)
 		}
-		out = append(out, bz...)
+		if out = append(out, bz...); len(out) > genesisBytes {
+			return nil, fmt.Errorf("genesis of more than %d bytes: copy the file into config/ instead", genesisBytes)
+		}
 	}
 	return out, nil
 }
@@ -138,21 +143,43 @@ func (o JoinOptions) write(ctx context.Context, asked []*witness) (*Joined, erro
 func peers(asked []*witness) (string, error) {
 	var list []string
 	for _, w := range asked {
-		host, port, err := net.SplitHostPort(strings.TrimPrefix(w.status.NodeInfo.ListenAddr, "tcp://"))
+		address, err := peerAddress(w.status.NodeInfo.ListenAddr, w.url)
 		if err != nil {
 			return "", fmt.Errorf("%s tells no address for peers: %w", w.url, err)
 		}
-		if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
-			u, err := url.Parse(w.url)
-			if err != nil {
-				return "", err
-			}
-			host = u.Hostname()
+		id := w.status.NodeInfo.ID()
+		if raw, err := hex.DecodeString(string(id)); err != nil || len(raw) != p2p.IDByteLength {
+			return "", fmt.Errorf("%s tells a node id of %d bytes that is none", w.url, len(id))
 		}
-		list = append(list, fmt.Sprintf("%s@%s", w.status.NodeInfo.ID(), net.JoinHostPort(host, port)))
+		list = append(list, p2p.IDAddressString(id, address))
 	}
 	return strings.Join(list, ","), nil
 }
+
+// peerAddress is the host:port behind what a node says it listens on, asked at rpc.
+func peerAddress(listen, rpc string) (string, error) {
+	host, port, err := net.SplitHostPort(strings.TrimPrefix(listen, "tcp://"))
+	if err != nil {
+		return "", err
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", fmt.Errorf("port %.20q: %w", port, err)
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		u, err := url.Parse(rpc)
+		if err != nil {
+			return "", err
+		}
+		host = u.Hostname()
+	}
+	if strings.ContainsFunc(host, func(r rune) bool { return !strings.ContainsRune(hostLetters, r) }) || len(host) > 253 || host == "" {
+		return "", fmt.Errorf("host %.60q is no address", host)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// hostLetters are those of names and IP addresses. The host goes into a configuration file, where others could mean more.
+const hostLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:"
 
 // trust pins the header that the light client starts from: a recent one that all tell alike.
 func (h *home) trust(ctx context.Context, asked []*witness, joined *Joined) error {
