@@ -78,7 +78,6 @@ func (w *World) opened() bool { return w.Genesis != nil }
 // Ctx reads the state of the last block; what is written to it is lost.
 func (w *World) Ctx() sdk.Context {
 	header := cmtproto.Header{ChainID: ChainID, Height: w.Height, Time: w.Now}
-	//lint:ignore SA1019 NewContext reads what was checked last, not what was committed
 	ctx, _ := sdk.NewContext(w.App.CommitMultiStore(), header, true, log.NewNopLogger()).CacheContext()
 	return ctx
 }
