@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -81,6 +82,32 @@ func BenchmarkSends(b *testing.B) {
 				c.run(b, txs, 500)
 			}
 		})
+	}
+}
+
+// BenchmarkSendsInTurn lets our chain and the bare one make blocks of 500 sends in turn, so that whatever else the machine
+// does meets both alike, and reports what ours costs for each unit of the other's. The collector works for both at once
+// and is left out.
+func BenchmarkSendsInTurn(b *testing.B) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for b.Loop() {
+		b.StopTimer()
+		small := market{voices: 64, size: 64}
+		ours, theirs := small, small
+		chains := []*chain{agora(b, &ours), bare(b, &theirs)}
+		txs := [][][]byte{chains[0].sends(b, 10), chains[1].sends(b, 10)}
+		runtime.GC()
+		b.StartTimer()
+		meters := make([]meter, len(chains))
+		for done := 0; done < len(txs[0]); done += 500 {
+			for i, c := range chains {
+				c.step(b, &meters[i], txs[i][done:done+500])
+			}
+		}
+		b.ReportMetric(meters[0].threadPerTx(), "agora-thread-µs/tx")
+		b.ReportMetric(meters[1].threadPerTx(), "bare-thread-µs/tx")
+		b.ReportMetric(meters[0].threadPerTx()/meters[1].threadPerTx(), "agora/bare")
 	}
 }
 

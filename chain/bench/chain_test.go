@@ -147,34 +147,57 @@ func (c *chain) votes() abci.CommitInfo {
 	return info
 }
 
-// run puts txs through the chain, block after block without a pause: each is checked, proposed, accepted and executed
-// once. It reports tx/s, the block's time and the processor's time per transaction.
+// meter is what blocks have cost.
+type meter struct {
+	txs, blocks      int
+	wall, worst, cpu time.Duration
+	thread           time.Duration // of cpu, what the thread that runs the application took; the rest is collector and compaction
+}
+
+func (m meter) cpuPerTx() float64 { return float64(m.cpu.Microseconds()) / float64(m.txs) }
+
+func (m meter) threadPerTx() float64 { return float64(m.thread.Microseconds()) / float64(m.txs) }
+
+// report gives tx/s, the block's time and the processor's time per transaction.
+func (m meter) report(b *testing.B) {
+	b.ReportMetric(float64(m.txs)/m.wall.Seconds(), "tx/s")
+	b.ReportMetric(m.wall.Seconds()*1e3/float64(m.blocks), "ms/block")
+	b.ReportMetric(m.worst.Seconds()*1e3, "ms/worst-block")
+	b.ReportMetric(m.cpuPerTx(), "cpu-µs/tx")
+	b.ReportMetric(m.threadPerTx(), "thread-µs/tx")
+	b.ReportMetric(float64(m.txs)/float64(m.blocks), "tx/block")
+}
+
+// run puts txs through the chain, block after block without a pause.
 func (c *chain) run(b *testing.B, txs [][]byte, perBlock int) {
 	b.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	runtime.GC() // what the genesis left is not the transactions' cost
-	began, cpu, blocks, worst := time.Now(), cpuTime(b), 0, time.Duration(0)
-	for done := 0; done < len(txs); blocks++ {
-		block := time.Now()
-		some := txs[done:min(done+perBlock, len(txs))]
-		for _, tx := range some {
-			if res, err := c.CheckTx(&abci.RequestCheckTx{Tx: tx, Type: abci.CheckTxType_New}); err != nil || res.Code != 0 {
-				b.Fatalf("refused: %v %v", err, res.GetLog())
-			}
-		}
-		taken := c.propose(b, some)
-		c.block(b, taken)
-		done += len(taken)
-		if len(taken) < len(some) {
-			b.Fatalf("%d of %d fit a block", len(taken), len(some))
-		}
-		worst = max(worst, time.Since(block))
+	var m meter
+	for done := 0; done < len(txs); done += perBlock {
+		c.step(b, &m, txs[done:min(done+perBlock, len(txs))])
 	}
+	m.report(b)
+}
+
+// step checks, proposes, accepts and executes txs in one block.
+func (c *chain) step(b *testing.B, m *meter, txs [][]byte) {
+	b.Helper()
+	began, cpu, thread := time.Now(), cpuTime(b), threadTime(b)
+	for _, tx := range txs {
+		if res, err := c.CheckTx(&abci.RequestCheckTx{Tx: tx, Type: abci.CheckTxType_New}); err != nil || res.Code != 0 {
+			b.Fatalf("refused: %v %v", err, res.GetLog())
+		}
+	}
+	taken := c.propose(b, txs)
+	if len(taken) < len(txs) {
+		b.Fatalf("%d of %d fit a block", len(taken), len(txs))
+	}
+	c.block(b, taken)
 	wall := time.Since(began)
-	b.ReportMetric(float64(len(txs))/wall.Seconds(), "tx/s")
-	b.ReportMetric(wall.Seconds()*1e3/float64(blocks), "ms/block")
-	b.ReportMetric(worst.Seconds()*1e3, "ms/worst-block")
-	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(len(txs)), "cpu-µs/tx")
-	b.ReportMetric(float64(perBlock), "tx/block")
+	m.txs, m.blocks, m.wall, m.worst, m.cpu = m.txs+len(txs), m.blocks+1, m.wall+wall, max(m.worst, wall), m.cpu+cpuTime(b)-cpu
+	m.thread += threadTime(b) - thread
 }
 
 // propose asks for a proposal of txs and has it accepted.
@@ -196,13 +219,24 @@ func (c *chain) propose(b *testing.B, txs [][]byte) [][]byte {
 }
 
 // cpuTime is the processor time of the process so far, the collector's included.
-func cpuTime(b *testing.B) time.Duration {
+func cpuTime(b *testing.B) time.Duration { return usage(b, syscall.RUSAGE_SELF) }
+
+// threadTime is the processor time of the calling thread; the caller has locked it.
+func threadTime(b *testing.B) time.Duration {
+	const thread = 1 // RUSAGE_THREAD, which only Linux has
+	if runtime.GOOS != "linux" {
+		return cpuTime(b)
+	}
+	return usage(b, thread)
+}
+
+func usage(b *testing.B, who int) time.Duration {
 	b.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(who, &u); err != nil {
 		b.Fatal(err)
 	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // disk is the size of the chain's database in bytes.
