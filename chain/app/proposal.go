@@ -6,8 +6,11 @@ import (
 	abci "github.com/cometbft/cometbft/abci/types"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 
+	"agora/chain/network"
 	subnettypes "agora/chain/x/subnet/types"
+	yumatypes "agora/chain/x/yuma/types"
 )
 
 // freeFirst proposes free messages first, up to a quarter of the block's bytes and gas, then the others in their order;
@@ -84,15 +87,37 @@ func examine(decode sdk.TxDecoder, raw []byte) (candidate, bool) {
 	if !ok {
 		return candidate{}, false
 	}
-	signers, err := f.GetSigners()
-	if err != nil || len(signers) == 0 {
+	signer, err := signerOf(f)
+	if err != nil {
 		return candidate{}, false
 	}
-	c := candidate{raw: raw, gas: f.GetGas(), class: classPaid, signer: string(signers[0])}
+	c := candidate{raw: raw, gas: f.GetGas(), class: classPaid, signer: string(signer)}
 	if f.GetFee().IsZero() {
 		c.class = classOf(tx.GetMsgs())
 	}
 	return c, true
+}
+
+// signerOf is the account of a transaction's first signer. Weights name theirs in a field; to find the others' the SDK
+// decodes every message again.
+func signerOf(tx signedFeeTx) (sdk.AccAddress, error) {
+	msgs := tx.GetMsgs()
+	if len(msgs) == 0 {
+		return nil, sdkerrors.ErrInvalidRequest.Wrap("no message")
+	}
+	switch m := msgs[0].(type) {
+	case *yumatypes.MsgCommitWeights:
+		return network.Account(m.HotAccount)
+	case *yumatypes.MsgRevealWeights:
+		return network.Account(m.HotAccount)
+	case *yumatypes.MsgSetWeights:
+		return network.Account(m.HotAccount)
+	}
+	signers, err := tx.GetSigners()
+	if err != nil || len(signers) == 0 {
+		return nil, sdkerrors.ErrNoSignatures.Wrapf("%v", err)
+	}
+	return signers[0], nil
 }
 
 // signedFeeTx is a transaction as the SDK decodes it.

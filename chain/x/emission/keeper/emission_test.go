@@ -180,6 +180,12 @@ func TestOnlyOperatorsOfPermittedVoicesVote(t *testing.T) {
 	m.Refuses(m.Emission.SetRootWeights(m.Ctx, m.Fund("val0", 0), []uint32{9}, []uint32{1}), subnettypes.ErrNoSubnet)
 }
 
+func TestCapitalsAreNoSecondVote(t *testing.T) {
+	m, netuids := voters(t)
+	loud := strings.ToUpper(yumatest.Address("val0").String())
+	m.Refuses(m.Emission.SetRootWeights(m.Ctx, loud, netuids, []uint32{1, 0}), types.ErrNoVoice)
+}
+
 func TestASubnetThatIsClosedOrPaysNobodyIsWithheldItsShare(t *testing.T) {
 	m, netuids := voters(t)
 	pending := func(netuid uint32) uint64 { return account(m, netuid).Pending }

@@ -45,7 +45,7 @@ func (k *Keeper) Pay(ctx sdk.Context, netuid uint32, payout types.Payout) (paid 
 	if err != nil {
 		return paid, err
 	}
-	owner, err := sdk.AccAddressFromBech32(subnet.Owner)
+	owner, err := network.Account(subnet.Owner)
 	if err != nil {
 		return paid, err
 	}

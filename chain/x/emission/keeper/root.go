@@ -8,6 +8,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
+	"agora/chain/network"
 	"agora/chain/x/emission/types"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/mechanism/emission"
@@ -98,7 +99,7 @@ func (k *Keeper) rootWeights(ctx sdk.Context, params types.Params, netuids []uin
 	var ballots []emission.Vote
 	var covered uint64
 	for _, v := range votes {
-		operator, err := sdk.AccAddressFromBech32(v.Operator)
+		operator, err := network.Account(v.Operator)
 		if err != nil {
 			return nil, err
 		}

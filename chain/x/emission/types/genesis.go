@@ -3,7 +3,7 @@ package types
 import (
 	"fmt"
 
-	sdk "github.com/cosmos/cosmos-sdk/types"
+	"agora/chain/network"
 )
 
 // DefaultGenesis is an empty book.
@@ -32,7 +32,7 @@ func (g GenesisState) Validate() error {
 		if i > 0 && v.Operator <= g.Votes[i-1].Operator {
 			return fmt.Errorf("%w: votes out of order at operator %s", ErrInvalid, v.Operator)
 		}
-		if _, err := sdk.AccAddressFromBech32(v.Operator); err != nil {
+		if _, err := network.Account(v.Operator); err != nil {
 			return fmt.Errorf("%w: vote of %q: %w", ErrInvalid, v.Operator, err)
 		}
 		if err := CheckVote(v.Netuids, v.Weights); err != nil {

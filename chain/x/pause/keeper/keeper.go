@@ -17,6 +17,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
+	"agora/chain/network"
 	"agora/chain/x/pause/types"
 )
 
@@ -239,7 +240,7 @@ func (k *Keeper) hasMajority(ctx sdk.Context, motion types.Motion) (bool, error)
 
 // stake is what is bonded to an operator's validator, 0 if it is jailed, unbonding or gone.
 func (k *Keeper) stake(ctx sdk.Context, operator string) (math.Int, error) {
-	address, err := sdk.AccAddressFromBech32(operator)
+	address, err := network.Account(operator)
 	if err != nil {
 		return math.ZeroInt(), fmt.Errorf("%w: %w", types.ErrInvalid, err)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	sdk "github.com/cosmos/cosmos-sdk/types"
+	"agora/chain/network"
 )
 
 const (
@@ -115,7 +115,7 @@ func checkAddress(address string) error {
 	if len(address) > maxAddress {
 		return fmt.Errorf("%w: address of %d bytes", ErrInvalid, len(address))
 	}
-	if _, err := sdk.AccAddressFromBech32(address); err != nil {
+	if _, err := network.Account(address); err != nil {
 		return fmt.Errorf("%w: address %q: %w", ErrInvalid, address, err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"agora/chain/network"
 	"agora/chain/x/subnet/types"
 )
 
@@ -99,7 +100,7 @@ func (k *Keeper) HotAccountKey(ctx sdk.Context, address sdk.AccAddress) (hotKey 
 
 // neuronOfAccount returns the neuron of netuid for which a hot account (bech32) signs. The error is ErrNoNeuron.
 func (k *Keeper) neuronOfAccount(ctx sdk.Context, netuid uint32, account string) (types.Neuron, error) {
-	address, err := sdk.AccAddressFromBech32(account)
+	address, err := network.Account(account)
 	if err != nil {
 		return types.Neuron{}, fmt.Errorf("%w: %w", types.ErrInvalid, err)
 	}

@@ -62,7 +62,7 @@ func (k *Keeper) burn(ctx sdk.Context, owner string, rao uint64) error {
 	if rao == 0 {
 		return nil
 	}
-	from, err := sdk.AccAddressFromBech32(owner)
+	from, err := network.Account(owner)
 	if err != nil {
 		return err
 	}

@@ -215,7 +215,7 @@ func (k *Keeper) release(ctx sdk.Context, subnet types.Subnet) (refunded, burned
 		return 0, 0, err
 	}
 	burned, refunded = price.Part(subnet.Lock, uint64(params.LockBurnBps))
-	owner, err := sdk.AccAddressFromBech32(subnet.Owner)
+	owner, err := network.Account(subnet.Owner)
 	if err != nil || k.bank.BlockedAddr(owner) {
 		burned, refunded = subnet.Lock, 0
 	}
@@ -261,7 +261,7 @@ func (k *Keeper) putSubnet(ctx sdk.Context, subnet types.Subnet) error {
 // payee returns the address of an account that may own things here: one that can receive coins and is no hot key's.
 // Errors: ErrInvalid, ErrCannotPay, ErrNotAllowed.
 func (k *Keeper) payee(ctx sdk.Context, account string) (sdk.AccAddress, error) {
-	address, err := sdk.AccAddressFromBech32(account)
+	address, err := network.Account(account)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", types.ErrInvalid, err)
 	}

@@ -13,6 +13,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
+	"agora/chain/network"
 	"agora/chain/x/subnet/types"
 )
 
@@ -185,7 +186,7 @@ func (k *Keeper) voiceEntry(ctx sdk.Context, voice types.Voice) (types.VoiceEntr
 
 // validator returns the validator that operator (account address) runs. The error is ErrNoValidator.
 func (k *Keeper) validator(ctx sdk.Context, operator string) (stakingtypes.Validator, error) {
-	address, err := sdk.AccAddressFromBech32(operator)
+	address, err := network.Account(operator)
 	if err != nil {
 		return stakingtypes.Validator{}, fmt.Errorf("%w: %w", types.ErrInvalid, err)
 	}

@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"agora/chain/x/subnet/types"
@@ -24,6 +25,22 @@ func TestAVoiceIsTheOperatorsOwnNeuronAndChangesOncePerTempo(t *testing.T) {
 	if operator, is := m.k.VoiceOf(m.ctx, netuid, second); !is || operator != val {
 		t.Error("the new voice does not speak")
 	}
+	m.holds()
+}
+
+// TestCapitalsAreNoSecondPerson spells the operator in capitals, which bech32 allows: his stake must not speak twice.
+func TestCapitalsAreNoSecondPerson(t *testing.T) {
+	m, netuid := fullSubnet(t)
+	m.govern(netuid, types.MaxUids, 10)
+	val := m.player("val", 100*tao)
+	loud := strings.ToUpper(val)
+	_, _, err := m.k.Register(m.ctx, loud, netuid, m.claim(loud, netuid, hotKey("loud")), tao)
+	m.refuses(err, types.ErrInvalid)
+	m.refuses(m.k.SetVoice(m.ctx, loud, netuid, m.register("val", netuid, "quiet")), types.ErrNotAllowed)
+	m.refuses(m.k.SetProfile(m.ctx, types.Profile{Operator: loud}), types.ErrInvalid)
+	_, err = m.k.Create(m.ctx, loud, "loud", types.Mechanism{}, types.Identity{}, 0)
+	m.refuses(err, types.ErrInvalid)
+	m.refuses(m.k.ProposeOwner(m.ctx, val, netuid, 1, strings.ToUpper(m.player("carl", 0))), types.ErrInvalid)
 	m.holds()
 }
 

@@ -4,7 +4,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 
-	sdk "github.com/cosmos/cosmos-sdk/types"
+	"agora/chain/network"
 )
 
 const (
@@ -195,7 +195,7 @@ func checkAddress(field, address string) error {
 	if len(address) > maxText {
 		return fmt.Errorf("%w: %s of %d bytes", ErrInvalid, field, len(address))
 	}
-	if _, err := sdk.AccAddressFromBech32(address); err != nil {
+	if _, err := network.Account(address); err != nil {
 		return fmt.Errorf("%w: %s %q: %w", ErrInvalid, field, address, err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"agora/chain/network"
 	emissiontypes "agora/chain/x/emission/types"
 	"agora/chain/x/yuma/types"
 	"agora/mechanism/fixed"
@@ -52,7 +53,7 @@ func (k *Keeper) pay(ctx sdk.Context, e *epoch, result *yuma.Result) (emissionty
 		if amount == 0 {
 			continue
 		}
-		owner, err := sdk.AccAddressFromBech32(e.owners[uid])
+		owner, err := network.Account(e.owners[uid])
 		if err != nil {
 			return emissiontypes.Paid{}, err
 		}
@@ -63,7 +64,7 @@ func (k *Keeper) pay(ctx sdk.Context, e *epoch, result *yuma.Result) (emissionty
 		if amount == 0 {
 			continue
 		}
-		operator, err := sdk.AccAddressFromBech32(v.Voice.Operator)
+		operator, err := network.Account(v.Voice.Operator)
 		if err != nil {
 			return emissiontypes.Paid{}, err
 		}

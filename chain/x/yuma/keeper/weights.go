@@ -9,6 +9,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"agora/chain/network"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/types"
 )
@@ -38,7 +39,7 @@ type sender struct {
 // admit finds the voice behind a hot account and takes a slot of kind for it. Errors: ErrInvalid, ErrNotVoice,
 // ErrCalendar where the subnet has not started, and the subnet module's ErrNoSubnet, ErrNoNeuron, ErrNoSlot.
 func (k *Keeper) admit(ctx sdk.Context, hotAccount string, netuid, kind uint32) (s sender, err error) {
-	account, err := sdk.AccAddressFromBech32(hotAccount)
+	account, err := network.Account(hotAccount)
 	if err != nil {
 		return s, fmt.Errorf("%w: hot_account: %w", types.ErrInvalid, err)
 	}

@@ -12,6 +12,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
+	"agora/chain/network"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/types"
 	"agora/mechanism/fixed"
@@ -120,7 +121,7 @@ func addVoice(line *types.ValidatorYield, voice subnettypes.Voice, records []typ
 
 // finishYield says what a line's rate means for a nominator.
 func (k *Keeper) finishYield(ctx sdk.Context, line *types.ValidatorYield) error {
-	operator, err := sdk.AccAddressFromBech32(line.Operator)
+	operator, err := network.Account(line.Operator)
 	if err != nil {
 		return err
 	}
