@@ -5,7 +5,6 @@ import (
 
 	"github.com/cosmos/cosmos-sdk/client"
 	"github.com/cosmos/cosmos-sdk/codec"
-	"github.com/cosmos/cosmos-sdk/codec/address"
 	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
 	"github.com/cosmos/cosmos-sdk/std"
 	authtx "github.com/cosmos/cosmos-sdk/x/auth/tx"
@@ -24,9 +23,9 @@ type Encoding struct {
 
 // addresses are the codecs of account, operator and consensus addresses.
 var (
-	accounts   = address.NewBech32Codec(network.Prefix)
-	operators  = address.NewBech32Codec(network.Prefix + "valoper")
-	consensors = address.NewBech32Codec(network.Prefix + "valcons")
+	accounts   = network.Accounts
+	operators  = network.Operators
+	consensors = network.Consensors
 )
 
 // makeEncoding returns codecs without any module's types; New registers those.

@@ -10,6 +10,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	"agora/chain/network"
 	"agora/chain/x/emission/keeper"
@@ -183,7 +184,7 @@ func TestOnlyOperatorsOfPermittedVoicesVote(t *testing.T) {
 func TestCapitalsAreNoSecondVote(t *testing.T) {
 	m, netuids := voters(t)
 	loud := strings.ToUpper(yumatest.Address("val0").String())
-	m.Refuses(m.Emission.SetRootWeights(m.Ctx, loud, netuids, []uint32{1, 0}), types.ErrNoVoice)
+	m.Refuses(m.Emission.SetRootWeights(m.Ctx, loud, netuids, []uint32{1, 0}), subnettypes.ErrInvalid)
 }
 
 func TestASubnetThatIsClosedOrPaysNobodyIsWithheldItsShare(t *testing.T) {
@@ -259,9 +260,9 @@ func TestAPaymentThatCannotBeMadeIsBurnedWithAnEvent(t *testing.T) {
 			{Uid: 4, Owner: yumatest.Address("owner0"), Amount: part},
 		},
 		Validators: []types.ValidatorPay{
-			{Uid: 0, Operator: sdk.ValAddress(yumatest.Address("val0")), Amount: part},
-			{Uid: 9, Operator: sdk.ValAddress(yumatest.Address("val3")), Amount: part},
-			{Uid: 8, Operator: sdk.ValAddress(yumatest.Address("nobody")), Amount: part},
+			{Uid: 0, Operator: yumatest.Address("val0").String(), Validator: validator(m, "val0"), Amount: part},
+			{Uid: 9, Operator: yumatest.Address("val3").String(), Validator: validator(m, "val3"), Amount: part},
+			{Uid: 8, Operator: yumatest.Address("nobody").String(), Amount: part},
 		},
 	})
 	m.Must(err)
@@ -281,6 +282,13 @@ func TestAPaymentThatCannotBeMadeIsBurnedWithAnEvent(t *testing.T) {
 		t.Errorf("refused: %v", refused)
 	}
 	m.CheckMoney()
+}
+
+func validator(m *yumatest.Market, name string) stakingtypes.Validator {
+	m.Helper()
+	v, err := m.Staking.GetValidator(m.Ctx, sdk.ValAddress(yumatest.Address(name)))
+	m.Must(err)
+	return v
 }
 
 func TestNobodyIsPromisedMoreThanThereIs(t *testing.T) {

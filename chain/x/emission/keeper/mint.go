@@ -87,6 +87,7 @@ const root = 0
 // claims lists what every subnet brings to the allocation, by netuid.
 func (k *Keeper) claims(ctx sdk.Context, params types.Params, book *types.Book) (netuids []uint32, claims []emission.Claim, err error) {
 	var started []uint64
+	value := k.subnets.Values(ctx)
 	err = k.subnets.EachSubnet(ctx, func(s subnettypes.Subnet) (bool, error) {
 		if s.Netuid == root {
 			return false, nil
@@ -94,7 +95,7 @@ func (k *Keeper) claims(ctx sdk.Context, params types.Params, book *types.Book) 
 		account := book.Account(s.Netuid)
 		netuids = append(netuids, s.Netuid)
 		claims = append(claims, emission.Claim{
-			Demand: account.DemandSmoothed, Room: account.DemandBurned - account.DemandGranted, Open: k.open(ctx, params, s, account),
+			Demand: account.DemandSmoothed, Room: account.DemandBurned - account.DemandGranted, Open: open(ctx, params, s, account, value),
 		})
 		if s.Started {
 			started = append(started, 1)
@@ -121,8 +122,10 @@ func (k *Keeper) claims(ctx sdk.Context, params types.Params, book *types.Book) 
 
 // open tells whether a subnet may be paid: it has started, lets neurons in, and has paid a miner lately or is too young
 // to have.
-func (k *Keeper) open(ctx sdk.Context, params types.Params, s subnettypes.Subnet, account *types.Account) bool {
-	if !s.Started || k.subnets.Value(ctx, s.Netuid, subnettypes.RegistrationOpen) == 0 {
+func open(ctx sdk.Context, params types.Params, s subnettypes.Subnet, account *types.Account,
+	value func(netuid uint32, name string) int64,
+) bool {
+	if !s.Started || value(s.Netuid, subnettypes.RegistrationOpen) == 0 {
 		return false
 	}
 	if n := len(account.IncentiveEpochs); n > 0 && account.IncentiveEpochs[n-1]+uint64(params.GateEpochs) >= s.Epoch {

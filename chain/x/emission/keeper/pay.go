@@ -10,7 +10,6 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
-	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	"agora/chain/network"
 	"agora/chain/x/emission/types"
@@ -34,11 +33,8 @@ func (k *Keeper) Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error
 // says, all the rest burned. A payment that cannot be made is burned with an event. The error is ErrOverdrawn if payout
 // promises more than half of the shared budget to miners or to validators; nothing is paid then.
 func (k *Keeper) Pay(ctx sdk.Context, netuid uint32, payout types.Payout) (paid types.Paid, err error) {
-	budget, err := k.Pending(ctx, netuid)
+	params, err := k.params.Get(ctx)
 	if err != nil {
-		return paid, err
-	}
-	if err := checkPayout(budget, payout); err != nil {
 		return paid, err
 	}
 	subnet, err := k.subnets.Subnet(ctx, netuid)
@@ -49,18 +45,16 @@ func (k *Keeper) Pay(ctx sdk.Context, netuid uint32, payout types.Payout) (paid 
 	if err != nil {
 		return paid, err
 	}
-	paid.Total = budget.Total
-	if paid.Owner, err = k.payAccounts(ctx, netuid, []due{{owner, budget.Owner}}); err != nil {
-		return paid, err
-	}
-	if paid.Miners, err = k.payAccounts(ctx, netuid, owed(payout.Miners, owner)); err != nil {
-		return paid, err
-	}
-	if paid.Validators, err = k.payValidators(ctx, netuid, payout.Validators); err != nil {
-		return paid, err
-	}
-	paid.Burned = paid.Total - paid.Owner - paid.Miners - paid.Validators
 	return paid, k.edit(ctx, netuid, func(ledger *types.Ledger, account *types.Account) error {
+		budget := emission.Divide(account.Pending, params.OwnerShare)
+		if err := checkPayout(budget, payout); err != nil {
+			return err
+		}
+		paid.Total = budget.Total
+		if err := k.settle(ctx, netuid, owner, budget, payout, &paid); err != nil {
+			return err
+		}
+		paid.Burned = paid.Total - paid.Owner - paid.Miners - paid.Validators
 		book(ledger, account, paid)
 		if payout.Earned {
 			account.IncentiveEpochs = append(account.IncentiveEpochs[:0], payout.Epoch)
@@ -100,19 +94,99 @@ func checkPayout(budget emission.Budget, payout types.Payout) error {
 	return nil
 }
 
+// settle pays the owner, the miners and the validators and counts in paid what they got: all at once, or one by one if
+// that fails. What cannot be paid stays in the module's account for the caller to burn.
+func (k *Keeper) settle(ctx sdk.Context, netuid uint32, owner sdk.AccAddress, budget emission.Budget, payout types.Payout,
+	paid *types.Paid,
+) error {
+	dues, err := k.payable(ctx, netuid, owner, budget, payout, paid)
+	if err != nil {
+		return err
+	}
+	rewards, err := rewardable(ctx, netuid, payout.Validators)
+	if err != nil {
+		return err
+	}
+	if k.payAll(ctx, dues, rewards) != nil {
+		return k.payEach(ctx, netuid, dues, rewards, paid)
+	}
+	for _, d := range dues {
+		*d.paid += d.amount
+	}
+	for _, r := range rewards {
+		paid.Validators += r.Amount
+	}
+	return nil
+}
+
+// payAll pays all dues and rewards or, with an error, none.
+func (k *Keeper) payAll(ctx sdk.Context, dues []due, rewards []types.ValidatorPay) error {
+	attempt, write := ctx.CacheContext()
+	if err := k.transfer(attempt, dues); err != nil {
+		return err
+	}
+	if err := k.allocate(attempt, rewards); err != nil {
+		return err
+	}
+	write()
+	return nil
+}
+
+// payEach pays dues and rewards one by one, adds to paid what it could, and says in events what it could not.
+func (k *Keeper) payEach(ctx sdk.Context, netuid uint32, dues []due, rewards []types.ValidatorPay, paid *types.Paid) error {
+	for _, d := range dues {
+		if err := k.payAll(ctx, []due{d}, nil); err == nil {
+			*d.paid += d.amount
+		} else if err := refuse(ctx, netuid, d.to.String(), d.amount, err.Error()); err != nil {
+			return err
+		}
+	}
+	for _, r := range rewards {
+		if err := k.payAll(ctx, nil, []types.ValidatorPay{r}); err == nil {
+			paid.Validators += r.Amount
+		} else if err := refuse(ctx, netuid, r.Operator, r.Amount, err.Error()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // due is what one account is owed, in rao.
 type due struct {
 	to     sdk.AccAddress
 	amount uint64
+	paid   *uint64 // counts it once it is paid
+}
+
+// payable lists the dues of the owner and, in the order of addresses, of the miners; those of accounts that cannot
+// receive coins are left out with an event.
+func (k *Keeper) payable(ctx sdk.Context, netuid uint32, owner sdk.AccAddress, budget emission.Budget, payout types.Payout,
+	paid *types.Paid,
+) ([]due, error) {
+	dues := append(make([]due, 0, len(payout.Miners)+1), due{owner, budget.Owner, &paid.Owner})
+	dues = append(dues, owed(payout.Miners, owner, &paid.Miners)...)
+	payable := dues[:0]
+	for _, d := range dues {
+		switch {
+		case d.amount == 0:
+		case k.bank.BlockedAddr(d.to):
+			if err := refuse(ctx, netuid, d.to.String(), d.amount, "the account cannot receive coins"); err != nil {
+				return nil, err
+			}
+		default:
+			payable = append(payable, d)
+		}
+	}
+	return payable, nil
 }
 
 // owed adds up the miners' pay by account, in the order of addresses. Pay of keys that belong to the subnet's owner is
 // left out: he has his share.
-func owed(miners []types.MinerPay, owner sdk.AccAddress) []due {
+func owed(miners []types.MinerPay, owner sdk.AccAddress, paid *uint64) []due {
 	dues := make([]due, 0, len(miners))
 	for _, m := range miners {
 		if m.Amount > 0 && !m.Owner.Equals(owner) {
-			dues = append(dues, due{m.Owner, m.Amount})
+			dues = append(dues, due{m.Owner, m.Amount, paid})
 		}
 	}
 	slices.SortStableFunc(dues, func(a, b due) int { return bytes.Compare(a.to, b.to) })
@@ -127,112 +201,52 @@ func owed(miners []types.MinerPay, owner sdk.AccAddress) []due {
 	return merged
 }
 
-// payAccounts pays all dues in one transfer, or one by one if that fails, and returns what was paid. What cannot be paid
-// stays in the module's account for the caller to burn.
-func (k *Keeper) payAccounts(ctx sdk.Context, netuid uint32, dues []due) (paid uint64, err error) {
-	payable := make([]due, 0, len(dues))
-	for _, d := range dues {
-		switch {
-		case d.amount == 0:
-		case k.bank.BlockedAddr(d.to):
-			if err := refuse(ctx, netuid, d.to.String(), d.amount, "the account cannot receive coins"); err != nil {
-				return 0, err
-			}
-		default:
-			payable = append(payable, d)
-		}
-	}
-	if paid, err := k.transfer(ctx, payable); err == nil {
-		return paid, nil
-	}
-	for _, d := range payable {
-		one, err := k.transfer(ctx, []due{d})
-		if err != nil {
-			if err := refuse(ctx, netuid, d.to.String(), d.amount, err.Error()); err != nil {
-				return 0, err
-			}
-		}
-		paid += one
-	}
-	return paid, nil
-}
-
-// transfer pays all dues or, with an error, none.
-func (k *Keeper) transfer(ctx sdk.Context, dues []due) (total uint64, err error) {
+// transfer pays dues. After an error some may have been paid.
+func (k *Keeper) transfer(ctx sdk.Context, dues []due) error {
 	if len(dues) == 0 {
-		return 0, nil
+		return nil
 	}
+	var total uint64
 	outputs := make([]banktypes.Output, len(dues))
 	for i, d := range dues {
 		outputs[i] = banktypes.NewOutput(d.to, network.Coins(d.amount))
 		total += d.amount
 	}
-	attempt, write := ctx.CacheContext()
-	if err := k.bank.InputOutputCoins(attempt, banktypes.NewInput(k.address, network.Coins(total)), outputs); err != nil {
-		return 0, err
-	}
-	write()
-	return total, nil
+	return k.bank.InputOutputCoins(ctx, banktypes.NewInput(k.address, network.Coins(total)), outputs)
 }
 
-// payValidators books rewards for validators and their nominators, reading each validator as it stands now, and moves
-// the coins to x/distribution. It returns what was paid; the rest stays for the caller to burn.
-func (k *Keeper) payValidators(ctx sdk.Context, netuid uint32, pay []types.ValidatorPay) (paid uint64, err error) {
-	rewards := make([]reward, 0, len(pay))
+// rewardable lists what validators can be paid now; the others are left out with an event.
+func rewardable(ctx sdk.Context, netuid uint32, pay []types.ValidatorPay) ([]types.ValidatorPay, error) {
+	rewards := make([]types.ValidatorPay, 0, len(pay))
 	for _, p := range pay {
-		if p.Amount == 0 {
-			continue
-		}
-		validator, err := k.staking.GetValidator(ctx, p.Operator)
-		if err != nil || !counts(validator) {
-			if err := refuse(ctx, netuid, p.Operator.String(), p.Amount, "not bonded, jailed or without stake"); err != nil {
-				return 0, err
+		switch {
+		case p.Amount == 0:
+		case !counts(p.Validator):
+			if err := refuse(ctx, netuid, p.Operator, p.Amount, "not bonded, jailed or without stake"); err != nil {
+				return nil, err
 			}
-			continue
+		default:
+			rewards = append(rewards, p)
 		}
-		rewards = append(rewards, reward{validator, p.Amount})
 	}
-	if paid, err = k.allocateEach(ctx, netuid, rewards); err != nil || paid == 0 {
-		return 0, err
-	}
-	return paid, k.bank.SendCoinsFromModuleToModule(ctx, types.ModuleName, distrtypes.ModuleName, network.Coins(paid))
+	return rewards, nil
 }
 
-// reward is what a validator and its nominators are owed, in rao.
-type reward struct {
-	validator stakingtypes.Validator
-	amount    uint64
-}
-
-// allocateEach books all rewards at once, or one by one if that fails, and returns what was booked.
-func (k *Keeper) allocateEach(ctx sdk.Context, netuid uint32, rewards []reward) (booked uint64, err error) {
-	if booked, err := k.allocate(ctx, rewards); err == nil {
-		return booked, nil
-	}
+// allocate books rewards for validators and their nominators and moves the coins to x/distribution. After an error some
+// may have been booked.
+func (k *Keeper) allocate(ctx sdk.Context, rewards []types.ValidatorPay) error {
+	var total uint64
 	for _, r := range rewards {
-		one, err := k.allocate(ctx, []reward{r})
-		if err != nil {
-			if err := refuse(ctx, netuid, r.validator.OperatorAddress, r.amount, err.Error()); err != nil {
-				return 0, err
-			}
+		coins := sdk.DecCoins{sdk.NewDecCoin(network.Denom, math.NewIntFromUint64(r.Amount))}
+		if err := k.distribution.AllocateTokensToValidator(ctx, r.Validator, coins); err != nil {
+			return err
 		}
-		booked += one
+		total += r.Amount
 	}
-	return booked, nil
-}
-
-// allocate books all rewards or, with an error, none.
-func (k *Keeper) allocate(ctx sdk.Context, rewards []reward) (total uint64, err error) {
-	attempt, write := ctx.CacheContext()
-	for _, r := range rewards {
-		coins := sdk.DecCoins{sdk.NewDecCoin(network.Denom, math.NewIntFromUint64(r.amount))}
-		if err := k.distribution.AllocateTokensToValidator(attempt, r.validator, coins); err != nil {
-			return 0, err
-		}
-		total += r.amount
+	if total == 0 {
+		return nil
 	}
-	write()
-	return total, nil
+	return k.bank.SendCoinsFromModuleToModule(ctx, types.ModuleName, distrtypes.ModuleName, network.Coins(total))
 }
 
 // refuse says in an event that a payment is burned instead.

@@ -10,7 +10,6 @@ import (
 
 	"agora/chain/network"
 	"agora/chain/x/emission/types"
-	subnettypes "agora/chain/x/subnet/types"
 	"agora/mechanism/emission"
 )
 
@@ -45,14 +44,7 @@ func (k *Keeper) SetRootWeights(ctx sdk.Context, operator string, netuids, weigh
 
 // checkVoter tells whether an operator has a permitted voice in some subnet. The error is ErrNoVoice.
 func (k *Keeper) checkVoter(ctx sdk.Context, operator string) error {
-	permitted := false
-	err := k.subnets.EachSubnet(ctx, func(s subnettypes.Subnet) (bool, error) {
-		voices, err := k.subnets.Voices(ctx, s.Netuid)
-		permitted = slices.ContainsFunc(voices, func(v subnettypes.VoiceEntry) bool {
-			return v.Permitted && v.Voice.Operator == operator
-		})
-		return permitted, err
-	})
+	permitted, err := k.subnets.IsPermitted(ctx, operator)
 	if err == nil && !permitted {
 		return fmt.Errorf("%w: %s; set a voice with enough stake in a subnet first", types.ErrNoVoice, operator)
 	}

@@ -41,7 +41,7 @@ func setRootWeights(k *keeper.Keeper) simsx.SimMsgFactoryFn[*types.MsgSetRootWei
 func voters(ctx sdk.Context, k *keeper.Keeper) (operators []string, netuids []uint32, err error) {
 	err = k.Subnets().EachSubnet(ctx, func(s subnettypes.Subnet) (bool, error) {
 		netuids = append(netuids, s.Netuid)
-		voices, err := k.Subnets().Voices(ctx, s.Netuid)
+		voices, err := k.Subnets().Stakes(ctx, s.Netuid)
 		for _, v := range voices {
 			if v.Permitted {
 				operators = append(operators, v.Voice.Operator)

@@ -58,12 +58,13 @@ type DistributionKeeper interface {
 type Markets interface {
 	Subnet(ctx sdk.Context, netuid uint32) (subnettypes.Subnet, error)
 	EachSubnet(ctx sdk.Context, visit func(subnettypes.Subnet) (stop bool, err error)) error
-	Value(ctx sdk.Context, netuid uint32, name string) int64
+	Values(ctx sdk.Context) func(netuid uint32, name string) int64
 }
 
-// Voices tells who may speak in a subnet.
+// Voices tells who may speak in some subnet.
 type Voices interface {
-	Voices(ctx sdk.Context, netuid uint32) ([]subnettypes.VoiceEntry, error)
+	Stakes(ctx sdk.Context, netuid uint32) ([]subnettypes.VoiceStake, error)
+	IsPermitted(ctx sdk.Context, operator string) (bool, error)
 }
 
 // SubnetKeeper is the book of markets.

@@ -1,6 +1,9 @@
 package types
 
-import sdk "github.com/cosmos/cosmos-sdk/types"
+import (
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+)
 
 // Payout is what an epoch of a subnet decided to pay, in rao. The amounts of miners and of validators add up to at most
 // half of the budget's shared part each.
@@ -22,9 +25,10 @@ type MinerPay struct {
 
 // ValidatorPay is the emission of one uid as a validator.
 type ValidatorPay struct {
-	Uid      uint32
-	Operator sdk.ValAddress
-	Amount   uint64
+	Uid       uint32
+	Operator  string                 // account address
+	Validator stakingtypes.Validator // as it stands now; empty if there is none
+	Amount    uint64
 }
 
 // Paid is what became of a subnet's pending emission, in rao: Total = Owner + Miners + Validators + Burned.

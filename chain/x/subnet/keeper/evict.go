@@ -65,7 +65,7 @@ func (k *Keeper) spared(ctx sdk.Context, subnet types.Subnet, neurons []types.Ne
 	if owners >= 0 {
 		spared[owners] = true
 	}
-	voices, err := k.Voices(ctx, subnet.Netuid)
+	voices, err := k.Stakes(ctx, subnet.Netuid)
 	for _, v := range voices {
 		if v.Permitted || at(standing.Permits, int(v.Voice.Uid)) {
 			spared[v.Voice.Uid] = true

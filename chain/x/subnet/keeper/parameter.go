@@ -22,9 +22,26 @@ func (k *Keeper) Value(ctx sdk.Context, netuid uint32, name string) int64 {
 	return k.stored(ctx, netuid, name)
 }
 
+// Values returns Value for use in ctx only, with the module's params read once; for tempo it is what the next one will
+// last.
+func (k *Keeper) Values(ctx sdk.Context) func(netuid uint32, name string) int64 {
+	params, err := k.Params(ctx)
+	return func(netuid uint32, name string) int64 {
+		if err != nil {
+			return 0
+		}
+		return k.within(ctx, params, netuid, name)
+	}
+}
+
 // stored returns the value set for netuid, else the default, within the bounds; 0 for an unknown name.
 func (k *Keeper) stored(ctx sdk.Context, netuid uint32, name string) int64 {
-	row, err := k.row(ctx, name)
+	return k.Values(ctx)(netuid, name)
+}
+
+// within is stored under known params.
+func (k *Keeper) within(ctx sdk.Context, params types.Params, netuid uint32, name string) int64 {
+	row, err := types.Row(params, name)
 	if err != nil {
 		return 0
 	}

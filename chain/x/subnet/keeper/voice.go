@@ -1,14 +1,10 @@
 package keeper
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 
 	"cosmossdk.io/collections"
-	sdkmath "cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
@@ -117,69 +113,29 @@ func (k *Keeper) EachVoice(ctx sdk.Context, netuid uint32, fn func(types.Voice) 
 		func(_ pair, voice types.Voice) (bool, error) { return fn(voice) })
 }
 
-// Stake is what speaks through an operator's voice: the rao bonded to his validator, 0 if it is jailed, unbonding or
-// gone.
-func (k *Keeper) Stake(ctx sdk.Context, operator string) (uint64, error) {
-	validator, err := k.validator(ctx, operator)
-	if errors.Is(err, types.ErrNoValidator) {
-		return 0, nil
-	}
-	if err != nil || !validator.IsBonded() || validator.IsJailed() {
-		return 0, err
-	}
-	if !validator.Tokens.IsUint64() {
-		return math.MaxUint64, nil
-	}
-	return validator.Tokens.Uint64(), nil
-}
-
-// Voices returns every voice of netuid in order of uid with its stake, where to dial it, and whether it is permitted:
-// among the max_voices with most stake (ties to the lower uid) and holding at least voice_floor of the bonded total.
+// Voices returns every voice of netuid in order of uid with its stake, whether it is permitted, and where to dial it.
 func (k *Keeper) Voices(ctx sdk.Context, netuid uint32) ([]types.VoiceEntry, error) {
-	var voices []types.VoiceEntry
-	err := k.EachVoice(ctx, netuid, func(voice types.Voice) (bool, error) {
-		entry, err := k.voiceEntry(ctx, voice)
-		voices = append(voices, entry)
-		return err != nil, err
-	})
+	stakes, err := k.Stakes(ctx, netuid)
 	if err != nil {
 		return nil, err
 	}
-	bonded, err := k.staking.TotalValidatorPower(ctx)
-	if err != nil {
-		return nil, err
+	voices := make([]types.VoiceEntry, len(stakes))
+	for i, s := range stakes {
+		if voices[i], err = k.voiceEntry(ctx, s); err != nil {
+			return nil, err
+		}
 	}
-	floor, most := k.stored(ctx, netuid, types.VoiceFloor), k.stored(ctx, netuid, types.MaxVoices)
-	permit(voices, bonded, floor, int(most))
 	return voices, nil
 }
 
-// permit marks the top most voices by stake that hold floor / 10,000 of bonded.
-func permit(voices []types.VoiceEntry, bonded sdkmath.Int, floor int64, most int) {
-	order := make([]int, len(voices))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(voices[b].Stake, voices[a].Stake) })
-	least := bonded.MulRaw(floor)
-	for _, i := range order[:min(most, len(order))] {
-		held := sdkmath.NewIntFromUint64(voices[i].Stake).MulRaw(10_000)
-		voices[i].Permitted = voices[i].Stake > 0 && held.GTE(least)
-	}
-}
-
-func (k *Keeper) voiceEntry(ctx sdk.Context, voice types.Voice) (types.VoiceEntry, error) {
-	neuron, err := k.Neuron(ctx, voice.Netuid, voice.Uid)
+func (k *Keeper) voiceEntry(ctx sdk.Context, s types.VoiceStake) (types.VoiceEntry, error) {
+	neuron, err := k.Neuron(ctx, s.Voice.Netuid, s.Voice.Uid)
 	if err != nil {
 		return types.VoiceEntry{}, err
 	}
-	profile, err := k.Profile(ctx, voice.Operator)
-	if err != nil {
-		return types.VoiceEntry{}, err
-	}
-	stake, err := k.Stake(ctx, voice.Operator)
+	profile, err := k.Profile(ctx, s.Voice.Operator)
 	return types.VoiceEntry{
-		Voice: voice, HotKey: neuron.HotKey, Stake: stake,
+		Voice: s.Voice, HotKey: neuron.HotKey, Stake: s.Stake, Permitted: s.Permitted,
 		Addresses: profile.Addresses, GatewayUrl: profile.GatewayUrl,
 	}, err
 }

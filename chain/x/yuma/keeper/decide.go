@@ -9,6 +9,7 @@ import (
 
 	"agora/chain/network"
 	emissiontypes "agora/chain/x/emission/types"
+	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/types"
 	"agora/mechanism/fixed"
 	"agora/mechanism/yuma"
@@ -64,12 +65,8 @@ func (k *Keeper) pay(ctx sdk.Context, e *epoch, result *yuma.Result) (emissionty
 		if amount == 0 {
 			continue
 		}
-		operator, err := network.Account(v.Voice.Operator)
-		if err != nil {
-			return emissiontypes.Paid{}, err
-		}
 		payout.Validators = append(payout.Validators, emissiontypes.ValidatorPay{
-			Uid: v.Voice.Uid, Operator: operator.Bytes(), Amount: amount,
+			Uid: v.Voice.Uid, Operator: v.Voice.Operator, Validator: v.Validator, Amount: amount,
 		})
 	}
 	return k.emission.Pay(ctx, e.subnet.Netuid, payout)
@@ -143,41 +140,60 @@ func (k *Keeper) close(ctx sdk.Context, e *epoch, record types.EpochRecord, even
 	if err := k.records.Set(ctx, collections.Join(record.Netuid, record.Epoch), record); err != nil {
 		return err
 	}
-	if kept := uint64(e.params.History); record.Epoch >= kept {
-		old := collections.NewPrefixedPairRange[uint32, uint64](record.Netuid).EndInclusive(record.Epoch - kept)
-		if err := k.records.Clear(ctx, old); err != nil {
-			return err
-		}
+	if err := k.forgetRecords(ctx, record.Netuid, record.Epoch, uint64(e.params.History)); err != nil {
+		return err
 	}
-	if err := k.forgetCommits(ctx, e.subnet.Netuid, e.subnet.Epoch); err != nil {
+	if err := k.forgetCommits(ctx, e.subnet); err != nil {
 		return err
 	}
 	return ctx.EventManager().EmitTypedEvent(event)
 }
 
-// forgetCommits removes the commits that could be revealed in epoch at the latest.
-func (k *Keeper) forgetCommits(ctx sdk.Context, netuid uint32, epoch uint64) error {
-	schedule, err := k.Schedule(ctx, netuid)
-	if err != nil {
-		return err
+// forgetRecords keeps the records of the last kept epochs. There is more than one to forget only after kept was lowered.
+func (k *Keeper) forgetRecords(ctx sdk.Context, netuid uint32, epoch, kept uint64) error {
+	if epoch < kept {
+		return nil
 	}
-	last, ok := schedule.RevealOf()
+	if epoch > kept {
+		more, err := k.records.Has(ctx, collections.Join(netuid, epoch-kept-1))
+		if err != nil {
+			return err
+		}
+		if more {
+			return k.records.Clear(ctx, collections.NewPrefixedPairRange[uint32, uint64](netuid).EndInclusive(epoch-kept))
+		}
+	}
+	return k.records.Remove(ctx, collections.Join(netuid, epoch-kept))
+}
+
+// forgetCommits removes the commits that could be revealed in the running epoch at the latest.
+func (k *Keeper) forgetCommits(ctx sdk.Context, subnet subnettypes.Subnet) error {
+	last, ok := k.schedule(ctx, subnet).RevealOf()
 	if !ok {
 		return nil
 	}
-	var spent []byCommit
-	prefix := collections.NewPrefixedTripleRange[uint32, uint64, uint32](netuid)
-	err = k.commits.Walk(ctx, prefix, func(key byCommit, _ types.Commit) (bool, error) {
-		if key.K2() > last {
-			return true, nil
-		}
-		spent = append(spent, key)
-		return false, nil
-	})
+	spent, err := k.commitsUntil(ctx, subnet.Netuid, last)
 	if err != nil {
 		return err
 	}
 	return removeAll(ctx, k.commits, spent)
+}
+
+// commitsUntil lists the commits of netuid made in epoch last or before, without reading them.
+func (k *Keeper) commitsUntil(ctx sdk.Context, netuid uint32, last uint64) (keys []byCommit, err error) {
+	iter, err := k.commits.Iterate(ctx, collections.NewPrefixedTripleRange[uint32, uint64, uint32](netuid))
+	if err != nil {
+		return nil, err
+	}
+	defer iter.Close()
+	for ; iter.Valid(); iter.Next() {
+		key, err := iter.Key()
+		if err != nil || key.K2() > last {
+			return keys, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // packU16 writes a column in two bytes per uid, little-endian.

@@ -19,7 +19,7 @@ type epoch struct {
 	subnet subnettypes.Subnet
 	carry  types.Carry
 	budget emission.Budget
-	voices []subnettypes.VoiceEntry
+	voices []subnettypes.VoiceStake
 	owners []string // by uid, who is paid for a miner
 	spoke  []bool   // by uid, voices that revealed lately enough to count for the quorum
 	stale  []byUID  // bonds of voices without a permit, to be forgotten
@@ -47,7 +47,8 @@ func (k *Keeper) load(ctx sdk.Context, params types.Params, subnet subnettypes.S
 
 // formula returns the subnet's parameters of the epoch.
 func (k *Keeper) formula(ctx sdk.Context, netuid uint32) yuma.Params {
-	value := func(name string) int64 { return k.subnets.Value(ctx, netuid, name) }
+	values := k.subnets.Values(ctx)
+	value := func(name string) int64 { return values(netuid, name) }
 	p := yuma.Default()
 	p.Kappa = uint16(value(subnettypes.Kappa))
 	p.BondsPenalty = uint16(value(subnettypes.BondsPenalty))
@@ -85,7 +86,7 @@ func (k *Keeper) loadNeurons(ctx sdk.Context, e *epoch) error {
 
 // loadVoices gives permitted voices their stake; no voice, permitted or not, can earn as a miner.
 func (k *Keeper) loadVoices(ctx sdk.Context, e *epoch) (err error) {
-	e.voices, err = k.subnets.Voices(ctx, e.subnet.Netuid)
+	e.voices, err = k.subnets.Stakes(ctx, e.subnet.Netuid)
 	for _, v := range e.voices {
 		uid := v.Voice.Uid
 		if int(uid) >= len(e.owners) {

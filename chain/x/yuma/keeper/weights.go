@@ -24,8 +24,8 @@ func (k *Keeper) Schedule(ctx sdk.Context, netuid uint32) (types.Schedule, error
 }
 
 func (k *Keeper) schedule(ctx sdk.Context, subnet subnettypes.Subnet) types.Schedule {
-	delay := k.subnets.Value(ctx, subnet.Netuid, subnettypes.RevealDelay)
-	commitReveal := k.subnets.Value(ctx, subnet.Netuid, subnettypes.CommitReveal)
+	value := k.subnets.Values(ctx)
+	delay, commitReveal := value(subnet.Netuid, subnettypes.RevealDelay), value(subnet.Netuid, subnettypes.CommitReveal)
 	return types.NewSchedule(subnet, uint64(delay), commitReveal != 0)
 }
 
@@ -192,10 +192,11 @@ func (k *Keeper) Set(ctx sdk.Context, hotAccount string, netuid uint32, uids, we
 }
 
 func (k *Keeper) rules(ctx sdk.Context, subnet subnettypes.Subnet) types.WeightRules {
+	value := k.subnets.Values(ctx)
 	return types.WeightRules{
 		Size:       subnet.Size_,
-		MinEntries: k.subnets.Value(ctx, subnet.Netuid, subnettypes.MinAllowedWeights),
-		MaxShare:   k.subnets.Value(ctx, subnet.Netuid, subnettypes.MaxWeightLimit),
+		MinEntries: value(subnet.Netuid, subnettypes.MinAllowedWeights),
+		MaxShare:   value(subnet.Netuid, subnettypes.MaxWeightLimit),
 	}
 }
 

@@ -13,6 +13,7 @@ type Markets interface {
 	Subnet(ctx sdk.Context, netuid uint32) (subnettypes.Subnet, error)
 	EachSubnet(ctx sdk.Context, visit func(subnettypes.Subnet) (stop bool, err error)) error
 	Value(ctx sdk.Context, netuid uint32, name string) int64
+	Values(ctx sdk.Context) func(netuid uint32, name string) int64
 }
 
 // Neurons tells who is in a subnet.
@@ -31,6 +32,7 @@ type HotKeys interface {
 // Voices tells which neuron speaks for which validator.
 type Voices interface {
 	Voices(ctx sdk.Context, netuid uint32) ([]subnettypes.VoiceEntry, error)
+	Stakes(ctx sdk.Context, netuid uint32) ([]subnettypes.VoiceStake, error)
 	VoiceOf(ctx sdk.Context, netuid, uid uint32) (operator string, is bool)
 }
 

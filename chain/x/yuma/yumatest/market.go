@@ -19,7 +19,6 @@ import (
 	"cosmossdk.io/log/v2"
 
 	"github.com/cosmos/cosmos-sdk/codec"
-	"github.com/cosmos/cosmos-sdk/codec/address"
 	"github.com/cosmos/cosmos-sdk/runtime"
 	"github.com/cosmos/cosmos-sdk/store/v2"
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
@@ -159,10 +158,10 @@ func (m *Market) openAccounts(stores func(string) corestore.KVStoreService) auth
 		blocked[authtypes.NewModuleAddress(name).String()] = true
 	}
 	account := authkeeper.NewAccountKeeper(m.Codec, stores(authtypes.StoreKey), authtypes.ProtoBaseAccount, moduleAccounts,
-		address.NewBech32Codec(network.Prefix), network.Prefix, m.Authority)
+		network.Accounts, network.Prefix, m.Authority)
 	m.Bank = bankkeeper.NewBaseKeeper(m.Codec, stores(banktypes.StoreKey), account, blocked, m.Authority, log.NewNopLogger())
 	m.Staking = stakingkeeper.NewKeeper(m.Codec, stores(stakingtypes.StoreKey), account, m.Bank, m.Authority,
-		address.NewBech32Codec(network.Prefix+"valoper"), address.NewBech32Codec(network.Prefix+"valcons"))
+		network.Operators, network.Consensors)
 	m.Distribution = distrkeeper.NewKeeper(m.Codec, stores(distrtypes.StoreKey), account, m.Bank, m.Staking,
 		authtypes.FeeCollectorName, m.Authority)
 	m.Staking.SetHooks(m.Distribution.Hooks())
