@@ -76,6 +76,7 @@ func (p *plan) cometConfig(i int) *cmtcfg.Config {
 	c.P2P.PersistentPeers = p.peers(i)
 	c.RPC.ListenAddress = fmt.Sprintf("tcp://%s:%d", host, p.file.Ports.RPC[i])
 	c.RPC.PprofListenAddress = ""
+	c.Mempool.Size, c.Mempool.CacheSize = app.PoolSize, 2*app.PoolSize
 	c.Consensus.TimeoutCommit = p.BlockTime
 	c.Consensus.TimeoutPropose = 500 * time.Millisecond
 	c.Consensus.PeerGossipSleepDuration = 25 * time.Millisecond

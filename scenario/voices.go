@@ -65,7 +65,7 @@ func (w *World) tell(o *opinion, txs [][]byte) ([][]byte, error) {
 		return txs, nil
 	}
 	msg := w.telling(o, calendar)
-	if msg == nil {
+	if msg == nil || !w.weighs(o.netuid, o.voice) {
 		return txs, nil
 	}
 	if !o.told {
@@ -109,7 +109,7 @@ func (w *World) openDue(s *sealed, txs [][]byte) ([][]byte, error) {
 		return txs, nil
 	}
 	due, ok := calendar.RevealOf()
-	if s.byHand || !ok || due != s.epoch || calendar.PhaseAt(w.Height+1) != yumatypes.Revealing {
+	if s.byHand || !ok || due != s.epoch || calendar.PhaseAt(w.Height+1) != yumatypes.Revealing || !w.waits(s) {
 		s.opened = ok && due > s.epoch
 		return txs, nil
 	}
@@ -124,6 +124,22 @@ func (w *World) opening(s *sealed) *yumatypes.MsgRevealWeights {
 		HotAccount: Account(hotPrefix + w.speaker(s.netuid, s.voice)).String(), Netuid: s.netuid, Epoch: s.epoch,
 		Uids: s.uids, Weights: s.weights, Salt: s.salt,
 	}
+}
+
+// weighs tells whether the chain takes free weights of a validator's voice: it is one, and has stake enough.
+func (w *World) weighs(netuid uint32, voice string) bool {
+	neuron, err := w.App.Subnet.NeuronOfHotKey(w.Ctx(), netuid, Public(w.speaker(netuid, voice)))
+	return err == nil && w.App.Subnet.CheckWeighs(w.Ctx(), netuid, neuron.Uid) == nil
+}
+
+// waits tells whether the chain has the commit of s and takes its reveal.
+func (w *World) waits(s *sealed) bool {
+	neuron, err := w.App.Subnet.NeuronOfHotKey(w.Ctx(), s.netuid, Public(w.speaker(s.netuid, s.voice)))
+	if err != nil || !w.weighs(s.netuid, s.voice) {
+		return false
+	}
+	_, found, err := w.App.Yuma.CommitOf(w.Ctx(), s.netuid, s.epoch, neuron.Uid)
+	return err == nil && found
 }
 
 // speaker is the name of the hot key with which a validator speaks in a subnet now, else the validator's own name. Of

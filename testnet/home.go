@@ -38,6 +38,7 @@ func CometConfig() *cmtcfg.Config {
 	c := cmtcfg.DefaultConfig()
 	c.DBBackend = "goleveldb"
 	c.Consensus.TimeoutCommit = BlockTime
+	c.Mempool.Size, c.Mempool.CacheSize = app.PoolSize, 2*app.PoolSize
 	return c
 }
 

@@ -34,7 +34,12 @@ type slotTaker interface {
 // voices tells who may send weights.
 type voices interface {
 	NeuronOfHotKey(ctx sdk.Context, netuid uint32, hotKey []byte) (subnettypes.Neuron, error)
-	VoiceOf(ctx sdk.Context, netuid, uid uint32) (operator string, is bool)
+	CheckWeighs(ctx sdk.Context, netuid, uid uint32) error
+}
+
+// calendar tells when weights are taken, and of how many neurons.
+type calendar interface {
+	CheckOpen(ctx sdk.Context, netuid, kind uint32, height int64, weights int) error
 }
 
 func (app *App) anteHandler() (sdk.AnteHandler, error) {
@@ -46,7 +51,7 @@ func (app *App) anteHandler() (sdk.AnteHandler, error) {
 		ante.NewTxTimeoutHeightDecorator(),
 		ante.NewValidateMemoDecorator(app.Account),
 		ante.NewConsumeGasForTxSizeDecorator(app.Account),
-		admitFree{app.Subnet, app.Subnet, deduct},
+		admitFree{app.Subnet, app.Subnet, app.Yuma, deduct},
 		ante.NewSetPubKeyDecorator(app.Account),
 		ante.NewValidateSigCountDecorator(app.Account),
 		ante.NewSigGasConsumeDecorator(app.Account, ante.DefaultSigVerificationGasConsumer),
@@ -73,10 +78,14 @@ func feeOf(ctx sdk.Context, tx sdk.Tx) (sdk.Coins, int64, error) {
 // admitFree lets hot keys' transactions pass without a fee if they fit the bounds, before any signature is checked;
 // every other transaction pays.
 type admitFree struct {
-	slots  slotTaker
-	voices voices
-	deduct sdk.AnteDecorator
+	slots    slotTaker
+	voices   voices
+	calendar calendar
+	deduct   sdk.AnteDecorator
 }
+
+// freeKey marks the context of a transaction that was admitted for free with the hot key that signs it.
+type freeKey struct{}
 
 func (d admitFree) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sdk.AnteHandler) (sdk.Context, error) {
 	key, hot, err := hotSigner(ctx, d.slots, tx)
@@ -89,18 +98,15 @@ func (d admitFree) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sd
 	if err := d.checkFree(ctx, key, tx); err != nil {
 		return ctx, err
 	}
-	return next(ctx, tx, simulate)
+	return next(ctx.WithValue(freeKey{}, key), tx, simulate)
 }
 
 // takeSlots books a free transaction's slots after its signature was checked; they stay taken if a message fails.
 type takeSlots struct{ slots slotTaker }
 
 func (d takeSlots) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sdk.AnteHandler) (sdk.Context, error) {
-	key, hot, err := hotSigner(ctx, d.slots, tx)
-	if err != nil {
-		return ctx, err
-	}
-	if !hot {
+	key, free := ctx.Value(freeKey{}).([]byte)
+	if !free {
 		return next(ctx, tx, simulate)
 	}
 	for _, msg := range tx.GetMsgs() {
@@ -114,11 +120,7 @@ func (d takeSlots) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sd
 
 // hotSigner is the hot key behind a transaction's signer. A hot key beside other signers is refused.
 func hotSigner(ctx sdk.Context, slots slotTaker, tx sdk.Tx) (key []byte, hot bool, err error) {
-	signed, ok := tx.(interface{ GetSigners() ([][]byte, error) })
-	if !ok {
-		return nil, false, sdkerrors.ErrTxDecode.Wrap("the transaction has no signers")
-	}
-	signers, err := signed.GetSigners()
+	signers, err := signersOf(tx)
 	if err != nil {
 		return nil, false, err
 	}
@@ -131,6 +133,32 @@ func hotSigner(ctx sdk.Context, slots slotTaker, tx sdk.Tx) (key []byte, hot boo
 		}
 	}
 	return nil, false, nil
+}
+
+// signersOf lists a transaction's signers. Free messages name theirs in a field; to find those of others the SDK decodes
+// every message again.
+func signersOf(tx sdk.Tx) ([][]byte, error) {
+	if account, ok := hotAccount(tx.GetMsgs()); ok {
+		address, err := network.Account(account)
+		return [][]byte{address}, err
+	}
+	signed, ok := tx.(interface{ GetSigners() ([][]byte, error) })
+	if !ok {
+		return nil, sdkerrors.ErrTxDecode.Wrap("the transaction has no signers")
+	}
+	return signed.GetSigners()
+}
+
+// hotAccount is the account that all of msgs name; false if one is not free or names another.
+func hotAccount(msgs []sdk.Msg) (account string, ok bool) {
+	for i, msg := range msgs {
+		free, ok := msg.(interface{ GetHotAccount() string })
+		if _, kind, _ := freeKind(msg); !ok || kind == 0 || i > 0 && free.GetHotAccount() != account {
+			return "", false
+		}
+		account = free.GetHotAccount()
+	}
+	return account, len(msgs) > 0
 }
 
 // checkFree holds a hot key's transaction to the bounds of free messages.
@@ -158,7 +186,8 @@ func (d admitFree) checkFree(ctx sdk.Context, key []byte, tx sdk.Tx) error {
 	return nil
 }
 
-// checkKinds admits only the free kinds, each with slots left, and weights only from voices; it counts the weights.
+// checkKinds admits only the free kinds, each with slots left, and weights only from voices with stake, when the calendar
+// takes them; it counts the weights.
 func (d admitFree) checkKinds(ctx sdk.Context, key []byte, msgs []sdk.Msg) (weights int, err error) {
 	for _, msg := range msgs {
 		netuid, kind, n := freeKind(msg)
@@ -168,27 +197,34 @@ func (d admitFree) checkKinds(ctx sdk.Context, key []byte, msgs []sdk.Msg) (weig
 		if err := d.slots.HasSlot(ctx, netuid, key, kind); err != nil {
 			return 0, err
 		}
-		if err := d.checkVoice(ctx, netuid, key, kind); err != nil {
-			return 0, err
+		if kind != subnettypes.SlotModel {
+			if err := d.checkVoice(ctx, netuid, key); err != nil {
+				return 0, err
+			}
+			if err := d.calendar.CheckOpen(ctx, netuid, kind, nextHeight(ctx), n); err != nil {
+				return 0, err
+			}
 		}
 		weights += n
 	}
 	return weights, nil
 }
 
-// checkVoice refuses weights from a hot key that is no voice, before they take room in a pool.
-func (d admitFree) checkVoice(ctx sdk.Context, netuid uint32, key []byte, kind uint32) error {
-	if kind == subnettypes.SlotModel {
-		return nil
-	}
+// checkVoice refuses weights from a hot key that is no voice, or one without stake, before they take room in a pool.
+func (d admitFree) checkVoice(ctx sdk.Context, netuid uint32, key []byte) error {
 	neuron, err := d.voices.NeuronOfHotKey(ctx, netuid, key)
 	if err != nil {
 		return err
 	}
-	if _, is := d.voices.VoiceOf(ctx, netuid, neuron.Uid); !is {
-		return yumatypes.ErrNotVoice.Wrapf("uid %d of netuid %d; its operator can make it one", neuron.Uid, netuid)
+	return d.voices.CheckWeighs(ctx, netuid, neuron.Uid)
+}
+
+// nextHeight is the block that a transaction can enter: while it waits, the one after the last.
+func nextHeight(ctx sdk.Context) int64 {
+	if ctx.IsCheckTx() {
+		return ctx.BlockHeight() + 1
 	}
-	return nil
+	return ctx.BlockHeight()
 }
 
 // freeKind classifies a free message; kind 0 is none.

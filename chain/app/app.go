@@ -83,7 +83,7 @@ func (app *App) makeModules() error {
 	app.Basics.RegisterInterfaces(app.Registry)
 	setOrder(app.Modules)
 
-	configurator := module.NewConfigurator(app.Codec, app.MsgServiceRouter(), app.GRPCQueryRouter())
+	configurator := module.NewConfigurator(app.Codec, codedServices{app.MsgServiceRouter()}, app.GRPCQueryRouter())
 	if err := app.Modules.RegisterServices(configurator); err != nil {
 		return err
 	}
@@ -105,12 +105,14 @@ func (app *App) setHandlers() error {
 	})
 	app.SetBeginBlocker(func(ctx sdk.Context) (sdk.BeginBlock, error) { return app.Modules.BeginBlock(ctx) })
 	app.SetEndBlocker(func(ctx sdk.Context) (sdk.EndBlock, error) { return app.Modules.EndBlock(ctx) })
-	app.SetPrepareProposal(freeFirst(app.TxConfig.TxDecoder()))
+	waiting := newPool(app.TxConfig.TxDecoder(), app.LastBlockHeight)
+	app.SetCheckTxHandler(waiting.checkTx)
+	app.SetPrepareProposal(waiting.propose)
 	ante, err := app.anteHandler()
 	if err != nil {
 		return err
 	}
-	app.SetAnteHandler(ante)
+	app.SetAnteHandler(codedAnte(ante))
 	return nil
 }
 

@@ -46,80 +46,44 @@ func signed(t *testing.T, w *scenario.World, name string, gas, fee uint64, msgs 
 	return raw
 }
 
-// offer puts what the application admits into a pool and returns how many it refused.
-func offer(w *scenario.World, pool *[][]byte, txs ...[]byte) (refused int) {
-	for _, raw := range txs {
-		if w.Admit(raw) != nil {
-			refused++
-			continue
-		}
-		*pool = append(*pool, raw)
-	}
-	return refused
-}
-
-// paidFlood fills blocks: n transactions of a tenth of a block's gas each.
-func paidFlood(t *testing.T, w *scenario.World, n int) (txs [][]byte) {
+// paidFlood fills blocks: n transactions of somebody's of a tenth of a block's gas each.
+func paidFlood(t *testing.T, w *scenario.World, who string, n int) (txs [][]byte) {
 	t.Helper()
 	for i := range n {
-		send := banktypes.NewMsgSend(scenario.Account("mallory"), scenario.Account(fmt.Sprint("mule", i)), network.Coins(1))
-		txs = append(txs, signed(t, w, "mallory", 10_000_000, 100_000, send))
+		send := banktypes.NewMsgSend(scenario.Account(who), scenario.Account(fmt.Sprint("mule", i)), network.Coins(1))
+		txs = append(txs, signed(t, w, who, 10_000_000, 100_000, send))
 	}
 	return txs
 }
 
+// TestRevealsLandInAFloodOfPaidTransactions fills the node's queue with more than it takes, each block's worth of it
+// ahead of the reveals: CometBFT hands the proposer nothing but the flood.
 func TestRevealsLandInAFloodOfPaidTransactions(t *testing.T) {
 	w := market(t)
 	do(t, w, "epoch\nuntil reveal")
-	var pool [][]byte
-	if refused := offer(w, &pool, paidFlood(t, w, 60)...); refused > 0 {
-		t.Fatalf("%d paid transactions were refused", refused)
+	q := newQueue(t, w)
+	const capacity, more = 3_072, 200
+	if refused := q.offer(paidFlood(t, w, "mallory", capacity+more)...); refused != more {
+		t.Fatalf("%d paid transactions were refused, want %d", refused, more)
 	}
 	reveals := 3
 	owed, err := w.Owed()
 	if err != nil || len(owed) != reveals {
 		t.Fatalf("%d reveals are due, want %d: %v", len(owed), reveals, err)
 	}
-	if refused := offer(w, &pool, owed...); refused > 0 {
+	if refused := q.offer(owed...); refused > 0 {
 		t.Fatalf("%d reveals were refused", refused)
 	}
-	pool = playBlock(t, w, pool)
-	if n := len(w.Blocks[len(w.Blocks)-1].Txs); n != reveals+9 {
+	if n := len(q.play()); n != reveals+9 {
 		t.Errorf("the block has %d transactions, want the %d reveals and 9 tenths of a block", n, reveals)
 	}
-	for len(pool) > 0 {
-		pool = playBlock(t, w, pool)
+	if n := len(q.play()); n != 10 {
+		t.Errorf("the next block has %d transactions, want 10 tenths of a block", n)
+	}
+	if refused := q.offer(paidFlood(t, w, "bob", 100)...); refused != 100-19 {
+		t.Errorf("%d paid transactions were refused, want all but the 19 that took place", refused)
 	}
 	do(t, w, "epoch\nexpect active val1 val2 val3 incentive a>b b>0")
-}
-
-// playBlock makes the block that the application proposes out of pool and returns what is left. A transaction of it that
-// fails fails the test.
-func playBlock(t *testing.T, w *scenario.World, pool [][]byte) (rest [][]byte) {
-	t.Helper()
-	txs, err := w.Propose(pool)
-	if err != nil {
-		t.Fatal(err)
-	}
-	results, err := w.Block(txs...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range results {
-		if r.Code != 0 {
-			t.Errorf("block %d: %s", w.Height, r.Log)
-		}
-	}
-	in := map[string]bool{}
-	for _, raw := range txs {
-		in[string(raw)] = true
-	}
-	for _, raw := range pool {
-		if !in[string(raw)] {
-			rest = append(rest, raw)
-		}
-	}
-	return rest
 }
 
 // TestRevealsLandInAFloodOfFreeMessages lets 150 registered miners send all the free messages that they can, ahead of the
@@ -137,32 +101,71 @@ func TestRevealsLandInAFloodOfFreeMessages(t *testing.T) {
 		epoch
 		until    reveal
 	`)
-	var pool [][]byte
+	q := newQueue(t, w)
 	refused := 0
 	for i, name := range names {
 		for n := range 3 {
-			refused += offer(w, &pool, signed(t, w, "hot:"+name, 200_000, 0, card(name, fmt.Sprint("model", n))))
+			refused += q.offer(signed(t, w, "hot:"+name, 200_000, 0, card(name, fmt.Sprint("model", n))))
 		}
 		weights := &yumatypes.MsgRevealWeights{
 			HotAccount: scenario.Account("hot:" + name).String(), Netuid: 1, Uids: []uint32{0}, Weights: []uint32{1}, Salt: make([]byte, 16),
 		}
-		if offer(w, &pool, signed(t, w, "hot:"+name, 200_000, 0, weights)) != 1 {
+		if q.offer(signed(t, w, "hot:"+name, 200_000, 0, weights)) != 1 {
 			t.Fatalf("%d: a reveal of a miner without a voice was admitted", i)
 		}
 	}
-	if refused != spammers || len(pool) != 2*spammers {
-		t.Errorf("%d cards were refused and %d admitted, want 1 and 2 of each key", refused, len(pool))
+	if refused != spammers || q.Size() != 2*spammers {
+		t.Errorf("%d cards were refused and %d admitted, want 1 and 2 of each key", refused, q.Size())
 	}
 	owed, err := w.Owed()
 	if err != nil || len(owed) != 2 {
 		t.Fatalf("%d reveals are due: %v", len(owed), err)
 	}
-	offer(w, &pool, owed...)
-	rest := playBlock(t, w, pool)
-	if len(rest) == 0 {
+	q.offer(owed...)
+	q.play()
+	if q.Size() == 0 {
 		t.Error("the flood fits one block and proves nothing")
 	}
 	do(t, w, "epoch\nexpect active val1 val2 incentive a>b b>0")
+}
+
+// TestDustVoicesSendNothingForFree makes a voice of a validator with less than the floor's share of the stake.
+func TestDustVoicesSendNothingForFree(t *testing.T) {
+	w := tell(t, `
+		stake    val1 1000  val2 900  dust 1
+		subnet   text tempo=20 miners a b
+		weights  val1 a=0.7 b=0.3 | val2 a=0.7 b=0.3
+		dust     registers key=speck
+		dust     speaks speck
+		until    commit
+	`)
+	err := w.Admit(signed(t, w, "hot:speck", 200_000, 0, hotCommit("speck", 0)))
+	if err == nil || !strings.Contains(err.Error(), "not the voice of enough stake") {
+		t.Errorf("a voice of dust: %v", err)
+	}
+}
+
+// TestWeightsOutOfSeasonTakeNoRoom offers commits, reveals and open weights when the calendar takes none, and more weights
+// than there are neurons.
+func TestWeightsOutOfSeasonTakeNoRoom(t *testing.T) {
+	w := market(t)
+	do(t, w, "silent val1\nuntil commit")
+	hot := scenario.Account("hot:val1").String()
+	reveal := func(n int) sdk.Msg {
+		return &yumatypes.MsgRevealWeights{HotAccount: hot, Netuid: 1, Uids: make([]uint32, n), Weights: make([]uint32, n), Salt: make([]byte, 16)}
+	}
+	refused := func(msg sdk.Msg, want string) {
+		t.Helper()
+		if err := w.Admit(signed(t, w, "hot:val1", 200_000, 0, msg)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%T: %v, want %q", msg, err, want)
+		}
+		do(t, w, "blocks 1") // the signature's sequence was not used
+	}
+	refused(reveal(1), "not in this part of the tempo")
+	refused(&yumatypes.MsgSetWeights{HotAccount: hot, Netuid: 1, Uids: []uint32{0}, Weights: []uint32{1}}, "takes weights the other way")
+	do(t, w, "until reveal")
+	refused(hotCommit("val1", 0), "not in this part of the tempo")
+	refused(reveal(200), "200 weights for the")
 }
 
 func TestFreeMessagesKeepTheirBounds(t *testing.T) {
@@ -332,12 +335,15 @@ func TestASignersTransactionsStayInOrder(t *testing.T) {
 	w := market(t)
 	do(t, w, "silent val1\nuntil commit")
 	send := banktypes.NewMsgSend(scenario.Account("mallory"), scenario.Account("bob"), network.Coins(1))
-	pool := [][]byte{
+	q := newQueue(t, w)
+	if refused := q.offer(
 		signed(t, w, "mallory", 60_000_000, 600_000, send), signed(t, w, "mallory", 60_000_000, 600_000, send),
 		signed(t, w, "mallory", scenario.Gas, scenario.Fee, send),
 		signed(t, w, "hot:val1", 200_000, 0, card("val1", "first")), signed(t, w, "hot:val1", 200_000, 0, hotCommit("val1", 0)),
+	); refused > 0 {
+		t.Fatalf("%d were refused", refused)
 	}
-	for len(pool) > 0 {
-		pool = playBlock(t, w, pool)
+	for q.Size() > 0 {
+		q.play()
 	}
 }

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -109,8 +110,15 @@ func TestEveryMessageIsClassified(t *testing.T) {
 }
 
 func TestHotKeySignsFreeMessagesOnly(t *testing.T) {
+	const open = "stake val1 1000\nfunds bob 1000\nsubnet text commit_reveal=0 miners a b\nweights val1 a=0.7 b=0.3\nsilent val1"
 	for _, url := range free {
 		w := market(t)
+		switch path.Ext(url) {
+		case ".MsgRevealWeights":
+			do(t, w, "silent val1\nuntil reveal")
+		case ".MsgSetWeights":
+			w = tell(t, open)
+		}
 		if err := admit(t, w, signedByHot(t, w, "val1", url, 0)); err != nil {
 			t.Errorf("%s: %v", url, err)
 		}
@@ -132,15 +140,20 @@ func TestHotKeyHidesNothingBehindAFreeMessage(t *testing.T) {
 	commit := message(t, w, free[1], hot)
 	send := banktypes.NewMsgSend(hot, bob, network.Coins(1))
 	gift := banktypes.NewMsgSend(bob, hot, network.Coins(1))
-	for name, msgs := range map[string][]sdk.Msg{
-		"free then paid": {commit, send}, "paid then free": {send, commit}, "with another signer": {commit, gift},
+	for name, try := range map[string]struct {
+		msgs []sdk.Msg
+		want string
+	}{
+		"free then paid":      {[]sdk.Msg{commit, send}, "hot key"},
+		"paid then free":      {[]sdk.Msg{send, commit}, "hot key"},
+		"with another signer": {[]sdk.Msg{commit, gift}, "wrong number of signers"},
 	} {
-		raw, err := w.Sign(scenario.HotSigner("val1"), 200_000, 0, msgs...)
+		raw, err := w.Sign(scenario.HotSigner("val1"), 200_000, 0, try.msgs...)
 		if err == nil {
 			err = admit(t, w, raw)
 		}
-		if err == nil {
-			t.Errorf("%s: a hot key's transaction passed", name)
+		if err == nil || !strings.Contains(err.Error(), try.want) {
+			t.Errorf("%s: a hot key's transaction: %v", name, err)
 		}
 	}
 }
@@ -162,7 +175,7 @@ func admit(t *testing.T, w *scenario.World, raw []byte) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := w.Ctx().WithTxBytes(raw).WithConsensusParams(w.App.GetConsensusParams(w.Ctx())).WithIsCheckTx(false)
+	ctx := w.Ctx().WithTxBytes(raw).WithConsensusParams(w.App.GetConsensusParams(w.Ctx())).WithIsCheckTx(false).WithBlockHeight(w.Height + 1)
 	_, err = w.App.AnteHandler()(ctx, tx, false)
 	return err
 }

@@ -6,24 +6,36 @@ import (
 	abci "github.com/cometbft/cometbft/abci/types"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
-	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 
-	"agora/chain/network"
 	subnettypes "agora/chain/x/subnet/types"
-	yumatypes "agora/chain/x/yuma/types"
 )
 
-// freeFirst proposes free messages first, up to a quarter of the block's bytes and gas, then the others in their order;
+// propose proposes free messages first, up to a quarter of the block's bytes and gas, then the others in their order;
 // free messages beyond the quarter wait for the next block, so neither kind can keep the other out. Within the quarter
-// weights come before model cards: a voice has half a tempo for them, and only voices send them.
-func freeFirst(decode sdk.TxDecoder) sdk.PrepareProposalHandler {
-	return func(ctx sdk.Context, req *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
-		block := room{bytes: req.MaxTxBytes, gas: gasLimit(ctx)}
-		quarter := room{bytes: block.bytes / 4, gas: block.gas / 4}
-		classes := classify(decode, req.Txs)
-		free := fill(append(classes[classWeights], classes[classCards]...), &quarter, &block)
-		return &abci.ResponsePrepareProposal{Txs: append(free, fill(classes[classPaid], &block)...)}, nil
+// weights come before model cards: a voice has half a tempo for them, and only voices send them. CometBFT offers no more
+// than the head of its queue; the free messages behind it come from the pool.
+func (p *pool) propose(ctx sdk.Context, req *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
+	block := room{bytes: req.MaxTxBytes, gas: gasLimit(ctx)}
+	quarter := room{bytes: block.bytes / 4, gas: block.gas / 4}
+	classes := classify(p.candidates(req.Txs))
+	free := fill(append(classes[classWeights], classes[classCards]...), &quarter, &block)
+	return &abci.ResponsePrepareProposal{Txs: append(free, fill(classes[classPaid], &block)...)}, nil
+}
+
+// candidates lists the pool's free messages and what else is offered. Bytes that do not decode are left out.
+func (p *pool) candidates(offered [][]byte) []candidate {
+	all, has := p.free()
+	for _, raw := range offered {
+		if has(raw) {
+			continue
+		}
+		if tx, err := p.decode(raw); err == nil {
+			if c, ok := examine(tx, raw); ok {
+				all = append(all, c)
+			}
+		}
 	}
+	return all
 }
 
 // fill takes what has room in all of rooms. What a signer sent after something that had none waits with it: its sequence
@@ -58,15 +70,11 @@ type candidate struct {
 	signer string // account of the first signer
 }
 
-// classify puts transactions into their classes, in their order. Bytes that do not decode are left out. A signer's
-// weights stay behind the cards that it sent before.
-func classify(decode sdk.TxDecoder, txs [][]byte) (classes [3][]candidate) {
+// classify puts transactions into their classes, in their order. A signer's weights stay behind the cards that it sent
+// before.
+func classify(txs []candidate) (classes [3][]candidate) {
 	published := map[string]bool{}
-	for _, raw := range txs {
-		c, ok := examine(decode, raw)
-		if !ok {
-			continue
-		}
+	for _, c := range txs {
 		if c.class == classCards {
 			published[c.signer] = true
 		} else if c.class == classWeights && published[c.signer] {
@@ -77,53 +85,21 @@ func classify(decode sdk.TxDecoder, txs [][]byte) (classes [3][]candidate) {
 	return classes
 }
 
-// examine reads what the order depends on; false if raw is no transaction.
-func examine(decode sdk.TxDecoder, raw []byte) (candidate, bool) {
-	tx, err := decode(raw)
-	if err != nil {
-		return candidate{}, false
-	}
-	f, ok := tx.(signedFeeTx)
+// examine reads what the order depends on; false if tx has no signer.
+func examine(tx sdk.Tx, raw []byte) (candidate, bool) {
+	f, ok := tx.(sdk.FeeTx)
 	if !ok {
 		return candidate{}, false
 	}
-	signer, err := signerOf(f)
-	if err != nil {
+	signers, err := signersOf(tx)
+	if err != nil || len(signers) == 0 {
 		return candidate{}, false
 	}
-	c := candidate{raw: raw, gas: f.GetGas(), class: classPaid, signer: string(signer)}
+	c := candidate{raw: raw, gas: f.GetGas(), class: classPaid, signer: string(signers[0])}
 	if f.GetFee().IsZero() {
 		c.class = classOf(tx.GetMsgs())
 	}
 	return c, true
-}
-
-// signerOf is the account of a transaction's first signer. Weights name theirs in a field; to find the others' the SDK
-// decodes every message again.
-func signerOf(tx signedFeeTx) (sdk.AccAddress, error) {
-	msgs := tx.GetMsgs()
-	if len(msgs) == 0 {
-		return nil, sdkerrors.ErrInvalidRequest.Wrap("no message")
-	}
-	switch m := msgs[0].(type) {
-	case *yumatypes.MsgCommitWeights:
-		return network.Account(m.HotAccount)
-	case *yumatypes.MsgRevealWeights:
-		return network.Account(m.HotAccount)
-	case *yumatypes.MsgSetWeights:
-		return network.Account(m.HotAccount)
-	}
-	signers, err := tx.GetSigners()
-	if err != nil || len(signers) == 0 {
-		return nil, sdkerrors.ErrNoSignatures.Wrapf("%v", err)
-	}
-	return signers[0], nil
-}
-
-// signedFeeTx is a transaction as the SDK decodes it.
-type signedFeeTx interface {
-	sdk.FeeTx
-	GetSigners() ([][]byte, error)
 }
 
 // classOf tells what a transaction without a fee is: of messages that are not free it is no better than a paid one.

@@ -3,6 +3,7 @@ package keeper
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -73,6 +74,28 @@ func permit(voices []types.VoiceStake, bonded sdkmath.Int, floor int64, most int
 // holds tells whether stake is at least floor / 10,000 of bonded.
 func holds(stake uint64, bonded sdkmath.Int, floor int64) bool {
 	return sdkmath.NewIntFromUint64(stake).MulRaw(10_000).GTE(bonded.MulRaw(floor))
+}
+
+// CheckWeighs tells with a nil error that the neuron at uid speaks for at least voice_floor of the bonded stake, as a
+// permitted voice must. The error is ErrNotVoice.
+func (k *Keeper) CheckWeighs(ctx sdk.Context, netuid, uid uint32) error {
+	operator, is := k.VoiceOf(ctx, netuid, uid)
+	if !is {
+		return fmt.Errorf("%w: uid %d of netuid %d; its operator can make it one", types.ErrNotVoice, uid, netuid)
+	}
+	stake, err := k.Stake(ctx, operator)
+	if err != nil {
+		return err
+	}
+	bonded, err := k.staking.TotalValidatorPower(ctx)
+	if err != nil {
+		return err
+	}
+	if floor := k.stored(ctx, netuid, types.VoiceFloor); stake == 0 || !holds(stake, bonded, floor) {
+		return fmt.Errorf("%w: %s has %d rao bonded and not jailed, netuid %d wants %d/10,000 of the %s rao of all validators",
+			types.ErrNotVoice, operator, stake, netuid, floor, bonded)
+	}
+	return nil
 }
 
 // IsPermitted tells whether operator has a permitted voice in some subnet. Every validator is read at most once.

@@ -22,5 +22,6 @@ var (
 	ErrNoValidator  = errors.Register(ModuleName, 17, "not the operator of a validator")
 	ErrCannotPay    = errors.Register(ModuleName, 18, "the account cannot receive coins")
 	ErrStarted      = errors.Register(ModuleName, 19, "the subnet has started")
+	ErrNotVoice     = errors.Register(ModuleName, 21, "not the voice of enough stake")
 	ErrNoChange     = errors.Register(ModuleName, 20, "no change of owner is waiting")
 )

@@ -63,6 +63,29 @@ func (k *Keeper) admit(ctx sdk.Context, hotAccount string, netuid, kind uint32) 
 	return s, k.subnets.RequireSlot(ctx, netuid, hotKey, kind)
 }
 
+// CheckOpen tells with a nil error that weights of a kind of free message are taken in netuid at height, and so many of
+// them in one vector. Errors: ErrMode, ErrCalendar, ErrWeights, and the subnet module's ErrNoSubnet.
+func (k *Keeper) CheckOpen(ctx sdk.Context, netuid, kind uint32, height int64, weights int) error {
+	subnet, err := k.subnets.Subnet(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	if !subnet.Started {
+		return fmt.Errorf("%w: netuid %d has not started", types.ErrCalendar, netuid)
+	}
+	if weights > int(subnet.Size_) {
+		return fmt.Errorf("%w: %d weights for the %d neurons of netuid %d", types.ErrWeights, weights, subnet.Size_, netuid)
+	}
+	switch s := k.schedule(ctx, subnet); kind {
+	case subnettypes.SlotCommit:
+		return checkCommitTime(s, height)
+	case subnettypes.SlotReveal:
+		return checkRevealTime(s, height)
+	default:
+		return checkOpenTime(s, height)
+	}
+}
+
 // Commit binds a voice to weights that it reveals reveal_delay tempos later; a second commit in a tempo replaces the
 // first. Errors: ErrInvalid, ErrMode, ErrWrongEpoch, ErrCalendar, and those of admission.
 func (k *Keeper) Commit(ctx sdk.Context, hotAccount string, netuid uint32, epoch uint64, hash, evidenceRoot []byte) error {
@@ -74,14 +97,11 @@ func (k *Keeper) Commit(ctx sdk.Context, hotAccount string, netuid uint32, epoch
 	if err != nil {
 		return err
 	}
-	if !s.schedule.CommitReveal {
-		return fmt.Errorf("%w: netuid %d takes open weights; send set-weights", types.ErrMode, netuid)
+	if err := checkCommitTime(s.schedule, ctx.BlockHeight()); err != nil {
+		return err
 	}
 	if epoch != s.schedule.Epoch {
 		return fmt.Errorf("%w: commit for epoch %d, epoch %d is running", types.ErrWrongEpoch, epoch, s.schedule.Epoch)
-	}
-	if s.schedule.PhaseAt(ctx.BlockHeight()) != types.Committing {
-		return fmt.Errorf("%w: commits were taken until block %d", types.ErrCalendar, s.schedule.CommitUntil)
 	}
 	commit := types.Commit{
 		Netuid: netuid, Uid: s.neuron.Uid, Epoch: epoch, Hash: hash, EvidenceRoot: evidenceRoot,
@@ -112,8 +132,12 @@ func (k *Keeper) Reveal(ctx sdk.Context, msg *types.MsgRevealWeights) error {
 	if err != nil {
 		return err
 	}
-	if err := checkRevealTime(ctx, s.schedule, msg.Epoch); err != nil {
+	if err := checkRevealTime(s.schedule, ctx.BlockHeight()); err != nil {
 		return err
+	}
+	if due, ok := s.schedule.RevealOf(); !ok || msg.Epoch != due {
+		return fmt.Errorf("%w: reveal of epoch %d in epoch %d with a delay of %d",
+			types.ErrWrongEpoch, msg.Epoch, s.schedule.Epoch, s.schedule.RevealDelay)
 	}
 	commit, err := k.openCommit(ctx, msg, s.neuron.Uid)
 	if err != nil {
@@ -133,17 +157,35 @@ func (k *Keeper) Reveal(ctx sdk.Context, msg *types.MsgRevealWeights) error {
 	return k.enforce(ctx, s, row, commit.Height, commit.Epoch)
 }
 
-// checkRevealTime holds a reveal to the calendar: commits of epoch are revealed exactly reveal_delay tempos later, in
-// the second half.
-func checkRevealTime(ctx sdk.Context, s types.Schedule, epoch uint64) error {
+// checkCommitTime holds a commit to the calendar: the first half of a tempo.
+func checkCommitTime(s types.Schedule, height int64) error {
 	if !s.CommitReveal {
 		return fmt.Errorf("%w: netuid %d takes open weights; send set-weights", types.ErrMode, s.Netuid)
 	}
-	if due, ok := s.RevealOf(); !ok || epoch != due {
-		return fmt.Errorf("%w: reveal of epoch %d in epoch %d with a delay of %d", types.ErrWrongEpoch, epoch, s.Epoch, s.RevealDelay)
+	if s.PhaseAt(height) != types.Committing {
+		return fmt.Errorf("%w: commits were taken until block %d", types.ErrCalendar, s.CommitUntil)
 	}
-	if s.PhaseAt(ctx.BlockHeight()) != types.Revealing {
+	return nil
+}
+
+// checkRevealTime holds a reveal to the calendar: the second half of a tempo, but for its quiet end.
+func checkRevealTime(s types.Schedule, height int64) error {
+	if !s.CommitReveal {
+		return fmt.Errorf("%w: netuid %d takes open weights; send set-weights", types.ErrMode, s.Netuid)
+	}
+	if s.PhaseAt(height) != types.Revealing {
 		return fmt.Errorf("%w: reveals are taken in blocks %d to %d", types.ErrCalendar, s.RevealFrom, s.RevealUntil)
+	}
+	return nil
+}
+
+// checkOpenTime holds open weights to the calendar: a tempo, but for its quiet end.
+func checkOpenTime(s types.Schedule, height int64) error {
+	if s.CommitReveal {
+		return fmt.Errorf("%w: netuid %d takes commits and reveals", types.ErrMode, s.Netuid)
+	}
+	if p := s.PhaseAt(height); p != types.Committing && p != types.Revealing {
+		return fmt.Errorf("%w: weights were taken until block %d", types.ErrCalendar, s.RevealUntil)
 	}
 	return nil
 }
@@ -178,11 +220,8 @@ func (k *Keeper) Set(ctx sdk.Context, hotAccount string, netuid uint32, uids, we
 	if err != nil {
 		return err
 	}
-	if s.schedule.CommitReveal {
-		return fmt.Errorf("%w: netuid %d takes commits and reveals", types.ErrMode, netuid)
-	}
-	if p := s.schedule.PhaseAt(ctx.BlockHeight()); p != types.Committing && p != types.Revealing {
-		return fmt.Errorf("%w: weights were taken until block %d", types.ErrCalendar, s.schedule.RevealUntil)
+	if err := checkOpenTime(s.schedule, ctx.BlockHeight()); err != nil {
+		return err
 	}
 	row, err := k.rules(ctx, s.subnet).Pack(uids, weights)
 	if err != nil {
