@@ -18,6 +18,7 @@ const (
 	freeMaxGas       = 3_000_000
 	freeBaseGas      = 200_000
 	freeGasPerWeight = 400
+	weightsPerLeaf   = 25 // in gas: an opened leaf of evidence is some 800 bytes
 	freeMaxBytes     = 64 << 10
 )
 
@@ -187,7 +188,7 @@ func (d admitFree) checkFree(ctx sdk.Context, key []byte, tx sdk.Tx) error {
 }
 
 // checkKinds admits only the free kinds, each with slots left, and weights only from voices with stake, when the calendar
-// takes them; it counts the weights.
+// takes them; it counts the weights, and leaves as weights.
 func (d admitFree) checkKinds(ctx sdk.Context, key []byte, msgs []sdk.Msg) (weights int, err error) {
 	for _, msg := range msgs {
 		netuid, kind, n := freeKind(msg)
@@ -206,6 +207,9 @@ func (d admitFree) checkKinds(ctx sdk.Context, key []byte, msgs []sdk.Msg) (weig
 			}
 		}
 		weights += n
+		if reveal, ok := msg.(*yumatypes.MsgRevealWeights); ok {
+			weights += weightsPerLeaf * len(reveal.Leaves)
+		}
 	}
 	return weights, nil
 }

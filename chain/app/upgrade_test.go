@@ -75,7 +75,7 @@ func TestTheChainGoesOnAfterTheUpgrade(t *testing.T) {
 	holds(t, a, last)
 }
 
-// upgraded fails unless the upgrade has run and the ceilings are written down.
+// upgraded fails unless the upgrade has run, and the ceilings and running calendars are written down.
 func upgraded(t *testing.T, v view) {
 	t.Helper()
 	if v.version != subnettypes.TableVersion || v.plan != "" {
@@ -83,6 +83,11 @@ func upgraded(t *testing.T, v view) {
 	}
 	if want := map[uint32]int64{1: 100 * tao, 2: 5 * tao, 3: 100 * tao}; !maps.Equal(v.ceilings, want) {
 		t.Fatalf("ceilings %v, want %v", v.ceilings, want)
+	}
+	for _, s := range v.markets.Subnets {
+		if s.RevealDelay != 1 || s.OpenWeights {
+			t.Fatalf("the running tempo of %s has a reveal delay of %d, open weights %v", s.Name, s.RevealDelay, s.OpenWeights)
+		}
 	}
 }
 
@@ -143,9 +148,13 @@ func look(t *testing.T, a *app.App, ctx sdk.Context) view {
 	return v
 }
 
-// others is a state without the values of max_burn.
+// others is a state without the values of max_burn and the running tempos' calendars.
 func others(g *subnettypes.GenesisState) subnettypes.GenesisState {
 	c := *g
+	c.Subnets = slices.Clone(g.Subnets)
+	for i := range c.Subnets {
+		c.Subnets[i].RevealDelay, c.Subnets[i].OpenWeights = 0, false
+	}
 	c.Values = slices.DeleteFunc(slices.Clone(g.Values), func(v subnettypes.SubnetValue) bool { return v.Value.Name == subnettypes.MaxBurn })
 	return c
 }

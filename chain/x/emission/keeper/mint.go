@@ -131,6 +131,7 @@ func open(ctx sdk.Context, params types.Params, s subnettypes.Subnet, account *t
 	if n := len(account.IncentiveEpochs); n > 0 && account.IncentiveEpochs[n-1]+uint64(params.GateEpochs) >= s.Epoch {
 		return true
 	}
-	grace := int64(params.GraceTempos) * int64(s.Tempo)
-	return ctx.BlockHeight() <= s.StartedHeight+grace
+	// The first weights decide reveal_delay tempos after the first commits at the earliest.
+	grace := max(uint64(params.GraceTempos), s.RevealDelay+2) * s.Tempo
+	return ctx.BlockHeight() <= s.StartedHeight+int64(grace)
 }

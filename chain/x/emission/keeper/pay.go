@@ -64,6 +64,17 @@ func (k *Keeper) Pay(ctx sdk.Context, netuid uint32, payout types.Payout) (paid 
 	})
 }
 
+// Excuse keeps an epoch that decided nothing from counting as one in which no miner earned: what is carried over must not
+// be withheld meanwhile.
+func (k *Keeper) Excuse(ctx sdk.Context, netuid uint32) error {
+	return k.edit(ctx, netuid, func(_ *types.Ledger, account *types.Account) error {
+		if n := len(account.IncentiveEpochs); n > 0 {
+			account.IncentiveEpochs[n-1]++
+		}
+		return nil
+	})
+}
+
 // book moves what was paid from pending to paid.
 func book(ledger *types.Ledger, account *types.Account, paid types.Paid) {
 	given := paid.Total - paid.Burned

@@ -39,7 +39,7 @@ func firstTempo(next int64, netuid uint32, tempo uint64) int64 {
 }
 
 // AdvanceEpoch ends the running tempo after its epoch has run: the counter rises by one, the next tempo begins in the
-// next block with the length that the parameter has now.
+// next block with the calendar that the parameters give now.
 func (k *Keeper) AdvanceEpoch(ctx sdk.Context, netuid uint32) error {
 	subnet, err := k.Subnet(ctx, netuid)
 	if err != nil {
@@ -47,8 +47,17 @@ func (k *Keeper) AdvanceEpoch(ctx sdk.Context, netuid uint32) error {
 	}
 	subnet.Epoch++
 	subnet.TempoStart = ctx.BlockHeight() + 1
-	subnet.Tempo = uint64(k.stored(ctx, netuid, types.Tempo))
+	k.beginTempo(ctx, &subnet)
 	return k.subnets.Set(ctx, netuid, subnet)
+}
+
+// beginTempo fixes for a tempo what must not change under those who speak in it: its length, how long commits wait, and
+// whether there are any.
+func (k *Keeper) beginTempo(ctx sdk.Context, subnet *types.Subnet) {
+	value := k.Values(ctx)
+	subnet.Tempo = uint64(value(subnet.Netuid, types.Tempo))
+	subnet.RevealDelay = uint64(value(subnet.Netuid, types.RevealDelay))
+	subnet.OpenWeights = value(subnet.Netuid, types.CommitReveal) == 0
 }
 
 // RecordStanding keeps what an epoch decided, by uid: the emission (rao) that later evictions compare and the permits

@@ -35,12 +35,11 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, g types.GenesisState) error {
 	)
 }
 
-// ready fills what a hand-written subnet leaves out: the running tempo and, if it has started, where that began.
+// ready fills what a hand-written subnet leaves out: the running tempo's calendar and, if it has started, where it began.
 func (k *Keeper) ready(ctx sdk.Context, subnet types.Subnet) types.Subnet {
-	if subnet.Tempo > 0 {
-		return subnet
+	if subnet.Tempo == 0 || subnet.RevealDelay == 0 {
+		k.beginTempo(ctx, &subnet)
 	}
-	subnet.Tempo = uint64(k.stored(ctx, subnet.Netuid, types.Tempo))
 	if subnet.Started && subnet.TempoStart == 0 {
 		subnet.TempoStart = firstTempo(ctx.BlockHeight()+1, subnet.Netuid, subnet.Tempo)
 	}

@@ -17,7 +17,31 @@ func NewMigrator(k *Keeper) Migrator { return Migrator{k} }
 // Migrate1to2 takes version 2 of the parameter table into force: it writes the defaults of version 1 down for every
 // subnet that relied on them, so that no owner's rules change under his miners. Only new subnets get the new defaults.
 func (m Migrator) Migrate1to2(ctx sdk.Context) error {
-	return m.pin(ctx, types.DefaultsV1())
+	if err := m.pin(ctx, types.DefaultsV1()); err != nil {
+		return err
+	}
+	return m.fixCalendars(ctx)
+}
+
+// fixCalendars writes down the calendar of every running tempo, which version 1 read from the parameters.
+func (m Migrator) fixCalendars(ctx sdk.Context) error {
+	var subnets []types.Subnet
+	err := m.keeper.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
+		subnets = append(subnets, s)
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, subnet := range subnets {
+		length := subnet.Tempo
+		m.keeper.beginTempo(ctx, &subnet)
+		subnet.Tempo = length
+		if err := m.keeper.subnets.Set(ctx, subnet.Netuid, subnet); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pin writes values for every subnet that has none of its own.

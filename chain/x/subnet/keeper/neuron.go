@@ -104,6 +104,9 @@ func (k *Keeper) Rotate(ctx sdk.Context, owner string, netuid, uid uint32, claim
 		return err
 	}
 	from := neuron.HotKey
+	if err := k.moveSlots(ctx, netuid, from, claim.HotKey); err != nil {
+		return err
+	}
 	if err := k.dropHotKey(ctx, netuid, from); err != nil {
 		return err
 	}

@@ -58,6 +58,22 @@ func TestRotationIsRefused(t *testing.T) {
 	m.refuses(m.k.Rotate(m.ctx, carl, netuid, 9, m.claim(carl, netuid, hotKey("new"))), types.ErrNoNeuron)
 }
 
+// TestARotationBringsNoFreeMessages rotates to another key and back within a tempo.
+func TestARotationBringsNoFreeMessages(t *testing.T) {
+	m, netuid := fullSubnet(t)
+	key := func(name string) []byte { return public(hotKey(name)) }
+	for range types.SlotsPerTempo {
+		m.must(m.k.TakeSlot(m.ctx, netuid, key("carl"), types.SlotModel))
+	}
+	owner := m.player("carl", 0)
+	for _, to := range []string{"carl2", "carl"} {
+		m.must(m.k.Rotate(m.ctx, owner, netuid, 2, m.claim(owner, netuid, hotKey(to))))
+		m.refuses(m.k.TakeSlot(m.ctx, netuid, key(to), types.SlotModel), types.ErrNoSlot)
+	}
+	m.must(m.k.TakeSlot(m.ctx, netuid, key("carl"), types.SlotCommit))
+	m.holds()
+}
+
 func TestANewOwnerWaitsThreeDays(t *testing.T) {
 	m, netuid := fullSubnet(t)
 	carl, heir := m.player("carl", 0), m.player("heir", 0)

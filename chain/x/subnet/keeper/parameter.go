@@ -12,18 +12,33 @@ import (
 )
 
 // Value returns the hyperparameter called name that is in force in netuid: what was set, else the default, within the
-// table's bounds. For tempo it is the length of the running tempo. A name outside the table is 0.
+// table's bounds. For the calendar's (tempo, reveal_delay, commit_reveal) it is that of the running tempo. A name outside
+// the table is 0.
 func (k *Keeper) Value(ctx sdk.Context, netuid uint32, name string) int64 {
-	if name == types.Tempo {
-		if subnet, err := k.Subnet(ctx, netuid); err == nil && subnet.Tempo > 0 {
-			return int64(subnet.Tempo)
+	switch name {
+	case types.Tempo, types.RevealDelay, types.CommitReveal:
+		if subnet, err := k.Subnet(ctx, netuid); err == nil {
+			return running(subnet, name)
 		}
 	}
 	return k.stored(ctx, netuid, name)
 }
 
-// Values returns Value for use in ctx only, with the module's params read once; for tempo it is what the next one will
-// last.
+// running returns a parameter of the calendar as the subnet's running tempo has it.
+func running(subnet types.Subnet, name string) int64 {
+	switch {
+	case name == types.Tempo:
+		return int64(subnet.Tempo)
+	case name == types.RevealDelay:
+		return int64(subnet.RevealDelay)
+	case subnet.OpenWeights:
+		return 0
+	}
+	return 1
+}
+
+// Values returns Value for use in ctx only, with the module's params read once; for the calendar's it is that of the
+// next tempo.
 func (k *Keeper) Values(ctx sdk.Context) func(netuid uint32, name string) int64 {
 	params, err := k.Params(ctx)
 	return func(netuid uint32, name string) int64 {

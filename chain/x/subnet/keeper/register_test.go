@@ -273,7 +273,7 @@ func TestAFullSubnetOf256KeepsItsOrder(t *testing.T) {
 	m.ctx = m.ctx.WithGasMeter(storetypes.NewGasMeter(2_000_000))
 	m.register("fay", netuid, "f")
 	t.Logf("a registration that evicts uses %d gas", m.ctx.GasMeter().GasConsumed())
-	m.ctx = m.ctx.WithGasMeter(storetypes.NewGasMeter(300_000))
+	m.ctx = m.ctx.WithGasMeter(storetypes.NewGasMeter(256*10_000 + 300_000))
 	m.must(m.k.Dissolve(m.ctx, m.gov, netuid))
 	m.holds()
 }

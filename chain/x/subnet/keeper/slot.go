@@ -37,6 +37,24 @@ func (k *Keeper) RequireSlot(ctx sdk.Context, netuid uint32, hotKey []byte, kind
 	return k.TakeSlot(ctx, netuid, hotKey, kind)
 }
 
+// moveSlots books on a new hot key what the old one has taken: a rotation brings no free messages.
+func (k *Keeper) moveSlots(ctx sdk.Context, netuid uint32, from, to []byte) error {
+	for _, kind := range types.SlotKinds {
+		slot, err := k.slots.Get(ctx, collections.Join3(netuid, from, kind))
+		if errors.Is(err, collections.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		slot.HotKey = to
+		if err := k.slots.Set(ctx, collections.Join3(netuid, to, kind), slot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // nextSlot returns the slot record with one more taken.
 func (k *Keeper) nextSlot(ctx sdk.Context, netuid uint32, hotKey []byte, kind uint32) (types.Slot, error) {
 	subnet, err := k.Subnet(ctx, netuid)

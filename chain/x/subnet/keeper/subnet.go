@@ -40,15 +40,15 @@ func (k *Keeper) Create(ctx sdk.Context, sender, name string, mechanism types.Me
 	if err != nil {
 		return types.Subnet{}, err
 	}
-	if err := k.makeRoom(ctx); err != nil {
-		return types.Subnet{}, err
-	}
 	lock, err := k.CreatePrice(ctx)
 	if err != nil {
 		return types.Subnet{}, err
 	}
 	if maxLock > 0 && lock > maxLock {
 		return types.Subnet{}, fmt.Errorf("%w: the lock is %d rao, the maximum %d", types.ErrTooExpensive, lock, maxLock)
+	}
+	if err := k.makeRoom(ctx); err != nil {
+		return types.Subnet{}, err
 	}
 	if err := k.bank.SendCoinsFromAccountToModule(ctx, owner, types.ModuleName, network.Coins(lock)); err != nil {
 		return types.Subnet{}, fmt.Errorf("lock %d rao: %w", lock, err)
@@ -69,7 +69,7 @@ func (k *Keeper) open(ctx sdk.Context, subnet types.Subnet, book types.CreationB
 	if err := k.book.Set(ctx, book); err != nil {
 		return err
 	}
-	subnet.Tempo = uint64(k.stored(ctx, subnet.Netuid, types.Tempo))
+	k.beginTempo(ctx, &subnet)
 	subnet.BurnPrice = firstBurn
 	if err := k.putSubnet(ctx, subnet); err != nil {
 		return err
@@ -167,7 +167,7 @@ func (k *Keeper) Start(ctx sdk.Context, sender string, netuid uint32) error {
 // start sets the calendar going in the next block.
 func (k *Keeper) start(ctx sdk.Context, subnet *types.Subnet) {
 	subnet.Started, subnet.StartedHeight = true, ctx.BlockHeight()
-	subnet.Tempo = uint64(k.stored(ctx, subnet.Netuid, types.Tempo))
+	k.beginTempo(ctx, subnet)
 	subnet.TempoStart = firstTempo(ctx.BlockHeight()+1, subnet.Netuid, subnet.Tempo)
 }
 
@@ -188,6 +188,7 @@ func (k *Keeper) Dissolve(ctx sdk.Context, sender string, netuid uint32) error {
 
 // remove deletes a subnet with everything in it and returns its lock, less the part that is burned.
 func (k *Keeper) remove(ctx sdk.Context, subnet types.Subnet, reason string) error {
+	ctx.GasMeter().ConsumeGas(uint64(subnet.Size_)*clearGas, "clear the neurons of a subnet")
 	refunded, burned, err := k.release(ctx, subnet)
 	if err != nil {
 		return err
@@ -201,9 +202,11 @@ func (k *Keeper) remove(ctx sdk.Context, subnet types.Subnet, reason string) err
 	return k.emit(ctx, &types.SubnetDissolved{Netuid: subnet.Netuid, Refunded: refunded, Burned: burned, Reason: reason})
 }
 
-// unmetered returns ctx without a gas limit, for cleaning up: a subnet has at most 4,096 neurons, and a message that
-// dissolves one is paid for by the creation that came before, so neither an owner nor the next creator can be stopped
-// by the size of what goes.
+// clearGas is what it costs to clear a neuron and what others keep of it: a price by size, so that the message that
+// dissolves even a subnet of 4,096 neurons fits a block, and that repeating one that fails is paid for like other work.
+const clearGas = 10_000
+
+// unmetered returns ctx without a gas limit, for cleaning up what clearGas has paid for.
 func unmetered(ctx sdk.Context) sdk.Context {
 	return ctx.WithGasMeter(storetypes.NewInfiniteGasMeter())
 }

@@ -151,6 +151,23 @@ func TestGovernanceDissolves(t *testing.T) {
 	m.holds()
 }
 
+// TestClearingIsPaidForBeforeItIsDone prices a creation that would prune, and a dissolution, by the size of what goes.
+func TestClearingIsPaidForBeforeItIsDone(t *testing.T) {
+	m := newMarket(t, func(p *types.Params) { p.MaxSubnets, p.SubnetImmunitySeconds = 1, 0 })
+	netuid := m.started("ann", "chat")
+	m.register("bob", netuid, "bob")
+	m.pass(1)
+	_, err := m.k.Create(m.ctx, m.player("eve", 1e6*tao), "next", types.Mechanism{Id: "exact"}, types.Identity{}, 1)
+	m.refuses(err, types.ErrTooExpensive)
+	m.subnet(netuid) // still there
+	before := m.ctx.GasMeter().GasConsumed()
+	m.must(m.k.Dissolve(m.ctx, m.player("ann", 0), netuid))
+	if used := m.ctx.GasMeter().GasConsumed() - before; used < 10_000 {
+		t.Errorf("dissolving a subnet with a neuron used %d gas", used)
+	}
+	m.holds()
+}
+
 func TestAFullMarketPrunesTheLowestSmoothedEmission(t *testing.T) {
 	m := newMarket(t, func(p *types.Params) { p.MaxSubnets = 3 })
 	for i, emission := range []uint64{500, 100, 900} {

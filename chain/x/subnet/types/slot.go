@@ -13,6 +13,9 @@ const (
 	SlotModel
 )
 
+// SlotKinds lists the kinds of free messages.
+var SlotKinds = []uint32{SlotCommit, SlotReveal, SlotWeights, SlotModel}
+
 type slotsTaken struct{}
 
 // WithSlotsTaken marks a transaction whose slots the ante handler has taken, so that the keepers do not take them again.

@@ -110,6 +110,9 @@ func (k *Keeper) carryOver(ctx sdk.Context, e *epoch) error {
 	carry := e.carry
 	if carry.Epochs++; carry.Epochs <= e.params.MaxCarry {
 		event.Carried = e.budget.Total
+		if err := k.emission.Excuse(ctx, e.subnet.Netuid); err != nil {
+			return err
+		}
 	} else {
 		carry.Epochs = 0
 		burned, err := k.emission.BurnPending(ctx, e.subnet.Netuid, "no quorum")
@@ -168,7 +171,7 @@ func (k *Keeper) forgetRecords(ctx sdk.Context, netuid uint32, epoch, kept uint6
 
 // forgetCommits removes the commits that could be revealed in the running epoch at the latest.
 func (k *Keeper) forgetCommits(ctx sdk.Context, subnet subnettypes.Subnet) error {
-	last, ok := k.schedule(ctx, subnet).RevealOf()
+	last, ok := types.NewSchedule(subnet).RevealOf()
 	if !ok {
 		return nil
 	}

@@ -45,7 +45,7 @@ type dueEpoch struct {
 // due lists the subnets whose epoch is due, by the block at which it was, then by netuid.
 func (k *Keeper) due(ctx sdk.Context) (due []dueEpoch, err error) {
 	err = k.subnets.EachSubnet(ctx, func(s subnettypes.Subnet) (bool, error) {
-		if at := types.NewSchedule(s, 0, false).EpochAt; s.Started && at <= ctx.BlockHeight() {
+		if at := types.NewSchedule(s).EpochAt; s.Started && at <= ctx.BlockHeight() {
 			due = append(due, dueEpoch{s, at})
 		}
 		return false, nil

@@ -139,8 +139,8 @@ func TestWithoutAQuorumEmissionIsCarriedAndThenBurned(t *testing.T) {
 		m.RunTempo(netuid, opinions[:1]...)
 		pending, err := m.Emission.Pending(m.Ctx, netuid)
 		m.Must(err)
-		// After three epochs in which no miner earned nothing more comes in.
-		if want := uint64(10*min(3, i+1)) * tao; pending.Total < want {
+		// Epochs that decide nothing do not close the gate: what they would have paid is there when one does.
+		if want := uint64(10*(i+1)) * tao; pending.Total < want {
 			t.Fatalf("epoch %d without a quorum: %d pending, want at least %d", i, pending.Total, want)
 		}
 	}

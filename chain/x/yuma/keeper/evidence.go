@@ -44,11 +44,11 @@ func (k *Keeper) seed(ctx sdk.Context, key byCommit) error {
 	return k.unseeded.Remove(ctx, key)
 }
 
-// checkEvidence verifies the leaves that a reveal must open where the subnet asks for evidence: the sheet is the
+// checkEvidence verifies the leaves that a reveal must open where the subnet asked for evidence at the commit: the sheet is the
 // committed one, every weight is on a uid with a leaf, and each chosen leaf lies in the sheet, signed by its miner.
 // A bad or missing leaf is no reveal (ErrEvidence).
 func (k *Keeper) checkEvidence(ctx sdk.Context, commit types.Commit, msg *types.MsgRevealWeights) error {
-	n := int(k.subnets.Value(ctx, commit.Netuid, subnettypes.EvidenceLeaves))
+	n := int(commit.Rules.EvidenceLeaves)
 	if n == 0 {
 		return nil
 	}
@@ -65,9 +65,12 @@ func (k *Keeper) checkEvidence(ctx sdk.Context, commit types.Commit, msg *types.
 	if err := msg.Sheet.CheckCovers(msg.Uids, msg.Weights); err != nil {
 		return err
 	}
-	chosen := types.ChooseLeaves(commit.Seed, commit.Hash, leaves, n)
+	chosen := msg.Sheet.Choose(commit.Seed, commit.Hash, msg.Uids, msg.Weights, n)
 	if len(chosen) != len(msg.Leaves) {
 		return fmt.Errorf("%w: %d leaves opened, want %d", types.ErrEvidence, len(msg.Leaves), len(chosen))
+	}
+	if err := types.CheckDistinct(msg.Leaves); err != nil {
+		return err
 	}
 	for i, leaf := range msg.Leaves {
 		if leaf.Index != chosen[i] {

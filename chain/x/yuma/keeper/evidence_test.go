@@ -43,7 +43,7 @@ func judged(t *testing.T) (m *yumatest.Market, netuid uint32, msg *types.MsgReve
 		HotAccount: yumatest.HotAccount("val0"), Netuid: netuid, Epoch: epoch, Uids: uids, Weights: weights,
 		Salt: yumatest.Salt, Sheet: &sheet,
 	}
-	for _, index := range types.ChooseLeaves(seed, hash[:], 20, 2) {
+	for _, index := range sheet.Choose(seed, hash[:], uids, weights, 2) {
 		msg.Leaves = append(msg.Leaves, all[index])
 	}
 	return m, netuid, msg, all
@@ -88,9 +88,52 @@ func TestAMinerCannotSpoilARevealByRotatingHisKey(t *testing.T) {
 }
 
 func TestACommitWithoutASheetIsNoRevealWhereEvidenceIsAsked(t *testing.T) {
-	m, netuid, voices, epoch := committed(t)
+	m, netuid, voices, _ := market(t)
 	m.Govern(netuid, subnettypes.EvidenceLeaves, 1)
+	m.NextTempo(netuid)
+	epoch := m.Schedule(netuid).Epoch
+	m.Must(m.CommitTo(voices[0], netuid, someUids, someWeights))
+	m.NextTempo(netuid)
+	m.Until(m.Schedule(netuid).RevealFrom)
 	m.Refuses(m.Reveal(voices[0], netuid, epoch, someUids, someWeights), types.ErrEvidence)
+}
+
+// TestRulesDoNotChangeUnderACommit lets an owner ask for evidence, more weights and smaller ones when others have
+// committed: they reveal under the rules of their commits.
+func TestRulesDoNotChangeUnderACommit(t *testing.T) {
+	m, netuid, voices, epoch := committed(t)
+	m.Govern(netuid, subnettypes.EvidenceLeaves, 16)
+	m.Govern(netuid, subnettypes.MinAllowedWeights, 7)
+	m.Govern(netuid, subnettypes.MaxWeightLimit, 655)
+	m.Must(m.Reveal(voices[0], netuid, epoch, someUids, someWeights))
+}
+
+// TestTheCalendarDoesNotChangeWithinATempo changes the reveal delay and the mode when reveals are due: both wait.
+func TestTheCalendarDoesNotChangeWithinATempo(t *testing.T) {
+	m, netuid, voices, epoch := committed(t)
+	m.Govern(netuid, subnettypes.RevealDelay, 2)
+	m.Govern(netuid, subnettypes.CommitReveal, 0)
+	if s := m.Schedule(netuid); s.RevealDelay != 1 || !s.CommitReveal {
+		t.Errorf("the running tempo has %+v", s)
+	}
+	m.Must(m.Reveal(voices[0], netuid, epoch, someUids, someWeights))
+	m.NextTempo(netuid)
+	if s := m.Schedule(netuid); s.RevealDelay != 2 || s.CommitReveal {
+		t.Errorf("the next tempo has %+v", s)
+	}
+}
+
+// TestASealedSheetStands tries another commit when the leaves that the first must open are known.
+func TestASealedSheetStands(t *testing.T) {
+	m, netuid, voices, _ := market(t)
+	epoch, hash := m.Schedule(netuid).Epoch, make([]byte, 32)
+	commit := func(root []byte) error {
+		return m.Yuma.Commit(m.Ctx, yumatest.HotAccount(voices[0]), netuid, epoch, hash, root)
+	}
+	m.Must(commit(nil))
+	m.Must(commit(make([]byte, 32)))
+	m.NextBlock()
+	m.Refuses(m.Yuma.Commit(subnettypes.WithSlotsTaken(m.Ctx), yumatest.HotAccount(voices[0]), netuid, epoch, hash, hash), types.ErrSealed)
 }
 
 func TestANeuronReplacedInTheBlockOfItsCommitDoesNotStopTheChain(t *testing.T) {

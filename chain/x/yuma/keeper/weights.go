@@ -20,13 +20,7 @@ func (k *Keeper) Schedule(ctx sdk.Context, netuid uint32) (types.Schedule, error
 	if err != nil {
 		return types.Schedule{}, err
 	}
-	return k.schedule(ctx, subnet), nil
-}
-
-func (k *Keeper) schedule(ctx sdk.Context, subnet subnettypes.Subnet) types.Schedule {
-	value := k.subnets.Values(ctx)
-	delay, commitReveal := value(subnet.Netuid, subnettypes.RevealDelay), value(subnet.Netuid, subnettypes.CommitReveal)
-	return types.NewSchedule(subnet, uint64(delay), commitReveal != 0)
+	return types.NewSchedule(subnet), nil
 }
 
 // sender is who sends a vector: a voice's neuron in a subnet at a moment of its calendar.
@@ -59,7 +53,7 @@ func (k *Keeper) admit(ctx sdk.Context, hotAccount string, netuid, kind uint32) 
 	if !s.subnet.Started {
 		return s, fmt.Errorf("%w: netuid %d has not started", types.ErrCalendar, netuid)
 	}
-	s.schedule = k.schedule(ctx, s.subnet)
+	s.schedule = types.NewSchedule(s.subnet)
 	return s, k.subnets.RequireSlot(ctx, netuid, hotKey, kind)
 }
 
@@ -76,7 +70,7 @@ func (k *Keeper) CheckOpen(ctx sdk.Context, netuid, kind uint32, height int64, w
 	if weights > int(subnet.Size_) {
 		return fmt.Errorf("%w: %d weights for the %d neurons of netuid %d", types.ErrWeights, weights, subnet.Size_, netuid)
 	}
-	switch s := k.schedule(ctx, subnet); kind {
+	switch s := types.NewSchedule(subnet); kind {
 	case subnettypes.SlotCommit:
 		return checkCommitTime(s, height)
 	case subnettypes.SlotReveal:
@@ -86,8 +80,9 @@ func (k *Keeper) CheckOpen(ctx sdk.Context, netuid, kind uint32, height int64, w
 	}
 }
 
-// Commit binds a voice to weights that it reveals reveal_delay tempos later; a second commit in a tempo replaces the
-// first. Errors: ErrInvalid, ErrMode, ErrWrongEpoch, ErrCalendar, and those of admission.
+// Commit binds a voice to weights that it reveals reveal_delay tempos later, under the rules of now. A second commit in a
+// tempo replaces the first, unless that had an evidence root: who could seal another sheet would choose the leaves that
+// he must open. Errors: ErrInvalid, ErrSealed, ErrMode, ErrWrongEpoch, ErrCalendar, and those of admission.
 func (k *Keeper) Commit(ctx sdk.Context, hotAccount string, netuid uint32, epoch uint64, hash, evidenceRoot []byte) error {
 	if len(hash) != 32 || len(evidenceRoot) != 0 && len(evidenceRoot) != 32 {
 		return fmt.Errorf("%w: hash of %d bytes, want 32; evidence root of %d, want 0 or 32",
@@ -105,7 +100,7 @@ func (k *Keeper) Commit(ctx sdk.Context, hotAccount string, netuid uint32, epoch
 	}
 	commit := types.Commit{
 		Netuid: netuid, Uid: s.neuron.Uid, Epoch: epoch, Hash: hash, EvidenceRoot: evidenceRoot,
-		Height: ctx.BlockHeight(), HotKey: s.neuron.HotKey,
+		Height: ctx.BlockHeight(), HotKey: s.neuron.HotKey, Rules: k.rules(ctx, netuid),
 	}
 	if err := k.keep(ctx, commit); err != nil {
 		return err
@@ -116,6 +111,13 @@ func (k *Keeper) Commit(ctx sdk.Context, hotAccount string, netuid uint32, epoch
 // keep stores a commit; one with an evidence root waits for the next block's hash.
 func (k *Keeper) keep(ctx sdk.Context, commit types.Commit) error {
 	key := collections.Join3(commit.Netuid, commit.Epoch, commit.Uid)
+	first, found, err := k.CommitOf(ctx, commit.Netuid, commit.Epoch, commit.Uid)
+	if err != nil {
+		return err
+	}
+	if found && len(first.EvidenceRoot) > 0 {
+		return fmt.Errorf("%w: uid %d of netuid %d at block %d", types.ErrSealed, commit.Uid, commit.Netuid, first.Height)
+	}
 	if err := k.commits.Set(ctx, key, commit); err != nil {
 		return err
 	}
@@ -143,7 +145,10 @@ func (k *Keeper) Reveal(ctx sdk.Context, msg *types.MsgRevealWeights) error {
 	if err != nil {
 		return err
 	}
-	row, err := k.rules(ctx, s.subnet).Pack(msg.Uids, msg.Weights)
+	if commit.Rules.MaxWeightLimit == 0 {
+		commit.Rules = k.rules(ctx, msg.Netuid)
+	}
+	row, err := types.NewWeightRules(s.subnet.Size_, commit.Rules).Pack(msg.Uids, msg.Weights)
 	if err != nil {
 		return err
 	}
@@ -223,19 +228,20 @@ func (k *Keeper) Set(ctx sdk.Context, hotAccount string, netuid uint32, uids, we
 	if err := checkOpenTime(s.schedule, ctx.BlockHeight()); err != nil {
 		return err
 	}
-	row, err := k.rules(ctx, s.subnet).Pack(uids, weights)
+	row, err := types.NewWeightRules(s.subnet.Size_, k.rules(ctx, netuid)).Pack(uids, weights)
 	if err != nil {
 		return err
 	}
 	return k.enforce(ctx, s, row, ctx.BlockHeight(), s.schedule.Epoch)
 }
 
-func (k *Keeper) rules(ctx sdk.Context, subnet subnettypes.Subnet) types.WeightRules {
+// rules are what netuid asks of weights now.
+func (k *Keeper) rules(ctx sdk.Context, netuid uint32) types.Rules {
 	value := k.subnets.Values(ctx)
-	return types.WeightRules{
-		Size:       subnet.Size_,
-		MinEntries: value(subnet.Netuid, subnettypes.MinAllowedWeights),
-		MaxShare:   value(subnet.Netuid, subnettypes.MaxWeightLimit),
+	return types.Rules{
+		EvidenceLeaves:    uint32(value(netuid, subnettypes.EvidenceLeaves)),
+		MinAllowedWeights: uint32(value(netuid, subnettypes.MinAllowedWeights)),
+		MaxWeightLimit:    uint32(value(netuid, subnettypes.MaxWeightLimit)),
 	}
 }
 

@@ -123,6 +123,8 @@ func TestOpenWeightsAreTakenOnlyWhereASubnetWantsThem(t *testing.T) {
 	}
 	m.Refuses(set(), types.ErrMode)
 	m.Govern(netuid, subnettypes.CommitReveal, 0)
+	m.Refuses(set(), types.ErrMode) // the change waits for the next tempo
+	m.NextTempo(netuid)
 	m.Must(set())
 	m.Refuses(m.CommitTo(voices[0], netuid, someUids, someWeights), types.ErrMode)
 	m.Refuses(m.Reveal(voices[0], netuid, 0, someUids, someWeights), types.ErrMode)
@@ -133,6 +135,7 @@ func TestOpenWeightsAreTakenOnlyWhereASubnetWantsThem(t *testing.T) {
 func TestOpenWeightsPayInTheSameTempo(t *testing.T) {
 	m, netuid, voices, miners := market(t)
 	m.Govern(netuid, subnettypes.CommitReveal, 0)
+	m.NextTempo(netuid)
 	before := m.Balance(miners[1])
 	for _, v := range voices {
 		m.Must(m.Yuma.Set(m.Ctx, yumatest.HotAccount(v), netuid, []uint32{4}, []uint32{7}))

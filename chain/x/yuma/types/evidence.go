@@ -1,6 +1,7 @@
 package types
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
@@ -102,10 +103,15 @@ func (s Sheet) UidAt(index uint64) (uint32, bool) {
 	return 0, false
 }
 
-// ChooseLeaves returns which n of a sheet's leaves a reveal must open, all of them if there are fewer, each once, in the
-// order in which they must be sent. seed is the hash of the block after the commit, so that nobody knew it when the
-// sheet was sealed. Leaf k is the first free one from SHA-256(domain, seed, commit, k) mod leaves upwards.
-func ChooseLeaves(seed, commit []byte, leaves uint64, n int) []uint64 {
+// Choose returns which n of the sheet's leaves a reveal of these weights must open, all of them if there are fewer, each
+// once, in the order in which they must be sent. seed is the hash of the block after the commit, so that nobody knew it
+// when the sheet was sealed. With h = SHA-256(domain, seed, commit, k), leaf k is
+//
+//	a miner by his part of the weights, h[0:8] mod Σ weights, and one of his leaves, h[8:16] mod their count
+//
+// or the first free one after that. Whoever gets much weight is looked at often, however many leaves others have.
+func (s Sheet) Choose(seed, commit []byte, uids, weights []uint32, n int) []uint64 {
+	leaves := s.leaves()
 	chosen := make([]uint64, 0, n)
 	taken := make(map[uint64]bool, n)
 	for k := 0; k < n && uint64(k) < leaves; k++ {
@@ -113,8 +119,9 @@ func ChooseLeaves(seed, commit []byte, leaves uint64, n int) []uint64 {
 		b = appendBytes(b, seed)
 		b = appendBytes(b, commit)
 		b = binary.BigEndian.AppendUint32(b, uint32(k))
-		sum := sha256.Sum256(b)
-		index := binary.BigEndian.Uint64(sum[:]) % leaves
+		h := sha256.Sum256(b)
+		first, count := s.span(pick(binary.BigEndian.Uint64(h[:]), uids, weights))
+		index := first + binary.BigEndian.Uint64(h[8:])%count
 		for taken[index] {
 			index = (index + 1) % leaves
 		}
@@ -122,6 +129,53 @@ func ChooseLeaves(seed, commit []byte, leaves uint64, n int) []uint64 {
 		chosen = append(chosen, index)
 	}
 	return chosen
+}
+
+// pick returns a uid with a chance in proportion to its weight; false where all are zero.
+func pick(r uint64, uids, weights []uint32) (uid uint32, ok bool) {
+	var sum uint64
+	for _, w := range weights {
+		sum += uint64(w)
+	}
+	if sum == 0 {
+		return 0, false
+	}
+	r %= sum
+	for k, w := range weights {
+		if r < uint64(w) {
+			return uids[k], true
+		}
+		r -= uint64(w)
+	}
+	return 0, false
+}
+
+// span returns where the leaves of uid begin and how many they are; the whole sheet if it has none.
+func (s Sheet) span(uid uint32, ok bool) (first, count uint64) {
+	for k, n := range s.Counts {
+		if ok && s.Uids[k] == uid {
+			return first, uint64(n)
+		}
+		first += uint64(n)
+	}
+	return 0, first
+}
+
+// leaves is how many leaves the sheet counts.
+func (s Sheet) leaves() uint64 {
+	_, n := s.span(0, false)
+	return n
+}
+
+// CheckDistinct refuses a leaf that shows an answer which another of the opened leaves has shown. The error is
+// ErrEvidence.
+func CheckDistinct(leaves []Leaf) error {
+	for k, leaf := range leaves {
+		if slices.ContainsFunc(leaves[:k], func(l Leaf) bool { return l.Uid == leaf.Uid && bytes.Equal(l.Item, leaf.Item) }) {
+			return fmt.Errorf("%w: leaf %d judges an item of uid %d again", ErrEvidence, leaf.Index, leaf.Uid)
+		}
+	}
+	return nil
 }
 
 // CheckPath verifies that a leaf lies in the sheet's tree of so many leaves, under the uid that the sheet says. The
@@ -134,10 +188,10 @@ func (s Sheet) CheckPath(leaf Leaf, leaves uint64) error {
 	if uid, ok := s.UidAt(leaf.Index); !ok || uid != leaf.Uid {
 		return fmt.Errorf("%w: leaf %d is not of uid %d", ErrEvidence, leaf.Index, leaf.Uid)
 	}
-	bytes := leaf.bytes()
-	hash := sha256.Sum256(append([]byte{0}, bytes...))
+	item := leaf.bytes()
+	hash := sha256.Sum256(append([]byte{0}, item...))
 	proof := merkle.Proof{Total: int64(leaves), Index: int64(leaf.Index), LeafHash: hash[:], Aunts: leaf.Path}
-	if err := proof.Verify(s.Root, bytes); err != nil {
+	if err := proof.Verify(s.Root, item); err != nil {
 		return fmt.Errorf("%w: leaf %d: %w", ErrEvidence, leaf.Index, err)
 	}
 	return nil

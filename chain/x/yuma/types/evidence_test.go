@@ -100,10 +100,13 @@ func TestWeightsNeedALeaf(t *testing.T) {
 
 func TestChosenLeavesAreDifferentAndWithinTheSheet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		total := rapid.Uint64Range(0, 40).Draw(t, "leaves")
+		uids, counts := []uint32{3, 5, 9}, rapid.SliceOfN(rapid.Uint32Range(1, 12), 3, 3).Draw(t, "counts")
+		weights := rapid.SliceOfN(rapid.Uint32Range(0, 65_535), 3, 3).Draw(t, "weights")
+		sheet := Sheet{Uids: uids, Counts: counts}
+		total := sheet.leaves()
 		n := rapid.IntRange(0, 16).Draw(t, "n")
 		seed := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "seed")
-		chosen := ChooseLeaves(seed, []byte("commit"), total, n)
+		chosen := sheet.Choose(seed, []byte("commit"), uids, weights, n)
 		if want := min(n, int(total)); len(chosen) != want {
 			t.Fatalf("%d chosen, want %d", len(chosen), want)
 		}
@@ -112,4 +115,31 @@ func TestChosenLeavesAreDifferentAndWithinTheSheet(t *testing.T) {
 			t.Fatalf("chosen %v of %d", chosen, total)
 		}
 	})
+}
+
+// TestManyLeavesOfAFriendHideNobody gives a friend a million leaves and little weight: the leaves that must be opened are
+// those of the miner whom the weights pay.
+func TestManyLeavesOfAFriendHideNobody(t *testing.T) {
+	sheet := Sheet{Uids: []uint32{1, 2}, Counts: []uint32{1_000_000, 4}}
+	found := 0
+	for round := range byte(50) {
+		for _, index := range sheet.Choose([]byte{round}, nil, []uint32{1, 2}, []uint32{1, 9}, 1) {
+			if uid, _ := sheet.UidAt(index); uid == 2 {
+				found++
+			}
+		}
+	}
+	if found < 35 {
+		t.Errorf("the miner with nine tenths of the weight was looked at in %d of 50 reveals", found)
+	}
+}
+
+func TestOneAnswerIsNotShownTwice(t *testing.T) {
+	leaf := Leaf{Uid: 1, Item: []byte{1}}
+	if err := CheckDistinct([]Leaf{leaf, {Uid: 2, Item: []byte{1}}, {Uid: 1, Item: []byte{2}}}); err != nil {
+		t.Error(err)
+	}
+	if err := CheckDistinct([]Leaf{leaf, {Uid: 2}, leaf}); !errors.Is(err, ErrEvidence) {
+		t.Error(err)
+	}
 }

@@ -62,5 +62,6 @@ type EmissionKeeper interface {
 
 	Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error)
 	Pay(ctx sdk.Context, netuid uint32, payout emissiontypes.Payout) (emissiontypes.Paid, error)
+	Excuse(ctx sdk.Context, netuid uint32) error
 	BurnPending(ctx sdk.Context, netuid uint32, reason string) (uint64, error)
 }

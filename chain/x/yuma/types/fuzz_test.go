@@ -35,7 +35,7 @@ func FuzzRevealsOfAnyShapeAreJudged(f *testing.F) {
 			return
 		}
 		if len(msg.Uids) == len(msg.Weights) && msg.Sheet.CheckCovers(msg.Uids, msg.Weights) == nil {
-			ChooseLeaves(msg.Salt, msg.Salt, n, 16)
+			msg.Sheet.Choose(msg.Salt, msg.Salt, msg.Uids, msg.Weights, 16)
 		}
 		for _, leaf := range msg.Leaves {
 			if msg.Sheet.CheckPath(leaf, n) == nil && leaf.CheckSignature(msg.Salt, "c", 1, 1, nil) == nil {

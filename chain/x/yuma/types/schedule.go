@@ -20,7 +20,7 @@ const (
 //	quiet    the last max(1, T/10) blocks, the last of which runs the epoch
 //
 // A tempo shorter than 3 blocks counts as 3.
-func NewSchedule(subnet subnettypes.Subnet, revealDelay uint64, commitReveal bool) Schedule {
+func NewSchedule(subnet subnettypes.Subnet) Schedule {
 	tempo := max(3, int64(subnet.Tempo))
 	start := subnet.TempoStart
 	return Schedule{
@@ -32,8 +32,8 @@ func NewSchedule(subnet subnettypes.Subnet, revealDelay uint64, commitReveal boo
 		RevealFrom:   start + tempo/2,
 		RevealUntil:  start + tempo - 1 - max(1, tempo/10),
 		EpochAt:      start + tempo - 1,
-		RevealDelay:  revealDelay,
-		CommitReveal: commitReveal,
+		RevealDelay:  subnet.RevealDelay,
+		CommitReveal: !subnet.OpenWeights,
 	}
 }
 

@@ -20,6 +20,11 @@ type WeightRules struct {
 	MaxShare int64
 }
 
+// NewWeightRules returns the rules of a subnet with size neurons.
+func NewWeightRules(size uint32, r Rules) WeightRules {
+	return WeightRules{Size: size, MinEntries: int64(r.MinAllowedWeights), MaxShare: int64(r.MaxWeightLimit)}
+}
+
 // Pack checks a weight vector and returns it as a packed row: entries of four bytes, uid and value, both u16
 // little-endian, uids ascending, the largest value scaled to 65535 and the others with it, rounded half up. Zeros are
 // kept: they are an opinion. It checks in this order: lengths; weights u16, no unknown or repeated uid; enough weights;

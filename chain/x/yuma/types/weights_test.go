@@ -110,7 +110,7 @@ func TestEveryFieldIsInTheHash(t *testing.T) {
 
 func TestTheCalendarCoversEveryBlockOnce(t *testing.T) {
 	for _, tempo := range []uint64{3, 4, 10, 11, 99, 360, 50_400} {
-		s := NewSchedule(subnettypes.Subnet{Tempo: tempo, TempoStart: 1_000, Epoch: 9}, 4, true)
+		s := NewSchedule(subnettypes.Subnet{Tempo: tempo, TempoStart: 1_000, Epoch: 9, RevealDelay: 4})
 		counts := map[Phase]int{}
 		last := Committing
 		for h := s.Start; h <= s.EpochAt+1; h++ {
