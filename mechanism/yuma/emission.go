@@ -22,11 +22,11 @@ func (r *Runner) sumDividends() {
 	r.each(phaseDividends)
 	exact := &r.result.Exact
 	var sum uint64
-	for i := range exact.Dividends {
+	for k, i := range r.seats {
 		var trust, earned uint64
 		for _, w := range r.workers {
-			trust += w.trust[i]
-			earned += w.earned[i]
+			trust += w.table[k].trust
+			earned += w.earned[k]
 		}
 		if r.params.Yuma3 {
 			earned = fixed.Mul(earned, r.stake[i])
@@ -41,15 +41,16 @@ func (r *Runner) sumDividends() {
 	}
 }
 
-// sumDividends adds what the worker's columns pay to every validator.
+// sumDividends adds what the worker's columns pay to every seat, En_ij·I_j with
+// En = E / Σ_i E.
 func (w *worker) sumDividends() {
 	start := 0
 	for c, end := range w.ends {
 		incentive := uint64(w.run.result.Exact.Incentive[w.first+c])
 		if incentive > 0 {
-			earned := w.earned
-			for _, share := range w.shares[start:end] {
-				earned[uint16(share)] += fixed.Mul(share>>16, incentive)
+			earned, sum := w.earned, fixed.NewDivisor(w.sums[c])
+			for _, bond := range w.bonds[start:end] {
+				earned[uint16(bond)] += fixed.Mul(sum.Quotient(bond>>16), incentive)
 			}
 		}
 		start = end

@@ -3,7 +3,7 @@ package yuma
 import (
 	"encoding/binary"
 	"math"
-	"slices"
+	"sort"
 )
 
 // MaxN is the number of neurons that a u16 can name. Input.N counts as MaxN above
@@ -78,40 +78,40 @@ func (r Row) entry(k int) uint32 {
 	return binary.LittleEndian.Uint32(r[k*entrySize:])
 }
 
-// ascending reports whether the uids strictly ascend, looking at two entries at a
-// time.
-func (r Row) ascending() bool {
-	last := int64(-1)
+// scan returns the sum of the values and whether the uids strictly ascend. It
+// looks at two entries at a time and branches on none: a difference of zero or
+// less leaves its sign in falls.
+func (r Row) scan() (sum uint64, ascending bool) {
+	last, falls := int64(-1), int64(0)
 	for ; len(r) >= 2*entrySize; r = r[2*entrySize:] {
 		pair := binary.LittleEndian.Uint64(r)
 		first, second := int64(pair&0xffff), int64(pair>>32&0xffff)
-		if first <= last || second <= first {
-			return false
-		}
+		falls |= (first - last - 1) | (second - first - 1)
 		last = second
+		sum += pair>>16&0xffff + pair>>48
 	}
-	return len(r) < entrySize || int64(binary.LittleEndian.Uint16(r)) > last
+	if len(r) >= entrySize {
+		uid, value := r.At(0)
+		falls |= int64(uid) - last - 1
+		sum += uint64(value)
+	}
+	return sum, falls >= 0
 }
 
-// ordered returns r with its uids ascending and the last of equal uids kept; r
-// itself where it already is so.
-func (r Row) ordered() Row {
-	if r.ascending() {
-		return r
-	}
-	entries := make([]uint32, r.Len())
-	for k := range entries {
-		entries[k] = r.entry(k)
-	}
-	slices.SortStableFunc(entries, func(a, b uint32) int { return int(a&0xffff) - int(b&0xffff) })
-	var out Row
-	for k, e := range entries {
-		if k+1 < len(entries) && entries[k+1]&0xffff == e&0xffff {
-			continue
-		}
-		out = out.Append(uint16(e), uint16(e>>16))
-	}
-	return out
+// find returns the place of the first entry on uid or later in an ascending row.
+func (r Row) find(uid int) int {
+	return sort.Search(r.Len(), func(k int) bool { return int(r.entry(k)&0xffff) >= uid })
+}
+
+// within reports whether all uids of an ascending row are below n.
+func (r Row) within(n int) bool {
+	return r.Len() == 0 || int(r.entry(r.Len()-1)&0xffff) < n
+}
+
+// names reports whether an ascending row has an entry on uid.
+func (r Row) names(uid int32) bool {
+	k := r.find(int(uid))
+	return k < r.Len() && int32(r.entry(k)&0xffff) == uid
 }
 
 // at returns element i of s, or missing where s is too short.

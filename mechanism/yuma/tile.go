@@ -2,72 +2,119 @@ package yuma
 
 import (
 	"encoding/binary"
-	"sort"
+	"math"
+
+	"agora/mechanism/fixed"
 )
 
-// A block of columns is as wide as keeps about blockCells entries in the
-// processor's second-level cache, at least minBlock so that rows are not visited
-// for nothing, and no wider than tileCells allow if every cell were filled.
+// A block of columns is as wide as keeps about blockCells cells in the
+// processor's cache, at least minBlock so that rows are not visited for nothing,
+// and no wider than tileCells allow if every cell were filled.
 const (
-	blockCells = 1 << 15
+	blockCells = 1 << 14
 	minBlock   = 16
 	tileCells  = 1 << 20
 )
 
 // tile is a block of columns gathered from packed rows. Column c of the block
-// holds cells[c·height:end[c]], each value<<16 | uid of the row, rows ascending.
+// holds cells[c·height:end[c]], seats ascending.
 type tile struct {
-	cells  []uint32
+	cells  []uint64
 	end    []int
-	cursor []int32 // by position in the list of rows: the next entry to read
+	cursor []cursor // by seat
 	height int
 }
 
-// reset prepares the tile for blocks of the given width over so many rows.
-func (t *tile) reset(width, rows int) {
-	t.height = staggered(rows, cellsPerLine)
+// cursor is how far a seat's rows have been read, in bytes.
+type cursor struct {
+	weights, bonds int
+}
+
+// A cell of a column is score<<32 | bond<<16 | seat: the weight W as a score, the
+// old bond (u16), and whose they are.
+//
+// A score is W in 32 bits. W is 2^32, where the row has one positive weight, or
+// at most 2^32 − 2^16, so the greatest score is free to stand for 2^32.
+const wholeScore = math.MaxUint32
+
+// scoreOf returns the score of a weight.
+func scoreOf(weight uint64) uint64 { return weight - weight>>32 }
+
+// weightOf returns the weight of a score.
+func weightOf(score uint64) uint64 { return score + (score+1)>>32 }
+
+// bondOf returns the old bond in a cell, as a share.
+func bondOf(cell uint64) uint64 { return uint64(fixed.Share(uint16(cell >> 16))) }
+
+// reset prepares the tile for blocks of the given width over so many seats.
+func (t *tile) reset(width, seats int) {
+	t.height = staggered(seats, cellsPerLine)
 	t.cells = grown(t.cells, width*t.height)
 	t.end = grown(t.end, width)
-	t.cursor = sized(t.cursor, rows)
+	t.cursor = grown(t.cursor, seats)
 }
 
-// seek puts the cursor of one row at its first entry on column first or later
-// and returns it.
-func (t *tile) seek(position int, row Row, first int) int {
-	k := sort.Search(row.Len(), func(k int) bool { return int(row.entry(k)&0xffff) >= first })
-	t.cursor[position] = int32(k)
-	return k
-}
-
-// gather reads the entries of one row that lie in the block and count: those on
-// columns registered before reach, except self. limit holds the registrations of
-// the block's columns, the first of which is first.
-func (t *tile) gather(position int, row Row, uid int32, reach uint64, self, first int, limit []uint64) {
-	at := int(t.cursor[position]) * entrySize
-	cells, ends := t.cells, t.end[:len(limit)]
-	self -= first
-	for ; at+entrySize <= len(row); at += entrySize {
-		e := binary.LittleEndian.Uint32(row[at : at+entrySize])
-		c := int(e&0xffff) - first
-		if c >= len(limit) {
+// gather reads the weights and bonds of one seat that lie in the block, whose
+// first column is first; a bond without a weight only where lone.
+func (t *tile) gather(seat int, row *row, first uint32, lone bool) {
+	weights, bonds, cursor := row.weights, row.bonds, &t.cursor[seat]
+	at, next, sum := cursor.weights, cursor.bonds, row.sum
+	bond, b := entryAt(bonds, next, first)
+	for at <= len(weights)-entrySize {
+		e := binary.LittleEndian.Uint32(weights[at : at+entrySize])
+		c := e&0xffff - first
+		if c >= uint32(len(t.end)) {
 			break
 		}
-		if limit[c] < reach && c != self {
-			end := ends[c]
-			cells[end] = e&^0xffff | uint32(uid)
-			ends[c] = end + 1
+		for b < c {
+			if lone {
+				t.put(b, bond|uint64(seat))
+			}
+			next += entrySize
+			bond, b = entryAt(bonds, next, first)
 		}
+		cell := scoreOf(sum.Share(uint64(e>>16)))<<32 | uint64(seat)
+		if b == c {
+			cell |= bond
+			next += entrySize
+			bond, b = entryAt(bonds, next, first)
+		}
+		t.put(c, cell)
+		at += entrySize
 	}
-	t.cursor[position] = int32(at / entrySize)
+	for b < uint32(len(t.end)) {
+		if lone {
+			t.put(b, bond|uint64(seat))
+		}
+		next += entrySize
+		bond, b = entryAt(bonds, next, first)
+	}
+	cursor.weights, cursor.bonds = at, next
+}
+
+// entryAt returns the bond at a place of a row as it stands in a cell, and its
+// column in the block; behind the last a column in no block.
+func entryAt(row Row, at int, first uint32) (bond uint64, column uint32) {
+	if at > len(row)-entrySize {
+		return 0, math.MaxUint32
+	}
+	e := binary.LittleEndian.Uint32(row[at : at+entrySize])
+	return uint64(e &^ 0xffff), e&0xffff - first
+}
+
+// put appends a cell to a column of the block.
+func (t *tile) put(c uint32, cell uint64) {
+	end := t.end[c]
+	t.cells[end] = cell
+	t.end[c] = end + 1
 }
 
 // column returns the cells of column c of the block.
-func (t *tile) column(c int) []uint32 {
-	return t.cells[c*t.height : t.end[c]]
-}
+func (t *tile) column(c int) []uint64 { return t.cells[c*t.height : t.end[c]] }
 
-// clear empties every column of the block.
-func (t *tile) clear() {
+// clear empties the block and sets its width.
+func (t *tile) clear(width int) {
+	t.end = t.end[:width]
 	for c := range t.end {
 		t.end[c] = c * t.height
 	}
@@ -83,7 +130,7 @@ func grown[T any](s []T, n int) []T {
 
 // Cells and bytes in a line of the processor's cache.
 const (
-	cellsPerLine = 16
+	cellsPerLine = 8
 	bytesPerLine = 64
 )
 
