@@ -19,26 +19,25 @@ func (f *formula) plain(consensus uint64) bool {
 //	Wc_ij = min(W_ij, C_j)   TV_i += Wc_ij   R_j += A_i·Wc_ij
 //	E_ij  = a·Wc_ij + (1 − a)·B_ij
 //
-// It stores every bond and notes those above zero as share<<16 | seat; sum is
-// that of E, count the number noted.
-func (w *worker) clipAndMove(j int, cells []uint64, consensus uint64, bonds []uint64) (rank, sum uint64, count int) {
-	table, arena := w.table, w.run.arena
+// It notes every bond as share<<16 | seat and stores those above zero; sum is that
+// of E.
+func (w *worker) clipAndMove(j int, cells, bonds []uint64, consensus uint64) (rank, sum uint64) {
+	table, arena, bonds := w.table, w.run.arena, bonds[:len(cells)]
 	alpha, kept := w.run.formula.alpha, w.run.formula.kept
-	for _, cell := range cells {
+	for k, cell := range cells {
 		seat := &table[uint16(cell)]
 		share := min(cell>>32, consensus)
 		seat.trust += share
 		rank += seat.stake * share >> 32
 		e := alpha*share>>32 + kept*bondOf(cell)>>32
 		sum += e
-		bonds[count] = packBond(e, cell)
-		putBond(arena, seat.fill, j, e)
+		bonds[k] = packBond(e, cell)
 		if e > 0 {
+			putBond(arena, seat.fill, j, e)
 			seat.fill += entrySize
-			count++
 		}
 	}
-	return rank, sum, count
+	return rank, sum
 }
 
 // packBond packs a bond and whose it is, the seat in a cell; unpack with >>16 and

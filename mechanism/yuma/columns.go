@@ -124,7 +124,9 @@ func (w *worker) gather(first, width int) {
 	lone := !r.formula.liquid || r.params.DecayAbsentBonds
 	w.tile.clear(width)
 	for k, i := range r.seats {
-		w.tile.gather(k, &r.rows[i], uint32(first), lone)
+		row := &r.rows[i]
+		w.tile.putWeights(uint16(k), row.weights, row.sum, uint32(first))
+		w.tile.putBonds(uint16(k), row.bonds, lone, uint32(first))
 	}
 }
 
@@ -135,9 +137,9 @@ func (w *worker) column(j int, cells []uint64) {
 	consensus := r.formula.quorum.consensus(keys, w.spare, support)
 	bonds := w.room(len(cells))
 	var rank, sum uint64
-	var count int
+	count := len(cells)
 	if r.formula.plain(consensus) {
-		rank, sum, count = w.clipAndMove(j, cells, consensus, bonds)
+		rank, sum = w.clipAndMove(j, cells, bonds, consensus)
 	} else {
 		rank = w.clip(cells, consensus)
 		w.blendWeights(len(cells))

@@ -78,24 +78,33 @@ func (r Row) entry(k int) uint32 {
 	return binary.LittleEndian.Uint32(r[k*entrySize:])
 }
 
-// scan returns the sum of the values and whether the uids strictly ascend. It
-// looks at two entries at a time and branches on none: a difference of zero or
-// less leaves its sign in falls.
+// scan returns the sum of the values and whether the uids strictly ascend, in
+// which case there are at most 65536 of them. It looks at two entries at a time,
+// each in its half of a word: halves that hold values are added up, and a half
+// that holds a uid minus the uid before it minus one borrows bit 31 from its top
+// where the uid does not ascend.
 func (r Row) scan() (sum uint64, ascending bool) {
-	last, falls := int64(-1), int64(0)
+	const (
+		half = 0x0000ffff_0000ffff
+		one  = 0x00000001_00000001
+		top  = 0x80000000_80000000
+	)
+	values, rises := uint64(0), uint64(top)
+	last := uint64(0) // one more than the uid before
 	for ; len(r) >= 2*entrySize; r = r[2*entrySize:] {
 		pair := binary.LittleEndian.Uint64(r)
-		first, second := int64(pair&0xffff), int64(pair>>32&0xffff)
-		falls |= (first - last - 1) | (second - first - 1)
-		last = second
-		sum += pair>>16&0xffff + pair>>48
+		values += pair >> 16 & half
+		uids := pair & half
+		next := uids + one
+		rises &= (uids | top) - (next<<32 | last)
+		last = next >> 32
 	}
+	sum, ascending = values&math.MaxUint32+values>>32, rises&top == top
 	if len(r) >= entrySize {
 		uid, value := r.At(0)
-		falls |= int64(uid) - last - 1
-		sum += uint64(value)
+		return sum + uint64(value), ascending && uint64(uid) >= last
 	}
-	return sum, falls >= 0
+	return sum, ascending
 }
 
 // find returns the place of the first entry on uid or later in an ascending row.

@@ -35,7 +35,7 @@ func newQuorum(stake, voice []uint64, kappa uint16) quorum {
 func medianKey(score, voice uint64) uint64 { return score<<32 | voice }
 
 // voiceOf returns the stake behind a key.
-func voiceOf(key uint64) int64 { return int64(key & math.MaxUint32) }
+func voiceOf(key uint64) int64 { return int64(uint32(key)) }
 
 // consensus is step 6 for one column:
 //
@@ -90,13 +90,12 @@ func selectKey(keys, spare []uint64, bound int64) uint64 {
 //go:noinline
 func partition(out, keys []uint64, pivot uint64) (low int, below int64) {
 	out = out[:len(keys)]
-	left := len(keys)
+	high := len(keys) - 1
 	for _, key := range keys {
-		left--
 		_, less := bits.Sub64(key, pivot, 0)
-		out[low] = key
-		out[low+left] = key
+		out[low], out[high] = key, key
 		low += int(less)
+		high += int(less) - 1
 		below += voiceOf(key) & -int64(less)
 	}
 	return low, below
@@ -125,10 +124,11 @@ const fewKeys = 8
 
 // walkKeys sorts the keys that are left and walks them.
 func walkKeys(keys []uint64, bound int64) uint64 {
+	var few [fewKeys]uint64
 	if len(keys) > fewKeys {
 		slices.Sort(keys)
 	} else {
-		keys = sortFew(keys)
+		keys = sortFew(&few, keys)
 	}
 	for _, key := range keys {
 		if bound -= voiceOf(key); bound < 0 {
@@ -138,18 +138,32 @@ func walkKeys(keys []uint64, bound int64) uint64 {
 	return keys[len(keys)-1]
 }
 
-// sortFew sorts up to eight keys by a network of 19 exchanges, without a branch.
-func sortFew(keys []uint64) []uint64 {
-	return insertion(keys)
-}
-
-func insertion(keys []uint64) []uint64 {
-	for i := 1; i < len(keys); i++ {
-		key, k := keys[i], i
-		for ; k > 0 && keys[k-1] > key; k-- {
-			keys[k] = keys[k-1]
-		}
-		keys[k] = key
+// sortFew sorts up to eight keys into few by a network of 19 exchanges, without a
+// branch on the data.
+func sortFew(few *[fewKeys]uint64, keys []uint64) []uint64 {
+	for k := copy(few[:], keys); k < fewKeys; k++ {
+		few[k] = math.MaxUint64
 	}
-	return keys
+	a, b, c, d, e, f, g, h := few[0], few[1], few[2], few[3], few[4], few[5], few[6], few[7]
+	a, c = min(a, c), max(a, c)
+	b, d = min(b, d), max(b, d)
+	e, g = min(e, g), max(e, g)
+	f, h = min(f, h), max(f, h)
+	a, e = min(a, e), max(a, e)
+	b, f = min(b, f), max(b, f)
+	c, g = min(c, g), max(c, g)
+	d, h = min(d, h), max(d, h)
+	a, b = min(a, b), max(a, b)
+	c, d = min(c, d), max(c, d)
+	e, f = min(e, f), max(e, f)
+	g, h = min(g, h), max(g, h)
+	c, e = min(c, e), max(c, e)
+	d, f = min(d, f), max(d, f)
+	b, e = min(b, e), max(b, e)
+	d, g = min(d, g), max(d, g)
+	b, c = min(b, c), max(b, c)
+	d, e = min(d, e), max(d, e)
+	f, g = min(f, g), max(f, g)
+	*few = [fewKeys]uint64{a, b, c, d, e, f, g, h}
+	return few[:len(keys)]
 }

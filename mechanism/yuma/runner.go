@@ -22,13 +22,13 @@ type Runner struct {
 	result  *Result
 	arenas  [2][]byte // their bond rows
 	arena   []byte
-	rows    []row     // by uid
-	stake   []uint64  // by uid: A, the share of active stake, units of 2^−32
-	voice   []uint64  // by uid: u, A renormalised for the median, below 2^32
-	limit   []uint64  // by uid: weights reaching no further than this block are void
-	rank    []uint64  // by uid, units of 2^−32
-	seats   []int32   // uids with weights that may count or with bonds, ascending
-	entries int       // of the weights or of the bonds, whichever are more
+	rows    []row    // by uid
+	stake   []uint64 // by uid: A, the share of active stake, units of 2^−32
+	voice   []uint64 // by uid: u, A renormalised for the median, below 2^32
+	limit   []uint64 // by uid: weights reaching no further than this block are void
+	rank    []uint64 // by uid, units of 2^−32
+	seats   []int32  // uids with weights that may count or with bonds, ascending
+	entries int      // of the weights or of the bonds, whichever are more
 	formula formula
 	workers []*worker
 	phase   phase
@@ -55,12 +55,12 @@ type row struct {
 
 // formula holds the parameters of steps 6 to 11 as shares.
 type formula struct {
-	quorum quorum
-	beta   fixed.I32F32
-	alpha  uint64 // of the bonds' moving average, units of 2^−32
-	kept   uint64 // 1 − alpha
+	quorum           quorum
+	beta             fixed.I32F32
+	alpha            uint64 // of the bonds' moving average, units of 2^−32
+	kept             uint64 // 1 − alpha
 	absolute, liquid bool
-	curve  liquidCurve
+	curve            liquidCurve
 }
 
 // Run computes one epoch. It never fails: every input has a defined result. The

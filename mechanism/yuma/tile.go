@@ -54,59 +54,45 @@ func (t *tile) reset(width, seats int) {
 	t.cursor = grown(t.cursor, seats)
 }
 
-// gather reads the weights and bonds of one seat that lie in the block, whose
-// first column is first; a bond without a weight only where lone.
-func (t *tile) gather(seat int, row *row, first uint32, lone bool) {
-	weights, bonds, cursor := row.weights, row.bonds, &t.cursor[seat]
-	at, next, sum := cursor.weights, cursor.bonds, row.sum
-	bond, b := entryAt(bonds, next, first)
-	for at <= len(weights)-entrySize {
+// putWeights puts the weights of one seat into the block, whose first column is
+// first: the second half of step 5, W_ij = v_ij / Σ_j v_ij.
+func (t *tile) putWeights(seat uint16, weights Row, sum fixed.RowSum, first uint32) {
+	cells, ends, at := t.cells, t.end, t.cursor[seat].weights
+	for at < len(weights) {
 		e := binary.LittleEndian.Uint32(weights[at : at+entrySize])
 		c := e&0xffff - first
-		if c >= uint32(len(t.end)) {
+		if c >= uint32(len(ends)) {
 			break
 		}
-		for b < c {
-			if lone {
-				t.put(b, bond|uint64(seat))
-			}
-			next += entrySize
-			bond, b = entryAt(bonds, next, first)
-		}
-		cell := scoreOf(sum.Share(uint64(e>>16)))<<32 | uint64(seat)
-		if b == c {
-			cell |= bond
-			next += entrySize
-			bond, b = entryAt(bonds, next, first)
-		}
-		t.put(c, cell)
+		end := ends[c]
+		cells[end] = scoreOf(sum.Share(uint64(e>>16)))<<32 | uint64(seat)
+		ends[c] = end + 1
 		at += entrySize
 	}
-	for b < uint32(len(t.end)) {
-		if lone {
-			t.put(b, bond|uint64(seat))
+	t.cursor[seat].weights = at
+}
+
+// putBonds adds the old bonds of one seat to the block: each to the cell of its
+// weight, which is the last of its column so far, or to one of its own where
+// there is none and lone bonds count.
+func (t *tile) putBonds(seat uint16, bonds Row, lone bool, first uint32) {
+	cells, ends, at := t.cells, t.end, t.cursor[seat].bonds
+	for at < len(bonds) {
+		e := binary.LittleEndian.Uint32(bonds[at : at+entrySize])
+		c := e&0xffff - first
+		if c >= uint32(len(ends)) {
+			break
 		}
-		next += entrySize
-		bond, b = entryAt(bonds, next, first)
+		bond, end := uint64(e&^0xffff), ends[c]
+		if end > int(c)*t.height && uint16(cells[end-1]) == seat {
+			cells[end-1] |= bond
+		} else if lone {
+			cells[end] = bond | uint64(seat)
+			ends[c] = end + 1
+		}
+		at += entrySize
 	}
-	cursor.weights, cursor.bonds = at, next
-}
-
-// entryAt returns the bond at a place of a row as it stands in a cell, and its
-// column in the block; behind the last a column in no block.
-func entryAt(row Row, at int, first uint32) (bond uint64, column uint32) {
-	if at > len(row)-entrySize {
-		return 0, math.MaxUint32
-	}
-	e := binary.LittleEndian.Uint32(row[at : at+entrySize])
-	return uint64(e &^ 0xffff), e&0xffff - first
-}
-
-// put appends a cell to a column of the block.
-func (t *tile) put(c uint32, cell uint64) {
-	end := t.end[c]
-	t.cells[end] = cell
-	t.end[c] = end + 1
+	t.cursor[seat].bonds = at
 }
 
 // column returns the cells of column c of the block.
