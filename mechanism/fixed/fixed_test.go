@@ -205,28 +205,6 @@ func TestDivisorDividesAsDivDoes(t *testing.T) {
 	})
 }
 
-func TestARowSumDividesAsDivDoes(t *testing.T) {
-	check := func(fail func(string, ...any), v, d uint64) {
-		if got, want := fixed.NewRowSum(d).Share(v), fixed.I32F32(v).Div(fixed.I32F32(d)); got != uint64(want) {
-			fail("%d/%d = %d, want %d", v, d, got, want)
-		}
-	}
-	const most = 65535 * 65536 // the greatest sum of a row
-	for shift := range 33 {
-		power := uint64(1) << shift
-		for d := power - min(power, 40); d < power+40; d++ {
-			for _, v := range []uint64{0, 1, 2, 3, 255, 256, 32767, 32768, 65534, 65535} {
-				check(t.Fatalf, min(v, d), min(d, most))
-			}
-			check(t.Fatalf, min(d, 65535), min(d, most))
-		}
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		d := rapid.OneOf(rapid.Uint64Range(0, 70000), rapid.Uint64Range(0, most)).Draw(t, "d")
-		check(t.Fatalf, rapid.Uint64Range(0, min(d, 65535)).Draw(t, "v"), d)
-	})
-}
-
 func TestExpReproducesTheSeries(t *testing.T) {
 	for _, c := range []struct {
 		x    fixed.I32F32

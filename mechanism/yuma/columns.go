@@ -124,9 +124,7 @@ func (w *worker) gather(first, width int) {
 	lone := !r.formula.liquid || r.params.DecayAbsentBonds
 	w.tile.clear(width)
 	for k, i := range r.seats {
-		row := &r.rows[i]
-		w.tile.putWeights(uint16(k), row.weights, row.sum, uint32(first))
-		w.tile.putBonds(uint16(k), row.bonds, lone, uint32(first))
+		w.tile.gather(k, &r.rows[i], uint(first), lone)
 	}
 }
 

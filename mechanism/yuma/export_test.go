@@ -30,3 +30,6 @@ func Median(stake, score []fixed.I32F32, minority fixed.I32F32) fixed.I32F32 {
 	}
 	return fixed.I32F32(q.consensus(keys, make([]uint64, len(keys)), support))
 }
+
+// Weight divides a value of a row by the row's sum, in units of 2^−32.
+func Weight(v, sum uint64) uint64 { return weightOf(newRowSum(sum).score(v)) }

@@ -91,8 +91,9 @@ func (r Row) scan() (sum uint64, ascending bool) {
 	)
 	values, rises := uint64(0), uint64(top)
 	last := uint64(0) // one more than the uid before
-	for ; len(r) >= 2*entrySize; r = r[2*entrySize:] {
-		pair := binary.LittleEndian.Uint64(r)
+	at := 0
+	for ; at <= len(r)-2*entrySize; at += 2 * entrySize {
+		pair := binary.LittleEndian.Uint64(r[at : at+2*entrySize])
 		values += pair >> 16 & half
 		uids := pair & half
 		next := uids + one
@@ -100,8 +101,8 @@ func (r Row) scan() (sum uint64, ascending bool) {
 		last = next >> 32
 	}
 	sum, ascending = values&math.MaxUint32+values>>32, rises&top == top
-	if len(r) >= entrySize {
-		uid, value := r.At(0)
+	if at <= len(r)-entrySize {
+		uid, value := r.At(at / entrySize)
 		return sum + uint64(value), ascending && uint64(uid) >= last
 	}
 	return sum, ascending

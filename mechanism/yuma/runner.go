@@ -44,13 +44,13 @@ type Runner struct {
 
 // row is what an epoch reads and writes of one uid as a validator.
 type row struct {
-	weights Row          // empty unless the uid may set weights
-	bonds   Row          // what the last epoch left
-	sum     fixed.RowSum // of the weights that count
-	reach   uint64       // weights on uids registered before this block count
-	self    int32        // the uid whose weight is void: its own, nobody for the owner
-	keep    bool         // the new bonds are stored
-	start   int          // of the new bonds, in arena
+	weights Row    // empty unless the uid may set weights
+	bonds   Row    // what the last epoch left
+	sum     rowSum // of the weights that count
+	reach   uint64 // weights on uids registered before this block count
+	self    int32  // the uid whose weight is void: its own, nobody for the owner
+	keep    bool   // the new bonds are stored
+	start   int    // of the new bonds, in arena
 }
 
 // formula holds the parameters of steps 6 to 11 as shares.

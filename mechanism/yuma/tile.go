@@ -2,7 +2,6 @@ package yuma
 
 import (
 	"encoding/binary"
-	"math"
 
 	"agora/mechanism/fixed"
 )
@@ -32,17 +31,6 @@ type cursor struct {
 
 // A cell of a column is score<<32 | bond<<16 | seat: the weight W as a score, the
 // old bond (u16), and whose they are.
-//
-// A score is W in 32 bits. W is 2^32, where the row has one positive weight, or
-// at most 2^32 − 2^16, so the greatest score is free to stand for 2^32.
-const wholeScore = math.MaxUint32
-
-// scoreOf returns the score of a weight.
-func scoreOf(weight uint64) uint64 { return weight - weight>>32 }
-
-// weightOf returns the weight of a score.
-func weightOf(score uint64) uint64 { return score + (score+1)>>32 }
-
 // bondOf returns the old bond in a cell, as a share.
 func bondOf(cell uint64) uint64 { return uint64(fixed.Share(uint16(cell >> 16))) }
 
@@ -54,45 +42,62 @@ func (t *tile) reset(width, seats int) {
 	t.cursor = grown(t.cursor, seats)
 }
 
-// putWeights puts the weights of one seat into the block, whose first column is
-// first: the second half of step 5, W_ij = v_ij / Σ_j v_ij.
-func (t *tile) putWeights(seat uint16, weights Row, sum fixed.RowSum, first uint32) {
-	cells, ends, at := t.cells, t.end, t.cursor[seat].weights
-	for at < len(weights) {
-		e := binary.LittleEndian.Uint32(weights[at : at+entrySize])
-		c := e&0xffff - first
-		if c >= uint32(len(ends)) {
+// gather reads the weights and old bonds of one seat that lie in the block, whose
+// first column is first, both in the order of uids. It is the second half of step
+// 5, W_ij = v_ij / Σ_j v_ij. A bond without a weight counts only where lone.
+func (t *tile) gather(seat int, row *row, first uint, lone bool) {
+	weights, bonds, sum, whose := row.weights, row.bonds, row.sum, uint64(seat)
+	at, next := t.cursor[seat].weights, t.cursor[seat].bonds
+	cells, ends := t.cells, t.end
+	for at < len(weights) && next < len(bonds) {
+		w := binary.LittleEndian.Uint32(weights[at : at+entrySize])
+		b := binary.LittleEndian.Uint32(bonds[next : next+entrySize])
+		c := uint(min(w&0xffff, b&0xffff)) - first
+		if c >= uint(len(ends)) {
 			break
 		}
-		end := ends[c]
-		cells[end] = scoreOf(sum.Share(uint64(e>>16)))<<32 | uint64(seat)
+		cell, end := whose, ends[c]
+		switch {
+		case uint16(w) == uint16(b):
+			cell |= sum.score(uint64(w>>16))<<32 | uint64(b&^0xffff)
+			at += entrySize
+			next += entrySize
+		case uint16(w) < uint16(b):
+			cell |= sum.score(uint64(w>>16)) << 32
+			at += entrySize
+		default:
+			cell |= uint64(b &^ 0xffff)
+			next += entrySize
+			if !lone {
+				continue
+			}
+		}
+		cells[end] = cell
 		ends[c] = end + 1
-		at += entrySize
 	}
-	t.cursor[seat].weights = at
-}
-
-// putBonds adds the old bonds of one seat to the block: each to the cell of its
-// weight, which is the last of its column so far, or to one of its own where
-// there is none and lone bonds count.
-func (t *tile) putBonds(seat uint16, bonds Row, lone bool, first uint32) {
-	cells, ends, at := t.cells, t.end, t.cursor[seat].bonds
-	for at < len(bonds) {
-		e := binary.LittleEndian.Uint32(bonds[at : at+entrySize])
-		c := e&0xffff - first
-		if c >= uint32(len(ends)) {
+	for at < len(weights) {
+		w := binary.LittleEndian.Uint32(weights[at : at+entrySize])
+		c := uint(w&0xffff) - first
+		if c >= uint(len(ends)) {
 			break
 		}
-		bond, end := uint64(e&^0xffff), ends[c]
-		if end > int(c)*t.height && uint16(cells[end-1]) == seat {
-			cells[end-1] |= bond
-		} else if lone {
-			cells[end] = bond | uint64(seat)
-			ends[c] = end + 1
-		}
+		cells[ends[c]] = sum.score(uint64(w>>16))<<32 | whose
+		ends[c]++
 		at += entrySize
 	}
-	t.cursor[seat].bonds = at
+	for next < len(bonds) {
+		b := binary.LittleEndian.Uint32(bonds[next : next+entrySize])
+		c := uint(b&0xffff) - first
+		if c >= uint(len(ends)) {
+			break
+		}
+		if lone {
+			cells[ends[c]] = uint64(b&^0xffff) | whose
+			ends[c]++
+		}
+		next += entrySize
+	}
+	t.cursor[seat] = cursor{weights: at, bonds: next}
 }
 
 // column returns the cells of column c of the block.

@@ -3,8 +3,6 @@ package yuma
 import (
 	"math"
 	"slices"
-
-	"agora/mechanism/fixed"
 )
 
 // admitWeights is the first half of step 5: whose weights count, and how far they
@@ -68,7 +66,7 @@ func (w *worker) readRows() {
 		row := &r.rows[i]
 		var sum uint64
 		row.weights, sum = w.readRow(row.weights, row.reach, row.self)
-		row.sum = fixed.NewRowSum(sum)
+		row.sum = newRowSum(sum)
 		row.bonds, _ = w.readRow(row.bonds, r.lastTempo, nobody)
 	}
 }
