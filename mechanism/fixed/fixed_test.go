@@ -205,6 +205,28 @@ func TestDivisorDividesAsDivDoes(t *testing.T) {
 	})
 }
 
+func TestAHalfDivisorDividesAsDivDoes(t *testing.T) {
+	check := func(fail func(string, ...any), x, d uint64) {
+		if got, want := fixed.NewHalfDivisor(d).Quotient(x), fixed.I32F32(x).Div(fixed.I32F32(d)); got != uint64(want) {
+			fail("%d/%d = %d, want %d", x, d, got, want)
+		}
+	}
+	for shift := range 32 {
+		power := uint64(1) << shift
+		for d := power - min(power, 40); d < min(power+40, 1<<31); d++ {
+			for part := range uint64(40) {
+				check(t.Fatalf, min(part, d), d)
+				check(t.Fatalf, d-min(part, d), d)
+				check(t.Fatalf, d/2+min(part, d/2), d)
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		d := rapid.Uint64Range(0, 1<<31).Draw(t, "d")
+		check(t.Fatalf, rapid.Uint64Range(0, d).Draw(t, "x"), d)
+	})
+}
+
 func TestExpReproducesTheSeries(t *testing.T) {
 	for _, c := range []struct {
 		x    fixed.I32F32

@@ -41,19 +41,32 @@ func (r *Runner) sumDividends() {
 	}
 }
 
-// sumDividends adds what the worker's columns pay to every seat, En_ij·I_j with
-// En = E / Σ_i E.
+// sumDividends adds what the worker's columns pay to every seat.
 func (w *worker) sumDividends() {
 	start := 0
 	for c, end := range w.ends {
 		incentive := uint64(w.run.result.Exact.Incentive[w.first+c])
 		if incentive > 0 {
-			earned, sum := w.earned, fixed.NewDivisor(w.sums[c])
-			for _, bond := range w.bonds[start:end] {
-				earned[uint16(bond)] += fixed.Mul(sum.Quotient(bond>>16), incentive)
-			}
+			w.payBonds(w.bonds[start:end], w.sums[c], incentive)
 		}
 		start = end
+	}
+}
+
+// payBonds adds the pay of one column, En_ij·I_j with En = E / Σ_i E. Where that sum
+// is at most one half, as in most columns, the division is a multiplication.
+func (w *worker) payBonds(bonds []uint64, sum, incentive uint64) {
+	earned := w.earned
+	if sum > uint64(fixed.Half) || incentive == uint64(fixed.One) {
+		divisor := fixed.NewDivisor(sum)
+		for _, bond := range bonds {
+			earned[uint16(bond)] += fixed.Mul(divisor.Quotient(bond>>16), incentive)
+		}
+		return
+	}
+	divisor := fixed.NewHalfDivisor(sum)
+	for _, bond := range bonds {
+		earned[uint16(bond)] += divisor.Quotient(bond>>16) * incentive >> 32
 	}
 }
 
