@@ -19,10 +19,9 @@ func (f *formula) plain(consensus uint64) bool {
 //	Wc_ij = min(W_ij, C_j)   TV_i += Wc_ij   R_j += A_i·Wc_ij
 //	E_ij  = a·Wc_ij + (1 − a)·B_ij
 //
-// It notes every bond as share<<16 | seat and stores those above zero; sum is that
-// of E.
-func (w *worker) clipAndMove(j int, cells, bonds []uint64, consensus uint64) (rank, sum uint64) {
-	table, arena, bonds := w.table, w.run.arena, bonds[:len(cells)]
+// It returns R and the sum of E, and leaves E in bonds.
+func (w *worker) clipAndMove(cells, bonds []uint64, consensus uint64) (rank, sum uint64) {
+	table, bonds := w.table, bonds[:len(cells)]
 	alpha, kept := w.run.formula.alpha, w.run.formula.kept
 	for k, cell := range cells {
 		seat := &table[uint16(cell)]
@@ -32,10 +31,6 @@ func (w *worker) clipAndMove(j int, cells, bonds []uint64, consensus uint64) (ra
 		e := alpha*share>>32 + kept*bondOf(cell)>>32
 		sum += e
 		bonds[k] = packBond(e, cell)
-		if e > 0 {
-			putBond(arena, seat.fill, j, e)
-			seat.fill += entrySize
-		}
 	}
 	return rank, sum
 }
@@ -44,75 +39,46 @@ func (w *worker) clipAndMove(j int, cells, bonds []uint64, consensus uint64) (ra
 // &0xffff.
 func packBond(share, cell uint64) uint64 { return share<<16 | cell&0xffff }
 
-// putBond writes a bond on j where a row goes on, as u16 rounded down.
-func putBond(arena []byte, to, j int, share uint64) {
-	binary.LittleEndian.PutUint32(arena[to:to+entrySize], uint32(share*65535>>32<<16)|uint32(j))
-}
-
-// moveBonds is step 11 up to the dividends: it stores the new bonds and notes
-// those above zero.
-func (w *worker) moveBonds(j int, cells []uint64, consensus uint64, bonds []uint64) (sum uint64, count int) {
+// moveBonds is step 11 up to E for any column, which it leaves in bonds; it
+// returns the sum.
+func (w *worker) moveBonds(cells, bonds []uint64, consensus uint64) (sum uint64) {
 	switch f := &w.run.formula; {
 	case f.liquid:
-		sum, count = w.moveLiquidBonds(cells, consensus, bonds)
+		return w.moveLiquidBonds(cells, bonds, consensus)
 	case f.absolute:
-		sum, count = w.moveAbsoluteBonds(cells, bonds)
-	default:
-		sum, count = w.moveRelativeBonds(cells, bonds)
-		w.storeRelative(j, bonds[:count], sum)
-		return sum, count
+		return w.moveAbsoluteBonds(cells, bonds)
 	}
-	for _, bond := range bonds[:count] {
-		w.storeBond(j, bond, bond>>16)
-	}
-	return sum, count
-}
-
-// storeBond appends a bond on j to its row.
-func (w *worker) storeBond(j int, bond, share uint64) {
-	seat := &w.table[uint16(bond)]
-	putBond(w.run.arena, seat.fill, j, share)
-	seat.fill += entrySize
+	return w.moveRelativeBonds(cells, bonds)
 }
 
 // moveAbsoluteBonds computes the bonds of Yuma3, in [0, 1], which follow the
 // weights:
 //
 //	E_ij = a·Wb_ij + (1 − a)·B_ij,   B = bond/65535
-func (w *worker) moveAbsoluteBonds(cells, bonds []uint64) (sum uint64, count int) {
+func (w *worker) moveAbsoluteBonds(cells, bonds []uint64) (sum uint64) {
 	f := &w.run.formula
 	for k, cell := range cells {
 		e := fixed.Mul(f.alpha, w.blend[k]) + fixed.Mul(f.kept, bondOf(cell))
-		count += note(bonds, count, cell, e)
+		bonds[k] = packBond(e, cell)
 		sum += e
 	}
-	return sum, count
-}
-
-// note puts a bond at the end of those noted and returns 1 if it stays there, 0
-// if it is zero.
-func note(bonds []uint64, count int, cell, share uint64) int {
-	bonds[count] = packBond(share, cell)
-	if share == 0 {
-		return 0
-	}
-	return 1
+	return sum
 }
 
 // moveLiquidBonds moves every bond at its own speed. A pair whose weight step 7
 // or 9 removed loses its bond at once; with Params.DecayAbsentBonds it decays as
 // a weight of zero would.
-func (w *worker) moveLiquidBonds(cells []uint64, consensus uint64, bonds []uint64) (sum uint64, count int) {
+func (w *worker) moveLiquidBonds(cells, bonds []uint64, consensus uint64) (sum uint64) {
 	f, decay := &w.run.formula, w.run.params.DecayAbsentBonds
 	for k, cell := range cells {
-		if !decay && !f.staysEntry(w.weight[k], w.blend[k]) {
-			continue
+		var e uint64
+		if decay || f.staysEntry(w.weight[k], w.blend[k]) {
+			e = f.curve.move(consensus, w.blend[k], uint16(cell>>16))
 		}
-		e := f.curve.move(consensus, w.blend[k], uint16(cell>>16))
-		count += note(bonds, count, cell, e)
+		bonds[k] = packBond(e, cell)
 		sum += e
 	}
-	return sum, count
+	return sum
 }
 
 // staysEntry reports whether a weight is still an entry after steps 7 and 9:
@@ -126,7 +92,7 @@ func (f *formula) staysEntry(weight, blend uint64) bool {
 // moveRelativeBonds computes the bonds of Yuma2, shares of the column:
 //
 //	E_ij = a·ΔB_ij + (1 − a)·B_ij,   ΔB = A_i·Wb_ij / Σ_i,   B = bond / Σ_i
-func (w *worker) moveRelativeBonds(cells, bonds []uint64) (sum uint64, count int) {
+func (w *worker) moveRelativeBonds(cells, bonds []uint64) (sum uint64) {
 	f, delta := &w.run.formula, w.delta[:len(cells)]
 	var sumOld, sumNew uint64
 	for k, cell := range cells {
@@ -138,15 +104,21 @@ func (w *worker) moveRelativeBonds(cells, bonds []uint64) (sum uint64, count int
 	for k, cell := range cells {
 		delta[k] = newShare.Quotient(delta[k])
 		e := fixed.Mul(f.alpha, delta[k]) + fixed.Mul(f.kept, oldShare.Quotient(cell>>16&0xffff))
-		count += note(bonds, count, cell, e)
+		bonds[k] = packBond(e, cell)
 		sum += e
 	}
-	return sum, count
+	return sum
 }
 
-// storeRelative stores the bonds of Yuma2: E / Σ_i E relative to the greatest of
-// the column.
-func (w *worker) storeRelative(j int, bonds []uint64, sum uint64) {
+// storeBonds appends the new bonds above zero to their rows: under Yuma3 as they
+// are, under Yuma2 E / Σ_i E relative to the greatest of the column.
+func (w *worker) storeBonds(j int, bonds []uint64, sum uint64) {
+	if w.run.formula.absolute {
+		for _, bond := range bonds {
+			w.storeBond(j, bond, bond>>16)
+		}
+		return
+	}
 	divisor := fixed.NewDivisor(sum)
 	var greatest uint64
 	for _, bond := range bonds {
@@ -156,4 +128,15 @@ func (w *worker) storeRelative(j int, bonds []uint64, sum uint64) {
 	for _, bond := range bonds {
 		w.storeBond(j, bond, scale.Quotient(divisor.Quotient(bond>>16)))
 	}
+}
+
+// storeBond appends a bond on j to its row, as u16 rounded down.
+func (w *worker) storeBond(j int, bond, share uint64) {
+	if bond>>16 == 0 {
+		return
+	}
+	seat, arena := &w.table[uint16(bond)], w.run.arena
+	to := seat.fill
+	binary.LittleEndian.PutUint32(arena[to:to+entrySize], uint32(share*65535>>32<<16)|uint32(j))
+	seat.fill = to + entrySize
 }

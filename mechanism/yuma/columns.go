@@ -78,9 +78,9 @@ func (w *worker) computeColumns() {
 	w.prepare(width)
 	for first := w.first; first < w.last; first += width {
 		last := min(first+width, w.last)
-		w.gather(first, last-first)
+		w.gather(first, last)
 		for j := first; j < last; j++ {
-			w.column(j, w.tile.column(j-first))
+			w.column(j, w.tile.column(j))
 		}
 	}
 }
@@ -99,7 +99,7 @@ func (w *worker) blockWidth() int {
 func (w *worker) prepare(width int) {
 	r := w.run
 	seats := len(r.seats)
-	w.tile.reset(width, seats)
+	w.tile.reset(width, seats, w.last)
 	w.table, w.segment = grown(w.table, seats), grown(w.segment, seats)
 	w.earned = sized(w.earned, seats)
 	for _, s := range []*[]uint64{&w.keys, &w.spare, &w.weight, &w.blend, &w.delta} {
@@ -119,12 +119,12 @@ func (w *worker) prepare(width int) {
 // gather reads a block of columns from every row. Under liquid alpha a bond
 // without a weight vanishes at once; with Params.DecayAbsentBonds, and without
 // liquid alpha, it decays as with a weight of zero.
-func (w *worker) gather(first, width int) {
+func (w *worker) gather(first, last int) {
 	r := w.run
 	lone := !r.formula.liquid || r.params.DecayAbsentBonds
-	w.tile.clear(width)
+	w.tile.move(first, last)
 	for k, i := range r.seats {
-		w.tile.gather(k, &r.rows[i], uint(first), lone)
+		w.tile.gather(k, &r.rows[i], lone)
 	}
 }
 
@@ -135,15 +135,14 @@ func (w *worker) column(j int, cells []uint64) {
 	consensus := r.formula.quorum.consensus(keys, w.spare, support)
 	bonds := w.room(len(cells))
 	var rank, sum uint64
-	count := len(cells)
 	if r.formula.plain(consensus) {
-		rank, sum = w.clipAndMove(j, cells, bonds, consensus)
+		rank, sum = w.clipAndMove(cells, bonds, consensus)
 	} else {
 		rank = w.clip(cells, consensus)
 		w.blendWeights(len(cells))
-		sum, count = w.moveBonds(j, cells, consensus, bonds)
+		sum = w.moveBonds(cells, bonds, consensus)
 	}
-	w.bonds = w.bonds[:len(w.bonds)+count]
+	w.storeBonds(j, bonds, sum)
 	w.ends[j-w.first], w.sums[j-w.first] = len(w.bonds), sum
 	r.result.Exact.Consensus[j] = fixed.I32F32(consensus)
 	r.rank[j] = rank
@@ -155,8 +154,8 @@ func (w *worker) column(j int, cells []uint64) {
 // room returns space for count more bonds at the end of the list.
 func (w *worker) room(count int) []uint64 {
 	used := len(w.bonds)
-	w.bonds = slices.Grow(w.bonds, count)
-	return w.bonds[used : used+count]
+	w.bonds = slices.Grow(w.bonds, count)[:used+count]
+	return w.bonds[used:]
 }
 
 // hear returns the median keys of the voices in a column, and the sum of their

@@ -15,13 +15,14 @@ const (
 	tileCells  = 1 << 20
 )
 
-// tile is a block of columns gathered from packed rows. Column c of the block
-// holds cells[c·height:end[c]], seats ascending.
+// tile is a block of columns gathered from packed rows. Column j of the block
+// holds cells[(j−first)·height:end[j]], seats ascending.
 type tile struct {
-	cells  []uint64
-	end    []int
-	cursor []cursor // by seat
-	height int
+	cells       []uint64
+	end         []int    // by column up to the last of the block
+	cursor      []cursor // by seat
+	first, last int      // columns, half open
+	height      int
 }
 
 // cursor is how far a seat's rows have been read, in bytes.
@@ -34,81 +35,85 @@ type cursor struct {
 // bondOf returns the old bond in a cell, as a share.
 func bondOf(cell uint64) uint64 { return uint64(fixed.Share(uint16(cell >> 16))) }
 
-// reset prepares the tile for blocks of the given width over so many seats.
-func (t *tile) reset(width, seats int) {
+// reset prepares the tile for blocks of the given width over so many seats, in
+// columns below last.
+func (t *tile) reset(width, seats, last int) {
 	t.height = staggered(seats, cellsPerLine)
 	t.cells = grown(t.cells, width*t.height)
-	t.end = grown(t.end, width)
+	t.end = grown(t.end, last)
 	t.cursor = grown(t.cursor, seats)
 }
 
-// gather reads the weights and old bonds of one seat that lie in the block, whose
-// first column is first, both in the order of uids. It is the second half of step
-// 5, W_ij = v_ij / Σ_j v_ij. A bond without a weight counts only where lone.
-func (t *tile) gather(seat int, row *row, first uint, lone bool) {
-	weights, bonds, sum, whose := row.weights, row.bonds, row.sum, uint64(seat)
-	at, next := t.cursor[seat].weights, t.cursor[seat].bonds
-	cells, ends := t.cells, t.end
-	for at < len(weights) && next < len(bonds) {
-		w := binary.LittleEndian.Uint32(weights[at : at+entrySize])
-		b := binary.LittleEndian.Uint32(bonds[next : next+entrySize])
-		c := uint(min(w&0xffff, b&0xffff)) - first
-		if c >= uint(len(ends)) {
-			break
-		}
-		cell, end := whose, ends[c]
-		switch {
-		case uint16(w) == uint16(b):
-			cell |= sum.score(uint64(w>>16))<<32 | uint64(b&^0xffff)
-			at += entrySize
-			next += entrySize
-		case uint16(w) < uint16(b):
-			cell |= sum.score(uint64(w>>16)) << 32
-			at += entrySize
-		default:
-			cell |= uint64(b &^ 0xffff)
-			next += entrySize
-			if !lone {
-				continue
-			}
-		}
-		cells[end] = cell
-		ends[c] = end + 1
+// move empties the tile and puts it over other columns.
+func (t *tile) move(first, last int) {
+	t.first, t.last = first, last
+	for j := first; j < last; j++ {
+		t.end[j] = (j - first) * t.height
 	}
-	for at < len(weights) {
-		w := binary.LittleEndian.Uint32(weights[at : at+entrySize])
-		c := uint(w&0xffff) - first
-		if c >= uint(len(ends)) {
-			break
-		}
-		cells[ends[c]] = sum.score(uint64(w>>16))<<32 | whose
-		ends[c]++
-		at += entrySize
-	}
-	for next < len(bonds) {
-		b := binary.LittleEndian.Uint32(bonds[next : next+entrySize])
-		c := uint(b&0xffff) - first
-		if c >= uint(len(ends)) {
-			break
-		}
-		if lone {
-			cells[ends[c]] = uint64(b&^0xffff) | whose
-			ends[c]++
-		}
-		next += entrySize
-	}
-	t.cursor[seat] = cursor{weights: at, bonds: next}
 }
 
-// column returns the cells of column c of the block.
-func (t *tile) column(c int) []uint64 { return t.cells[c*t.height : t.end[c]] }
+// column returns the cells of column j.
+func (t *tile) column(j int) []uint64 { return t.cells[(j-t.first)*t.height : t.end[j]] }
 
-// clear empties the block and sets its width.
-func (t *tile) clear(width int) {
-	t.end = t.end[:width]
-	for c := range t.end {
-		t.end[c] = c * t.height
+// gather reads the weights and old bonds of one seat that lie in the block, both
+// in the order of uids. It is the second half of step 5, W_ij = v_ij / Σ_j v_ij. A
+// bond without a weight counts only where lone.
+func (t *tile) gather(seat int, row *row, lone bool) {
+	cursor, weights, bonds := &t.cursor[seat], row.weights, row.bonds
+	read := t.gatherInStep(seat, weights[cursor.weights:], bonds[cursor.bonds:], row.sum)
+	at, next := cursor.weights+read, cursor.bonds+read
+	for {
+		w, b := columnAt(weights, at), columnAt(bonds, next)
+		j := min(w, b)
+		if j >= t.last {
+			break
+		}
+		cell := uint64(seat)
+		if w == j {
+			cell |= row.sum.score(uint64(weights.entry(at/entrySize)>>16)) << 32
+			at += entrySize
+		}
+		if b == j {
+			cell |= uint64(bonds.entry(next/entrySize) &^ 0xffff)
+			next += entrySize
+		}
+		if w == j || lone {
+			t.cells[t.end[j]] = cell
+			t.end[j]++
+		}
 	}
+	cursor.weights, cursor.bonds = at, next
+}
+
+// columnAt returns the column of the entry at a place of a row, and one beyond all
+// columns at its end.
+func columnAt(row Row, at int) int {
+	if at >= len(row) {
+		return MaxN
+	}
+	return int(binary.LittleEndian.Uint16(row[at:]))
+}
+
+// gatherInStep gathers as long as both rows name the same columns, as they do
+// where a validator's opinion is steady. It returns how many bytes of each it
+// read.
+func (t *tile) gatherInStep(seat int, weights, bonds Row, sum rowSum) int {
+	size := min(len(weights), len(bonds))
+	weights, bonds = weights[:size:size], bonds[:size:size]
+	cells, ends, whose := t.cells, t.end[:t.last], uint64(seat)
+	at := 0
+	for ; at < size; at += entrySize {
+		w := binary.LittleEndian.Uint32(weights[at : at+entrySize])
+		b := binary.LittleEndian.Uint32(bonds[at : at+entrySize])
+		j := uint(uint16(w))
+		if uint16(w) != uint16(b) || j >= uint(len(ends)) {
+			break
+		}
+		end := ends[j]
+		cells[end] = sum.score(uint64(w>>16))<<32 | uint64(b&^0xffff) | whose
+		ends[j] = end + 1
+	}
+	return at
 }
 
 // grown returns s with length n, reusing its memory; the elements are arbitrary.

@@ -82,6 +82,7 @@ func (w *worker) portion(uids []int32) []int32 {
 // counts on a uid that exists, is not self and was limited before reach.
 func (w *worker) readRow(row Row, reach uint64, self int32) (Row, uint64) {
 	r := w.run
+	row = row[:row.Len()*entrySize]
 	sum, ascending := row.scan()
 	if ascending && reach > r.youngest && row.within(r.n) && !row.names(self) {
 		return row, sum
