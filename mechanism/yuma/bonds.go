@@ -14,71 +14,66 @@ func (f *formula) plain(consensus uint64) bool {
 	return f.absolute && !f.liquid && f.beta == fixed.One && consensus < one && f.kept < one
 }
 
-// clipAndMove is steps 7, 8, 9 and 11 up to E of a plain column in one pass:
+// clipAndMove is steps 7, 8, 9 and 11 up to E of a plain column in one pass, where
+// Wb is Wc:
 //
 //	Wc_ij = min(W_ij, C_j)   TV_i += Wc_ij   R_j += A_i·Wc_ij
 //	E_ij  = a·Wc_ij + (1 − a)·B_ij
 //
-// It returns R and the sum of E, and leaves E in bonds.
-func (w *worker) clipAndMove(cells, bonds []uint64, consensus uint64) (rank, sum uint64) {
-	table, bonds := w.table, bonds[:len(cells)]
-	alpha, kept := w.run.formula.alpha, w.run.formula.kept
+// It returns R and leaves E in the cells.
+func (w *worker) clipAndMove(cells []uint64, consensus uint64) (rank uint64) {
+	table, alpha, kept := w.table, w.run.formula.alpha, w.run.formula.kept
 	for k, cell := range cells {
 		seat := &table[uint16(cell)]
 		share := min(cell>>32, consensus)
 		seat.trust += share
 		rank += seat.stake * share >> 32
 		e := alpha*share>>32 + kept*bondOf(cell)>>32
-		sum += e
-		bonds[k] = packBond(e, cell)
+		cells[k] = packBond(e, cell)
 	}
-	return rank, sum
+	return rank
 }
 
 // packBond packs a bond and whose it is, the seat in a cell; unpack with >>16 and
 // &0xffff.
 func packBond(share, cell uint64) uint64 { return share<<16 | cell&0xffff }
 
-// moveBonds is step 11 up to E for any column, which it leaves in bonds; it
-// returns the sum.
-func (w *worker) moveBonds(cells, bonds []uint64, consensus uint64) (sum uint64) {
+// moveBonds is step 11 up to E of any column. It leaves E in the cells.
+func (w *worker) moveBonds(cells []uint64, consensus uint64) {
 	switch f := &w.run.formula; {
 	case f.liquid:
-		return w.moveLiquidBonds(cells, bonds, consensus)
+		w.moveLiquidBonds(cells, consensus)
 	case f.absolute:
-		return w.moveAbsoluteBonds(cells, bonds)
+		w.moveAbsoluteBonds(cells)
+	default:
+		w.moveRelativeBonds(cells)
 	}
-	return w.moveRelativeBonds(cells, bonds)
 }
 
 // moveAbsoluteBonds computes the bonds of Yuma3, in [0, 1], which follow the
 // weights:
 //
 //	E_ij = a·Wb_ij + (1 − a)·B_ij,   B = bond/65535
-func (w *worker) moveAbsoluteBonds(cells, bonds []uint64) (sum uint64) {
+func (w *worker) moveAbsoluteBonds(cells []uint64) {
 	f := &w.run.formula
 	for k, cell := range cells {
 		e := fixed.Mul(f.alpha, w.blend[k]) + fixed.Mul(f.kept, bondOf(cell))
-		bonds[k] = packBond(e, cell)
-		sum += e
+		cells[k] = packBond(e, cell)
 	}
-	return sum
 }
 
 // moveLiquidBonds moves every bond at its own speed. A pair whose weight step 7
 // or 9 removed loses its bond at once; with Params.DecayAbsentBonds it decays as
 // a weight of zero would.
-func (w *worker) moveLiquidBonds(cells, bonds []uint64, consensus uint64) (sum uint64) {
+func (w *worker) moveLiquidBonds(cells []uint64, consensus uint64) {
 	f, decay := &w.run.formula, w.run.params.DecayAbsentBonds
 	for k, cell := range cells {
 		var e uint64
 		if decay || f.staysEntry(w.weight[k], w.blend[k]) {
 			e = f.curve.move(consensus, w.blend[k], uint16(cell>>16))
 		}
-		bonds[k] = packBond(e, cell)
-		sum += e
+		cells[k] = packBond(e, cell)
 	}
-	return sum
 }
 
 // staysEntry reports whether a weight is still an entry after steps 7 and 9:
@@ -92,7 +87,7 @@ func (f *formula) staysEntry(weight, blend uint64) bool {
 // moveRelativeBonds computes the bonds of Yuma2, shares of the column:
 //
 //	E_ij = a·ΔB_ij + (1 − a)·B_ij,   ΔB = A_i·Wb_ij / Σ_i,   B = bond / Σ_i
-func (w *worker) moveRelativeBonds(cells, bonds []uint64) (sum uint64) {
+func (w *worker) moveRelativeBonds(cells []uint64) {
 	f, delta := &w.run.formula, w.delta[:len(cells)]
 	var sumOld, sumNew uint64
 	for k, cell := range cells {
@@ -104,39 +99,52 @@ func (w *worker) moveRelativeBonds(cells, bonds []uint64) (sum uint64) {
 	for k, cell := range cells {
 		delta[k] = newShare.Quotient(delta[k])
 		e := fixed.Mul(f.alpha, delta[k]) + fixed.Mul(f.kept, oldShare.Quotient(cell>>16&0xffff))
-		bonds[k] = packBond(e, cell)
-		sum += e
+		cells[k] = packBond(e, cell)
+	}
+}
+
+// storeBonds notes the new bonds for the dividends and appends those above zero to
+// their rows: under Yuma3 as they are, under Yuma2 E / Σ_i E relative to the
+// greatest of the column. It returns Σ_i E.
+func (w *worker) storeBonds(j int, bonds []uint64) (sum uint64) {
+	if !w.run.formula.absolute {
+		return w.storeRelative(j, bonds)
+	}
+	noted := w.room(len(bonds))[:len(bonds)]
+	table, arena := w.table, w.run.arena
+	for k, bond := range bonds {
+		noted[k] = bond
+		share := bond >> 16
+		if share == 0 {
+			continue
+		}
+		sum += share
+		table[uint16(bond)].store(arena, j, share)
 	}
 	return sum
 }
 
-// storeBonds appends the new bonds above zero to their rows: under Yuma3 as they
-// are, under Yuma2 E / Σ_i E relative to the greatest of the column.
-func (w *worker) storeBonds(j int, bonds []uint64, sum uint64) {
-	if w.run.formula.absolute {
-		for _, bond := range bonds {
-			w.storeBond(j, bond, bond>>16)
-		}
-		return
-	}
-	divisor := fixed.NewDivisor(sum)
+// storeRelative does that under Yuma2.
+func (w *worker) storeRelative(j int, bonds []uint64) (sum uint64) {
 	var greatest uint64
 	for _, bond := range bonds {
+		sum += bond >> 16
 		greatest = max(greatest, bond>>16)
 	}
+	divisor := fixed.NewDivisor(sum)
 	scale := fixed.NewDivisor(divisor.Quotient(greatest))
 	for _, bond := range bonds {
-		w.storeBond(j, bond, scale.Quotient(divisor.Quotient(bond>>16)))
+		if bond>>16 > 0 {
+			w.table[uint16(bond)].store(w.run.arena, j, scale.Quotient(divisor.Quotient(bond>>16)))
+		}
 	}
+	copy(w.room(len(bonds)), bonds)
+	return sum
 }
 
-// storeBond appends a bond on j to its row, as u16 rounded down.
-func (w *worker) storeBond(j int, bond, share uint64) {
-	if bond>>16 == 0 {
-		return
-	}
-	seat, arena := &w.table[uint16(bond)], w.run.arena
-	to := seat.fill
+// store appends a bond on j to the seat's row, as u16 rounded down.
+func (s *seat) store(arena []byte, j int, share uint64) {
+	to := s.fill
 	binary.LittleEndian.PutUint32(arena[to:to+entrySize], uint32(share*65535>>32<<16)|uint32(j))
-	seat.fill = to + entrySize
+	s.fill = to + entrySize
 }

@@ -1,6 +1,7 @@
 package yuma
 
 import (
+	"math/bits"
 	"slices"
 
 	"agora/mechanism/fixed"
@@ -131,24 +132,20 @@ func (w *worker) gather(first, last int) {
 // column computes one column from its cells.
 func (w *worker) column(j int, cells []uint64) {
 	r := w.run
-	keys, support := w.hear(cells)
-	consensus := r.formula.quorum.consensus(keys, w.spare, support)
-	bonds := w.room(len(cells))
-	var rank, sum uint64
-	if r.formula.plain(consensus) {
-		rank, sum = w.clipAndMove(cells, bonds, consensus)
-	} else {
-		rank = w.clip(cells, consensus)
-		w.blendWeights(len(cells))
-		sum = w.moveBonds(cells, bonds, consensus)
-	}
-	w.storeBonds(j, bonds, sum)
-	w.ends[j-w.first], w.sums[j-w.first] = len(w.bonds), sum
-	r.result.Exact.Consensus[j] = fixed.I32F32(consensus)
-	r.rank[j] = rank
 	if r.observe != nil {
-		r.observe(w, cells, j)
+		defer r.observe(w, j, slices.Clone(cells))
 	}
+	consensus := r.formula.quorum.consensus(w.hear(cells))
+	r.result.Exact.Consensus[j] = fixed.I32F32(consensus)
+	if r.formula.plain(consensus) {
+		r.rank[j] = w.clipAndMove(cells, consensus)
+	} else {
+		r.rank[j] = w.clip(cells, consensus)
+		w.blendWeights(len(cells))
+		w.moveBonds(cells, consensus)
+	}
+	w.sums[j-w.first] = w.storeBonds(j, cells)
+	w.ends[j-w.first] = len(w.bonds)
 }
 
 // room returns space for count more bonds at the end of the list.
@@ -158,20 +155,26 @@ func (w *worker) room(count int) []uint64 {
 	return w.bonds[used:]
 }
 
-// hear returns the median keys of the voices in a column, and the sum of their
-// stake.
-func (w *worker) hear(cells []uint64) (keys []uint64, support uint64) {
-	table, keys, count := w.table, w.keys[:len(cells)], 0
+// hear asks every voice in a column for its score and splits them by a pivot,
+// which is the first round of the median.
+func (w *worker) hear(cells []uint64) ballot {
+	table, keys, pivot := w.table, w.keys[:len(cells)], firstPivot(cells)>>32<<32
+	low, high := 0, len(cells)-1
+	var below, support int64
 	for _, cell := range cells {
 		voice := table[uint16(cell)].voice
 		if voice == 0 {
 			continue
 		}
-		keys[count] = medianKey(cell>>32, voice)
-		count++
-		support += voice
+		key := medianKey(cell>>32, voice)
+		_, less := bits.Sub64(key, pivot, 0)
+		keys[low], keys[high] = key, key
+		low += int(less)
+		high += int(less) - 1
+		support += int64(voice)
+		below += int64(voice) & -int64(less)
 	}
-	return keys[:count], support
+	return ballot{low: keys[:low], high: keys[high+1:], spare: w.spare, below: below, support: support}
 }
 
 // clip is steps 7 and 8 for one column: Wc_ij = min(W_ij, C_j), added to the

@@ -37,35 +37,46 @@ func medianKey(score, voice uint64) uint64 { return score<<32 | voice }
 // voiceOf returns the stake behind a key.
 func voiceOf(key uint64) int64 { return int64(uint32(key)) }
 
+// ballot holds the keys of all voices that scored a column, split by some pivot.
+type ballot struct {
+	low, high []uint64 // below the pivot, and the others
+	spare     []uint64 // at least as long as either
+	below     int64    // Σ u of low
+	support   int64    // Σ u of both
+}
+
 // consensus is step 6 for one column:
 //
 //	C_j = the smallest score s with Σ u over scores ≤ s strictly above the
 //	      minority; the greatest score if there is none.
 //
-// keys holds the scores of validators with stake, support the sum of their u;
-// every other validator scored zero and stands in as a sum.
-func (q quorum) consensus(keys, spare []uint64, support uint64) uint64 {
-	zeros := q.total - int64(support)
-	if zeros > 0 && zeros > q.minority || len(keys) == 0 {
+// Every validator that is not in the ballot scored zero and stands in as a sum.
+func (q quorum) consensus(b ballot) uint64 {
+	zeros := q.total - b.support
+	if zeros > 0 && zeros > q.minority || b.support == 0 {
 		return 0
 	}
-	return weightOf(selectKey(keys, spare, q.minority-zeros) >> 32)
+	bound := q.minority - zeros
+	if len(b.high) == 0 || b.below > bound && len(b.low) > 0 {
+		return weightOf(selectKey(b.low, b.spare, bound, b.below) >> 32)
+	}
+	return weightOf(selectKey(b.high, b.spare, bound-b.below, b.support-b.below) >> 32)
 }
 
 // selectKey returns the first key, in order, at which the running sum of u
-// exceeds the bound, or the last key. It is a quickselect without branches on
-// the data. After twice the expected number of rounds it sorts what is left, so
-// no choice of scores makes it slow. keys and spare are overwritten; spare is as
-// long as keys.
-func selectKey(keys, spare []uint64, bound int64) uint64 {
+// exceeds the bound, or the last key; stake is the sum over all. It is a
+// quickselect without branches on the data. After twice the expected number of
+// rounds it sorts what is left, so no choice of scores makes it slow. keys and
+// spare are overwritten; spare is as long as keys.
+func selectKey(keys, spare []uint64, bound, stake int64) uint64 {
 	for rounds := 2 * bits.Len(uint(len(keys))); len(keys) > fewKeys && rounds > 0; rounds-- {
-		pivot := pivotOf(keys)
+		pivot := pivotNear(keys, bound, stake)
 		low, below := partition(spare, keys, pivot)
 		if below > bound && low > 0 {
-			keys, spare = spare[:low], keys
+			keys, spare, stake = spare[:low], keys, below
 			continue
 		}
-		bound -= below
+		bound, stake = bound-below, stake-below
 		if bound < voiceOf(pivot) {
 			return pivot
 		}
@@ -75,7 +86,7 @@ func selectKey(keys, spare []uint64, bound int64) uint64 {
 			if below > bound {
 				return pivot
 			}
-			bound -= below
+			bound, stake = bound-below, stake-below
 			keys, spare = spare[low:len(keys)], keys
 		}
 	}
@@ -101,19 +112,30 @@ func partition(out, keys []uint64, pivot uint64) (low int, below int64) {
 	return low, below
 }
 
-// pivotOf returns the median of three keys of the list, or of nine where that
-// is worth the while.
-func pivotOf(keys []uint64) uint64 {
-	last := len(keys) - 1
-	if last < 32 {
-		return middle(keys[0], keys[last/2], keys[last])
+// firstPivot returns a key from the middle of the list, the median of nine, and 0
+// where the list needs no splitting.
+func firstPivot(keys []uint64) uint64 {
+	if len(keys) <= fewKeys {
+		return 0
 	}
-	step := last / 8
-	return middle(
-		middle(keys[0], keys[step], keys[2*step]),
-		middle(keys[3*step], keys[4*step], keys[5*step]),
-		middle(keys[6*step], keys[7*step], keys[last]),
-	)
+	return pivotNear(keys, 1, 2)
+}
+
+// pivotNear returns a key a little beyond where the bound is expected among the
+// keys, which have so much stake: the median of nine where it is in the middle,
+// else the median of the least or of the greatest of three.
+func pivotNear(keys []uint64, bound, stake int64) uint64 {
+	step := (len(keys) - 1) / 8
+	a, b, c := keys[0], keys[step], keys[2*step]
+	d, e, f := keys[3*step], keys[4*step], keys[5*step]
+	g, h, i := keys[6*step], keys[7*step], keys[8*step]
+	switch {
+	case 3*bound < stake:
+		return middle(min(a, b, c), min(d, e, f), min(g, h, i))
+	case 3*bound > 2*stake:
+		return middle(max(a, b, c), max(d, e, f), max(g, h, i))
+	}
+	return middle(middle(a, b, c), middle(d, e, f), middle(g, h, i))
 }
 
 // middle returns the second greatest of three.

@@ -39,7 +39,7 @@ type Runner struct {
 	youngest  uint64 // the greatest limit
 	lastTempo uint64 // bonds on uids registered before this block count
 
-	observe func(w *worker, cells []uint64, j int)
+	observe func(w *worker, j int, cells []uint64)
 }
 
 // row is what an epoch reads and writes of one uid as a validator.
