@@ -26,7 +26,8 @@ func BenchmarkEpoch(b *testing.B) {
 		in := sized(size.validators, size.miners, size.percent, yuma.Default())
 		name := fmt.Sprintf("%dx%d/%dpercent", size.validators, size.miners, size.percent)
 		b.Run(name+"/textbook", func(b *testing.B) {
-			measure(b, func() { textbook(in) })
+			var oracle book
+			measure(b, func() { oracle.run(in) })
 		})
 		for workers := 1; workers <= 2; workers++ {
 			b.Run(fmt.Sprintf("%s/workers=%d", name, workers), func(b *testing.B) {

@@ -132,8 +132,9 @@ func (w *worker) gather(first, last int) {
 // column computes one column from its cells.
 func (w *worker) column(j int, cells []uint64) {
 	r := w.run
+	var seen []uint64
 	if r.observe != nil {
-		defer r.observe(w, j, slices.Clone(cells))
+		seen = slices.Clone(cells)
 	}
 	consensus := r.formula.quorum.consensus(w.hear(cells))
 	r.result.Exact.Consensus[j] = fixed.I32F32(consensus)
@@ -146,6 +147,9 @@ func (w *worker) column(j int, cells []uint64) {
 	}
 	w.sums[j-w.first] = w.storeBonds(j, cells)
 	w.ends[j-w.first] = len(w.bonds)
+	if r.observe != nil {
+		r.observe(w, j, seen)
+	}
 }
 
 // room returns space for count more bonds at the end of the list.
