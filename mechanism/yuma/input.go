@@ -17,7 +17,9 @@ const NoCommit = math.MaxUint64
 // Slices are indexed by uid and are only read. A slice shorter than N is legal:
 // a missing mask entry counts as masked (inactive, no permit), a missing number
 // as 0, a missing row as empty, a missing commit as NoCommit; what lies beyond N
-// is ignored.
+// is ignored. A missing last update is both: its weights are of block 0, and who
+// has none is inactive whatever the cutoff, as in the reference, which derives a
+// mask from the vector.
 type Input struct {
 	Params Params
 	// N is the number of uids.
@@ -32,7 +34,7 @@ type Input struct {
 	// with Params.OwnerPrivileges.
 	Owner    uint16
 	HasOwner bool
-	// Stake is in rao.
+	// Stake is in rao; above 2^63 − 1 it counts as that.
 	Stake []uint64
 	// Active is read with Params.ActivityGiven.
 	Active []bool

@@ -1,6 +1,8 @@
 package yuma_test
 
 import (
+	"math"
+	"math/big"
 	"math/bits"
 	"slices"
 
@@ -59,7 +61,7 @@ type book struct {
 func (b *book) stakes() {
 	b.active = make([]bool, b.n)
 	b.oldPermit = make([]bool, b.n)
-	stake := make([]fixed.I64F64, b.n)
+	stake := make([]uint64, b.n)
 	cutoff := max(1, fixed.Part(uint64(b.p.ActivityCutoffFactor), b.in.Tempo, 1000))
 	for i := range b.n {
 		if b.p.ActivityGiven {
@@ -70,18 +72,38 @@ func (b *book) stakes() {
 		}
 		b.oldPermit[i] = i < len(b.in.Permit) && b.in.Permit[i] || i == b.owner
 		if i < len(b.in.Stake) && (b.in.Stake[i] >= b.p.StakeThreshold || i == b.owner) {
-			stake[i] = fixed.Uint(b.in.Stake[i])
+			stake[i] = min(b.in.Stake[i], math.MaxInt64)
 		}
 	}
-	normalize64(stake)
-	b.s = make([]number32, b.n)
-	for i := range stake {
-		b.s[i] = stake[i].I32()
-	}
+	b.s = stakeShares(stake)
 	b.a = slices.Clone(b.s)
 	maskVector(not(b.active), b.a)
 	maskVector(not(b.oldPermit), b.a)
 	normalize(b.a)
+}
+
+// stakeShares divides by the sum; a sum beyond 2^63 − 1 needs wider numbers, and
+// one beyond 2^64 − 1 is halved until it fits, and every stake with it.
+func stakeShares(stake []uint64) []number32 {
+	out, wide, sum := make([]number32, len(stake)), make([]fixed.I64F64, len(stake)), new(big.Int)
+	for i, s := range stake {
+		wide[i] = fixed.Uint(s)
+		sum.Add(sum, new(big.Int).SetUint64(s))
+	}
+	if sum.IsInt64() {
+		normalize64(wide)
+		for i := range wide {
+			out[i] = wide[i].I32()
+		}
+		return out
+	}
+	halvings := uint(max(sum.BitLen()-64, 0))
+	sum.Rsh(sum, halvings)
+	for i, s := range stake {
+		part := new(big.Int).Lsh(new(big.Int).SetUint64(s>>halvings), 32)
+		out[i] = number32(part.Quo(part, sum).Int64())
+	}
+	return out
 }
 
 // Step 3.
