@@ -247,6 +247,34 @@ func TestExpReproducesTheSeries(t *testing.T) {
 	}
 }
 
+// TestExpIsTheSeriesOnIntegers sums the series with math/big, step by step as the
+// formula above Exp says, and compares bits.
+func TestExpIsTheSeriesOnIntegers(t *testing.T) {
+	one, limit := exact(fixed.One), exact(fixed.Int(20))
+	rapid.Check(t, func(t *rapid.T) {
+		x := fixed.I32F32(rapid.OneOf(
+			rapid.Int64Range(-21<<32, 21<<32), rapid.Int64Range(-1<<33, 1<<33), rapid.Int64(),
+		).Draw(t, "x"))
+		if x == fixed.One {
+			return // e itself, see TestExpReproducesTheSeries
+		}
+		clamped := new(big.Int).Abs(exact(x))
+		if clamped.Cmp(limit) > 0 {
+			clamped.Set(limit)
+		}
+		sum, term := new(big.Int).Add(one, clamped), new(big.Int).Set(clamped)
+		for i := int64(2); i <= 31; i++ {
+			term.Rsh(term.Mul(term, clamped), 32)
+			term.Quo(term, big.NewInt(i))
+			sum.Add(sum, term)
+		}
+		if x < 0 {
+			sum.Quo(new(big.Int).Lsh(one, 32), sum)
+		}
+		same(t, "exp", exact(fixed.Exp(x)), sum)
+	})
+}
+
 func TestSigmoidRisesFromZeroToOne(t *testing.T) {
 	last := fixed.MinI32
 	for x := -fixed.One; x <= 2*fixed.One; x += fixed.One / 64 {
