@@ -70,7 +70,13 @@ func (w *worker) payBonds(bonds []uint64, sum, incentive uint64) {
 	}
 }
 
-// emit is step 12.
+// emit is step 12, the pay SE of miners and VE of validators. With T = Σ I + Σ D,
+//
+//	SE = floor(I/T · emission), VE = floor(D/T · emission)   jointly, or
+//	SE = floor(I/(2·Σ I) · emission), VE = floor(D/(2·Σ D) · emission)   in halves,
+//
+// and where T = 0 all goes to the validators by stake. Where Σ I = 0 and
+// Params.NoConsensusNoPay, nobody is paid.
 func (r *Runner) emit() {
 	exact := &r.result.Exact
 	var incentives, total fixed.I32F32
