@@ -32,6 +32,7 @@ type cursor struct {
 
 // A cell of a column is score<<32 | bond<<16 | seat: the weight W as a score, the
 // old bond (u16), and whose they are.
+
 // bondOf returns the old bond in a cell, as a share.
 func bondOf(cell uint64) uint64 { return uint64(fixed.Share(uint16(cell >> 16))) }
 
@@ -60,29 +61,43 @@ func (t *tile) column(j int) []uint64 { return t.cells[(j-t.first)*t.height : t.
 // bond without a weight counts only where lone.
 func (t *tile) gather(seat int, row *row, lone bool) {
 	cursor, weights, bonds := &t.cursor[seat], row.weights, row.bonds
-	read := t.gatherInStep(seat, weights[cursor.weights:], bonds[cursor.bonds:], row.sum)
-	at, next := cursor.weights+read, cursor.bonds+read
 	for {
+		at, next := cursor.weights, cursor.bonds
 		w, b := columnAt(weights, at), columnAt(bonds, next)
-		j := min(w, b)
-		if j >= t.last {
-			break
-		}
-		cell := uint64(seat)
-		if w == j {
-			cell |= row.sum.score(uint64(weights.entry(at/entrySize)>>16)) << 32
-			at += entrySize
-		}
-		if b == j {
-			cell |= uint64(bonds.entry(next/entrySize) &^ 0xffff)
-			next += entrySize
-		}
-		if w == j || lone {
-			t.cells[t.end[j]] = cell
-			t.end[j]++
+		switch {
+		case min(w, b) >= t.last:
+			return
+		case w == b:
+			size := t.gatherInStep(seat, weights[at:], bonds[next:], row.sum)
+			cursor.weights, cursor.bonds = at+size, next+size
+		case w < b:
+			cursor.weights += t.gatherWeights(seat, weights[at:], row.sum, min(b, t.last))
+		default:
+			if _, bond := bonds.At(next / entrySize); lone {
+				t.cells[t.end[b]] = uint64(bond)<<16 | uint64(seat)
+				t.end[b]++
+			}
+			cursor.bonds += entrySize
 		}
 	}
-	cursor.weights, cursor.bonds = at, next
+}
+
+// gatherWeights gathers weights without bonds on the columns below last. It
+// returns how many bytes it read.
+func (t *tile) gatherWeights(seat int, weights Row, sum rowSum, last int) int {
+	cells, ends, whose := t.cells, t.end[:last], uint64(seat)
+	at := 0
+	for ; at < len(weights); at += entrySize {
+		w := binary.LittleEndian.Uint32(weights[at : at+entrySize])
+		j := uint(uint16(w))
+		if j >= uint(len(ends)) {
+			break
+		}
+		end := ends[j]
+		cells[end] = sum.score(uint64(w>>16))<<32 | whose
+		ends[j] = end + 1
+	}
+	return at
 }
 
 // columnAt returns the column of the entry at a place of a row, and one beyond all
@@ -95,8 +110,8 @@ func columnAt(row Row, at int) int {
 }
 
 // gatherInStep gathers as long as both rows name the same columns, as they do
-// where a validator's opinion is steady. It returns how many bytes of each it
-// read.
+// where a validator keeps grading the same miners. It returns how many bytes of
+// each it read.
 func (t *tile) gatherInStep(seat int, weights, bonds Row, sum rowSum) int {
 	size := min(len(weights), len(bonds))
 	weights, bonds = weights[:size:size], bonds[:size:size]
