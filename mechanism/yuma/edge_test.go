@@ -153,6 +153,26 @@ func TestAnEmptySubnetHasAnEmptyResult(t *testing.T) {
 	}
 }
 
+// TestEqualVoicesAgree has many voices that cannot be told apart, alone and with a
+// few others, at every kind of majority.
+func TestEqualVoicesAgree(t *testing.T) {
+	for _, equal := range []int{1, 8, 9, 30, 64} {
+		for _, others := range []int{0, 1, 20} {
+			for _, kappa := range []uint16{0, 1, 16384, 32767, 32768, 65534, 65535} {
+				p := yuma.Default()
+				p.Kappa = kappa
+				in := sized(equal+others, 3, 100, p)
+				for i := range equal {
+					in.Stake[i], in.Weights[i] = 1e12, in.Weights[0]
+				}
+				if diff := difference(new(yuma.Runner).Run(in), textbook(in)); diff != "" {
+					t.Errorf("%d equal voices, %d others, kappa %d: %s", equal, others, kappa, diff)
+				}
+			}
+		}
+	}
+}
+
 // TestNoScoresAreSlow gives the median an adversary's best: scores that fool a
 // median of nine at every level still end in a sort.
 func TestNoScoresAreSlow(t *testing.T) {

@@ -83,7 +83,7 @@ func selectKey(keys, spare []uint64, bound, stake int64) uint64 {
 		keys, spare = spare[low:len(keys)], keys
 		if low == 0 { // the pivot is the least key and out: drop it and its equals
 			low, below = partition(spare, keys, pivot+1)
-			if below > bound {
+			if below > bound || low == len(keys) {
 				return pivot
 			}
 			bound, stake = bound-below, stake-below
