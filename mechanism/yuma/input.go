@@ -110,6 +110,21 @@ func (r Row) scan() (sum uint64, ascending bool) {
 	return sum, ascending
 }
 
+// columnsOf reports whether two rows name the same uids in the same order.
+func (r Row) columnsOf(other Row) bool {
+	if len(r) != len(other) || len(r)%entrySize != 0 {
+		return false
+	}
+	at, differ := 0, uint64(0)
+	for ; at <= len(r)-2*entrySize; at += 2 * entrySize {
+		differ |= binary.LittleEndian.Uint64(r[at:at+2*entrySize]) ^ binary.LittleEndian.Uint64(other[at:at+2*entrySize])
+	}
+	if at < len(r) {
+		differ |= uint64(r.entry(at/entrySize) ^ other.entry(at/entrySize))
+	}
+	return differ&0x0000ffff_0000ffff == 0
+}
+
 // find returns the place of the first entry on uid or later in an ascending row.
 func (r Row) find(uid int) int {
 	return sort.Search(r.Len(), func(k int) bool { return int(r.entry(k)&0xffff) >= uid })

@@ -67,7 +67,9 @@ func (w *worker) readRows() {
 		var sum uint64
 		row.weights, sum = w.readRow(row.weights, row.reach, row.self)
 		row.sum = newRowSum(sum)
-		row.bonds, _ = w.readRow(row.bonds, r.lastTempo, nobody)
+		if r.lastTempo <= r.youngest || !row.bonds.columnsOf(row.weights) {
+			row.bonds, _ = w.readRow(row.bonds, r.lastTempo, nobody)
+		}
 	}
 }
 
