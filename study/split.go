@@ -2,17 +2,20 @@ package study
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"agora/mechanism/yuma"
 )
 
 // Splitting is a subnet in which a validator gains or loses by dividing its stake
-// between two voices that say the same.
+// between voices that say the same.
 type Splitting struct {
 	// Gain is what its dividends grow by, relative to those of the whole; the
 	// bonds have settled in both.
 	Gain float64 `json:"gain"`
-	// Stake holds the validators' shares of stake; the first one splits in half.
+	// Pieces is the number of equal voices that the first validator becomes.
+	Pieces int `json:"pieces"`
+	// Stake holds the validators' shares of stake.
 	Stake []float64 `json:"stake"`
 	// Weights holds what each validator gives each miner, u16.
 	Weights [][]uint16 `json:"weights"`
@@ -21,17 +24,23 @@ type Splitting struct {
 // The subnet of the splitting study, and the length of its search.
 const (
 	splitMiners = 4
-	splitEpochs = 40
-	splitSteps  = 400
+	splitEpochs = 12
+	splitSteps  = 300
 )
 
-// WorstSplit searches for the subnet of up to so many validators, each holding at
-// least the given share of stake, in which splitting gains most: hill climbing
-// from a random start for each of several tries, the best of them returned.
-func WorstSplit(p yuma.Params, validators int, least float64, seed uint64, tries, workers int) Splitting {
+// WorstSplit searches for the subnet of at most so many voices in which dividing a
+// stake into so many pieces gains most, where every voice, and every piece, holds
+// at least the given share of stake: hill climbing from a start for each of several tries, the best of them
+// returned. Every second start is random, the others are Crowded.
+func WorstSplit(p yuma.Params, pieces, voices int, least float64, seed uint64, tries, workers int) Splitting {
 	found := make([]Splitting, tries)
 	inParallel(tries, workers, func(k int) {
-		found[k] = climb(p, 2+k%(validators-1), least, source(seed, uint64(k)))
+		random := source(seed, uint64(k))
+		start := Crowded(pieces, min(voices, 3+random.IntN(voices)), least, .02+.2*random.Float64())
+		if k%2 == 1 {
+			start = randomSplitting(pieces, 2+random.IntN(min(voices, 9)-1), random)
+		}
+		found[k] = climb(p, start, least, random)
 	})
 	best := found[0]
 	for _, s := range found[1:] {
@@ -42,21 +51,43 @@ func WorstSplit(p yuma.Params, validators int, least float64, seed uint64, tries
 	return best
 }
 
-// climb improves one random subnet by random changes.
-func climb(p yuma.Params, validators int, least float64, random *rand.Rand) Splitting {
-	current := Splitting{Stake: make([]float64, validators), Weights: make([][]uint16, validators)}
-	for i := range validators {
-		current.Stake[i] = random.Float64()
-		current.Weights[i] = make([]uint16, splitMiners)
-		for j := range current.Weights[i] {
-			current.Weights[i][j] = uint16(random.IntN(65536))
+// Crowded is the kind of subnet in which splitting gains most. Two miners: the
+// second voice, just short of a majority, is all for one, a crowd of the smallest
+// voices is all for the other, and the splitter gives the first miner little. The
+// consensus on the first miner is then the splitter's own weight, which it shares
+// with one other bond, while it shares the second miner with the crowd.
+func Crowded(pieces, voices int, least, little float64) Splitting {
+	s := Splitting{Pieces: pieces, Stake: []float64{.501, .499}}
+	s.Weights = [][]uint16{{uint16(65535 * little), 65535, 0, 0}, {65535, 0, 0, 0}}
+	for len(s.Stake) < voices && s.Stake[0]-least > float64(pieces)*least {
+		s.Stake[0] -= least
+		s.Stake = append(s.Stake, least)
+		s.Weights = append(s.Weights, []uint16{0, 65535, 0, 0})
+	}
+	return s
+}
+
+// randomSplitting draws a subnet.
+func randomSplitting(pieces, voices int, random *rand.Rand) Splitting {
+	s := Splitting{Pieces: pieces, Stake: make([]float64, voices), Weights: make([][]uint16, voices)}
+	for i := range voices {
+		s.Stake[i] = random.Float64()
+		s.Weights[i] = make([]uint16, splitMiners)
+		for j := range s.Weights[i] {
+			s.Weights[i][j] = uint16(random.IntN(65536))
 		}
 	}
-	current.Stake = atLeast(current.Stake, least)
+	return s
+}
+
+// climb improves a subnet by random changes.
+func climb(p yuma.Params, current Splitting, least float64, random *rand.Rand) Splitting {
 	var runner yuma.Runner
+	current.atLeast(least)
 	current.Gain = splitGain(&runner, p, current)
 	for range splitSteps {
-		next := mutate(current, least, random)
+		next := current.mutated(random)
+		next.atLeast(least)
 		if next.Gain = splitGain(&runner, p, next); next.Gain > current.Gain {
 			current = next
 		}
@@ -64,51 +95,128 @@ func climb(p yuma.Params, validators int, least float64, random *rand.Rand) Spli
 	return current
 }
 
-// mutate returns a copy with one stake and one weight redrawn.
-func mutate(s Splitting, least float64, random *rand.Rand) Splitting {
-	next := Splitting{Stake: append([]float64(nil), s.Stake...)}
-	for _, row := range s.Weights {
-		next.Weights = append(next.Weights, append([]uint16(nil), row...))
+// mutated returns a copy with a stake or a weight, and sometimes both, redrawn or
+// moved a little.
+func (s Splitting) mutated(random *rand.Rand) Splitting {
+	next := s
+	next.Stake = slices.Clone(s.Stake)
+	next.Weights = make([][]uint16, len(s.Weights))
+	for i, row := range s.Weights {
+		next.Weights[i] = slices.Clone(row)
 	}
-	i := random.IntN(len(next.Stake))
-	if random.IntN(2) == 0 {
+	i, j := random.IntN(min(len(s.Stake), 4)), random.IntN(splitMiners)
+	switch random.IntN(4) {
+	case 0:
 		next.Stake[i] = random.Float64() * random.Float64()
-		next.Stake = atLeast(next.Stake, least)
+	case 1:
+		next.Stake[i] *= 1 + .02*random.NormFloat64()
+	case 2:
+		next.Weights[random.IntN(len(s.Weights))][j] = uint16(random.IntN(65536) * random.IntN(2))
+	default:
+		moved := float64(next.Weights[i][j]) * (1 + .1*random.NormFloat64())
+		next.Weights[i][j] = uint16(min(max(moved, 0), 65535))
 	}
-	next.Weights[random.IntN(len(next.Weights))][random.IntN(splitMiners)] = uint16(random.IntN(65536) * random.IntN(2))
 	return next
 }
 
-// atLeast normalises shares and lifts each to the least, twice as much for the
-// first, whose halves must both reach it.
-func atLeast(shares []float64, least float64) []float64 {
-	sum := 0.0
-	for _, s := range shares {
-		sum += s
+// atLeast normalises the stakes and lifts each to the least, the first one to that
+// of all its pieces.
+func (s *Splitting) atLeast(least float64) {
+	floor := func(i int) float64 {
+		if i == 0 {
+			return least * float64(s.Pieces)
+		}
+		return least
 	}
-	room := 1 - least*float64(len(shares)+1)
-	for i := range shares {
-		shares[i] = least + room*ratio(shares[i], sum)
+	var above float64
+	for i, share := range s.Stake {
+		above += max(share-floor(i), 0)
 	}
-	shares[0] += least
-	return shares
+	room := 1 - least*float64(s.Pieces+len(s.Stake)-1)
+	for i, share := range s.Stake {
+		s.Stake[i] = floor(i) + room*ratio(max(share-floor(i), 0), above)
+	}
 }
 
-// splitGain compares the first validator's dividends, whole and split in half.
+// splitGain compares the first validator's dividends, whole and in pieces.
 func splitGain(runner *yuma.Runner, p yuma.Params, s Splitting) float64 {
-	whole := settledDividends(runner, p, s.Stake, s.Weights)
-	half := s.Stake[0] / 2
-	stakes := append([]float64{half, half}, s.Stake[1:]...)
-	weights := append([][]uint16{s.Weights[0]}, s.Weights...)
-	parts := settledDividends(runner, p, stakes, weights)
-	if whole[0] < 1e-6 {
+	whole := settledDividends(runner, p, s.Stake, s.Weights)[0]
+	if whole < 1e-6 {
 		return 0 // nothing to gain on
 	}
-	return (parts[0]+parts[1])/whole[0] - 1
+	stakes, weights := s.inPieces()
+	var parts float64
+	for _, d := range settledDividends(runner, p, stakes, weights)[:s.Pieces] {
+		parts += d
+	}
+	return parts/whole - 1
+}
+
+// inPieces returns the subnet after the division.
+func (s Splitting) inPieces() (stakes []float64, weights [][]uint16) {
+	for range s.Pieces {
+		stakes = append(stakes, s.Stake[0]/float64(s.Pieces))
+		weights = append(weights, s.Weights[0])
+	}
+	return append(stakes, s.Stake[1:]...), append(weights, s.Weights[1:]...)
+}
+
+// SplitGain returns what the first validator of a subnet gains by dividing its
+// stake.
+func SplitGain(p yuma.Params, s Splitting) float64 {
+	return splitGain(new(yuma.Runner), p, s)
+}
+
+// SplitGainByStake returns what it would gain under Yuma3 if bonds were divided by
+// their sum weighted with stake, D_i = A_i·Σ_j I_j·E_ij / Σ_k A_k·E_kj, instead of
+// their plain sum: nothing but rounding.
+func SplitGainByStake(p yuma.Params, s Splitting) float64 {
+	stakes, weights := s.inPieces()
+	whole := dividendsByStake(p, s.Stake, s.Weights, 1)
+	return ratio(dividendsByStake(p, stakes, weights, s.Pieces), whole) - 1
+}
+
+// dividendsByStake returns the dividends of the first voices under that rule.
+func dividendsByStake(p yuma.Params, stakes []float64, weights [][]uint16, first int) (paid float64) {
+	out := settled(new(yuma.Runner), p, stakes, weights)
+	for j := range splitMiners {
+		uid := len(stakes) + j
+		var ours, all float64
+		for i, stake := range stakes {
+			backed := stake * bond(out.Bonds[i], uid)
+			all += backed
+			if i < first {
+				ours += backed
+			}
+		}
+		paid += float64(out.Exact.Incentive[uid]) / (1 << 32) * ratio(ours, all)
+	}
+	return paid
+}
+
+// bond returns the bond on a uid in a row.
+func bond(row yuma.Row, uid int) float64 {
+	for k := range row.Len() {
+		if j, value := row.At(k); int(j) == uid {
+			return float64(value)
+		}
+	}
+	return 0
 }
 
 // settledDividends returns the dividends after many epochs of the same weights.
 func settledDividends(runner *yuma.Runner, p yuma.Params, stakes []float64, weights [][]uint16) []float64 {
+	out := settled(runner, p, stakes, weights)
+	dividends := make([]float64, len(stakes))
+	for i := range dividends {
+		dividends[i] = float64(out.Exact.Dividends[i]) / (1 << 32)
+	}
+	return dividends
+}
+
+// settled returns the last of many epochs of the same weights. All bonds grow by
+// the same factors, so a few epochs show what many would.
+func settled(runner *yuma.Runner, p yuma.Params, stakes []float64, weights [][]uint16) *yuma.Result {
 	n := len(stakes) + splitMiners
 	in := &yuma.Input{
 		Params: p, N: n, Block: 1000, Tempo: 10, Emission: 1e9,
@@ -127,9 +235,5 @@ func settledDividends(runner *yuma.Runner, p yuma.Params, stakes []float64, weig
 		out = runner.Run(in)
 		in.Bonds = out.Bonds
 	}
-	dividends := make([]float64, len(stakes))
-	for i := range dividends {
-		dividends[i] = float64(out.Exact.Dividends[i]) / (1 << 32)
-	}
-	return dividends
+	return out
 }

@@ -40,14 +40,44 @@ func TestCopierDoesNotDependOnTheNumberOfWorkers(t *testing.T) {
 }
 
 func TestSplittingGainsNothingUnderRelativeBonds(t *testing.T) {
-	if worst := study.WorstSplit(yuma.Upstream(), 4, .01, 1, 3, 0); worst.Gain > 1e-4 {
+	if worst := study.WorstSplit(yuma.Upstream(), 2, 9, .01, 1, 4, 0); worst.Gain > 1e-4 {
 		t.Errorf("splitting gained %.5f: %+v", worst.Gain, worst)
 	}
 }
 
-func TestSplittingGainsLittleUnderAbsoluteBonds(t *testing.T) {
-	worst := study.WorstSplit(yuma.Default(), 5, .005, 1, 4, 0)
-	if worst.Gain <= 0 || worst.Gain > 0.05 {
+// TestSplittingGainsUnderAbsoluteBonds pins the counterexamples of docs/epoch.md.
+func TestSplittingGainsUnderAbsoluteBonds(t *testing.T) {
+	for _, c := range []struct {
+		small  int     // voices in the crowd
+		least  float64 // their stake
+		own    float64 // the splitter's
+		little uint16  // what it gives the first miner
+		pieces int
+		gain   float64
+	}{
+		{16, .00501, .42084, 3741, 2, .0538},
+		{7, .02001, .36093, 8432, 2, .0393},
+		{4, .05001, .30096, 14581, 2, .0263},
+		{16, .00501, .42084, 3741, 4, .1178},
+		{16, .00501, .42084, 3741, 16, .2251},
+	} {
+		s := study.Crowded(c.pieces, 2+c.small, c.least, 0)
+		s.Stake[0], s.Weights[0][0] = c.own, c.little
+		if got := study.SplitGain(yuma.Default(), s); got < c.gain-1e-4 || got > c.gain+1e-4 {
+			t.Errorf("%d voices of %v: %d pieces gain %.5f, want %v", c.small, c.least, c.pieces, got, c.gain)
+		}
+		if got := study.SplitGain(yuma.Upstream(), s); got > 1e-4 {
+			t.Errorf("%d voices of %v: %d pieces gain %.5f under Yuma2", c.small, c.least, c.pieces, got)
+		}
+		if got := study.SplitGainByStake(yuma.Default(), s); got > 1e-4 {
+			t.Errorf("%d voices of %v: %d pieces gain %.5f where bonds are weighted with stake", c.small, c.least, c.pieces, got)
+		}
+	}
+}
+
+func TestTheSearchComesCloseToTheWorstSplit(t *testing.T) {
+	worst := study.WorstSplit(yuma.Default(), 2, 18, .005, 1, 4, 0)
+	if worst.Gain < .04 || worst.Gain > .06 {
 		t.Errorf("splitting gained %.5f; docs/epoch.md says otherwise: %+v", worst.Gain, worst)
 	}
 }

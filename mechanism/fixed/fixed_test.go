@@ -205,6 +205,28 @@ func TestDivisorDividesAsDivDoes(t *testing.T) {
 	})
 }
 
+func TestAHalfDivisorDividesAsDivDoes(t *testing.T) {
+	check := func(fail func(string, ...any), x, d uint64) {
+		if got, want := fixed.NewHalfDivisor(d).Quotient(x), fixed.I32F32(x).Div(fixed.I32F32(d)); got != uint64(want) {
+			fail("%d/%d = %d, want %d", x, d, got, want)
+		}
+	}
+	for shift := range 32 {
+		power := uint64(1) << shift
+		for d := power - min(power, 40); d < min(power+40, 1<<31); d++ {
+			for part := range uint64(40) {
+				check(t.Fatalf, min(part, d), d)
+				check(t.Fatalf, d-min(part, d), d)
+				check(t.Fatalf, d/2+min(part, d/2), d)
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		d := rapid.Uint64Range(0, 1<<31).Draw(t, "d")
+		check(t.Fatalf, rapid.Uint64Range(0, d).Draw(t, "x"), d)
+	})
+}
+
 func TestExpReproducesTheSeries(t *testing.T) {
 	for _, c := range []struct {
 		x    fixed.I32F32
@@ -223,6 +245,34 @@ func TestExpReproducesTheSeries(t *testing.T) {
 			t.Errorf("Exp(%d) = %v, want %v", c.x, got, c.want)
 		}
 	}
+}
+
+// TestExpIsTheSeriesOnIntegers sums the series with math/big, step by step as the
+// formula above Exp says, and compares bits.
+func TestExpIsTheSeriesOnIntegers(t *testing.T) {
+	one, limit := exact(fixed.One), exact(fixed.Int(20))
+	rapid.Check(t, func(t *rapid.T) {
+		x := fixed.I32F32(rapid.OneOf(
+			rapid.Int64Range(-21<<32, 21<<32), rapid.Int64Range(-1<<33, 1<<33), rapid.Int64(),
+		).Draw(t, "x"))
+		if x == fixed.One {
+			return // e itself, see TestExpReproducesTheSeries
+		}
+		clamped := new(big.Int).Abs(exact(x))
+		if clamped.Cmp(limit) > 0 {
+			clamped.Set(limit)
+		}
+		sum, term := new(big.Int).Add(one, clamped), new(big.Int).Set(clamped)
+		for i := int64(2); i <= 31; i++ {
+			term.Rsh(term.Mul(term, clamped), 32)
+			term.Quo(term, big.NewInt(i))
+			sum.Add(sum, term)
+		}
+		if x < 0 {
+			sum.Quo(new(big.Int).Lsh(one, 32), sum)
+		}
+		same(t, "exp", exact(fixed.Exp(x)), sum)
+	})
 }
 
 func TestSigmoidRisesFromZeroToOne(t *testing.T) {

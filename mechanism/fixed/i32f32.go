@@ -32,8 +32,9 @@ func Int(v int64) I32F32 {
 	return I32F32(v) << 32
 }
 
-// Share returns the share that a stored u16 stands for: v·2^32 div 65535.
-func Share(v uint16) I32F32 { return I32F32(uint64(v) << 32 / maxU16) }
+// Share returns the share that a stored u16 stands for: v·2^32 div 65535, which is
+// v·65537 and, for the greatest, one more.
+func Share(v uint16) I32F32 { return I32F32(uint64(v)<<16 + uint64(v) + (uint64(v)+1)>>16) }
 
 // U16 stores a share as u16: floor(x·65535), saturating at 0 and 65535. It rounds
 // down, so one unit below 1 becomes 65534.

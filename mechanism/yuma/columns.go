@@ -1,34 +1,39 @@
 package yuma
 
-import "agora/mechanism/fixed"
+import (
+	"math/bits"
+	"slices"
+
+	"agora/mechanism/fixed"
+)
 
 // admitBonds is step 10: old bonds count on uids registered before the last
 // tempo began,
 //
 //	last_tempo = block − tempo (0 at least) if no epoch ran before, else last_step + 1
 //
-// and it reserves the room for the new ones.
+// It also lists the seats, the rows that the columns consist of, and reserves
+// the room for the new bonds.
 func (r *Runner) admitBonds() {
 	in := r.in
-	r.formula.lastTempo = in.Block - min(in.Tempo, in.Block)
+	r.lastTempo = in.Block - min(in.Tempo, in.Block)
 	if in.LastStep != 0 {
-		r.formula.lastTempo = max(in.LastStep+1, in.LastStep) // saturates
+		r.lastTempo = max(in.LastStep+1, in.LastStep) // saturates
 	}
-	r.holders = r.holders[:0]
-	room, bonds := 0, 0
+	r.seats = r.seats[:0]
+	var room, weights, bonds int
 	for i := range r.rows {
 		row := &r.rows[i]
 		row.bonds = at(in.Bonds, i, nil)
-		bonds += row.bonds.Len()
-		if row.bonds.Len() > 0 {
-			r.holders = append(r.holders, int32(i))
-		}
 		row.start = room
-		if row.keep {
-			room += staggered((row.weights.Len()+row.bonds.Len())*entrySize, bytesPerLine)
+		if size := row.weights.Len() + row.bonds.Len(); size > 0 {
+			r.seats = append(r.seats, int32(i))
+			room += staggered(size*entrySize, bytesPerLine)
 		}
+		weights += row.weights.Len()
+		bonds += row.bonds.Len()
 	}
-	r.entries = max(r.entries, bonds)
+	r.entries = max(weights, bonds)
 	r.arenas[r.turn] = grown(r.arenas[r.turn], room)
 	r.arena = r.arenas[r.turn]
 }
@@ -53,6 +58,7 @@ func (r *Runner) prepareFormula() {
 	f.quorum = newQuorum(r.stake, r.voice, p.Kappa)
 	f.beta = fixed.Share(p.BondsPenalty)
 	f.alpha, f.kept = uint64(alpha), uint64(fixed.One.Sub(alpha))
+	f.absolute = p.Yuma3
 	f.liquid = p.Yuma3 && p.LiquidAlpha
 	f.curve = newLiquidCurve(p)
 }
@@ -69,17 +75,13 @@ func (r *Runner) anyConsensus() bool {
 
 // computeColumns computes the worker's range, a block of columns at a time.
 func (w *worker) computeColumns() {
-	r := w.run
-	w.prepare()
 	width := w.blockWidth()
-	w.weights.reset(width, len(r.voters))
-	w.bonds.reset(width, len(r.holders))
-	w.seek()
+	w.prepare(width)
 	for first := w.first; first < w.last; first += width {
 		last := min(first+width, w.last)
-		w.gather(first, r.limit[first:last])
+		w.gather(first, last)
 		for j := first; j < last; j++ {
-			w.column(j, w.weights.column(j-first), w.bonds.column(j-first))
+			w.column(j, w.tile.column(j))
 		}
 	}
 }
@@ -87,123 +89,109 @@ func (w *worker) computeColumns() {
 // blockWidth returns the number of columns to gather at once.
 func (w *worker) blockWidth() int {
 	r := w.run
-	rows := max(len(r.voters), len(r.holders), 1)
 	perColumn := r.entries/max(r.n, 1) + 1
-	width := min(blockCells/perColumn, tileCells/rows, w.last-w.first)
+	width := min(blockCells/perColumn, tileCells/max(len(r.seats), 1), w.last-w.first)
 	return max(width, minBlock)
 }
 
-// prepare sizes the worker's scratch.
-func (w *worker) prepare() {
+// prepare sizes the worker's scratch, reads what it needs of every seat, and puts
+// the seat's cursor at the worker's first column and its new bonds behind the
+// room of the columns before.
+func (w *worker) prepare(width int) {
 	r := w.run
-	rows := len(r.voters) + len(r.holders)
-	w.trust, w.earned = sized(w.trust, r.n), sized(w.earned, r.n)
-	w.fill, w.segment = grown(w.fill, r.n), grown(w.segment, r.n)
-	w.weight, w.blend = grown(w.weight, len(r.voters)), grown(w.blend, len(r.voters))
-	w.delta = grown(w.delta, len(r.voters))
-	w.keys, w.spare = grown(w.keys, len(r.voters)), grown(w.spare, len(r.voters))
-	w.old, w.lone = grown(w.old, len(r.voters)), grown(w.lone, len(r.holders))
-	w.moved = grown(w.moved, rows+1) // and one that may turn out not to count
-	w.arena = r.arena
-	w.ends = grown(w.ends, w.last-w.first)
-	w.shares = w.shares[:0]
-}
-
-// seek puts every row's cursor at the worker's first column and its new bonds
-// behind the room of the columns before.
-func (w *worker) seek() {
-	r := w.run
-	for _, uids := range [][]int32{r.voters, r.holders} {
-		for _, i := range uids {
-			w.fill[i] = r.rows[i].start
-		}
+	seats := len(r.seats)
+	w.tile.reset(width, seats, w.last)
+	w.table, w.segment = grown(w.table, seats), grown(w.segment, seats)
+	w.earned = sized(w.earned, seats)
+	for _, s := range []*[]uint64{&w.keys, &w.spare, &w.weight, &w.blend, &w.delta} {
+		*s = grown(*s, seats)
 	}
-	for k, i := range r.voters {
-		w.fill[i] += entrySize * w.weights.seek(k, r.rows[i].weights, w.first)
-	}
-	for k, i := range r.holders {
-		w.fill[i] += entrySize * w.bonds.seek(k, r.rows[i].bonds, w.first)
-	}
-	for _, uids := range [][]int32{r.voters, r.holders} {
-		for _, i := range uids {
-			if !r.rows[i].keep {
-				w.fill[i] = -1
-			}
-			w.segment[i] = w.fill[i]
-		}
-	}
-}
-
-// gather reads a block of columns from every row.
-func (w *worker) gather(first int, limit []uint64) {
-	r := w.run
-	w.weights.clear()
-	w.bonds.clear()
-	for k, i := range r.voters {
+	w.ends, w.sums = grown(w.ends, w.last-w.first), grown(w.sums, w.last-w.first)
+	w.bonds = w.bonds[:0]
+	for k, i := range r.seats {
 		row := &r.rows[i]
-		w.weights.gather(k, row.weights, i, row.reach, int(row.self), first, limit)
-	}
-	for k, i := range r.holders {
-		w.bonds.gather(k, r.rows[i].bonds, i, r.formula.lastTempo, -1, first, limit)
+		cursor := cursor{weights: entrySize * row.weights.find(w.first), bonds: entrySize * row.bonds.find(w.first)}
+		w.tile.cursor[k] = cursor
+		w.segment[k] = row.start + cursor.weights + cursor.bonds
+		w.table[k] = seat{stake: r.stake[i], voice: r.voice[i], fill: w.segment[k]}
 	}
 }
 
-// column computes one column from its weights and old bonds, value<<16 | uid.
-func (w *worker) column(j int, weights, bonds []uint32) {
+// gather reads a block of columns from every row. Under liquid alpha a bond
+// without a weight vanishes at once; with Params.DecayAbsentBonds, and without
+// liquid alpha, it decays as with a weight of zero.
+func (w *worker) gather(first, last int) {
 	r := w.run
-	keys, support := w.normalizeWeights(weights)
-	consensus := r.formula.quorum.consensus(keys, w.spare, r.voice, support)
-	rank := w.clip(weights, consensus)
-	w.blendWeights(len(weights))
-	if r.params.Yuma3 {
-		moved, sum := w.moveAbsoluteBonds(weights, bonds, consensus)
-		w.keepAbsoluteBonds(j, moved, sum, rank > 0)
-	} else {
-		moved, sum := w.moveRelativeBonds(weights, bonds)
-		w.keepRelativeBonds(j, moved, sum)
-	}
-	w.ends[j-w.first] = len(w.shares)
-	r.result.Exact.Consensus[j] = fixed.I32F32(consensus)
-	r.rank[j] = rank
-	if r.observe != nil {
-		r.observe(w, j, weights)
+	lone := !r.formula.liquid || r.params.DecayAbsentBonds
+	w.tile.move(first, last)
+	for k, i := range r.seats {
+		w.tile.gather(k, &r.rows[i], lone)
 	}
 }
 
-// normalizeWeights is the second half of step 5, W_ij = v_ij / Σ_j v_ij. It
-// returns the median keys of positive weights that stake stands behind, and the
-// sum of that stake.
-func (w *worker) normalizeWeights(cells []uint32) (keys []uint64, support int64) {
-	voice, sums, count := w.run.voice, w.run.sums, 0
-	weight, keys := w.weight[:len(cells)], w.keys[:len(cells)]
-	for k, cell := range cells {
-		share := sums[uint16(cell)].Quotient(uint64(cell >> 16))
-		weight[k] = share
-		if u := voice[uint16(cell)]; share != 0 && u != 0 {
-			keys[count] = medianKey(share, cell&0xffff)
-			count++
-			support += int64(u)
-		}
+// column computes one column from its cells.
+func (w *worker) column(j int, cells []uint64) {
+	r := w.run
+	var seen []uint64
+	if r.observe != nil {
+		seen = slices.Clone(cells)
 	}
-	return keys[:count], support
+	consensus := r.formula.quorum.consensus(w.hear(cells))
+	r.result.Exact.Consensus[j] = fixed.I32F32(consensus)
+	if r.formula.plain(consensus) {
+		r.rank[j] = w.clipAndMove(cells, consensus)
+	} else {
+		r.rank[j] = w.clip(cells, consensus)
+		w.blendWeights(len(cells))
+		w.moveBonds(cells, consensus)
+	}
+	w.sums[j-w.first] = w.storeBonds(j, cells)
+	w.ends[j-w.first] = len(w.bonds)
+	if r.observe != nil {
+		r.observe(w, j, seen)
+	}
+}
+
+// room returns space for count more bonds at the end of the list.
+func (w *worker) room(count int) []uint64 {
+	used := len(w.bonds)
+	w.bonds = slices.Grow(w.bonds, count)[:used+count]
+	return w.bonds[used:]
+}
+
+// hear asks every voice in a column for its score and splits them by a pivot,
+// which is the first round of the median.
+func (w *worker) hear(cells []uint64) ballot {
+	table, keys, pivot := w.table, w.keys[:len(cells)], firstPivot(cells)>>32<<32
+	low, high := 0, len(cells)-1
+	var below, support int64
+	for _, cell := range cells {
+		voice := table[uint16(cell)].voice
+		if voice == 0 {
+			continue
+		}
+		key := medianKey(cell>>32, voice)
+		_, less := bits.Sub64(key, pivot, 0)
+		keys[low], keys[high] = key, key
+		low += int(less)
+		high += int(less) - 1
+		support += int64(voice)
+		below += int64(voice) & -int64(less)
+	}
+	return ballot{low: keys[:low], high: keys[high+1:], spare: w.spare, below: below, support: support}
 }
 
 // clip is steps 7 and 8 for one column: Wc_ij = min(W_ij, C_j), added to the
-// validators' trust TV_i = Σ_j Wc_ij and to the rank R_j = Σ_i A_i·Wc_ij. The
-// clipped weights are left in blend.
-func (w *worker) clip(cells []uint32, consensus uint64) (rank uint64) {
-	blend, weight := w.blend[:len(cells)], w.weight[:len(cells)]
-	if consensus == 0 {
-		clear(blend)
-		return 0
-	}
-	stake, trust := w.run.stake, w.trust
+// validators' trust TV_i = Σ_j Wc_ij and to the rank R_j = Σ_i A_i·Wc_ij. W and Wc
+// are left in weight and blend.
+func (w *worker) clip(cells []uint64, consensus uint64) (rank uint64) {
+	weight, blend := w.weight[:len(cells)], w.blend[:len(cells)]
 	for k, cell := range cells {
-		i := uint16(cell)
-		share := min(weight[k], consensus)
-		blend[k] = share
-		trust[i] += share
-		rank += fixed.Mul(stake[i], share)
+		seat := &w.table[uint16(cell)]
+		weight[k] = weightOf(cell >> 32)
+		blend[k] = min(weight[k], consensus)
+		seat.trust += blend[k]
+		rank += fixed.Mul(seat.stake, blend[k])
 	}
 	return rank
 }

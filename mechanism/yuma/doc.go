@@ -17,24 +17,27 @@
 //	 2  normalizeStake         S, the share of stake
 //	 3  choosePermits          who may validate in the next epoch
 //	 4  normalizeActiveStake   A, the share of active stake with a permit
-//	 5  admitWeights           which weights count; normalizeWeights: W, rows that sum to one
+//	 5  admitWeights           which weights count; gather: W, rows that sum to one
 //	 6  consensus              C, the stake-weighted median of each column
 //	 7  clip                   Wc = min(W, C) and the validators' trust
 //	 8  clip, normalizeRanks   I, the miners' share
 //	 9  blendWeights           Wb, the weights that become bonds
-//	10  admitBonds             which old bonds count
+//	10  admitBonds             which old bonds count; before 6, as bonds are read with weights
 //	11  moveAbsoluteBonds (Yuma3), moveRelativeBonds (Yuma2), sumDividends: D
 //	12  emit                   rao
 //	13  store                  u16, rounded down
 //
+// Where nothing but the shipped parameters is asked for, clipAndMove does 7, 8, 9
+// and 11 in one pass over a column.
+//
 // Weights and bonds arrive as packed rows, one per validator, and every formula
 // from 6 to 11 needs one column at a time. So a worker gathers a block of columns
-// from all rows into a tile that stays in cache, computes each column from its
-// entries alone, and appends the new bonds to their rows. A validator that said
-// nothing of a miner scored it zero; such zeros are never stored, their stake is
-// one number in the median. The only sums that cross columns are trust, ranks and
-// dividends, and they are sums of integers: any number of workers gives the same
-// bits.
+// from all rows into a tile, one cell for each pair of validator and miner that
+// has a weight or a bond, and computes each column from its cells alone. A
+// validator that said nothing of a miner scored it zero; such zeros are never
+// stored, their stake is one number in the median. The only sums that cross
+// columns are trust, ranks and dividends, and they are sums of integers: any
+// number of workers gives the same bits.
 //
 // Shares are integers in units of 2^−32 (package fixed). Nothing here is a float,
 // reads a clock or draws a random number, and no input fails: what is missing

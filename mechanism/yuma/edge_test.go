@@ -88,6 +88,60 @@ func TestExtremeBlocksSaturate(t *testing.T) {
 	}
 }
 
+// TestExtremeStakesAreShared draws stakes, and thresholds, near the ends of a word
+// and compares with the textbook.
+func TestExtremeStakesAreShared(t *testing.T) {
+	var runner yuma.Runner
+	for seed := range uint64(2000) {
+		d := newDraw(seed)
+		in := d.input(12)
+		extreme := func() uint64 {
+			return pick[uint64](d, 0, 1, 1<<32, 1<<62, 1<<63, math.MaxUint64) + d.Uint64N(5) - 2
+		}
+		for i := range in.Stake {
+			in.Stake[i] = extreme()
+		}
+		in.Params.StakeThreshold = pick(d, 0, extreme())
+		if diff := difference(runner.Run(in), textbook(in)); diff != "" {
+			t.Fatalf("seed %d: stakes %v, threshold %d: %s", seed, in.Stake, in.Params.StakeThreshold, diff)
+		}
+	}
+}
+
+func TestAMissingLastUpdateIsInactive(t *testing.T) {
+	in := pair(yuma.Upstream())
+	in.Weights[1] = in.Weights[0]
+	in.LastUpdate = in.LastUpdate[:1]
+	in.Block, in.Tempo = 5, 360 // so young that an update in block 0 is recent
+	in.LastUpdate[0] = 4
+	out := new(yuma.Runner).Run(in)
+	if !out.Active[0] || out.Active[1] || out.Exact.ActiveStake[1] != 0 {
+		t.Errorf("active %v", out.Active)
+	}
+	in.Params.ActivityGiven = true
+	out = new(yuma.Runner).Run(in)
+	if !out.Active[1] || out.ValidatorTrust[1] != 0 {
+		t.Errorf("active %v by the caller's word, trust %v in weights of block 0", out.Active, out.ValidatorTrust)
+	}
+}
+
+// TestManyWorkersShareLargeRows has rows whose uids add up to more than 2^31,
+// which 32-bit machines must survive.
+func TestManyWorkersShareLargeRows(t *testing.T) {
+	in := sized(40, 9000, 100, yuma.Default())
+	var one, three yuma.Runner
+	three.Workers = 3
+	got, want := three.Run(in), one.Run(in)
+	if !slices.Equal(got.Exact.Dividends, want.Exact.Dividends) || !slices.Equal(got.Exact.Incentive, want.Exact.Incentive) {
+		t.Error("three workers differ from one")
+	}
+	for i := range in.Weights {
+		if !slices.Equal(got.Bonds[i], want.Bonds[i]) {
+			t.Fatalf("the bonds of %d differ", i)
+		}
+	}
+}
+
 func TestAnEmptySubnetHasAnEmptyResult(t *testing.T) {
 	for _, n := range []int{0, -5} {
 		if out := new(yuma.Runner).Run(&yuma.Input{N: n}); len(out.Emission) != 0 || len(out.Bonds) != 0 {
@@ -96,6 +150,26 @@ func TestAnEmptySubnetHasAnEmptyResult(t *testing.T) {
 	}
 	if out := new(yuma.Runner).Run(&yuma.Input{N: yuma.MaxN + 9}); len(out.Emission) != yuma.MaxN {
 		t.Errorf("%d uids, want %d", len(out.Emission), yuma.MaxN)
+	}
+}
+
+// TestEqualVoicesAgree has many voices that cannot be told apart, alone and with a
+// few others, at every kind of majority.
+func TestEqualVoicesAgree(t *testing.T) {
+	for _, equal := range []int{1, 8, 9, 30, 64} {
+		for _, others := range []int{0, 1, 20} {
+			for _, kappa := range []uint16{0, 1, 16384, 32767, 32768, 65534, 65535} {
+				p := yuma.Default()
+				p.Kappa = kappa
+				in := sized(equal+others, 3, 100, p)
+				for i := range equal {
+					in.Stake[i], in.Weights[i] = 1e12, in.Weights[0]
+				}
+				if diff := difference(new(yuma.Runner).Run(in), textbook(in)); diff != "" {
+					t.Errorf("%d equal voices, %d others, kappa %d: %s", equal, others, kappa, diff)
+				}
+			}
+		}
 	}
 }
 

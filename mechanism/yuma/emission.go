@@ -22,11 +22,11 @@ func (r *Runner) sumDividends() {
 	r.each(phaseDividends)
 	exact := &r.result.Exact
 	var sum uint64
-	for i := range exact.Dividends {
+	for k, i := range r.seats {
 		var trust, earned uint64
 		for _, w := range r.workers {
-			trust += w.trust[i]
-			earned += w.earned[i]
+			trust += w.table[k].trust
+			earned += w.earned[k]
 		}
 		if r.params.Yuma3 {
 			earned = fixed.Mul(earned, r.stake[i])
@@ -41,22 +41,42 @@ func (r *Runner) sumDividends() {
 	}
 }
 
-// sumDividends adds what the worker's columns pay to every validator.
+// sumDividends adds what the worker's columns pay to every seat.
 func (w *worker) sumDividends() {
 	start := 0
 	for c, end := range w.ends {
 		incentive := uint64(w.run.result.Exact.Incentive[w.first+c])
 		if incentive > 0 {
-			earned := w.earned
-			for _, share := range w.shares[start:end] {
-				earned[uint16(share)] += fixed.Mul(share>>16, incentive)
-			}
+			w.payBonds(w.bonds[start:end], w.sums[c], incentive)
 		}
 		start = end
 	}
 }
 
-// emit is step 12.
+// payBonds adds the pay of one column, En_ij·I_j with En = E / Σ_i E. Where that sum
+// is at most one half, as in most columns, the division is a multiplication.
+func (w *worker) payBonds(bonds []uint64, sum, incentive uint64) {
+	earned := w.earned
+	if sum > uint64(fixed.Half) || incentive == uint64(fixed.One) {
+		divisor := fixed.NewDivisor(sum)
+		for _, bond := range bonds {
+			earned[uint16(bond)] += fixed.Mul(divisor.Quotient(bond>>16), incentive)
+		}
+		return
+	}
+	divisor := fixed.NewHalfDivisor(sum)
+	for _, bond := range bonds {
+		earned[uint16(bond)] += divisor.Quotient(bond>>16) * incentive >> 32
+	}
+}
+
+// emit is step 12, the pay SE of miners and VE of validators. With T = Σ I + Σ D,
+//
+//	SE = floor(I/T · emission), VE = floor(D/T · emission)   jointly, or
+//	SE = floor(I/(2·Σ I) · emission), VE = floor(D/(2·Σ D) · emission)   in halves,
+//
+// and where T = 0 all goes to the validators by stake. Where Σ I = 0 and
+// Params.NoConsensusNoPay, nobody is paid.
 func (r *Runner) emit() {
 	exact := &r.result.Exact
 	var incentives, total fixed.I32F32

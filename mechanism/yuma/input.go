@@ -3,7 +3,7 @@ package yuma
 import (
 	"encoding/binary"
 	"math"
-	"slices"
+	"sort"
 )
 
 // MaxN is the number of neurons that a u16 can name. Input.N counts as MaxN above
@@ -17,7 +17,9 @@ const NoCommit = math.MaxUint64
 // Slices are indexed by uid and are only read. A slice shorter than N is legal:
 // a missing mask entry counts as masked (inactive, no permit), a missing number
 // as 0, a missing row as empty, a missing commit as NoCommit; what lies beyond N
-// is ignored.
+// is ignored. A missing last update is both: its weights are of block 0, and who
+// has none is inactive whatever the cutoff, as in the reference, which derives a
+// mask from the vector.
 type Input struct {
 	Params Params
 	// N is the number of uids.
@@ -32,7 +34,7 @@ type Input struct {
 	// with Params.OwnerPrivileges.
 	Owner    uint16
 	HasOwner bool
-	// Stake is in rao.
+	// Stake is in rao; above 2^63 − 1 it counts as that.
 	Stake []uint64
 	// Active is read with Params.ActivityGiven.
 	Active []bool
@@ -78,40 +80,65 @@ func (r Row) entry(k int) uint32 {
 	return binary.LittleEndian.Uint32(r[k*entrySize:])
 }
 
-// ascending reports whether the uids strictly ascend, looking at two entries at a
-// time.
-func (r Row) ascending() bool {
-	last := int64(-1)
-	for ; len(r) >= 2*entrySize; r = r[2*entrySize:] {
-		pair := binary.LittleEndian.Uint64(r)
-		first, second := int64(pair&0xffff), int64(pair>>32&0xffff)
-		if first <= last || second <= first {
-			return false
-		}
-		last = second
+// scan returns the sum of the values and whether the uids strictly ascend, in
+// which case there are at most 65536 of them. It looks at two entries at a time,
+// each in its half of a word: halves that hold values are added up, and a half
+// that holds a uid minus the uid before it minus one borrows bit 31 from its top
+// where the uid does not ascend.
+func (r Row) scan() (sum uint64, ascending bool) {
+	const (
+		half = 0x0000ffff_0000ffff
+		one  = 0x00000001_00000001
+		top  = 0x80000000_80000000
+	)
+	values, rises := uint64(0), uint64(top)
+	last := uint64(0) // one more than the uid before
+	at := 0
+	for ; at <= len(r)-2*entrySize; at += 2 * entrySize {
+		pair := binary.LittleEndian.Uint64(r[at : at+2*entrySize])
+		values += pair >> 16 & half
+		uids := pair & half
+		next := uids + one
+		rises &= (uids | top) - (next<<32 | last)
+		last = next >> 32
 	}
-	return len(r) < entrySize || int64(binary.LittleEndian.Uint16(r)) > last
+	sum, ascending = values&math.MaxUint32+values>>32, rises&top == top
+	if at <= len(r)-entrySize {
+		uid, value := r.At(at / entrySize)
+		return sum + uint64(value), ascending && uint64(uid) >= last
+	}
+	return sum, ascending
 }
 
-// ordered returns r with its uids ascending and the last of equal uids kept; r
-// itself where it already is so.
-func (r Row) ordered() Row {
-	if r.ascending() {
-		return r
+// columnsOf reports whether two rows name the same uids in the same order.
+func (r Row) columnsOf(other Row) bool {
+	if len(r) != len(other) || len(r)%entrySize != 0 {
+		return false
 	}
-	entries := make([]uint32, r.Len())
-	for k := range entries {
-		entries[k] = r.entry(k)
+	at, differ := 0, uint64(0)
+	for ; at <= len(r)-2*entrySize; at += 2 * entrySize {
+		differ |= binary.LittleEndian.Uint64(r[at:at+2*entrySize]) ^ binary.LittleEndian.Uint64(other[at:at+2*entrySize])
 	}
-	slices.SortStableFunc(entries, func(a, b uint32) int { return int(a&0xffff) - int(b&0xffff) })
-	var out Row
-	for k, e := range entries {
-		if k+1 < len(entries) && entries[k+1]&0xffff == e&0xffff {
-			continue
-		}
-		out = out.Append(uint16(e), uint16(e>>16))
+	if at < len(r) {
+		differ |= uint64(r.entry(at/entrySize) ^ other.entry(at/entrySize))
 	}
-	return out
+	return differ&0x0000ffff_0000ffff == 0
+}
+
+// find returns the place of the first entry on uid or later in an ascending row.
+func (r Row) find(uid int) int {
+	return sort.Search(r.Len(), func(k int) bool { return int(r.entry(k)&0xffff) >= uid })
+}
+
+// within reports whether all uids of an ascending row are below n.
+func (r Row) within(n int) bool {
+	return r.Len() == 0 || int(r.entry(r.Len()-1)&0xffff) < n
+}
+
+// names reports whether an ascending row has an entry on uid.
+func (r Row) names(uid int32) bool {
+	k := r.find(int(uid))
+	return k < r.Len() && int32(r.entry(k)&0xffff) == uid
 }
 
 // at returns element i of s, or missing where s is too short.

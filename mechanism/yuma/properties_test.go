@@ -11,6 +11,38 @@ import (
 	"agora/mechanism/yuma"
 )
 
+// properties are what docs/epoch.md says holds on every subnet.
+var properties = []struct {
+	name  string
+	check func(*rapid.T)
+}{
+	{"EmissionIsConserved", emissionIsConserved},
+	{"NobodyIsPaidWithoutIncentive", nobodyIsPaidWithoutIncentive},
+	{"PermutingUidsPermutesTheResult", permutingUidsPermutesTheResult},
+	{"ScalingAllStakesChangesNothing", scalingAllStakesChangesNothing},
+	{"RaisingAWeightByAllNeverLowersItsIncentive", raisingAWeightByAllNeverLowersItsIncentive},
+	{"SplittingAStakeLeavesConsensusAndIncentive", splittingAStakeLeavesConsensusAndIncentive},
+	{"AMinorityGetsWhatTheMajorityGives", aMinorityGetsWhatTheMajorityGives},
+	{"AMinoritysMinerNeverBeatsTheBestWeightOfTheMajority", aMinoritysMinerNeverBeatsTheBestWeightOfTheMajority},
+}
+
+func TestProperties(t *testing.T) {
+	for _, p := range properties {
+		t.Run(p.name, rapid.MakeCheck(p.check))
+	}
+}
+
+// FuzzProperties lets the fuzzer choose a property and the choices that rapid
+// would draw.
+func FuzzProperties(f *testing.F) {
+	for which := range properties {
+		f.Add(uint8(which), []byte("a seed of a few words, from which the draws come"))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, choices []byte) {
+		rapid.MakeFuzz(properties[int(which)%len(properties)].check)(t, choices)
+	})
+}
+
 // market is a subnet of validators 0..v−1 and miners v..v+m−1 in which every
 // validator grades some miners.
 type market struct {
@@ -72,31 +104,35 @@ func run(in *yuma.Input) *yuma.Result {
 	return runner.Run(in)
 }
 
-func TestEmissionIsConserved(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		in := newDraw(rapid.Uint64().Draw(t, "seed")).input(20)
-		out := new(yuma.Runner).Run(in)
-		var paid, combined, sides, recipients uint64
-		for i := range out.Emission {
-			paid += out.ServerEmission[i] + out.ValidatorEmission[i]
-			combined += out.Emission[i]
-			for _, amount := range []fixed.I32F32{out.Exact.Incentive[i], out.Exact.Dividends[i]} {
-				if amount > 0 {
-					recipients++
-				}
+func emissionIsConserved(t *rapid.T) {
+	in := newDraw(rapid.Uint64().Draw(t, "seed")).input(20)
+	out := new(yuma.Runner).Run(in)
+	var paid, combined, sides, recipients uint64
+	for i := range out.Emission {
+		paid += out.ServerEmission[i] + out.ValidatorEmission[i]
+		combined += out.Emission[i]
+		for _, amount := range []fixed.I32F32{out.Exact.Incentive[i], out.Exact.Dividends[i]} {
+			if amount > 0 {
+				recipients++
 			}
 		}
-		if paid > in.Emission || combined > in.Emission {
-			t.Fatalf("paid %d and recorded %d of %d", paid, combined, in.Emission)
-		}
-		sides = uint64(sign(out.Exact.Incentive) + sign(out.Exact.Dividends))
-		if !in.Params.SplitHalves || sides < 2 {
-			return
-		}
-		if dust := in.Emission - paid; dust > recipients+1 {
-			t.Fatalf("%d rao of dust for %d payments", dust, recipients)
-		}
-	})
+	}
+	if paid > in.Emission || combined > in.Emission {
+		t.Fatalf("paid %d and recorded %d of %d", paid, combined, in.Emission)
+	}
+	sides = uint64(sign(out.Exact.Incentive) + sign(out.Exact.Dividends))
+	if sides < 2 {
+		return
+	}
+	// With halves less than a rao per payment is left; one shared division also
+	// loses what a share in units of 2^−32 cannot express.
+	bound := recipients + 1
+	if !in.Params.SplitHalves {
+		bound += recipients * (in.Emission>>32 + 1)
+	}
+	if dust := in.Emission - paid; dust > bound {
+		t.Fatalf("%d rao of dust for %d payments of %d", dust, recipients, in.Emission)
+	}
 }
 
 // sign is 1 where a vector has a positive element.
@@ -109,90 +145,80 @@ func sign(v []fixed.I32F32) int {
 	return 0
 }
 
-func TestNobodyIsPaidWithoutIncentive(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		in := newDraw(rapid.Uint64().Draw(t, "seed")).input(12)
-		in.Params.NoConsensusNoPay = true
-		in.Params.Kappa = 65535 // only what all agree on
-		out := new(yuma.Runner).Run(in)
-		if sign(out.Exact.Incentive) == 0 && sum(out.Emission) != 0 {
-			t.Fatalf("%v rao without incentive", sum(out.Emission))
-		}
-	})
+func nobodyIsPaidWithoutIncentive(t *rapid.T) {
+	in := newDraw(rapid.Uint64().Draw(t, "seed")).input(12)
+	in.Params.NoConsensusNoPay = true
+	in.Params.Kappa = 65535 // only what all agree on
+	out := new(yuma.Runner).Run(in)
+	if sign(out.Exact.Incentive) == 0 && sum(out.Emission) != 0 {
+		t.Fatalf("%v rao without incentive", sum(out.Emission))
+	}
 }
 
-func TestPermutingUidsPermutesTheResult(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := drawMarket(t)
-		n := m.validators + m.miners
-		order := rapid.Permutation(plain(n)).Draw(t, "order")
-		want, got := run(m.plainInput()), run(m.input(order))
-		for k, uid := range order {
-			if want.Exact.Consensus[k] != got.Exact.Consensus[uid] ||
-				want.Exact.Incentive[k] != got.Exact.Incentive[uid] ||
-				want.Exact.Dividends[k] != got.Exact.Dividends[uid] ||
-				want.Exact.ValidatorTrust[k] != got.Exact.ValidatorTrust[uid] ||
-				want.Emission[k] != got.Emission[uid] {
-				t.Fatalf("uid %d as %d has another result", k, uid)
-			}
-			for j, other := range order {
-				if bondAt(want.Bonds, k, j) != bondAt(got.Bonds, uid, other) {
-					t.Fatalf("bond of %d on %d differs as %d on %d", k, j, uid, other)
-				}
+func permutingUidsPermutesTheResult(t *rapid.T) {
+	m := drawMarket(t)
+	n := m.validators + m.miners
+	order := rapid.Permutation(plain(n)).Draw(t, "order")
+	want, got := run(m.plainInput()), run(m.input(order))
+	for k, uid := range order {
+		if want.Exact.Consensus[k] != got.Exact.Consensus[uid] ||
+			want.Exact.Incentive[k] != got.Exact.Incentive[uid] ||
+			want.Exact.Dividends[k] != got.Exact.Dividends[uid] ||
+			want.Exact.ValidatorTrust[k] != got.Exact.ValidatorTrust[uid] ||
+			want.Emission[k] != got.Emission[uid] {
+			t.Fatalf("uid %d as %d has another result", k, uid)
+		}
+		for j, other := range order {
+			if bondAt(want.Bonds, k, j) != bondAt(got.Bonds, uid, other) {
+				t.Fatalf("bond of %d on %d differs as %d on %d", k, j, uid, other)
 			}
 		}
-	})
+	}
 }
 
-func TestScalingAllStakesChangesNothing(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := drawMarket(t)
-		want := run(m.plainInput())
-		factor := rapid.Uint64Range(2, 1000).Draw(t, "factor")
-		for i := range m.stake {
-			m.stake[i] *= factor
-		}
-		if diff := difference(run(m.plainInput()), want); diff != "" {
-			t.Fatalf("with %d times the stake: %s", factor, diff)
-		}
-	})
+func scalingAllStakesChangesNothing(t *rapid.T) {
+	m := drawMarket(t)
+	want := run(m.plainInput())
+	factor := rapid.Uint64Range(2, 1000).Draw(t, "factor")
+	for i := range m.stake {
+		m.stake[i] *= factor
+	}
+	if diff := difference(run(m.plainInput()), want); diff != "" {
+		t.Fatalf("with %d times the stake: %s", factor, diff)
+	}
 }
 
-func TestRaisingAWeightByAllNeverLowersItsIncentive(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := drawMarket(t)
-		miner := rapid.IntRange(0, m.miners-1).Draw(t, "miner")
-		uid := m.validators + miner
-		before := run(m.plainInput()).Exact.Incentive[uid]
-		for _, grades := range m.grades {
-			grades[miner] = rapid.Uint16Range(grades[miner], math.MaxUint16).Draw(t, "raised")
-		}
-		if after := run(m.plainInput()).Exact.Incentive[uid]; after < before {
-			t.Fatalf("incentive fell from %d to %d", before, after)
-		}
-	})
+func raisingAWeightByAllNeverLowersItsIncentive(t *rapid.T) {
+	m := drawMarket(t)
+	miner := rapid.IntRange(0, m.miners-1).Draw(t, "miner")
+	uid := m.validators + miner
+	before := run(m.plainInput()).Exact.Incentive[uid]
+	for _, grades := range m.grades {
+		grades[miner] = rapid.Uint16Range(grades[miner], math.MaxUint16).Draw(t, "raised")
+	}
+	if after := run(m.plainInput()).Exact.Incentive[uid]; after < before {
+		t.Fatalf("incentive fell from %d to %d", before, after)
+	}
 }
 
 // rounding is how far, in units of 2^−32, a sum over the voters may move when one
 // of them becomes two.
 const rounding = 32
 
-func TestSplittingAStakeLeavesConsensusAndIncentive(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := drawMarket(t)
-		whole := run(m.plainInput())
-		split := *m
-		part := rapid.Uint64Range(1, m.stake[0]-1).Draw(t, "part")
-		split.validators++
-		split.stake = append([]uint64{m.stake[0] - part, part}, m.stake[1:]...)
-		split.grades = append([][]uint16{m.grades[0]}, m.grades...)
-		parts := run(split.plainInput())
-		for j := range m.miners {
-			a, b := m.validators+j, split.validators+j
-			near(t, "consensus", whole.Exact.Consensus[a], parts.Exact.Consensus[b], rounding)
-			near(t, "incentive", whole.Exact.Incentive[a], parts.Exact.Incentive[b], rounding/ranks(whole))
-		}
-	})
+func splittingAStakeLeavesConsensusAndIncentive(t *rapid.T) {
+	m := drawMarket(t)
+	whole := run(m.plainInput())
+	split := *m
+	part := rapid.Uint64Range(1, m.stake[0]-1).Draw(t, "part")
+	split.validators++
+	split.stake = append([]uint64{m.stake[0] - part, part}, m.stake[1:]...)
+	split.grades = append([][]uint16{m.grades[0]}, m.grades...)
+	parts := run(split.plainInput())
+	for j := range m.miners {
+		a, b := m.validators+j, split.validators+j
+		near(t, "consensus", whole.Exact.Consensus[a], parts.Exact.Consensus[b], rounding)
+		near(t, "incentive", whole.Exact.Incentive[a], parts.Exact.Incentive[b], rounding/ranks(whole))
+	}
 }
 
 // ranks returns Σ R = Σ A_i·TV_i, by which an incentive is divided.
@@ -210,85 +236,104 @@ func near(t *rapid.T, name string, a, b fixed.I32F32, units float64) {
 	}
 }
 
-func TestAMinorityGetsWhatTheMajorityGives(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := drawMarket(t)
-		honest := rapid.SliceOfN(rapid.Uint16(), m.miners, m.miners).Draw(t, "majority")
-		// Validator 0 is the minority's; all others think alike and hold more.
-		m.grades[0] = make([]uint16, m.miners)
-		m.grades[0][0] = math.MaxUint16
-		var majority uint64
-		for i := 1; i < m.validators; i++ {
-			m.grades[i] = honest
-			majority += m.stake[i]
+// aMinorityGetsWhatTheMajorityGives has a majority that agrees and a minority of
+// any opinions. If the majority gives a set of miners w of its weight and the
+// minority holds m of the stake, the set's incentive is at most w/(1 − m(1 − w)):
+// its rank is at most w, and that of all others at least (1 − m)(1 − w).
+func aMinorityGetsWhatTheMajorityGives(t *rapid.T) {
+	m := drawMarket(t)
+	honest := rapid.SliceOfN(rapid.Uint16(), m.miners, m.miners).Draw(t, "majority")
+	minority := rapid.IntRange(1, max(m.validators-1, 1)).Draw(t, "minority")
+	favourites := rapid.IntRange(1, m.miners).Draw(t, "favourites")
+	var inside, outside uint64
+	for i := range m.validators {
+		if i < minority {
+			m.stake[i] /= uint64(minority)
+			inside += m.stake[i]
+			continue
 		}
-		m.stake[0] = min(m.stake[0], majority-majority/20)
-		if majority == 0 || slices.Max(honest) == 0 {
-			return
-		}
-		out := run(m.plainInput())
-		uid := m.validators
-		var given float64
-		for _, grade := range honest {
+		m.grades[i] = honest
+		outside += m.stake[i]
+	}
+	if inside >= outside-outside/20 || slices.Max(honest) == 0 {
+		return
+	}
+	out := run(m.plainInput())
+	var given, whole, incentive float64
+	for j, grade := range honest {
+		whole += float64(grade)
+		if j < favourites {
 			given += float64(grade)
+			incentive += float64(out.Exact.Incentive[m.validators+j]) / (1 << 32)
 		}
-		w := float64(honest[0]) / given
-		share := float64(m.stake[0]) / float64(m.stake[0]+majority)
-		consensus := float64(out.Exact.Consensus[uid]) / (1 << 32)
-		incentive := float64(out.Exact.Incentive[uid]) / (1 << 32)
-		if consensus > w+1e-9 {
-			t.Fatalf("consensus %v above the majority's weight %v", consensus, w)
+	}
+	for j, grade := range honest {
+		if c := float64(out.Exact.Consensus[m.validators+j]) / (1 << 32); c > float64(grade)/whole+1e-9 {
+			t.Fatalf("consensus %v above the majority's weight %v", c, float64(grade)/whole)
 		}
-		if bound := w / (1 - share*(1-w)); incentive > bound+1e-6 {
-			t.Fatalf("incentive %v above %v for a minority of %v", incentive, bound, share)
-		}
-		if honest[0] == 0 && incentive != 0 {
-			t.Fatalf("incentive %v where the majority gives nothing", incentive)
-		}
-	})
+	}
+	w, share := given/whole, float64(inside)/float64(inside+outside)
+	if bound := w / (1 - share*(1-w)); incentive > bound+1e-6 {
+		t.Fatalf("incentive %v above %v for a minority of %v", incentive, bound, share)
+	}
+	if given == 0 && incentive != 0 {
+		t.Fatalf("incentive %v where the majority gives nothing", incentive)
+	}
 }
 
-func TestAMinoritysMinerNeverBeatsTheBestWeightOfTheMajority(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := drawMarket(t)
-		minority := rapid.IntRange(0, m.validators).Draw(t, "minority")
-		var inside, outside uint64
-		for i, s := range m.stake {
-			if i < minority {
-				inside += s
-			} else {
-				outside += s
+func aMinoritysMinerNeverBeatsTheBestWeightOfTheMajority(t *rapid.T) {
+	m := drawMarket(t)
+	minority := rapid.IntRange(0, m.validators).Draw(t, "minority")
+	var inside, outside uint64
+	for i, s := range m.stake {
+		if i < minority {
+			inside += s
+		} else {
+			outside += s
+		}
+	}
+	if inside >= outside-outside/20 {
+		return
+	}
+	in := m.plainInput()
+	out := run(in)
+	for j := range m.miners {
+		var best float64
+		for i := minority; i < m.validators; i++ {
+			var given float64
+			for _, grade := range m.grades[i] {
+				given += float64(grade)
+			}
+			if given > 0 {
+				best = max(best, float64(m.grades[i][j])/given)
 			}
 		}
-		if inside >= outside-outside/20 {
-			return
+		if c := float64(out.Exact.Consensus[m.validators+j]) / (1 << 32); c > best+1e-9 {
+			t.Fatalf("consensus %v above %v, the best of the majority", c, best)
 		}
-		in := m.plainInput()
-		out := run(in)
-		for j := range m.miners {
-			var best float64
-			for i := minority; i < m.validators; i++ {
-				var given float64
-				for _, grade := range m.grades[i] {
-					given += float64(grade)
-				}
-				if given > 0 {
-					best = max(best, float64(m.grades[i][j])/given)
-				}
-			}
-			if c := float64(out.Exact.Consensus[m.validators+j]) / (1 << 32); c > best+1e-9 {
-				t.Fatalf("consensus %v above %v, the best of the majority", c, best)
-			}
-		}
-	})
+	}
 }
 
 func TestTheEpochAllocatesNothingOnceWarm(t *testing.T) {
-	in := sized(64, 192, 100, yuma.Default())
-	for workers, limit := range map[int]float64{1: 0, 2: 8} {
-		runner := yuma.Runner{Workers: workers}
-		if got := testing.AllocsPerRun(20, func() { runner.Run(in) }); got > limit {
-			t.Errorf("%d workers allocate %v times, want at most %v", workers, got, limit)
+	liquid, blend := yuma.Default(), yuma.Default()
+	liquid.LiquidAlpha, blend.BondsPenalty = true, 32768
+	sparse := sized(70, 500, 5, yuma.Default())
+	untidy := *sized(64, 192, 100, yuma.Default())
+	untidy.Weights, untidy.Bonds = backwards(untidy.Weights), backwards(untidy.Bonds)
+	untidy.Registered = slices.Clone(untidy.Registered)
+	untidy.Registered[100] = 995 // younger than all weights
+	for name, in := range map[string]*yuma.Input{
+		"default": sized(64, 192, 100, yuma.Default()), "upstream": sized(64, 192, 100, yuma.Upstream()),
+		"liquid": sized(64, 192, 100, liquid), "blend": sized(64, 192, 100, blend),
+		"sparse": sparse, "untidy rows": &untidy,
+	} {
+		for workers, limit := range map[int]float64{1: 0, 2: 8, 4: 8} {
+			runner := yuma.Runner{Workers: workers}
+			runner.Run(in)
+			runner.Run(in) // the other result
+			if got := testing.AllocsPerRun(10, func() { runner.Run(in) }); got > limit {
+				t.Errorf("%s: %d workers allocate %v times, want at most %v", name, workers, got, limit)
+			}
 		}
 	}
 }
@@ -340,4 +385,26 @@ func TestStakesBeyondAWordAreScaledDown(t *testing.T) {
 			t.Errorf("share of validator %d is %d, want a quarter", i, share)
 		}
 	}
+}
+
+func TestAWeightIsItsShareOfTheRow(t *testing.T) {
+	const most = 65535 * 65536 // the greatest sum of a row
+	check := func(fail func(string, ...any), v, d uint64) {
+		if got, want := yuma.Weight(v, d), fixed.I32F32(v).Div(fixed.I32F32(d)); got != uint64(want) {
+			fail("%d/%d = %d, want %d", v, d, got, want)
+		}
+	}
+	for shift := range 33 {
+		power := uint64(1) << shift
+		for d := power - min(power, 40); d < power+40; d++ {
+			for _, v := range []uint64{0, 1, 2, 3, 255, 256, 32767, 32768, 65534, 65535} {
+				check(t.Fatalf, min(v, d), min(d, most))
+			}
+			check(t.Fatalf, min(d, 65535), min(d, most))
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		d := rapid.OneOf(rapid.Uint64Range(0, 70000), rapid.Uint64Range(0, most)).Draw(t, "d")
+		check(t.Fatalf, rapid.Uint64Range(0, min(d, 65535)).Draw(t, "v"), d)
+	})
 }

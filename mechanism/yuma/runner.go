@@ -22,15 +22,13 @@ type Runner struct {
 	result  *Result
 	arenas  [2][]byte // their bond rows
 	arena   []byte
-	rows    []row           // by uid
-	stake   []uint64        // by uid: A, the share of active stake, units of 2^−32
-	voice   []uint64        // by uid: u, A renormalised for the median
-	sums    []fixed.Divisor // by uid: divides by the sum of the weights that count
-	limit   []uint64        // by uid: weights reaching no further than this block are void
-	rank    []uint64        // by uid, units of 2^−32
-	voters  []int32         // uids whose weights may count, ascending
-	holders []int32         // uids with bonds, ascending
-	entries int             // of the weights or of the bonds, whichever are more
+	rows    []row    // by uid
+	stake   []uint64 // by uid: A, the share of active stake, units of 2^−32
+	voice   []uint64 // by uid: u, A renormalised for the median, below 2^32
+	limit   []uint64 // by uid: weights reaching no further than this block are void
+	rank    []uint64 // by uid, units of 2^−32
+	seats   []int32  // uids with weights that may count or with bonds, ascending
+	entries int      // of the weights or of the bonds, whichever are more
 	formula formula
 	workers []*worker
 	phase   phase
@@ -38,32 +36,36 @@ type Runner struct {
 	turn    int
 	order   []int32
 
-	observe func(w *worker, j int, weights []uint32)
+	youngest  uint64 // the greatest limit
+	lastTempo uint64 // bonds on uids registered before this block count
+
+	observe func(w *worker, j int, cells []uint64)
 }
 
 // row is what an epoch reads and writes of one uid as a validator.
 type row struct {
 	weights Row    // empty unless the uid may set weights
 	bonds   Row    // what the last epoch left
+	sum     rowSum // of the weights that count
 	reach   uint64 // weights on uids registered before this block count
-	self    int32  // the uid whose weight is void: its own, −1 for the owner
+	self    int32  // the uid whose weight is void: its own, nobody for the owner
 	keep    bool   // the new bonds are stored
 	start   int    // of the new bonds, in arena
 }
 
 // formula holds the parameters of steps 6 to 11 as shares.
 type formula struct {
-	quorum    quorum
-	beta      fixed.I32F32
-	alpha     uint64 // of the bonds' moving average, units of 2^−32
-	kept      uint64 // 1 − alpha
-	liquid    bool
-	curve     liquidCurve
-	lastTempo uint64 // bonds on uids registered before this block count
+	quorum           quorum
+	beta             fixed.I32F32
+	alpha            uint64 // of the bonds' moving average, units of 2^−32
+	kept             uint64 // 1 − alpha
+	absolute, liquid bool
+	curve            liquidCurve
 }
 
 // Run computes one epoch. It never fails: every input has a defined result. The
-// steps are those of docs/epoch.md, in its order.
+// steps are those of docs/epoch.md in its order, but for step 10, which needs
+// nothing of the steps before it and comes early: bonds are read with the weights.
 func (r *Runner) Run(in *Input) *Result {
 	r.begin(in)
 	r.findActive()
@@ -94,7 +96,7 @@ func (r *Runner) begin(in *Input) {
 		r.owner = int(in.Owner)
 	}
 	n, out := r.n, r.result
-	r.rows, r.sums = grown(r.rows, n), grown(r.sums, n)
+	r.rows = grown(r.rows, n)
 	r.stake, r.voice = grown(r.stake, n), grown(r.voice, n)
 	r.limit, r.rank = sized(r.limit, n), grown(r.rank, n)
 	for _, s := range []*[]uint16{
@@ -109,9 +111,8 @@ func (r *Runner) begin(in *Input) {
 	out.Bonds = sized(out.Bonds, n)
 	x := &out.Exact
 	x.Stake, x.ActiveStake = sized(x.Stake, n), sized(x.ActiveStake, n)
-	for _, s := range []*[]fixed.I32F32{&x.Consensus, &x.Incentive, &x.Dividends, &x.ValidatorTrust} {
-		*s = grown(*s, n)
-	}
+	x.Consensus, x.Incentive = grown(x.Consensus, n), grown(x.Incentive, n)
+	x.Dividends, x.ValidatorTrust = sized(x.Dividends, n), sized(x.ValidatorTrust, n)
 }
 
 // sized returns s with length n and every element zero, reusing its memory.

@@ -33,8 +33,8 @@ func (r *Runner) normalizeStake() {
 		total, carry = bits.Add64(total, r.countedStake(i), 0)
 		hi += carry
 	}
-	// A total beyond 2^64 − 1 is scaled down with every stake; no money supply
-	// comes near it.
+	// A total beyond 2^64 − 1 is halved with every stake until it fits; no money
+	// supply comes near it.
 	scale := bits.Len64(hi)
 	if scale > 0 {
 		total = hi<<(64-scale) | total>>scale
@@ -47,13 +47,14 @@ func (r *Runner) normalizeStake() {
 	}
 }
 
-// countedStake returns the stake of uid i in rao, 0 below the threshold.
+// countedStake returns the stake of uid i in rao, at most 2^63 − 1, and 0 below
+// the threshold.
 func (r *Runner) countedStake(i int) uint64 {
-	stake := min(at(r.in.Stake, i, 0), math.MaxInt64)
+	stake := at(r.in.Stake, i, 0)
 	if stake < r.params.StakeThreshold && i != r.owner {
 		return 0
 	}
-	return stake
+	return min(stake, math.MaxInt64)
 }
 
 // stakeShare returns floor(stake·2^32 / total) for stake ≤ total, total > 0.

@@ -10,11 +10,10 @@ func (r *Runner) store() {
 	store(out.Incentive, out.Exact.Incentive)
 	store(out.Dividends, out.Exact.Dividends)
 	store(out.ValidatorTrust, out.Exact.ValidatorTrust)
-	for _, i := range r.voters {
-		r.storeBonds(i)
-	}
-	for _, i := range r.holders {
-		r.storeBonds(i)
+	for k, i := range r.seats {
+		if r.rows[i].keep {
+			out.Bonds[i] = r.joinBonds(k, r.rows[i].start)
+		}
 	}
 }
 
@@ -25,15 +24,11 @@ func store(out []uint16, shares []fixed.I32F32) {
 	}
 }
 
-// storeBonds joins the stretches that the workers wrote of one row.
-func (r *Runner) storeBonds(i int32) {
-	row := &r.rows[i]
-	if !row.keep || r.result.Bonds[i] != nil {
-		return
-	}
-	end := r.workers[0].fill[i]
+// joinBonds joins the stretches that the workers wrote of one row.
+func (r *Runner) joinBonds(seat, start int) Row {
+	end := r.workers[0].table[seat].fill
 	for _, w := range r.workers[1:] {
-		end += copy(r.arena[end:], r.arena[w.segment[i]:w.fill[i]])
+		end += copy(r.arena[end:], r.arena[w.segment[seat]:w.table[seat].fill])
 	}
-	r.result.Bonds[i] = Row(r.arena[row.start:end:end])
+	return Row(r.arena[start:end:end])
 }

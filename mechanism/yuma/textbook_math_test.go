@@ -1,6 +1,7 @@
 package yuma_test
 
 import (
+	"cmp"
 	"slices"
 
 	"agora/mechanism/fixed"
@@ -82,23 +83,47 @@ func topK(v []number32, k int) []bool {
 	return top
 }
 
-func copyMatrix(m matrix) matrix {
-	out := make(matrix, len(m))
-	for i, row := range m {
-		out[i] = slices.Clone(row)
-	}
-	return out
+// paper lends rows for matrices and takes them back all at once; nil makes new
+// ones.
+type paper struct {
+	rows [][]number32
+	used int
 }
 
-// each replaces every entry.
-func (m matrix) each(change func(i, j int, v number32) number32) {
-	for i, row := range m {
-		for j, v := range row {
-			if v != none {
-				row[j] = change(i, j, v)
-			}
-		}
+// row returns a row of n cells with any content.
+func (p *paper) row(n int) []number32 {
+	if p == nil {
+		return make([]number32, n)
 	}
+	if p.used == len(p.rows) {
+		p.rows = append(p.rows, nil)
+	}
+	row := p.rows[p.used]
+	if cap(row) < n {
+		row = make([]number32, n)
+	}
+	p.rows[p.used] = row[:n]
+	p.used++
+	return row[:n]
+}
+
+// empty returns a row of n cells without an entry.
+func (p *paper) empty(n int) []number32 {
+	row := p.row(n)
+	for j := range row {
+		row[j] = none
+	}
+	return row
+}
+
+// clone returns a copy of a row.
+func (p *paper) clone(row []number32) []number32 {
+	if row == nil {
+		return nil
+	}
+	out := p.row(len(row))
+	copy(out, row)
+	return out
 }
 
 func maskRows(mask []bool, m matrix) {
@@ -111,118 +136,164 @@ func maskRows(mask []bool, m matrix) {
 
 // maskDiagonal removes the diagonal, apart from one row.
 func maskDiagonal(m matrix, except int) {
-	m.each(func(i, j int, v number32) number32 {
-		if i == j && i != except {
-			return none
+	for i, row := range m {
+		if i < len(row) && i != except {
+			row[i] = none
 		}
-		return v
-	})
+	}
 }
 
-func maskPairs(m matrix, first, second []uint64, masked func(a, b uint64) bool) {
-	m.each(func(i, j int, v number32) number32 {
-		if masked(first[i], second[j]) {
-			return none
+// maskOutdated removes the entries of row i on column j unless first_i > second_j.
+func maskOutdated(m matrix, first, second []uint64) {
+	for i, row := range m {
+		for j, v := range row {
+			if v != none && first[i] <= second[j] {
+				row[j] = none
+			}
 		}
-		return v
-	})
+	}
 }
 
 func rowSum(m matrix) []number32 {
 	out := make([]number32, len(m))
-	m.each(func(i, _ int, v number32) number32 {
-		out[i] = out[i].Add(v)
-		return v
-	})
+	for i, row := range m {
+		for _, v := range row {
+			if v != none {
+				out[i] += v
+			}
+		}
+	}
 	return out
 }
 
 func rowNormalize(m matrix) {
-	sum := rowSum(m)
-	m.each(func(i, _ int, v number32) number32 {
-		if sum[i] == 0 {
-			return v
+	for i, sum := range rowSum(m) {
+		if sum == 0 {
+			continue
 		}
-		return v.Div(sum[i])
-	})
+		for j, v := range m[i] {
+			if v != none {
+				m[i][j] = v.Div(sum)
+			}
+		}
+	}
 }
 
-func columnNormalize(m matrix, columns int) {
+func columnSum(m matrix, columns int) []number32 {
 	sum := make([]number32, columns)
-	m.each(func(_, j int, v number32) number32 {
-		sum[j] = sum[j].Add(v)
-		return v
-	})
-	divideColumns(m, sum)
+	for _, row := range m {
+		for j, v := range row {
+			if v != none {
+				sum[j] += v
+			}
+		}
+	}
+	return sum
 }
+
+func columnNormalize(m matrix, columns int) { divideColumns(m, columnSum(m, columns)) }
 
 func columnMaxUpscale(m matrix, columns int) {
 	greatest := make([]number32, columns)
-	m.each(func(_, j int, v number32) number32 {
-		greatest[j] = max(greatest[j], v)
-		return v
-	})
+	for _, row := range m {
+		for j, v := range row {
+			greatest[j] = max(greatest[j], v)
+		}
+	}
 	divideColumns(m, greatest)
 }
 
 func divideColumns(m matrix, by []number32) {
-	m.each(func(_, j int, v number32) number32 {
-		if by[j] == 0 {
-			return v
+	for _, row := range m {
+		for j, v := range row {
+			if v != none && by[j] != 0 {
+				row[j] = v.Div(by[j])
+			}
 		}
-		return v.Div(by[j])
-	})
+	}
 }
 
-func scaleRows(m matrix, v []number32) matrix {
-	out := copyMatrix(m)
-	out.each(func(i, _ int, x number32) number32 { return x.Mul(v[i]) })
+func scaleRows(p *paper, m matrix, v []number32) matrix {
+	out := make(matrix, len(m))
+	for i, row := range m {
+		out[i] = p.clone(row)
+		for j, x := range row {
+			if x != none {
+				out[i][j] = x.Mul(v[i])
+			}
+		}
+	}
 	return out
 }
 
 // columnProduct returns Σ_i v_i·m_ij.
 func columnProduct(m matrix, v []number32, columns int) []number32 {
 	out := make([]number32, columns)
-	m.each(func(i, j int, x number32) number32 {
-		out[j] = out[j].Add(v[i].Mul(x))
-		return x
-	})
+	for i, row := range m {
+		for j, x := range row {
+			if x != none {
+				out[j] += v[i].Mul(x)
+			}
+		}
+	}
 	return out
 }
 
 // rowProduct returns Σ_j v_j·m_ij.
 func rowProduct(m matrix, v []number32) []number32 {
 	out := make([]number32, len(m))
-	m.each(func(i, j int, x number32) number32 {
-		out[i] = out[i].Add(v[j].Mul(x))
-		return x
-	})
+	for i, row := range m {
+		for j, x := range row {
+			if x != none {
+				out[i] += v[j].Mul(x)
+			}
+		}
+	}
+	return out
+}
+
+// shareProduct returns Σ_j v_j·(m_ij / sum_j).
+func shareProduct(m matrix, sum, v []number32) []number32 {
+	out := make([]number32, len(m))
+	for i, row := range m {
+		for j, x := range row {
+			if x != none {
+				out[i] += v[j].Mul(x.Div(sum[j]))
+			}
+		}
+	}
 	return out
 }
 
 // scaleColumns returns m_ij·v_j, without what becomes zero.
 func scaleColumns(m matrix, v []number32) matrix {
-	out := copyMatrix(m)
-	out.each(func(_, j int, x number32) number32 {
-		if j >= len(v) || x.Mul(v[j]) == 0 {
-			return none
+	out := make(matrix, len(m))
+	for i, row := range m {
+		out[i] = slices.Clone(row)
+		for j, x := range row {
+			out[i][j] = none
+			if x != none && j < len(v) && x.Mul(v[j]) != 0 {
+				out[i][j] = x.Mul(v[j])
+			}
 		}
-		return x.Mul(v[j])
-	})
+	}
 	return out
 }
 
-func clipColumns(m matrix, limit []number32) matrix {
-	out := copyMatrix(m)
-	out.each(func(_, j int, v number32) number32 {
-		switch {
-		case v <= limit[j]:
-			return v
-		case limit[j] > 0:
-			return limit[j]
+func clipColumns(p *paper, m matrix, limit []number32) matrix {
+	out := make(matrix, len(m))
+	for i, row := range m {
+		out[i] = p.clone(row)
+		for j, v := range row {
+			if v == none || v <= limit[j] {
+				continue
+			}
+			out[i][j] = limit[j]
+			if limit[j] == 0 {
+				out[i][j] = none
+			}
 		}
-		return none
-	})
+	}
 	return out
 }
 
@@ -236,24 +307,45 @@ func medianColumns(stake []number32, m matrix, columns int, majority number32) [
 	}
 	normalize(used)
 	minority := total(used).Sub(majority)
-	out, score := make([]number32, columns), make([]number32, len(rows))
+	out, votes := make([]number32, columns), make([]vote, len(rows))
 	for j := range out {
 		for k, i := range rows {
-			score[k] = value(m, i, j)
+			votes[k] = vote{score: value(m, i, j), stake: used[k]}
 		}
-		out[j] = sortedMedian(used, score, minority)
+		out[j] = sortedMedian(votes, minority)
 	}
 	return out
 }
 
-// interpolate returns a + ratio·(b − a); between the ends it keeps what is
-// positive.
-func interpolate(a, b matrix, ratio number32) matrix {
+// vote is a validator's score of one miner and the stake behind it.
+type vote struct {
+	score, stake number32
+}
+
+// sortedMedian is step 6 by sorting: the smallest score at which the running stake
+// exceeds the minority, or the greatest. It sorts the votes.
+func sortedMedian(votes []vote, minority number32) number32 {
+	if len(votes) == 0 {
+		return 0
+	}
+	slices.SortFunc(votes, func(a, b vote) int { return cmp.Compare(a.score, b.score) })
+	var below number32
+	for _, v := range votes {
+		if below += v.stake; below > minority {
+			return v.score
+		}
+	}
+	return votes[len(votes)-1].score
+}
+
+// interpolate returns a + ratio·(b − a), which at the ends is a or b itself;
+// between them it keeps what is positive.
+func interpolate(p *paper, a, b matrix, ratio number32) matrix {
 	switch ratio {
 	case 0:
-		return copyMatrix(a)
+		return a
 	case fixed.One:
-		return copyMatrix(b)
+		return b
 	}
 	out := make(matrix, len(a))
 	for i := range a {
@@ -261,7 +353,7 @@ func interpolate(a, b matrix, ratio number32) matrix {
 		if columns == 0 {
 			continue
 		}
-		out[i] = slices.Repeat([]number32{none}, columns)
+		out[i] = p.empty(columns)
 		for j := range out[i] {
 			x, y := value(a, i, j), value(b, i, j)
 			if v := x.Add(ratio.Mul(y.Sub(x))); v > 0 {
@@ -273,7 +365,7 @@ func interpolate(a, b matrix, ratio number32) matrix {
 }
 
 // average returns alpha·next + (1 − alpha)·old, keeping what is positive.
-func average(next, old matrix, keptMillionths uint32) matrix {
+func average(p *paper, next, old matrix, keptMillionths uint32) matrix {
 	alpha := fixed.One.Sub(fixed.Ratio(uint64(keptMillionths), 1_000_000).I32())
 	rest := fixed.One.Sub(alpha)
 	out := make(matrix, len(next))
@@ -282,7 +374,7 @@ func average(next, old matrix, keptMillionths uint32) matrix {
 		if columns == 0 {
 			continue
 		}
-		out[i] = slices.Repeat([]number32{none}, columns)
+		out[i] = p.empty(columns)
 		for j := range out[i] {
 			if v := alpha.Mul(value(next, i, j)).Add(rest.Mul(value(old, i, j))); v > 0 {
 				out[i][j] = v
@@ -294,15 +386,20 @@ func average(next, old matrix, keptMillionths uint32) matrix {
 
 // averageAlpha does the same with a speed per pair, for new entries only, and
 // keeps what is positive, at most one.
-func averageAlpha(next, old, alpha matrix) matrix {
-	out := copyMatrix(next)
-	out.each(func(i, j int, v number32) number32 {
-		a := value(alpha, i, j)
-		moved := fixed.One.Sub(a).Mul(value(old, i, j)).Add(a.Mul(v)).Min(fixed.One)
-		if moved <= 0 {
-			return none
+func averageAlpha(p *paper, next, old, alpha matrix) matrix {
+	out := make(matrix, len(next))
+	for i, row := range next {
+		out[i] = p.clone(row)
+		for j, v := range row {
+			if v == none {
+				continue
+			}
+			a := value(alpha, i, j)
+			out[i][j] = fixed.One.Sub(a).Mul(value(old, i, j)).Add(a.Mul(v)).Min(fixed.One)
+			if out[i][j] <= 0 {
+				out[i][j] = none
+			}
 		}
-		return moved
-	})
+	}
 	return out
 }

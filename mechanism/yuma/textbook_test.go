@@ -1,7 +1,8 @@
 package yuma_test
 
 import (
-	"cmp"
+	"math"
+	"math/big"
 	"math/bits"
 	"slices"
 
@@ -22,8 +23,12 @@ type matrix [][]number32
 const none number32 = -1
 
 // textbook returns the result of one epoch.
-func textbook(in *yuma.Input) *yuma.Result {
-	b := &book{in: in, p: in.Params, n: in.N, owner: -1}
+func textbook(in *yuma.Input) *yuma.Result { return new(book).run(in) }
+
+// run computes one epoch on the paper of the epochs before.
+func (b *book) run(in *yuma.Input) *yuma.Result {
+	b.in, b.p, b.n, b.owner = in, in.Params, in.N, -1
+	b.paper.used = 0
 	if in.HasOwner && b.p.OwnerPrivileges {
 		b.owner = int(in.Owner)
 	}
@@ -48,13 +53,15 @@ type book struct {
 	oldPermit, permit []bool
 	w, wc, wb, e      matrix
 	se, ve, ce        []uint64
+
+	paper paper
 }
 
 // Steps 1, 2 and 4.
 func (b *book) stakes() {
 	b.active = make([]bool, b.n)
 	b.oldPermit = make([]bool, b.n)
-	stake := make([]fixed.I64F64, b.n)
+	stake := make([]uint64, b.n)
 	cutoff := max(1, fixed.Part(uint64(b.p.ActivityCutoffFactor), b.in.Tempo, 1000))
 	for i := range b.n {
 		if b.p.ActivityGiven {
@@ -65,18 +72,38 @@ func (b *book) stakes() {
 		}
 		b.oldPermit[i] = i < len(b.in.Permit) && b.in.Permit[i] || i == b.owner
 		if i < len(b.in.Stake) && (b.in.Stake[i] >= b.p.StakeThreshold || i == b.owner) {
-			stake[i] = fixed.Uint(b.in.Stake[i])
+			stake[i] = min(b.in.Stake[i], math.MaxInt64)
 		}
 	}
-	normalize64(stake)
-	b.s = make([]number32, b.n)
-	for i := range stake {
-		b.s[i] = stake[i].I32()
-	}
+	b.s = stakeShares(stake)
 	b.a = slices.Clone(b.s)
 	maskVector(not(b.active), b.a)
 	maskVector(not(b.oldPermit), b.a)
 	normalize(b.a)
+}
+
+// stakeShares divides by the sum; a sum beyond 2^63 − 1 needs wider numbers, and
+// one beyond 2^64 − 1 is halved until it fits, and every stake with it.
+func stakeShares(stake []uint64) []number32 {
+	out, wide, sum := make([]number32, len(stake)), make([]fixed.I64F64, len(stake)), new(big.Int)
+	for i, s := range stake {
+		wide[i] = fixed.Uint(s)
+		sum.Add(sum, new(big.Int).SetUint64(s))
+	}
+	if sum.IsInt64() {
+		normalize64(wide)
+		for i := range wide {
+			out[i] = wide[i].I32()
+		}
+		return out
+	}
+	halvings := uint(max(sum.BitLen()-64, 0))
+	sum.Rsh(sum, halvings)
+	for i, s := range stake {
+		part := new(big.Int).Lsh(new(big.Int).SetUint64(s>>halvings), 32)
+		out[i] = number32(part.Quo(part, sum).Int64())
+	}
+	return out
 }
 
 // Step 3.
@@ -94,17 +121,20 @@ func (b *book) permits() {
 
 // Step 5.
 func (b *book) weights() {
-	b.w = dense(b.in.Weights, b.n, func(v uint16) number32 { return fixed.Int(int64(v)) })
+	b.w = b.dense(b.in.Weights, false)
 	maskRows(not(b.oldPermit), b.w)
 	maskDiagonal(b.w, b.owner)
 	registered := b.registered()
 	update := make([]uint64, b.n)
 	copy(update, b.in.LastUpdate)
-	maskPairs(b.w, update, registered, func(u, r uint64) bool { return u <= r })
+	maskOutdated(b.w, update, registered)
 	if b.p.CommitReveal {
 		commit := slices.Repeat([]uint64{yuma.NoCommit}, b.n)
 		copy(commit, b.in.Commit)
-		maskPairs(b.w, commit, registered, func(c, r uint64) bool { return c < r })
+		for i, c := range commit {
+			commit[i] = max(c, c+1) // a commit counts on its own block
+		}
+		maskOutdated(b.w, commit, registered)
 	}
 	rowNormalize(b.w)
 }
@@ -123,11 +153,11 @@ func (b *book) registered() []uint64 {
 // Steps 6 to 9.
 func (b *book) consensus() {
 	b.c = medianColumns(b.a, b.w, b.n, fixed.Share(b.p.Kappa))
-	b.wc = clipColumns(b.w, b.c)
+	b.wc = clipColumns(&b.paper, b.w, b.c)
 	b.tv = rowSum(b.wc)
 	b.i = columnProduct(b.wc, b.a, b.n)
 	normalize(b.i)
-	b.wb = interpolate(b.w, b.wc, fixed.Share(b.p.BondsPenalty))
+	b.wb = interpolate(&b.paper, b.w, b.wc, fixed.Share(b.p.BondsPenalty))
 }
 
 // Steps 10 and 11.
@@ -136,11 +166,11 @@ func (b *book) bonds() {
 		b.bonds3()
 		return
 	}
-	old := b.oldBonds(func(v uint16) number32 { return fixed.Int(int64(v)) })
+	old := b.oldBonds(false)
 	columnNormalize(old, b.n)
-	delta := scaleRows(b.wb, b.a)
+	delta := scaleRows(&b.paper, b.wb, b.a)
 	columnNormalize(delta, b.n)
-	b.e = average(delta, old, b.p.BondsMovingAverage)
+	b.e = average(&b.paper, delta, old, b.p.BondsMovingAverage)
 	columnNormalize(b.e, b.n)
 	b.d = rowProduct(b.e, b.i)
 	normalize(b.d)
@@ -148,24 +178,22 @@ func (b *book) bonds() {
 }
 
 func (b *book) bonds3() {
-	old := b.oldBonds(fixed.Share)
+	old := b.oldBonds(true)
 	if b.p.LiquidAlpha && slices.ContainsFunc(b.c, func(c number32) bool { return c != 0 }) {
 		if b.p.DecayAbsentBonds {
-			b.wb = withZeros(b.wb, old, b.w)
+			b.wb = withZeros(&b.paper, b.wb, old, b.w)
 		}
-		b.e = averageAlpha(b.wb, old, b.liquidAlpha(old))
+		b.e = averageAlpha(&b.paper, b.wb, old, b.liquidAlpha(old))
 	} else {
-		b.e = average(b.wb, old, b.p.BondsMovingAverage)
+		b.e = average(&b.paper, b.wb, old, b.p.BondsMovingAverage)
 	}
-	share := copyMatrix(b.e)
-	columnNormalize(share, b.n)
-	b.d = vectorProduct(rowProduct(share, b.i), b.a)
+	b.d = vectorProduct(shareProduct(b.e, columnSum(b.e, b.n), b.i), b.a)
 	normalize(b.d)
 }
 
 // oldBonds is step 10.
-func (b *book) oldBonds(value func(uint16) number32) matrix {
-	old := dense(b.in.Bonds, b.n, value)
+func (b *book) oldBonds(asShares bool) matrix {
+	old := b.dense(b.in.Bonds, asShares)
 	last := uint64(0)
 	if b.in.Block > b.in.Tempo {
 		last = b.in.Block - b.in.Tempo
@@ -173,8 +201,7 @@ func (b *book) oldBonds(value func(uint16) number32) matrix {
 	if b.in.LastStep != 0 {
 		last = max(b.in.LastStep, b.in.LastStep+1)
 	}
-	maskPairs(old, slices.Repeat([]uint64{last}, b.n), b.registered(),
-		func(l, r uint64) bool { return l <= r })
+	maskOutdated(old, slices.Repeat([]uint64{last}, b.n), b.registered())
 	return old
 }
 
@@ -288,17 +315,22 @@ func not(mask []bool) []bool {
 	return out
 }
 
-// dense unpacks rows; a uid beyond n is ignored.
-func dense(rows []yuma.Row, n int, value func(uint16) number32) matrix {
-	m := make(matrix, n)
-	for i := range min(n, len(rows)) {
+// dense unpacks rows, as integers or as shares; a uid beyond n is ignored.
+func (b *book) dense(rows []yuma.Row, asShares bool) matrix {
+	m := make(matrix, b.n)
+	for i := range min(b.n, len(rows)) {
 		if rows[i].Len() == 0 {
 			continue
 		}
-		m[i] = slices.Repeat([]number32{none}, n)
+		m[i] = b.paper.empty(b.n)
 		for k := range rows[i].Len() {
-			if uid, v := rows[i].At(k); int(uid) < n {
-				m[i][uid] = value(v)
+			uid, v := rows[i].At(k)
+			if int(uid) >= b.n {
+				continue
+			}
+			m[i][uid] = fixed.Int(int64(v))
+			if asShares {
+				m[i][uid] = fixed.Share(v)
 			}
 		}
 	}
@@ -315,42 +347,19 @@ func value(m matrix, i, j int) number32 {
 
 // withZeros returns new with an explicit zero in every cell that has an old
 // bond or a weight and no entry.
-func withZeros(next, old, w matrix) matrix {
-	out := copyMatrix(next)
+func withZeros(p *paper, next, old, w matrix) matrix {
+	out := make(matrix, len(next))
 	for i := range out {
+		out[i] = p.clone(next[i])
 		if old[i] == nil && w[i] == nil {
 			continue
 		}
 		if out[i] == nil {
-			out[i] = slices.Repeat([]number32{none}, len(out))
+			out[i] = p.empty(len(out))
 		}
 		for j := range out[i] {
 			out[i][j] = max(out[i][j], 0)
 		}
 	}
 	return out
-}
-
-// sortedMedian is step 6 by sorting: the smallest score at which the running stake
-// exceeds the minority, or the greatest.
-func sortedMedian(stake, score []number32, minority number32) number32 {
-	order := make([]int, len(score))
-	for k := range order {
-		order[k] = k
-	}
-	slices.SortFunc(order, func(x, y int) int { return cmp.Compare(score[x], score[y]) })
-	return walkSorted(order, stake, score, minority)
-}
-
-func walkSorted(order []int, stake, score []number32, minority number32) number32 {
-	if len(order) == 0 {
-		return 0
-	}
-	var below number32
-	for _, k := range order {
-		if below += stake[k]; below > minority {
-			return score[k]
-		}
-	}
-	return score[order[len(order)-1]]
 }

@@ -89,14 +89,14 @@ func (c *checker) step(step int, e vector.Expectation, in *yuma.Input, out *yuma
 		case "total_emission":
 			c.near(name, sum(out.Emission), number(members(want)["value"]), number(members(want)["tol"]))
 		default:
-			c.field(name, numbers(out, name), members(want))
+			c.field(name, out, members(want))
 		}
 	}
 	for name, want := range members(e.Trace) {
 		c.trace(name, want, in, out)
 	}
 	for name, want := range members(e.Bits) {
-		c.vector(name, raw(out, name), want, 0)
+		c.exactly(name, decimals(vectorOf(out, name)), want.([]any))
 	}
 	c.prev = clone(out.Bonds)
 	c.weight, c.delta = nil, nil
@@ -121,12 +121,31 @@ func (c *checker) vector(name string, got []float64, want any, tol float64) {
 	}
 }
 
-func (c *checker) field(name string, got []float64, want map[string]any) {
-	tol := number(want["tol"])
+// exactly compares integers digit by digit; a float64 would lose the last digits
+// of an amount of rao.
+func (c *checker) exactly(name string, got []string, want []any) {
+	c.t.Helper()
+	if len(want) != len(got) {
+		c.t.Fatalf("%s: %s has %d values, want %d", c.where, name, len(got), len(want))
+	}
+	for i, v := range want {
+		c.seen[name]++
+		if text := fmt.Sprint(v); text != got[i] {
+			c.t.Errorf("%s: %s[%d] = %s, want %s", c.where, name, i, got[i], text)
+		}
+	}
+}
+
+func (c *checker) field(name string, out *yuma.Result, want map[string]any) {
+	tol, got := number(want["tol"]), numbers(out, name)
 	for key, value := range want {
 		switch key {
 		case "values":
-			c.vector(name, got, value, tol)
+			if tol == 0 {
+				c.exactly(name, stored(out, name), value.([]any))
+			} else {
+				c.vector(name, got, value, tol)
+			}
 		case "at":
 			for uid, v := range members(value) {
 				c.near(name+"["+uid+"]", got[atoi(uid)], number(v), tol)
@@ -200,7 +219,7 @@ func (c *checker) trace(name string, want any, in *yuma.Input, out *yuma.Result)
 		}
 		c.vector(name, got, want, 1e-9) // one rao of the emission
 	default:
-		got := raw(out, name)
+		got := floats(vectorOf(out, name))
 		for i := range got {
 			got[i] /= 1 << 32
 		}
@@ -232,39 +251,55 @@ func (c *checker) matrix(name string, got map[[2]int]float64, want any) {
 	}
 }
 
-// numbers returns a stored vector by its name in the format.
-func numbers(out *yuma.Result, name string) []float64 {
+// stored returns a stored vector by its name in the format, in decimal.
+func stored(out *yuma.Result, name string) []string {
 	switch name {
 	case "stake_weight":
-		return floats(out.StakeWeight)
+		return decimals(out.StakeWeight)
 	case "consensus":
-		return floats(out.Consensus)
+		return decimals(out.Consensus)
 	case "incentive":
-		return floats(out.Incentive)
+		return decimals(out.Incentive)
 	case "dividends":
-		return floats(out.Dividends)
+		return decimals(out.Dividends)
 	case "validator_trust":
-		return floats(out.ValidatorTrust)
+		return decimals(out.ValidatorTrust)
 	case "server_emission":
-		return floats(out.ServerEmission)
+		return decimals(out.ServerEmission)
 	case "validator_emission":
-		return floats(out.ValidatorEmission)
+		return decimals(out.ValidatorEmission)
 	case "emission":
-		return floats(out.Emission)
+		return decimals(out.Emission)
 	case "validator_permits":
-		values := make([]float64, len(out.Permit))
-		for i, permit := range out.Permit {
-			if permit {
-				values[i] = 1
-			}
-		}
-		return values
+		return decimals(out.Permit)
 	}
 	panic("unknown field " + name)
 }
 
-// raw returns an unrounded vector by its name in the format.
-func raw(out *yuma.Result, name string) []float64 {
+func decimals[T any](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = fmt.Sprint(v)
+	}
+	return out
+}
+
+// numbers returns the same as floats, for comparisons with a tolerance.
+func numbers(out *yuma.Result, name string) []float64 {
+	texts := stored(out, name)
+	values := make([]float64, len(texts))
+	for i, text := range texts {
+		if text == "true" {
+			values[i] = 1
+		} else if text != "false" {
+			values[i] = number(json.Number(text))
+		}
+	}
+	return values
+}
+
+// vectorOf returns an unrounded vector by its name in the format.
+func vectorOf(out *yuma.Result, name string) []fixed.I32F32 {
 	vectors := map[string][]fixed.I32F32{
 		"S": out.Exact.Stake, "AS": out.Exact.ActiveStake, "active_stake_i32f32": out.Exact.ActiveStake,
 		"C": out.Exact.Consensus, "consensus_i32f32": out.Exact.Consensus,
@@ -276,7 +311,7 @@ func raw(out *yuma.Result, name string) []float64 {
 	if !found {
 		panic("unknown vector " + name)
 	}
-	return floats(v)
+	return v
 }
 
 func floats[T uint16 | uint64 | fixed.I32F32](values []T) []float64 {

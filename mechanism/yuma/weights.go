@@ -1,48 +1,46 @@
 package yuma
 
 import (
-	"encoding/binary"
 	"math"
-
-	"agora/mechanism/fixed"
+	"slices"
 )
 
-// admitWeights is the first half of step 5: which rows count, how far each
-// reaches, and the sum of what counts in it. The second half, the division by
-// that sum, happens where a column is read.
-//
-// Weight (i, j) counts if i held a permit, j is not i itself, and the weights of
-// i are younger than the registration of j:
+// admitWeights is the first half of step 5: whose weights count, and how far they
+// reach. Weight (i, j) counts if i held a permit, j is not i itself, and the
+// weights of i are younger than the registration of j:
 //
 //	registered_j < last_update_i  and, under commit–reveal,  registered_j ≤ commit_i
+//
+// The worker that reads a row removes the entries that do not count.
 func (r *Runner) admitWeights() {
 	r.limitColumns()
-	r.voters, r.entries = r.voters[:0], 0
 	for i := range r.rows {
 		row := &r.rows[i]
 		row.keep = r.result.Permit[i]
-		row.weights = at(r.in.Weights, i, nil)
-		if !r.permitted(i) || row.weights.Len() == 0 {
-			row.weights = nil
-			continue
+		row.weights = nil
+		if r.permitted(i) {
+			row.weights = at(r.in.Weights, i, nil)
 		}
 		row.reach = r.reach(i)
 		row.self = int32(i)
 		if i == r.owner {
-			row.self = -1
+			row.self = nobody
 		}
-		r.voters = append(r.voters, int32(i))
-		r.entries += row.weights.Len()
 	}
 }
+
+// nobody is the uid of no row.
+const nobody = -1
 
 // limitColumns sets the block that weights on each uid must outreach.
 func (r *Runner) limitColumns() {
 	copy(r.limit, r.in.Registered)
+	r.youngest = 0
 	for j := range r.limit {
 		if at(r.in.Barred, j, false) {
 			r.limit[j] = math.MaxUint64
 		}
+		r.youngest = max(r.youngest, r.limit[j])
 	}
 }
 
@@ -59,21 +57,19 @@ func (r *Runner) reach(i int) uint64 {
 	return reach
 }
 
-// readRows puts the worker's share of rows in order and prepares the division of
-// weights by the sum of their row.
+// readRows leaves in the worker's share of rows what counts, in order, and
+// prepares the second half of step 5, W_ij = v_ij / Σ_j v_ij.
 func (w *worker) readRows() {
 	r := w.run
-	for _, i := range w.portion(r.voters) {
+	w.tidied = w.tidied[:0]
+	for _, i := range w.portion(r.seats) {
 		row := &r.rows[i]
-		sum, ascending := r.sumRow(row)
-		if !ascending {
-			row.weights = row.weights.ordered()
-			sum, _ = r.sumRow(row)
+		var sum uint64
+		row.weights, sum = w.readRow(row.weights, row.reach, row.self)
+		row.sum = newRowSum(sum)
+		if r.lastTempo <= r.youngest || !row.bonds.columnsOf(row.weights) {
+			row.bonds, _ = w.readRow(row.bonds, r.lastTempo, nobody)
 		}
-		r.sums[i] = fixed.NewDivisor(sum)
-	}
-	for _, i := range w.portion(r.holders) {
-		r.rows[i].bonds = r.rows[i].bonds.ordered()
 	}
 }
 
@@ -83,21 +79,44 @@ func (w *worker) portion(uids []int32) []int32 {
 	return uids[len(uids)*w.index/count : len(uids)*(w.index+1)/count]
 }
 
-// sumRow returns the sum of the weights of one row that count, in u16 units, and
-// whether its uids ascend.
-func (r *Runner) sumRow(row *row) (sum uint64, ascending bool) {
-	reach, self, limit := row.reach, int(row.self), r.limit
-	last := -1
-	for rest := row.weights; len(rest) >= entrySize; rest = rest[entrySize:] {
-		e := binary.LittleEndian.Uint32(rest)
-		j := int(e & 0xffff)
-		if j <= last {
-			return 0, false
-		}
-		last = j
-		if j < len(limit) && limit[j] < reach && j != self {
-			sum += uint64(e >> 16)
+// readRow returns the entries of a row that count, uids ascending, and the sum of
+// their values: the row itself where it needs no change, else a copy. An entry
+// counts on a uid that exists, is not self and was limited before reach.
+func (w *worker) readRow(row Row, reach uint64, self int32) (Row, uint64) {
+	r := w.run
+	row = row[:row.Len()*entrySize]
+	sum, ascending := row.scan()
+	if ascending && reach > r.youngest && row.within(r.n) && !row.names(self) {
+		return row, sum
+	}
+	if !ascending {
+		row = w.sorted(row)
+	}
+	start := len(w.tidied)
+	sum = 0
+	for k := range row.Len() {
+		j, value := row.At(k)
+		if int(j) < r.n && r.limit[j] < reach && int32(j) != self {
+			w.tidied = w.tidied.Append(j, value)
+			sum += uint64(value)
 		}
 	}
-	return sum, true
+	return w.tidied[start:], sum
+}
+
+// sorted returns a row in the worker's scratch with its uids ascending; of equal
+// uids the last entry counts.
+func (w *worker) sorted(row Row) Row {
+	w.order, w.inOrder = w.order[:0], w.inOrder[:0]
+	for k := range row.Len() {
+		j, value := row.At(k)
+		w.order = append(w.order, uint64(j)<<48|uint64(uint32(k))<<16|uint64(value))
+	}
+	slices.Sort(w.order)
+	for k, entry := range w.order {
+		if k+1 == len(w.order) || w.order[k+1]>>48 != entry>>48 {
+			w.inOrder = w.inOrder.Append(uint16(entry>>48), uint16(entry))
+		}
+	}
+	return w.inOrder
 }

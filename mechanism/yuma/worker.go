@@ -19,19 +19,30 @@ type worker struct {
 	task        func() // what the worker's goroutine runs
 	first, last int    // columns, half open
 
-	weights, bonds tile
-	arena          []byte
-	fill           []int // by uid: where the next new bond goes in the arena, −1 for nowhere
-	segment        []int // by uid: where the first one went
+	tidied  Row // rows that were read in another form than they came in
+	inOrder Row
+	order   []uint64
 
-	weight, blend, delta []uint64 // W, Wb and ΔB of the column, units of 2^−32
-	keys, spare          []uint64 // of the median
-	old                  []uint16 // the bond behind each weight of the column
-	lone                 []uint32 // the bonds of the column without a weight
-	moved                []uint64 // E of the column as share<<16 | uid
-	trust, earned        []uint64 // by uid: Σ Wc and Σ En·I over the worker's columns
-	shares               []uint64 // En of every column that pays, as share<<16 | uid
-	ends                 []int    // by column of the range: end of its shares
+	tile    tile
+	table   []seat   // by seat
+	segment []int    // by seat: where the worker's part of the new bonds begins
+	earned  []uint64 // by seat: Σ En·I over the worker's columns
+	keys    []uint64 // of the median
+	spare   []uint64
+	weight  []uint64 // W of the column, units of 2^−32
+	blend   []uint64 // Wc and then Wb
+	delta   []uint64 // ΔB
+	bonds   []uint64 // E of every column, as share<<16 | seat
+	ends    []int    // by column of the range: end of its bonds
+	sums    []uint64 // by column of the range: Σ E
+}
+
+// seat is what the formulas of a column need of one row, all in one place.
+type seat struct {
+	stake uint64 // A
+	voice uint64 // u
+	trust uint64 // Σ Wc over the worker's columns so far
+	fill  int    // where the next new bond goes in the arena
 }
 
 // prepareWorkers makes as many workers as the Runner asks for.
@@ -88,18 +99,18 @@ func (r *Runner) splitColumns() {
 
 // boundary returns the column at which worker k of count begins.
 func (r *Runner) boundary(k, count int) int {
-	var sum, entries int
-	for i := range r.rows {
-		for _, row := range []Row{r.rows[i].weights, r.rows[i].bonds} {
+	var sum, entries uint64
+	for _, i := range r.seats {
+		for _, row := range [...]Row{r.rows[i].weights, r.rows[i].bonds} {
 			if size := row.Len(); size > 0 {
 				uid, _ := row.At(size * k / count)
-				sum += int(uid) * size
-				entries += size
+				sum += uint64(uid) * uint64(size)
+				entries += uint64(size)
 			}
 		}
 	}
 	if entries == 0 {
 		return r.n * k / count
 	}
-	return min(sum/entries, r.n)
+	return int(sum / entries)
 }
