@@ -37,10 +37,11 @@ func Allocate(amount uint64, lambda uint32, claims []Claim) (grants []Grant, lef
 	byDemand, _ := Apportion(fixed.Part(amount, uint64(lambda), Full), weights)
 	for j, c := range claims {
 		fromDemand := min(byDemand[j], c.Room)
-		if !c.Open {
-			fromDemand = 0
+		if c.Open {
+			grants[j] = Grant{Paid: fromDemand, FromDemand: fromDemand}
+		} else {
+			grants[j] = Grant{Withheld: fromDemand}
 		}
-		grants[j] = Grant{Paid: fromDemand, FromDemand: fromDemand}
 		rest -= fromDemand
 		weights[j] = c.Root
 	}
@@ -49,7 +50,7 @@ func Allocate(amount uint64, lambda uint32, claims []Claim) (grants []Grant, lef
 		if c.Open {
 			grants[j].Paid += byRoot[j]
 		} else {
-			grants[j].Withheld = byRoot[j]
+			grants[j].Withheld += byRoot[j]
 		}
 	}
 	return grants, left

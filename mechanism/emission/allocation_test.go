@@ -83,6 +83,11 @@ func TestAClosedSubnetsPartIsWithheld(t *testing.T) {
 	if left != 0 || grants[0].Paid != 75 || grants[1].Withheld != 25 || grants[1].Paid != 0 {
 		t.Fatalf("%+v, %d left", grants, left)
 	}
+	// Of 32,768/65,535 of 1,000 by demand, a closed subnet's capped part goes to nobody either.
+	grants, left = Allocate(1_000, 32_768, []Claim{{Root: 1, Open: true}, {Demand: 1, Room: 300}})
+	if left != 0 || grants[0].Paid != 700 || grants[1].Withheld != 300 {
+		t.Fatalf("%+v, %d left", grants, left)
+	}
 	if _, left := Allocate(100, 0, nil); left != 100 {
 		t.Fatalf("without subnets %d is left", left)
 	}
