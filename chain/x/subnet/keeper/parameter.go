@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -26,11 +27,12 @@ func (k *Keeper) Value(ctx sdk.Context, netuid uint32, name string) int64 {
 // last.
 func (k *Keeper) Values(ctx sdk.Context) func(netuid uint32, name string) int64 {
 	params, err := k.Params(ctx)
+	boxed := context.Context(ctx)
 	return func(netuid uint32, name string) int64 {
 		if err != nil {
 			return 0
 		}
-		return k.within(ctx, params, netuid, name)
+		return k.within(boxed, params, netuid, name)
 	}
 }
 
@@ -40,7 +42,7 @@ func (k *Keeper) stored(ctx sdk.Context, netuid uint32, name string) int64 {
 }
 
 // within is stored under known params.
-func (k *Keeper) within(ctx sdk.Context, params types.Params, netuid uint32, name string) int64 {
+func (k *Keeper) within(ctx context.Context, params types.Params, netuid uint32, name string) int64 {
 	row, err := types.Row(params, name)
 	if err != nil {
 		return 0
