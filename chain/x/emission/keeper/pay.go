@@ -1,8 +1,8 @@
 package keeper
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
 

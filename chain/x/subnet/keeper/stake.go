@@ -1,8 +1,8 @@
 package keeper
 
 import (
-	"context"
 	"cmp"
+	"context"
 	"errors"
 	"math"
 	"slices"
