@@ -2,6 +2,7 @@ package bench
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -206,18 +207,21 @@ func (c *chain) compact(b testing.TB) {
 func (c *chain) disk(b testing.TB) (size int64) {
 	b.Helper()
 	c.compact(b)
-	err := filepath.WalkDir(c.home, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	must(b, filepath.WalkDir(c.home, func(_ string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && d.IsDir() {
+			return nil // the database drops files while we look
+		}
+		if err != nil {
 			return err
 		}
 		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err == nil {
 			size += info.Size()
 		}
 		return err
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
+	}))
 	return size
 }
