@@ -52,7 +52,7 @@ type chain struct {
 	home   string
 	height int64
 	now    time.Time
-	ending time.Duration // processor time of the last EndBlock
+	ending struct{ all, thread time.Duration } // processor time during the last EndBlock: of the process, of its thread
 }
 
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -85,8 +85,8 @@ func agora(b testing.TB, m *market) *chain {
 	must(b, err)
 	c := &chain{application: a, app: a, db: db, txs: a.TxConfig, market: m, home: home, now: start}
 	a.SetEndBlocker(func(ctx sdk.Context) (sdk.EndBlock, error) {
-		before := usage(b, syscall.RUSAGE_SELF)
-		defer func() { c.ending = usage(b, syscall.RUSAGE_SELF) - before }()
+		all, thread := usage(b, syscall.RUSAGE_SELF), threadTime(b)
+		defer func() { c.ending.all, c.ending.thread = usage(b, syscall.RUSAGE_SELF)-all, threadTime(b)-thread }()
 		return a.Modules.EndBlock(ctx)
 	})
 	must(b, a.LoadLatestVersion())
