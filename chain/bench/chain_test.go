@@ -203,10 +203,25 @@ func (c *chain) compact(b testing.TB) {
 	must(b, c.db.(*dbm.GoLevelDB).ForceCompact(nil, nil))
 }
 
-// disk is the size of the chain's database in bytes, compacted.
-func (c *chain) disk(b testing.TB) (size int64) {
+// disk is the size of the chain's database in bytes, compacted and with the files gone that compaction left.
+func (c *chain) disk(b testing.TB) int64 {
 	b.Helper()
 	c.compact(b)
+	last := c.bytes(b)
+	for range 100 {
+		time.Sleep(100 * time.Millisecond)
+		now := c.bytes(b)
+		if now == last {
+			break
+		}
+		last = now
+	}
+	return last
+}
+
+// bytes adds up the files under the chain's home.
+func (c *chain) bytes(b testing.TB) (size int64) {
+	b.Helper()
 	must(b, filepath.WalkDir(c.home, func(_ string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) || err == nil && d.IsDir() {
 			return nil // the database drops files while we look
