@@ -38,6 +38,42 @@ func TestARootVoteFitsABlockInAFullNetwork(t *testing.T) {
 	}
 }
 
+func TestWhoMayVoteIsWhoHasAPermittedVoiceSomewhere(t *testing.T) {
+	m := yumatest.New(t)
+	netuids := []uint32{m.Open("owner0", "first"), m.Open("owner1", "second"), m.Open("owner2", "third")}
+	for i, stake := range []uint64{900, 900, 500, 300, 200, 100, 9, 1} {
+		name := fmt.Sprint("val", i)
+		m.Validate(name, stake*tao)
+		for j, netuid := range netuids {
+			if (i+j)%3 > 0 {
+				m.SpeakAs(name, fmt.Sprint(name, "/", netuid), netuid)
+			}
+		}
+	}
+	for most := range int64(4) {
+		for _, netuid := range netuids {
+			m.Govern(netuid, subnettypes.MaxVoices, most+1)
+		}
+		m.Jail(fmt.Sprint("val", most))
+		for i := range 8 {
+			operator := yumatest.Address(fmt.Sprint("val", i)).String()
+			want := false
+			for _, netuid := range netuids {
+				voices, err := m.Subnet.Voices(m.Ctx, netuid)
+				m.Must(err)
+				for _, v := range voices {
+					want = want || v.Permitted && v.Voice.Operator == operator
+				}
+			}
+			got, err := m.Subnet.IsPermitted(m.Ctx, operator)
+			m.Must(err)
+			if got != want {
+				t.Errorf("%d voices: val%d is permitted %v, want %v", most+1, i, got, want)
+			}
+		}
+	}
+}
+
 // fullNetwork is subnets in each of which every operator has a voice.
 func fullNetwork(subnets int, operators []string) subnettypes.GenesisState {
 	g := *subnettypes.DefaultGenesis()
