@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"testing"
-	"time"
 
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 
@@ -26,14 +24,82 @@ import (
 func full() *market { return &market{subnets: 128, voices: 64, size: 256} }
 
 func TestMain(m *testing.M) {
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil && os.Getenv(jobName) == "" {
 		fmt.Printf("load average at start: %s", load)
 	}
 	os.Exit(m.Run())
 }
 
+// BenchmarkSends is 10,000 bank sends among 1,000 accounts in blocks of 500, made in turn by three chains: ours with its
+// markets, ours without any, and the SDK's own; and what ours cost for each unit of the SDK's.
+func BenchmarkSends(b *testing.B) {
+	for b.Loop() {
+		names := []string{"sends/full", "sends/empty", "sends/bare"}
+		measured := work(b, names...)
+		theirs := measured[2].of("cpu-µs/tx")
+		for i, f := range measured {
+			name := names[i][len("sends/"):]
+			for _, unit := range []string{"tx/s", "ms/block", "cpu-µs/tx", "thread-µs/tx", "MiB-peak"} {
+				b.ReportMetric(f.of(unit), name+"-"+unit)
+			}
+			b.ReportMetric(f.of("cpu-µs/tx")/theirs, name+"/bare-cpu")
+			b.ReportMetric(f.of("thread-µs/tx")/measured[2].of("thread-µs/tx"), name+"/bare-thread")
+		}
+	}
+}
+
+// BenchmarkReveals is one tempo's reveals of the whole network: 64 voices × 128 subnets, 256 weights each, in blocks
+// whose quarter for free messages is full.
+func BenchmarkReveals(b *testing.B) {
+	for b.Loop() {
+		work(b, "reveals")[0].report(b)
+	}
+}
+
+// BenchmarkRegistrations fills 2,000 places of 128 half-full subnets.
+func BenchmarkRegistrations(b *testing.B) {
+	for b.Loop() {
+		work(b, "registrations")[0].report(b)
+	}
+}
+
+// BenchmarkEpochs is the worst block: the epochs of all 128 subnets of 256 neurons and 64 voices are due at once.
+func BenchmarkEpochs(b *testing.B) {
+	for b.Loop() {
+		f := work(b, "epochs")[0]
+		f.report(b)
+		if blocks := f.of("blocks"); blocks > 64 {
+			b.Errorf("all epochs took %.0f blocks, want at most 64", blocks)
+		}
+	}
+}
+
+// BenchmarkGrowth is what a day adds to the database and to the blocks of a node that keeps every state, when all voices
+// of a full network commit and reveal in every tempo.
+func BenchmarkGrowth(b *testing.B) {
+	for b.Loop() {
+		f := work(b, "commits", "reveals", "epochs", "idle")
+		const (
+			blocks = 86_400 / 2 // a day's
+			epochs = 128 * blocks / tempo
+			rows   = 64 * epochs
+			mib    = 1 << 20
+		)
+		commits, reveals := f[0], f[1]
+		state := rows*(commits.of("disk-B/tx")+reveals.of("disk-B/tx")) + epochs*f[2].of("disk-B/epoch") + blocks*f[3].of("disk-B/block")
+		b.ReportMetric(state/mib, "state-MiB/day")
+		b.ReportMetric(rows*(commits.of("B/tx")+reveals.of("B/tx"))/mib, "blocks-MiB/day")
+		b.ReportMetric(commits.of("disk-B/tx"), "disk-B/commit")
+		b.ReportMetric(reveals.of("disk-B/tx"), "disk-B/reveal")
+		b.ReportMetric(f[2].of("disk-B/epoch"), "disk-B/epoch")
+		b.ReportMetric(f[3].of("disk-B/block"), "disk-B/idle-block")
+		b.ReportMetric(f[3].of("cpu-ms/block"), "cpu-ms/idle-block")
+		b.ReportMetric(f[3].of("cpu-ms/EndBlock"), "cpu-ms/idle-EndBlock")
+	}
+}
+
 // sign makes the sequence-th transaction of key's account.
-func (c *chain) sign(b *testing.B, key cryptotypes.PrivKey, sequence, gas, fee uint64, msg sdk.Msg) []byte {
+func (c *chain) sign(b testing.TB, key cryptotypes.PrivKey, sequence, gas, fee uint64, msg sdk.Msg) []byte {
 	b.Helper()
 	const mode = signing.SignMode_SIGN_MODE_DIRECT
 	builder := c.txs.NewTxBuilder()
@@ -55,63 +121,14 @@ func (c *chain) sign(b *testing.B, key cryptotypes.PrivKey, sequence, gas, fee u
 	return raw
 }
 
-func must(b *testing.B, err error) {
+func must(b testing.TB, err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)
 	}
 }
 
-// BenchmarkSends is 10,000 bank sends among 1,000 accounts in blocks full of gas, on our chain with its markets, on our
-// chain without any, and on the bare chain.
-func BenchmarkSends(b *testing.B) {
-	for _, kind := range []struct {
-		name string
-		open func(*testing.B) *chain
-	}{
-		{"agora", func(b *testing.B) *chain { return agora(b, full()) }},
-		{"agora-empty", func(b *testing.B) *chain { return agora(b, &market{voices: 64, size: 64}) }},
-		{"bare", func(b *testing.B) *chain { return bare(b, &market{voices: 64, size: 64}) }},
-	} {
-		b.Run(kind.name, func(b *testing.B) {
-			for b.Loop() {
-				b.StopTimer()
-				c := kind.open(b)
-				txs := c.sends(b, 10)
-				b.StartTimer()
-				c.run(b, txs, 500)
-			}
-		})
-	}
-}
-
-// BenchmarkSendsInTurn lets our chain and the bare one make blocks of 500 sends in turn, so that whatever else the machine
-// does meets both alike, and reports what ours costs for each unit of the other's. The collector works for both at once
-// and is left out.
-func BenchmarkSendsInTurn(b *testing.B) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	for b.Loop() {
-		b.StopTimer()
-		small := market{voices: 64, size: 64}
-		ours, theirs := small, small
-		chains := []*chain{agora(b, &ours), bare(b, &theirs)}
-		txs := [][][]byte{chains[0].sends(b, 10), chains[1].sends(b, 10)}
-		runtime.GC()
-		b.StartTimer()
-		meters := make([]meter, len(chains))
-		for done := 0; done < len(txs[0]); done += 500 {
-			for i, c := range chains {
-				c.step(b, &meters[i], txs[i][done:done+500])
-			}
-		}
-		b.ReportMetric(meters[0].threadPerTx(), "agora-thread-µs/tx")
-		b.ReportMetric(meters[1].threadPerTx(), "bare-thread-µs/tx")
-		b.ReportMetric(meters[0].threadPerTx()/meters[1].threadPerTx(), "agora/bare")
-	}
-}
-
-func (c *chain) sends(b *testing.B, rounds int) (txs [][]byte) {
+func (c *chain) sends(b testing.TB, rounds int) (txs [][]byte) {
 	for round := range rounds {
 		for i := range people {
 			from, to := cold("person", i), account(cold("person", (i+1)%people))
@@ -121,25 +138,19 @@ func (c *chain) sends(b *testing.B, rounds int) (txs [][]byte) {
 	return txs
 }
 
-// BenchmarkReveals is one tempo's reveals of the whole network: 64 voices × 128 subnets, 256 weights each, in blocks
-// whose quarter for free messages is full.
-func BenchmarkReveals(b *testing.B) {
-	for b.Loop() {
-		b.StopTimer()
-		m := full()
-		m.start = 2 - tempo/2 // block 2 is the first that takes reveals
-		c := agora(b, m)
-		txs := c.reveals(b)
-		before := c.disk(b)
-		b.StartTimer()
-		c.run(b, txs, 82)
-		b.ReportMetric(float64(c.disk(b)-before)/float64(len(txs)), "disk-B/tx")
-		b.ReportMetric(float64(len(txs[0])), "B/tx")
-		b.ReportMetric(peak(), "MiB-peak")
+func (c *chain) commits(b testing.TB) (txs [][]byte) {
+	for n := range c.market.subnets {
+		for voice := range c.market.voices {
+			key, hash := hotSigner("voice", voice), secret("hash", voice)
+			txs = append(txs, c.sign(b, key, uint64(n), 200_000, 0, &yumatypes.MsgCommitWeights{
+				HotAccount: account(key).String(), Netuid: uint32(n + 1), Epoch: epoch, Hash: hash,
+			}))
+		}
 	}
+	return txs
 }
 
-func (c *chain) reveals(b *testing.B) (txs [][]byte) {
+func (c *chain) reveals(b testing.TB) (txs [][]byte) {
 	for n := range c.market.subnets {
 		for voice := range c.market.voices {
 			uids, weights := c.market.weightsOf(voice, n+1)
@@ -152,20 +163,7 @@ func (c *chain) reveals(b *testing.B) (txs [][]byte) {
 	return txs
 }
 
-// BenchmarkRegistrations fills 2,000 places of 128 half-full subnets.
-func BenchmarkRegistrations(b *testing.B) {
-	for b.Loop() {
-		b.StopTimer()
-		m := full()
-		m.size = 128
-		c := agora(b, m)
-		txs := c.registrations(b, 2_000)
-		b.StartTimer()
-		c.run(b, txs, 100)
-	}
-}
-
-func (c *chain) registrations(b *testing.B, count int) (txs [][]byte) {
+func (c *chain) registrations(b testing.TB, count int) (txs [][]byte) {
 	const expiry = 1_000
 	for i := range count {
 		owner, netuid := cold("person", i%people), uint32(i%c.market.subnets+1)
@@ -178,56 +176,8 @@ func (c *chain) registrations(b *testing.B, count int) (txs [][]byte) {
 	return txs
 }
 
-// BenchmarkWorstBlock makes the epochs of all 128 subnets of 256 neurons and 64 voices due in one block: what each block
-// then costs beside an idle one, and how many blocks it takes until all have run.
-func BenchmarkWorstBlock(b *testing.B) {
-	for b.Loop() {
-		b.StopTimer()
-		m := full()
-		m.revealed, m.start = true, 8-tempo+1 // due at the end of block 8
-		c := agora(b, m)
-		idle := c.cost(b, 6)
-		before := c.disk(b)
-		b.StartTimer()
-		costs := []time.Duration{c.cost(b, 1)}
-		for len(costs) < 80 && !c.allRan(b) {
-			costs = append(costs, c.cost(b, 1))
-		}
-		b.StopTimer()
-		c.decided(b)
-		report(b, idle, costs)
-		b.ReportMetric(float64(c.disk(b)-before)/float64(m.subnets), "disk-B/epoch")
-		b.ReportMetric(peak(), "MiB-peak")
-		b.StartTimer()
-	}
-}
-
-// cost is the processor time of FinalizeBlock, the mean of n empty blocks; Commit is not in it.
-func (c *chain) cost(b *testing.B, n int) (total time.Duration) {
-	b.Helper()
-	for range n {
-		before := cpuTime(b)
-		c.finalize(b, nil)
-		total += cpuTime(b) - before
-		_, err := c.Commit()
-		must(b, err)
-	}
-	return total / time.Duration(n)
-}
-
-func report(b *testing.B, idle time.Duration, costs []time.Duration) {
-	var worst, sum time.Duration
-	for _, c := range costs {
-		worst, sum = max(worst, c), sum+c
-	}
-	b.ReportMetric(idle.Seconds()*1e3, "cpu-ms/idle-block")
-	b.ReportMetric(sum.Seconds()*1e3/float64(len(costs)), "cpu-ms/epoch-block")
-	b.ReportMetric(worst.Seconds()*1e3, "cpu-ms/worst-block")
-	b.ReportMetric(float64(len(costs)), "blocks")
-}
-
 // allRan tells whether every subnet's epoch has run.
-func (c *chain) allRan(b *testing.B) bool {
+func (c *chain) allRan(b testing.TB) bool {
 	b.Helper()
 	all := true
 	must(b, c.app.Subnet.EachSubnet(c.state(), func(s subnettypes.Subnet) (bool, error) {
@@ -238,7 +188,7 @@ func (c *chain) allRan(b *testing.B) bool {
 }
 
 // decided fails unless every subnet's epoch found a quorum and paid.
-func (c *chain) decided(b *testing.B) {
+func (c *chain) decided(b testing.TB) {
 	b.Helper()
 	g, err := c.app.Yuma.ExportGenesis(c.state())
 	must(b, err)

@@ -2,12 +2,10 @@ package bench
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,9 +18,13 @@ import (
 
 	"github.com/cosmos/cosmos-sdk/baseapp"
 	"github.com/cosmos/cosmos-sdk/client"
+	"github.com/cosmos/cosmos-sdk/client/flags"
+	"github.com/cosmos/cosmos-sdk/server"
 	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"agora/chain/app"
+	"agora/testnet"
 )
 
 // application is what CometBFT asks of a chain.
@@ -44,67 +46,83 @@ const (
 type chain struct {
 	application
 	app    *app.App // nil on the bare chain
+	db     dbm.DB
 	txs    client.TxConfig
 	market *market
 	home   string
 	height int64
 	now    time.Time
+	ending struct{ all, thread time.Duration } // processor time during the last EndBlock: of the process, of its thread
 }
 
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func openDB(b *testing.B, home string) dbm.DB {
+func openDB(b testing.TB, home string) dbm.DB {
 	b.Helper()
 	db, err := dbm.NewDB("application", dbm.GoLevelDBBackend, home)
-	if err != nil {
-		b.Fatal(err)
-	}
+	must(b, err)
 	return db
 }
 
+// shipped are the options that a node starts with unless somebody edits its configuration: what it prunes, what it caches.
+func shipped(home string) []func(*baseapp.BaseApp) {
+	c := testnet.AppConfig()
+	return server.DefaultBaseappOptions(simtestutil.AppOptionsMap{
+		flags.FlagHome: home, flags.FlagChainID: chainID,
+		server.FlagInterBlockCache: c.InterBlockCache, server.FlagPruning: c.Pruning,
+		server.FlagIAVLCacheSize: c.IAVLCacheSize, server.FlagDisableIAVLFastNode: c.IAVLDisableFastNode,
+		server.FlagMempoolMaxTxs: c.Mempool.MaxTxs, server.FlagMinRetainBlocks: c.MinRetainBlocks,
+		server.FlagMinGasPrices: c.MinGasPrices, server.FlagIndexEvents: c.IndexEvents,
+	})
+}
+
 // agora begins our chain with the market.
-func agora(b *testing.B, m *market) *chain {
+func agora(b testing.TB, m *market) *chain {
 	b.Helper()
 	home := b.TempDir()
-	a, err := app.New(log.NewNopLogger(), openDB(b, home), true, simtestutil.EmptyAppOptions{}, baseapp.SetChainID(chainID))
-	if err != nil {
-		b.Fatal(err)
-	}
+	db := openDB(b, home)
+	a, err := app.New(log.NewNopLogger(), db, false, simtestutil.EmptyAppOptions{}, shipped(home)...)
+	must(b, err)
+	c := &chain{application: a, app: a, db: db, txs: a.TxConfig, market: m, home: home, now: start}
+	a.SetEndBlocker(func(ctx sdk.Context) (sdk.EndBlock, error) {
+		all, thread := usage(b, syscall.RUSAGE_SELF), threadTime(b)
+		defer func() { c.ending.all, c.ending.thread = usage(b, syscall.RUSAGE_SELF)-all, threadTime(b)-thread }()
+		return a.Modules.EndBlock(ctx)
+	})
+	must(b, a.LoadLatestVersion())
 	b.Cleanup(func() { must(b, a.Close()) })
-	c := begin(b, a, a, m, home)
-	c.app = a
+	c.begin(b, a)
 	return c
 }
 
 // bare begins the SDK's chain with the market's accounts and validators.
-func bare(b *testing.B, m *market) *chain {
+func bare(b testing.TB, m *market) *chain {
 	b.Helper()
 	blank, err := app.New(log.NewNopLogger(), dbm.NewMemDB(), false, simtestutil.EmptyAppOptions{})
-	if err != nil {
-		b.Fatal(err)
-	}
+	must(b, err)
 	home := b.TempDir()
-	base := bareChain(b, blank.Encoding, openDB(b, home))
-	b.Cleanup(func() { must(b, base.Close()) })
-	return begin(b, base, blank, m, home)
-}
-
-func begin(b *testing.B, running application, blank *app.App, m *market, home string) *chain {
-	b.Helper()
-	doc := m.document(b, blank, start)
-	params := doc.Consensus.Params.ToProto()
-	c := &chain{application: running, txs: blank.TxConfig, market: m, home: home, now: start}
-	if _, err := c.InitChain(&abci.RequestInitChain{
-		Time: start, ChainId: chainID, ConsensusParams: &params, InitialHeight: 1, AppStateBytes: doc.AppState,
-	}); err != nil {
-		b.Fatal(err)
-	}
-	c.block(b, nil)
+	db := openDB(b, home)
+	a := bareChain(b, home, db)
+	b.Cleanup(func() { must(b, a.Close()) })
+	c := &chain{application: a, db: db, txs: a.TxConfig, market: m, home: home, now: start}
+	c.begin(b, blank)
 	return c
 }
 
+// begin runs the genesis that blank writes and one block.
+func (c *chain) begin(b testing.TB, blank *app.App) {
+	b.Helper()
+	doc := c.market.document(b, blank, start)
+	params := doc.Consensus.Params.ToProto()
+	_, err := c.InitChain(&abci.RequestInitChain{
+		Time: start, ChainId: chainID, ConsensusParams: &params, InitialHeight: 1, AppStateBytes: doc.AppState,
+	})
+	must(b, err)
+	c.block(b, nil)
+}
+
 // block finalizes and commits txs, all of which must succeed.
-func (c *chain) block(b *testing.B, txs [][]byte) {
+func (c *chain) block(b testing.TB, txs [][]byte) {
 	b.Helper()
 	c.finalize(b, txs)
 	if _, err := c.Commit(); err != nil {
@@ -112,7 +130,7 @@ func (c *chain) block(b *testing.B, txs [][]byte) {
 	}
 }
 
-func (c *chain) finalize(b *testing.B, txs [][]byte) {
+func (c *chain) finalize(b testing.TB, txs [][]byte) {
 	b.Helper()
 	c.height, c.now = c.height+1, c.now.Add(blockTime)
 	res, err := c.FinalizeBlock(&abci.RequestFinalizeBlock{
@@ -147,44 +165,9 @@ func (c *chain) votes() abci.CommitInfo {
 	return info
 }
 
-// meter is what blocks have cost.
-type meter struct {
-	txs, blocks      int
-	wall, worst, cpu time.Duration
-	thread           time.Duration // of cpu, what the thread that runs the application took; the rest is collector and compaction
-}
-
-func (m meter) cpuPerTx() float64 { return float64(m.cpu.Microseconds()) / float64(m.txs) }
-
-func (m meter) threadPerTx() float64 { return float64(m.thread.Microseconds()) / float64(m.txs) }
-
-// report gives tx/s, the block's time and the processor's time per transaction.
-func (m meter) report(b *testing.B) {
-	b.ReportMetric(float64(m.txs)/m.wall.Seconds(), "tx/s")
-	b.ReportMetric(m.wall.Seconds()*1e3/float64(m.blocks), "ms/block")
-	b.ReportMetric(m.worst.Seconds()*1e3, "ms/worst-block")
-	b.ReportMetric(m.cpuPerTx(), "cpu-µs/tx")
-	b.ReportMetric(m.threadPerTx(), "thread-µs/tx")
-	b.ReportMetric(float64(m.txs)/float64(m.blocks), "tx/block")
-}
-
-// run puts txs through the chain, block after block without a pause.
-func (c *chain) run(b *testing.B, txs [][]byte, perBlock int) {
-	b.Helper()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	runtime.GC() // what the genesis left is not the transactions' cost
-	var m meter
-	for done := 0; done < len(txs); done += perBlock {
-		c.step(b, &m, txs[done:min(done+perBlock, len(txs))])
-	}
-	m.report(b)
-}
-
 // step checks, proposes, accepts and executes txs in one block.
-func (c *chain) step(b *testing.B, m *meter, txs [][]byte) {
+func (c *chain) step(b testing.TB, txs [][]byte) {
 	b.Helper()
-	began, cpu, thread := time.Now(), cpuTime(b), threadTime(b)
 	for _, tx := range txs {
 		if res, err := c.CheckTx(&abci.RequestCheckTx{Tx: tx, Type: abci.CheckTxType_New}); err != nil || res.Code != 0 {
 			b.Fatalf("refused: %v %v", err, res.GetLog())
@@ -195,13 +178,10 @@ func (c *chain) step(b *testing.B, m *meter, txs [][]byte) {
 		b.Fatalf("%d of %d fit a block", len(taken), len(txs))
 	}
 	c.block(b, taken)
-	wall := time.Since(began)
-	m.txs, m.blocks, m.wall, m.worst, m.cpu = m.txs+len(txs), m.blocks+1, m.wall+wall, max(m.worst, wall), m.cpu+cpuTime(b)-cpu
-	m.thread += threadTime(b) - thread
 }
 
 // propose asks for a proposal of txs and has it accepted.
-func (c *chain) propose(b *testing.B, txs [][]byte) [][]byte {
+func (c *chain) propose(b testing.TB, txs [][]byte) [][]byte {
 	b.Helper()
 	proposal, err := c.PrepareProposal(&abci.RequestPrepareProposal{
 		Height: c.height + 1, Time: c.now.Add(blockTime), Txs: txs, MaxTxBytes: blockBytes, ProposerAddress: validatorKey(0).PubKey().Address(),
@@ -218,57 +198,45 @@ func (c *chain) propose(b *testing.B, txs [][]byte) [][]byte {
 	return proposal.Txs
 }
 
-// cpuTime is the processor time of the process so far, the collector's included.
-func cpuTime(b *testing.B) time.Duration { return usage(b, syscall.RUSAGE_SELF) }
-
-// threadTime is the processor time of the calling thread; the caller has locked it.
-func threadTime(b *testing.B) time.Duration {
-	const thread = 1 // RUSAGE_THREAD, which only Linux has
-	if runtime.GOOS != "linux" {
-		return cpuTime(b)
-	}
-	return usage(b, thread)
+func (c *chain) compact(b testing.TB) {
+	b.Helper()
+	must(b, c.db.(*dbm.GoLevelDB).ForceCompact(nil, nil))
 }
 
-func usage(b *testing.B, who int) time.Duration {
+// disk is the size of the chain's database in bytes, compacted and with the files gone that compaction left.
+func (c *chain) disk(b testing.TB) int64 {
 	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(who, &u); err != nil {
-		b.Fatal(err)
+	c.compact(b)
+	last := c.bytes(b)
+	for range 100 {
+		time.Sleep(100 * time.Millisecond)
+		now := c.bytes(b)
+		if now == last {
+			break
+		}
+		last = now
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return last
 }
 
-// disk is the size of the chain's database in bytes.
-func (c *chain) disk(b *testing.B) (size int64) {
+// bytes adds up the files under the chain's home.
+func (c *chain) bytes(b testing.TB) (size int64) {
 	b.Helper()
-	err := filepath.WalkDir(c.home, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	must(b, filepath.WalkDir(c.home, func(_ string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && d.IsDir() {
+			return nil // the database drops files while we look
+		}
+		if err != nil {
 			return err
 		}
 		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err == nil {
 			size += info.Size()
 		}
 		return err
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
+	}))
 	return size
-}
-
-// peak is the most memory that the process has held, in MiB; 0 where the system does not tell.
-func peak() float64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		var kib float64
-		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kib); n == 1 {
-			return kib / 1024
-		}
-	}
-	return 0
 }

@@ -62,7 +62,7 @@ func validatorKey(i int) cmted25519.PrivKey {
 func account(key cryptotypes.PrivKey) sdk.AccAddress { return sdk.AccAddress(key.PubKey().Address()) }
 
 // document is the genesis: as many validators as voices, people with money, and the markets.
-func (m *market) document(b *testing.B, a *app.App, at time.Time) *genutiltypes.AppGenesis {
+func (m *market) document(b testing.TB, a *app.App, at time.Time) *genutiltypes.AppGenesis {
 	b.Helper()
 	g := a.NewGenesis(app.PublicPace)
 	m.number = map[string]uint64{}
@@ -96,7 +96,7 @@ func (m *market) document(b *testing.B, a *app.App, at time.Time) *genutiltypes.
 	return m.seal(b, g, at)
 }
 
-func (m *market) seal(b *testing.B, g *app.Genesis, at time.Time) *genutiltypes.AppGenesis {
+func (m *market) seal(b testing.TB, g *app.Genesis, at time.Time) *genutiltypes.AppGenesis {
 	b.Helper()
 	doc, err := g.Document(chainID, at)
 	if err != nil {

@@ -262,7 +262,7 @@ func TestAPaymentThatCannotBeMadeIsBurnedWithAnEvent(t *testing.T) {
 		Validators: []types.ValidatorPay{
 			{Uid: 0, Operator: yumatest.Address("val0").String(), Validator: validator(m, "val0"), Amount: part},
 			{Uid: 9, Operator: yumatest.Address("val3").String(), Validator: validator(m, "val3"), Amount: part},
-			{Uid: 8, Operator: yumatest.Address("nobody").String(), Amount: part},
+			{Uid: 8, Operator: yumatest.Address("nobody").String(), Validator: &stakingtypes.Validator{}, Amount: part},
 		},
 	})
 	m.Must(err)
@@ -284,11 +284,11 @@ func TestAPaymentThatCannotBeMadeIsBurnedWithAnEvent(t *testing.T) {
 	m.CheckMoney()
 }
 
-func validator(m *yumatest.Market, name string) stakingtypes.Validator {
+func validator(m *yumatest.Market, name string) *stakingtypes.Validator {
 	m.Helper()
 	v, err := m.Staking.GetValidator(m.Ctx, sdk.ValAddress(yumatest.Address(name)))
 	m.Must(err)
-	return v
+	return &v
 }
 
 func TestNobodyIsPromisedMoreThanThereIs(t *testing.T) {

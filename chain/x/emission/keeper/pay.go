@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
 
@@ -245,7 +246,7 @@ func rewardable(ctx sdk.Context, netuid uint32, pay []types.ValidatorPay) ([]typ
 
 // allocate books rewards for validators and their nominators and moves the coins to x/distribution. After an error some
 // may have been booked.
-func (k *Keeper) allocate(ctx sdk.Context, rewards []types.ValidatorPay) error {
+func (k *Keeper) allocate(ctx context.Context, rewards []types.ValidatorPay) error {
 	var total uint64
 	for _, r := range rewards {
 		coins := sdk.DecCoins{sdk.NewDecCoin(network.Denom, math.NewIntFromUint64(r.Amount))}

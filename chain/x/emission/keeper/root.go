@@ -54,7 +54,7 @@ func (k *Keeper) checkVoter(ctx sdk.Context, operator string) error {
 // stakeOf returns the bonded tokens of a validator, 0 if it is not bonded or jailed.
 func (k *Keeper) stakeOf(ctx sdk.Context, operator sdk.ValAddress) uint64 {
 	validator, err := k.staking.GetValidator(ctx, operator)
-	if err != nil || !counts(validator) {
+	if err != nil || !counts(&validator) {
 		return 0
 	}
 	return validator.Tokens.Uint64()
@@ -73,7 +73,7 @@ func (k *Keeper) Commission(ctx sdk.Context, operator sdk.ValAddress) (bps uint3
 }
 
 // counts tells whether a validator's stake has a say and can be paid.
-func counts(v stakingtypes.Validator) bool {
+func counts(v *stakingtypes.Validator) bool {
 	return v.IsBonded() && !v.IsJailed() && v.Tokens.IsPositive()
 }
 

@@ -26,8 +26,8 @@ type MinerPay struct {
 // ValidatorPay is the emission of one uid as a validator.
 type ValidatorPay struct {
 	Uid       uint32
-	Operator  string                 // account address
-	Validator stakingtypes.Validator // as it stands now; empty if there is none
+	Operator  string                  // account address
+	Validator *stakingtypes.Validator // as it stands now; empty if there is none
 	Amount    uint64
 }
 

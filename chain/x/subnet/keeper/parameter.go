@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -41,11 +42,12 @@ func running(subnet types.Subnet, name string) int64 {
 // next tempo.
 func (k *Keeper) Values(ctx sdk.Context) func(netuid uint32, name string) int64 {
 	params, err := k.Params(ctx)
+	boxed := context.Context(ctx)
 	return func(netuid uint32, name string) int64 {
 		if err != nil {
 			return 0
 		}
-		return k.within(ctx, params, netuid, name)
+		return k.within(boxed, params, netuid, name)
 	}
 }
 
@@ -55,7 +57,7 @@ func (k *Keeper) stored(ctx sdk.Context, netuid uint32, name string) int64 {
 }
 
 // within is stored under known params.
-func (k *Keeper) within(ctx sdk.Context, params types.Params, netuid uint32, name string) int64 {
+func (k *Keeper) within(ctx context.Context, params types.Params, netuid uint32, name string) int64 {
 	row, err := types.Row(params, name)
 	if err != nil {
 		return 0

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -24,7 +25,7 @@ func (k *Keeper) Stake(ctx sdk.Context, operator string) (uint64, error) {
 }
 
 // staked is Stake with the validator, which is empty if it is gone.
-func (k *Keeper) staked(ctx sdk.Context, operator string) (validator stakingtypes.Validator, stake uint64, err error) {
+func (k *Keeper) staked(ctx context.Context, operator string) (validator stakingtypes.Validator, stake uint64, err error) {
 	validator, err = k.validator(ctx, operator)
 	if errors.Is(err, types.ErrNoValidator) {
 		return stakingtypes.Validator{}, 0, nil
@@ -41,14 +42,21 @@ func (k *Keeper) staked(ctx sdk.Context, operator string) (validator stakingtype
 // Stakes returns every voice of netuid in order of uid with its stake and whether it is permitted: among the max_voices
 // with most stake (ties to the lower uid) and holding at least voice_floor of the bonded total.
 func (k *Keeper) Stakes(ctx sdk.Context, netuid uint32) ([]types.VoiceStake, error) {
-	var voices []types.VoiceStake
+	var all []types.Voice
 	err := k.EachVoice(ctx, netuid, func(voice types.Voice) (bool, error) {
-		validator, stake, err := k.staked(ctx, voice.Operator)
-		voices = append(voices, types.VoiceStake{Voice: voice, Validator: validator, Stake: stake})
-		return err != nil, err
+		all = append(all, voice)
+		return false, nil
 	})
-	if err != nil || len(voices) == 0 {
+	if err != nil || len(all) == 0 {
 		return nil, err
+	}
+	boxed := context.Context(ctx) // once: a copy of the context for every read costs more than the read
+	voices := make([]types.VoiceStake, len(all))
+	for i, voice := range all {
+		voices[i].Voice = voice
+		if voices[i].Validator, voices[i].Stake, err = k.staked(boxed, voice.Operator); err != nil {
+			return nil, err
+		}
 	}
 	bonded, err := k.staking.TotalValidatorPower(ctx)
 	if err != nil {

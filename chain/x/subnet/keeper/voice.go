@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -141,7 +142,7 @@ func (k *Keeper) voiceEntry(ctx sdk.Context, s types.VoiceStake) (types.VoiceEnt
 }
 
 // validator returns the validator that operator (account address) runs. The error is ErrNoValidator.
-func (k *Keeper) validator(ctx sdk.Context, operator string) (stakingtypes.Validator, error) {
+func (k *Keeper) validator(ctx context.Context, operator string) (stakingtypes.Validator, error) {
 	address, err := network.Account(operator)
 	if err != nil {
 		return stakingtypes.Validator{}, fmt.Errorf("%w: %w", types.ErrInvalid, err)

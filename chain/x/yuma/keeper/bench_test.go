@@ -67,6 +67,24 @@ func benchmarkEpoch(b *testing.B, voices, miners int, paid bool) {
 	}
 }
 
+// castVotes makes count validators of equal stake, each with a voice, vote on all subnets.
+func castVotes(m *yumatest.Market, netuids []uint32, count int) {
+	m.Helper()
+	name := func(i int) string { return fmt.Sprint("voter", i) }
+	for i := range count {
+		m.Validate(name(i), 1_000*tao)
+		m.Speak(name(i), netuids[i/64])
+		m.NextBlock()
+	}
+	for i := range count {
+		weights := make([]uint32, len(netuids))
+		for j := range weights {
+			weights[j] = uint32(1 + (i*7+j*31)%1_000)
+		}
+		m.Must(m.Emission.SetRootWeights(m.Ctx, yumatest.Address(name(i)).String(), netuids, weights))
+	}
+}
+
 // cpuTime is the processor time of the process so far, in nanoseconds, collector included: what an epoch costs on a
 // machine that does other things too.
 func cpuTime(b *testing.B) int64 {
@@ -77,17 +95,25 @@ func cpuTime(b *testing.B) int64 {
 	return usage.Utime.Nano() + usage.Stime.Nano()
 }
 
-// BenchmarkIdleBlockOf128Subnets is what a block without an epoch costs: minting, dividing among 128 subnets, and
-// finding that nothing is due.
+// BenchmarkIdleBlockOf128Subnets is what a block without an epoch costs: minting, dividing among 128 subnets, by the votes
+// of 100 validators on all of them or by none, and finding that nothing is due.
 func BenchmarkIdleBlockOf128Subnets(b *testing.B) {
+	b.Run("unvoted", func(b *testing.B) { benchmarkIdleBlock(b, 0) })
+	b.Run("voted", func(b *testing.B) { benchmarkIdleBlock(b, 100) })
+}
+
+func benchmarkIdleBlock(b *testing.B, voters int) {
 	m := yumatest.NewWith(b, func(p *subnettypes.Params) {
 		p.MaxTempo, p.MaxSubnets, p.MinLock, p.LockHalvingSeconds = 50_400, 200, 1, 1
 	})
+	var netuids []uint32
 	for i := range 128 {
 		netuid := m.Open(fmt.Sprint("owner", i), fmt.Sprint("s", i))
 		m.Govern(netuid, subnettypes.Tempo, 50_400)
 		m.NextBlock() // the price of a lock falls back
+		netuids = append(netuids, netuid)
 	}
+	castVotes(m, netuids, voters)
 	for range 2 * yumatest.Tempo {
 		m.NextBlock() // the next tempo of each is a long one
 	}

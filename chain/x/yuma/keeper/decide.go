@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"encoding/binary"
 
 	"cosmossdk.io/collections"
@@ -60,13 +61,14 @@ func (k *Keeper) pay(ctx sdk.Context, e *epoch, result *yuma.Result) (emissionty
 		}
 		payout.Miners = append(payout.Miners, emissiontypes.MinerPay{Uid: uint32(uid), Owner: owner, Amount: amount})
 	}
-	for _, v := range e.voices {
+	for i := range e.voices {
+		v := &e.voices[i]
 		amount := result.ValidatorEmission[v.Voice.Uid]
 		if amount == 0 {
 			continue
 		}
 		payout.Validators = append(payout.Validators, emissiontypes.ValidatorPay{
-			Uid: v.Voice.Uid, Operator: v.Voice.Operator, Validator: v.Validator, Amount: amount,
+			Uid: v.Voice.Uid, Operator: v.Voice.Operator, Validator: &v.Validator, Amount: amount,
 		})
 	}
 	return k.emission.Pay(ctx, e.subnet.Netuid, payout)
@@ -86,16 +88,17 @@ func (k *Keeper) storeBonds(ctx sdk.Context, e *epoch, result *yuma.Result) erro
 	if err := removeAll(ctx, k.bonds, e.stale); err != nil {
 		return err
 	}
+	boxed := context.Context(ctx)
 	for uid, entries := range result.Bonds {
 		key := collections.Join(e.subnet.Netuid, uint32(uid))
 		switch {
 		case len(entries) > 0:
 			row := types.Row{Netuid: e.subnet.Netuid, Uid: uint32(uid), Entries: entries, Epoch: e.subnet.Epoch}
-			if err := k.bonds.Set(ctx, key, row); err != nil {
+			if err := k.bonds.Set(boxed, key, row); err != nil {
 				return err
 			}
 		case len(e.input.Bonds[uid]) > 0:
-			if err := k.bonds.Remove(ctx, key); err != nil {
+			if err := k.bonds.Remove(boxed, key); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 
 	"cosmossdk.io/collections"
@@ -164,7 +165,7 @@ func (k *Keeper) carryOf(ctx sdk.Context, netuid uint32) (types.Carry, error) {
 }
 
 // removeAll deletes keys that were found while walking.
-func removeAll[K, V any](ctx sdk.Context, table collections.Map[K, V], keys []K) error {
+func removeAll[K, V any](ctx context.Context, table collections.Map[K, V], keys []K) error {
 	for _, key := range keys {
 		if err := table.Remove(ctx, key); err != nil {
 			return err
