@@ -80,7 +80,7 @@ func subnetParams(maxTempo uint64, maxUids uint32) subnettypes.Params {
 func (p *random) improvise() {
 	p.Helper()
 	switch n := p.r.Intn(20); {
-	case n < 2:
+	case n < 3:
 		p.propose()
 	case n < 12:
 		p.vote()
@@ -238,7 +238,18 @@ func (p *random) measure() sdk.Msg {
 	return p.ruling()
 }
 
-// ruling is what governance may decide in one subnet. Reveal delays come down, or commits would outlast the play.
+// lively are values with which a market goes on in a play: open, revealing soon, and without the sheets that no player
+// has.
+var lively = []subnettypes.Value{
+	{Name: subnettypes.RevealDelay, Value: 1},
+	{Name: subnettypes.EvidenceLeaves, Value: 0},
+	{Name: subnettypes.RegistrationOpen, Value: 1},
+	{Name: subnettypes.MinAllowedWeights, Value: 1},
+	{Name: subnettypes.MaxWeightLimit, Value: 65_535},
+	{Name: subnettypes.Immunity, Value: 0},
+}
+
+// ruling is what governance may decide in one subnet, mostly what an owner's random parameters spoil.
 func (p *random) ruling() sdk.Msg {
 	var subnets []subnettypes.Subnet
 	must(p, p.w.App.Subnet.EachSubnet(p.next, func(s subnettypes.Subnet) (bool, error) {
@@ -260,15 +271,18 @@ func (p *random) ruling() sdk.Msg {
 				return &subnettypes.MsgCancelOwner{Sender: authority, Netuid: netuid, Uid: n.Uid}
 			}
 		}
-	case 3, 4, 5:
+	case 3:
 		rows, err := p.w.App.Subnet.Parameters(p.next, netuid)
 		must(p, err)
 		row := rows[p.r.Intn(len(rows))]
 		return &subnettypes.MsgSetParameter{Sender: authority, Netuid: netuid, Name: row.Name, Value: row.Min + p.r.Int63n(row.Max-row.Min+1)}
-	case 6:
-		return &subnettypes.MsgSetParameter{Sender: authority, Netuid: netuid, Name: subnettypes.Immunity, Value: 0}
 	}
-	return &subnettypes.MsgSetParameter{Sender: authority, Netuid: netuid, Name: subnettypes.RevealDelay, Value: 1}
+	for _, i := range p.r.Perm(len(lively)) {
+		if v := lively[i]; p.w.App.Subnet.Value(p.next, netuid, v.Name) != v.Value {
+			return &subnettypes.MsgSetParameter{Sender: authority, Netuid: netuid, Name: v.Name, Value: v.Value}
+		}
+	}
+	return nil
 }
 
 // vote lets somebody vote on a proposal, mostly for it.

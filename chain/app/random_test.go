@@ -91,7 +91,7 @@ func must(t testing.TB, err error) {
 }
 
 // rare are messages after which a market needs time.
-var rare = []string{"msg_dissolve_subnet", "msg_set_parameter"}
+var rare = []string{"/agora.subnet.v1.MsgDissolveSubnet", "/agora.subnet.v1.MsgSetParameter", "/agora.pause.v1.MsgPause"}
 
 // deal makes the deck of every module that can be simulated. Money and stake move less often than in the SDK's own
 // simulations, so that the market has its turn.
@@ -105,14 +105,11 @@ func (p *random) deal() {
 			continue
 		}
 		ours := slices.Contains([]string{"subnet", "yuma", "emission", "pause"}, name)
-		weigh := simsx.WeightSourceFn(func(message string, weight uint32) uint32 {
-			switch {
-			case !ours:
-				return max(1, weight/12)
-			case slices.Contains(rare, message):
-				return max(1, weight/4)
+		weigh := simsx.WeightSourceFn(func(_ string, weight uint32) uint32 {
+			if ours {
+				return weight
 			}
-			return weight
+			return max(1, weight/12)
 		})
 		m.WeightedOperationsX(weigh, &p.deck)
 		if ours && name != "yuma" {
@@ -237,7 +234,7 @@ func (p *random) operate() {
 	}
 	f := p.deck[p.r.Intn(len(p.deck))]
 	signer, msg, ok := p.draw(f)
-	if !ok {
+	if !ok || slices.Contains(rare, sdk.MsgTypeURL(msg)) && p.r.Intn(2) > 0 {
 		return
 	}
 	promised := strings.HasPrefix(sdk.MsgTypeURL(msg), "/agora.")

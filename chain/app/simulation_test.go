@@ -29,7 +29,7 @@ func howLong() length {
 	if os.Getenv("AGORA_NIGHTLY") != "" {
 		return length{seeds: 10, blocks: 500, operations: 100}
 	}
-	return length{seeds: 1, blocks: 100, operations: 60, unseen: 2}
+	return length{seeds: 1, blocks: 100, operations: 60, unseen: 3}
 }
 
 // Random people send every message of every module as signed transactions, validators are away or sign twice, governance
