@@ -152,13 +152,19 @@ func continues(t *testing.T, p *random) {
 		if diff := difference(t, p.w.App, twin); diff != "" {
 			t.Fatalf("%d blocks after the import:\n%.5000s", blocks+1, diff)
 		}
-		for _, name := range []string{"bank", "subnet", "yuma", "emission", "pause"} {
-			sameStore(t, name, p.w.App, twin)
-		}
+		sameStores(t, p.w.App, twin)
 	}
 }
 
-// sameStore compares what two applications stored for a module, byte by byte.
+// sameStores compares what two applications stored of money and for our modules, byte by byte: their app hashes differ,
+// since the trees grew in another order.
+func sameStores(t *testing.T, a, b *app.App) {
+	t.Helper()
+	for _, name := range []string{"bank", "subnet", "yuma", "emission", "pause"} {
+		sameStore(t, name, a, b)
+	}
+}
+
 func sameStore(t *testing.T, name string, a, b *app.App) {
 	t.Helper()
 	left, right := a.Store(name).Iterator(nil, nil), b.Store(name).Iterator(nil, nil)
