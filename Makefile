@@ -43,8 +43,8 @@ bench-wire: .toolchain ## wire and gateway against plain TCP and direct calls
 measure: build ## the figures of README.md
 	$(GO) run ./localnet/measure -agora build/agora
 
-nightly: .toolchain ## the long versions: ten markets, long simulations
-	AGORA_NIGHTLY=1 $(GO) test -timeout 6h ./...
+nightly: .toolchain ## every test, with ten markets and ten random plays of 500 blocks x 100 operations; one package at a time
+	AGORA_NIGHTLY=1 $(GO) test -count=1 -p 1 -timeout 6h ./...
 
 .PHONY: .toolchain
 .toolchain:

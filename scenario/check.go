@@ -12,14 +12,14 @@ import (
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 
+	"agora/chain/app"
 	"agora/chain/network"
-	emissionkeeper "agora/chain/x/emission/keeper"
 	emissiontypes "agora/chain/x/emission/types"
-	subnettypes "agora/chain/x/subnet/types"
 )
 
-// supply follows the money: what there was at first, and what modules other than emission destroyed since.
-type supply struct {
+// Supply follows the money of a chain: what there was at first, and what modules other than emission destroyed since.
+// Its zero value begins with the block that it sees first.
+type Supply struct {
 	genesis math.Int
 	slashed math.Int
 }
@@ -27,52 +27,28 @@ type supply struct {
 // check holds the state after a block to every invariant.
 func (w *World) check(res *abci.ResponseFinalizeBlock) error {
 	ctx := w.Ctx()
-	if err := w.App.Emission.CheckLedger(ctx); err != nil {
+	if err := w.App.CheckInvariants(ctx); err != nil {
 		return err
 	}
-	pool, err := w.App.Distribution.FeePool.Get(ctx)
-	if err != nil {
-		return err
-	}
-	if err := emissionkeeper.CheckRewards(ctx, w.App.Bank, w.App.Distribution, pool.CommunityPool); err != nil {
-		return err
-	}
-	for _, i := range w.App.Subnet.Invariants(w.locks) {
-		if err := i.Check(ctx); err != nil {
-			return fmt.Errorf("%s: %w", i.Name, err)
-		}
-	}
-	return w.checkSupply(ctx, res)
+	return w.ledger.Check(ctx, w.App, res)
 }
 
-func (w *World) locks(ctx sdk.Context) uint64 {
-	return w.App.Bank.GetBalance(ctx, authtypes.NewModuleAddress(subnettypes.ModuleName), network.Denom).Amount.Uint64()
-}
-
-// checkSupply holds the supply to the sum of all balances, and to the book:
+// Check holds the supply after a block to the book:
 //
 //	supply = genesis + minted − burned by our modules − burned by the SDK's
-func (w *World) checkSupply(ctx sdk.Context, res *abci.ResponseFinalizeBlock) error {
-	held := math.ZeroInt()
-	w.App.Bank.IterateAllBalances(ctx, func(_ sdk.AccAddress, c sdk.Coin) bool {
-		held = held.Add(c.Amount)
-		return false
-	})
-	have := w.App.Bank.GetSupply(ctx, network.Denom).Amount
-	if !held.Equal(have) {
-		return fmt.Errorf("the supply is %s rao, accounts hold %s", have, held)
-	}
-	ledger, err := w.App.Emission.Ledger(ctx)
+func (s *Supply) Check(ctx sdk.Context, a *app.App, res *abci.ResponseFinalizeBlock) error {
+	ledger, err := a.Emission.Ledger(ctx)
 	if err != nil {
 		return err
 	}
+	have := a.Bank.GetSupply(ctx, network.Denom).Amount
 	made := math.NewIntFromUint64(ledger.Minted).Sub(math.NewIntFromUint64(ledger.Burned)).Sub(math.NewIntFromUint64(ledger.BurnedOther))
-	if w.ledger.genesis.IsNil() {
-		w.ledger = supply{genesis: have.Sub(made), slashed: math.ZeroInt()}
+	if s.genesis.IsNil() {
+		*s = Supply{genesis: have.Sub(made), slashed: math.ZeroInt()}
 		return nil
 	}
-	w.ledger.slashed = w.ledger.slashed.Add(burnedElsewhere(res))
-	if want := w.ledger.genesis.Add(made).Sub(w.ledger.slashed); !have.Equal(want) {
+	s.slashed = s.slashed.Add(burnedElsewhere(res))
+	if want := s.genesis.Add(made).Sub(s.slashed); !have.Equal(want) {
 		return fmt.Errorf("the supply is %s rao, the books say %s", have, want)
 	}
 	return nil

@@ -48,7 +48,7 @@ type World struct {
 	notes    map[string]figure
 	events   []abci.Event      // since the last line that acted
 	signed   map[string]uint64 // transactions signed for the next block, by account
-	ledger   supply
+	ledger   Supply
 }
 
 // New returns a world before its first block.

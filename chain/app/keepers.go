@@ -59,15 +59,18 @@ type Keepers struct {
 }
 
 // moduleAccounts lists the accounts that modules own and what each may do with coins.
-var moduleAccounts = map[string][]string{
-	authtypes.FeeCollectorName:          nil,
-	distrtypes.ModuleName:               nil,
-	stakingtypes.BondedPoolName:         {authtypes.Burner, authtypes.Staking},
-	stakingtypes.NotBondedPoolName:      {authtypes.Burner, authtypes.Staking},
-	stakingtypes.KeyRotationFeePoolName: {authtypes.Burner},
-	govtypes.ModuleName:                 {authtypes.Burner},
-	emissiontypes.ModuleName:            {authtypes.Minter, authtypes.Burner},
-	subnettypes.ModuleName:              {authtypes.Burner},
+var moduleAccounts = []struct {
+	module string
+	may    []string
+}{
+	{authtypes.FeeCollectorName, nil},
+	{distrtypes.ModuleName, nil},
+	{stakingtypes.BondedPoolName, []string{authtypes.Burner, authtypes.Staking}},
+	{stakingtypes.NotBondedPoolName, []string{authtypes.Burner, authtypes.Staking}},
+	{stakingtypes.KeyRotationFeePoolName, []string{authtypes.Burner}},
+	{govtypes.ModuleName, []string{authtypes.Burner}},
+	{emissiontypes.ModuleName, []string{authtypes.Minter, authtypes.Burner}},
+	{subnettypes.ModuleName, []string{authtypes.Burner}},
 }
 
 func storeNames() []string {
@@ -85,10 +88,19 @@ func authority() string { return authtypes.NewModuleAddress(govtypes.ModuleName)
 // blockedAccounts cannot receive coins from users; gov can, for deposits.
 func blockedAccounts() map[string]bool {
 	blocked := map[string]bool{}
-	for name := range moduleAccounts {
-		blocked[authtypes.NewModuleAddress(name).String()] = name != govtypes.ModuleName
+	for _, owner := range moduleAccounts {
+		blocked[authtypes.NewModuleAddress(owner.module).String()] = owner.module != govtypes.ModuleName
 	}
 	return blocked
+}
+
+// permissions is what each module may do with coins, as the account keeper takes it.
+func permissions() map[string][]string {
+	all := map[string][]string{}
+	for _, owner := range moduleAccounts {
+		all[owner.module] = owner.may
+	}
+	return all
 }
 
 func (app *App) makeKeepers(logger log.Logger, options servertypes.AppOptions) {
@@ -96,7 +108,7 @@ func (app *App) makeKeepers(logger log.Logger, options servertypes.AppOptions) {
 	k := &app.Keepers
 	k.Consensus = consensuskeeper.NewKeeper(cdc, store(consensustypes.StoreKey), auth, runtime.EventService{})
 	app.SetParamStore(k.Consensus.ParamsStore)
-	k.Account = authkeeper.NewAccountKeeper(cdc, store(authtypes.StoreKey), authtypes.ProtoBaseAccount, moduleAccounts,
+	k.Account = authkeeper.NewAccountKeeper(cdc, store(authtypes.StoreKey), authtypes.ProtoBaseAccount, permissions(),
 		accounts, network.Prefix, auth, authkeeper.WithUnorderedTransactions(true))
 	k.Bank = bankkeeper.NewBaseKeeper(cdc, store(banktypes.StoreKey), k.Account, blockedAccounts(), auth, logger)
 	k.Staking = stakingkeeper.NewKeeper(cdc, store(stakingtypes.StoreKey), k.Account, k.Bank, auth, operators, consensors)

@@ -3,8 +3,6 @@
 package network
 
 import (
-	"os"
-
 	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -18,20 +16,6 @@ const (
 	// TAO is the number of rao in one TAO.
 	TAO = 1_000_000_000
 )
-
-func init() {
-	// Without a scope the SDK asks the system for host and executable each time it reads or writes an address, which
-	// costs an epoch more than its arithmetic.
-	if os.Getenv(sdk.EnvConfigScope) == "" {
-		os.Setenv(sdk.EnvConfigScope, Prefix) // fails only on a malformed name
-	}
-	sdk.DefaultBondDenom = Denom
-	sdk.DefaultPowerReduction = math.NewInt(TAO)
-	c := sdk.GetConfig()
-	c.SetBech32PrefixForAccount(Prefix, Prefix+"pub")
-	c.SetBech32PrefixForValidator(Prefix+"valoper", Prefix+"valoperpub")
-	c.SetBech32PrefixForConsensusNode(Prefix+"valcons", Prefix+"valconspub")
-}
 
 // Coins is an amount of rao as the bank takes it.
 func Coins(rao uint64) sdk.Coins {

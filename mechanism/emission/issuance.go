@@ -34,6 +34,15 @@ type Accrual struct {
 	Halvings uint
 }
 
+// Valid tells whether a can be on the curve: the remainder is less than a rao, and
+// nothing remains after the last halving.
+func (a Accrual) Valid() bool {
+	if a.Halvings > MaxHalvings {
+		return a.Halvings == MaxHalvings+1 && a.Remainder == 0
+	}
+	return a.Remainder < period<<a.Halvings
+}
+
 // Accrue returns the rao that dt nanoseconds add where issued rao exist and
 // reward rao are paid per twelve seconds before any halving:
 //

@@ -109,3 +109,57 @@ func BenchmarkAccrue(b *testing.B) {
 		_, a = a.Accrue(2*tao, tao, supply/3, supply)
 	}
 }
+
+// The whole life of the curve in steps of a day, each from what the ones before it
+// issued, against the time at which each power of two is reached: a halving takes
+// 10.5M rewards of twelve seconds, four years less a day, and the last rao comes in
+// the thirty-first.
+func TestIssuanceFromNothingToTheCap(t *testing.T) {
+	const day = 7_200 * period
+	var issued, days uint64
+	var a Accrual
+	table := map[uint64]uint64{ // rao issued after so many days, to a two-thousandth
+		1:      7_200 * tao,
+		365:    365 * 7_200 * tao,
+		1_458:  1_458 * 7_200 * tao,
+		1_459:  10_500_000 * tao,
+		2_917:  15_750_000 * tao,
+		14_584: supply - supply>>10,
+		29_167: supply - supply>>20,
+		43_750: supply,
+	}
+	reached := uint(0)
+	for a.Halvings <= MaxHalvings {
+		var rao uint64
+		rao, a = a.Accrue(day, tao, issued, supply)
+		if rao > supply-issued {
+			t.Fatalf("day %d: %d issued, %d were left", days, rao, supply-issued)
+		}
+		issued += rao
+		days++
+		for supply-issued <= supply>>(reached+1) && reached < MaxHalvings {
+			reached++
+			// 1458.33 days each; a step that crosses the boundary is paid at the old rate, so each halving may
+			// come a day early.
+			if want := uint64(reached) * 10_500_000 / 7_200; days > want+2 || days+uint64(reached) < want {
+				t.Errorf("halving %d after %d days, want about %d", reached, days, want)
+			}
+		}
+		if want, listed := table[days]; listed {
+			if off := max(issued, want) - min(issued, want); off > want/2_000 {
+				t.Errorf("day %d: %d rao issued, want %d", days, issued, want)
+			}
+			delete(table, days)
+		}
+		if days > 31*1_460 {
+			t.Fatalf("after %d days %d rao are left", days, supply-issued)
+		}
+	}
+	t.Logf("%d rao after %d days, %d halvings", issued, days, a.Halvings)
+	if len(table) > 0 || reached != MaxHalvings {
+		t.Errorf("the curve ended after %d days in halving %d, before %v", days, reached, table)
+	}
+	if left := supply - issued; left > supply>>MaxHalvings {
+		t.Errorf("%d rao are never issued", left)
+	}
+}

@@ -88,9 +88,20 @@ func (AppModule) ValidateGenesis(cdc codec.JSONCodec, _ client.TxEncodingConfig,
 func (am AppModule) InitGenesis(ctx sdk.Context, cdc codec.JSONCodec, bz json.RawMessage) {
 	var g types.GenesisState
 	cdc.MustUnmarshalJSON(bz, &g)
-	if err := am.keeper.InitGenesis(ctx, g); err != nil {
-		panic(err)
+	if err := am.start(ctx, g); err != nil {
+		panic(fmt.Sprintf("%s genesis: %v", types.ModuleName, err))
 	}
+}
+
+// start writes a genesis that is valid by itself and whose pending emission the module's account holds.
+func (am AppModule) start(ctx sdk.Context, g types.GenesisState) error {
+	if err := g.Validate(); err != nil {
+		return err
+	}
+	if err := am.keeper.InitGenesis(ctx, g); err != nil {
+		return err
+	}
+	return am.keeper.CheckFunds(ctx)
 }
 
 // ExportGenesis reads the whole state of the module.

@@ -90,12 +90,25 @@ func (AppModule) ValidateGenesis(cdc codec.JSONCodec, _ client.TxEncodingConfig,
 func (m AppModule) InitGenesis(ctx sdk.Context, cdc codec.JSONCodec, raw json.RawMessage) {
 	var genesis types.GenesisState
 	cdc.MustUnmarshalJSON(raw, &genesis)
-	if err := genesis.Validate(); err != nil {
+	if err := m.start(ctx, genesis); err != nil {
 		panic(fmt.Sprintf("%s genesis: %v", types.ModuleName, err))
+	}
+}
+
+// start writes a genesis that is valid by itself and at this time.
+func (m AppModule) start(ctx sdk.Context, genesis types.GenesisState) error {
+	if err := genesis.Validate(); err != nil {
+		return err
 	}
 	if err := m.keeper.InitGenesis(ctx, genesis); err != nil {
-		panic(fmt.Sprintf("%s genesis: %v", types.ModuleName, err))
+		return err
 	}
+	for _, i := range m.keeper.Invariants() {
+		if err := i.Check(ctx); err != nil {
+			return fmt.Errorf("%s: %w", i.Name, err)
+		}
+	}
+	return nil
 }
 
 // ExportGenesis returns the whole state.

@@ -93,12 +93,20 @@ func (AppModule) ValidateGenesis(cdc codec.JSONCodec, _ client.TxEncodingConfig,
 func (m AppModule) InitGenesis(ctx sdk.Context, cdc codec.JSONCodec, raw json.RawMessage) {
 	var genesis types.GenesisState
 	cdc.MustUnmarshalJSON(raw, &genesis)
-	if err := genesis.Validate(); err != nil {
+	if err := m.start(ctx, genesis); err != nil {
 		panic(fmt.Sprintf("%s genesis: %v", types.ModuleName, err))
+	}
+}
+
+// start writes a genesis that is valid by itself and whose locks the module's account holds.
+func (m AppModule) start(ctx sdk.Context, genesis types.GenesisState) error {
+	if err := genesis.Validate(); err != nil {
+		return err
 	}
 	if err := m.keeper.InitGenesis(ctx, genesis); err != nil {
-		panic(fmt.Sprintf("%s genesis: %v", types.ModuleName, err))
+		return err
 	}
+	return m.keeper.CheckFunds(ctx)
 }
 
 // ExportGenesis returns the whole state.

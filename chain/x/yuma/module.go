@@ -89,9 +89,25 @@ func (AppModule) ValidateGenesis(cdc codec.JSONCodec, _ client.TxEncodingConfig,
 func (am AppModule) InitGenesis(ctx sdk.Context, cdc codec.JSONCodec, bz json.RawMessage) {
 	var g types.GenesisState
 	cdc.MustUnmarshalJSON(bz, &g)
-	if err := am.keeper.InitGenesis(ctx, g); err != nil {
-		panic(err)
+	if err := am.start(ctx, g); err != nil {
+		panic(fmt.Sprintf("%s genesis: %v", types.ModuleName, err))
 	}
+}
+
+// start writes a genesis that is valid by itself and fits the subnets.
+func (am AppModule) start(ctx sdk.Context, g types.GenesisState) error {
+	if err := g.Validate(); err != nil {
+		return err
+	}
+	if err := am.keeper.InitGenesis(ctx, g); err != nil {
+		return err
+	}
+	for _, i := range am.keeper.Invariants() {
+		if err := i.Check(ctx); err != nil {
+			return fmt.Errorf("%s: %w", i.Name, err)
+		}
+	}
+	return nil
 }
 
 // ExportGenesis reads the whole state of the module.

@@ -45,6 +45,18 @@ func (k *Keeper) CheckLedger(ctx sdk.Context) error {
 	return nil
 }
 
+// CheckFunds tells whether the module's account holds what is pending, as a genesis must see to. The error is ErrBroken.
+func (k *Keeper) CheckFunds(ctx sdk.Context) error {
+	ledger, err := k.ledger.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if held := k.bank.GetBalance(ctx, k.address, network.Denom).Amount; held.LT(math.NewIntFromUint64(ledger.Pending)) {
+		return fmt.Errorf("%w: %d rao are pending, the module's account holds %s", types.ErrBroken, ledger.Pending, held)
+	}
+	return nil
+}
+
 // RewardsKeeper lists what validators and their nominators may still withdraw.
 type RewardsKeeper interface {
 	IterateValidatorOutstandingRewards(ctx context.Context, visit func(sdk.ValAddress, distrtypes.ValidatorOutstandingRewards) (stop bool))

@@ -2,32 +2,44 @@ package types
 
 import (
 	"fmt"
+	"math/bits"
 
 	"agora/chain/network"
+	"agora/mechanism/emission"
 )
 
 // DefaultGenesis is an empty book.
 func DefaultGenesis() *GenesisState { return &GenesisState{Params: DefaultParams()} }
 
-// Validate checks what can be checked without other modules: parameters, that the book balances, that accounts ascend
-// and votes are well formed. The error says what is wrong.
+// Validate checks what can be checked without other modules: parameters, that the book balances, that accounts and votes
+// ascend and are well formed. The error says what is wrong.
 func (g GenesisState) Validate() error {
 	if err := g.Params.Validate(); err != nil {
 		return err
 	}
-	if l := g.Ledger; l.Minted != l.Paid+l.Pending+l.Burned {
-		return fmt.Errorf("%w: minted %d, paid %d, pending %d, burned %d", ErrBroken, l.Minted, l.Paid, l.Pending, l.Burned)
+	if err := g.Ledger.Validate(); err != nil {
+		return err
 	}
 	var pending uint64
 	for i, a := range g.Accounts {
 		if i > 0 && a.Netuid <= g.Accounts[i-1].Netuid {
 			return fmt.Errorf("%w: accounts out of order at netuid %d", ErrInvalid, a.Netuid)
 		}
-		pending += a.Pending
+		if err := a.Validate(); err != nil {
+			return err
+		}
+		var ok bool
+		if pending, ok = sum(pending, a.Pending); !ok {
+			return fmt.Errorf("%w: the accounts' pending emission overflows at netuid %d", ErrBroken, a.Netuid)
+		}
 	}
 	if pending != g.Ledger.Pending {
 		return fmt.Errorf("%w: accounts hold %d, the ledger says %d", ErrBroken, pending, g.Ledger.Pending)
 	}
+	return g.checkVotes()
+}
+
+func (g GenesisState) checkVotes() error {
 	for i, v := range g.Votes {
 		if i > 0 && v.Operator <= g.Votes[i-1].Operator {
 			return fmt.Errorf("%w: votes out of order at operator %s", ErrInvalid, v.Operator)
@@ -38,6 +50,42 @@ func (g GenesisState) Validate() error {
 		if err := CheckVote(v.Netuids, v.Weights); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// sum adds up; false if the total does not fit.
+func sum(amounts ...uint64) (total uint64, ok bool) {
+	var carry uint64
+	for _, a := range amounts {
+		if total, carry = bits.Add64(total, a, 0); carry != 0 {
+			return 0, false
+		}
+	}
+	return total, true
+}
+
+// Validate checks that the book balances, and that what is left of a rao is less than one. The error is ErrBroken.
+func (l Ledger) Validate() error {
+	if spent, ok := sum(l.Paid, l.Pending, l.Burned); !ok || l.Minted != spent {
+		return fmt.Errorf("%w: minted %d, paid %d, pending %d, burned %d", ErrBroken, l.Minted, l.Paid, l.Pending, l.Burned)
+	}
+	if l.LastBlockUnixNano < 0 {
+		return fmt.Errorf("%w: the last block was at %d", ErrBroken, l.LastBlockUnixNano)
+	}
+	if !(emission.Accrual{Remainder: l.Remainder, Halvings: uint(l.Halvings)}).Valid() {
+		return fmt.Errorf("%w: a remainder of %d after %d halvings", ErrBroken, l.Remainder, l.Halvings)
+	}
+	return nil
+}
+
+// Validate checks the account by itself. The error is ErrBroken or ErrInvalid.
+func (a Account) Validate() error {
+	if a.Netuid == 0 || a.Share > full {
+		return fmt.Errorf("%w: an account of netuid %d with a share of %d", ErrInvalid, a.Netuid, a.Share)
+	}
+	if a.DemandGranted > a.DemandBurned {
+		return fmt.Errorf("%w: netuid %d: demand brought %d for %d burned", ErrBroken, a.Netuid, a.DemandGranted, a.DemandBurned)
 	}
 	return nil
 }

@@ -133,7 +133,7 @@ func (k *Keeper) move(ctx sdk.Context, motion types.Motion, params types.Params)
 	if motion.Mover == k.authority {
 		return 0, k.enact(ctx, motion)
 	}
-	if stake, err := k.stake(ctx, motion.Mover); err != nil || stake.IsZero() {
+	if stake, err := k.Stake(ctx, motion.Mover); err != nil || stake.IsZero() {
 		return 0, errors.Join(err, fmt.Errorf("%w: %s is neither governance nor the operator of a bonded validator", types.ErrNotAllowed, motion.Mover))
 	}
 	if err := k.clean(ctx, motion.Mover); err != nil {
@@ -184,7 +184,7 @@ func (k *Keeper) Vote(ctx sdk.Context, operator string, id uint64) (carried bool
 	if slices.Contains(motion.Voters, operator) {
 		return false, fmt.Errorf("%w: %s for motion %d", types.ErrVoted, operator, id)
 	}
-	if stake, err := k.stake(ctx, operator); err != nil || stake.IsZero() {
+	if stake, err := k.Stake(ctx, operator); err != nil || stake.IsZero() {
 		return false, errors.Join(err, fmt.Errorf("%w: %s is not the operator of a bonded validator", types.ErrNotAllowed, operator))
 	}
 	motion.Voters = append(motion.Voters, operator)
@@ -229,7 +229,7 @@ func (k *Keeper) hasMajority(ctx sdk.Context, motion types.Motion) (bool, error)
 	}
 	sum := math.ZeroInt()
 	for _, voter := range motion.Voters {
-		stake, err := k.stake(ctx, voter)
+		stake, err := k.Stake(ctx, voter)
 		if err != nil {
 			return false, err
 		}
@@ -238,8 +238,8 @@ func (k *Keeper) hasMajority(ctx sdk.Context, motion types.Motion) (bool, error)
 	return total.IsPositive() && sum.MulRaw(3).GTE(total.MulRaw(2)), nil
 }
 
-// stake is what is bonded to an operator's validator, 0 if it is jailed, unbonding or gone.
-func (k *Keeper) stake(ctx sdk.Context, operator string) (math.Int, error) {
+// Stake is what is bonded to an operator's validator, 0 if it is jailed, unbonding or gone.
+func (k *Keeper) Stake(ctx sdk.Context, operator string) (math.Int, error) {
 	address, err := network.Account(operator)
 	if err != nil {
 		return math.ZeroInt(), fmt.Errorf("%w: %w", types.ErrInvalid, err)

@@ -10,12 +10,15 @@ import (
 )
 
 const (
-	longestPause = 72 * 3600 // seconds
-	longestWait  = 30 * 86_400
-	maxTypes     = 16
-	maxType      = 128
-	maxReason    = 256
-	maxAddress   = 256
+	// LongestPause and LongestMotion bound what parameters may allow, in seconds.
+	LongestPause  = 72 * 3600
+	LongestMotion = longestWait
+
+	longestWait = 30 * 86_400
+	maxTypes    = 16
+	maxType     = 128
+	maxReason   = 256
+	maxAddress  = 256
 )
 
 // never lists what no majority can stop: the way to a decision, the way out of stake, the way to earned money, and the
@@ -39,7 +42,7 @@ func CheckPausable(typeURL string) error {
 
 // DefaultParams are the module's parameters at genesis.
 func DefaultParams() Params {
-	return Params{MaxSeconds: longestPause, MotionSeconds: 86_400, RestSeconds: 86_400}
+	return Params{MaxSeconds: LongestPause, MotionSeconds: 86_400, RestSeconds: 86_400}
 }
 
 // Validate checks every bound. The error is ErrOutOfBounds.
@@ -48,7 +51,7 @@ func (p Params) Validate() error {
 		name            string
 		value, min, max uint64
 	}{
-		{"max_seconds", p.MaxSeconds, 1, longestPause},
+		{"max_seconds", p.MaxSeconds, 1, LongestPause},
 		{"motion_seconds", p.MotionSeconds, 60, longestWait},
 		{"rest_seconds", p.RestSeconds, 0, longestWait},
 	} {
@@ -64,8 +67,8 @@ func (m *MsgPause) ValidateBasic() error {
 	if err := checkForm(m.Sender, m.TypeUrls, m.Reason); err != nil {
 		return err
 	}
-	if m.Seconds == 0 || m.Seconds > longestPause {
-		return fmt.Errorf("%w: a pause of %d seconds, want 1 to %d", ErrInvalid, m.Seconds, longestPause)
+	if m.Seconds == 0 || m.Seconds > LongestPause {
+		return fmt.Errorf("%w: a pause of %d seconds, want 1 to %d", ErrInvalid, m.Seconds, LongestPause)
 	}
 	return nil
 }
@@ -111,6 +114,8 @@ func printable(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r <= 0x20 || r > 0x7e }) < 0
 }
 
+// checkAddress accepts one spelling of each account: bech32 can also be read in capitals, and a second spelling would be
+// a second voter.
 func checkAddress(address string) error {
 	if len(address) > maxAddress {
 		return fmt.Errorf("%w: address of %d bytes", ErrInvalid, len(address))
@@ -146,10 +151,29 @@ func (g GenesisState) Validate() error {
 		if m.Id == 0 || m.Id >= g.NextMotion || ids[m.Id] {
 			return fmt.Errorf("%w: motion %d, next %d", ErrInvalid, m.Id, g.NextMotion)
 		}
-		if err := checkForm(m.Mover, m.TypeUrls, m.Reason); err != nil {
+		if err := m.Validate(); err != nil {
 			return err
 		}
 		ids[m.Id] = true
+	}
+	return nil
+}
+
+// Validate checks the motion's form, and that its mover voted first and nobody twice.
+func (m Motion) Validate() error {
+	if err := checkForm(m.Mover, m.TypeUrls, m.Reason); err != nil {
+		return err
+	}
+	if m.Seconds > LongestPause || len(m.Voters) == 0 || m.Voters[0] != m.Mover {
+		return fmt.Errorf("%w: motion %d of %s for %d seconds with voters %v", ErrInvalid, m.Id, m.Mover, m.Seconds, m.Voters)
+	}
+	for i, voter := range m.Voters {
+		if err := checkAddress(voter); err != nil {
+			return err
+		}
+		if slices.Contains(m.Voters[:i], voter) {
+			return fmt.Errorf("%w: %s voted twice for motion %d", ErrInvalid, voter, m.Id)
+		}
 	}
 	return nil
 }

@@ -2,10 +2,14 @@ package keeper_test
 
 import (
 	"reflect"
+	"strings"
 	"testing"
+
+	moduletestutil "github.com/cosmos/cosmos-sdk/types/module/testutil"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"agora/chain/x/subnet"
 	"agora/chain/x/subnet/keeper"
 	"agora/chain/x/subnet/types"
 )
@@ -90,6 +94,24 @@ func TestInvariantsSeeDamage(t *testing.T) {
 		"name of two subnets":    func(g *types.GenesisState) { g.Subnets[1].Name = g.Subnets[0].Name },
 		"value out of bounds":    func(g *types.GenesisState) { g.Values[0].Value.Value = -5 },
 		"value of a lost subnet": func(g *types.GenesisState) { g.Values[0].Netuid = 44 },
+		"max_uids beyond all bounds": func(g *types.GenesisState) {
+			last := &g.Values[len(g.Values)-1]
+			last.Value = types.Value{Name: types.MaxUids, Value: 5_000}
+		},
+		"standing of a lost subnet": func(g *types.GenesisState) { g.Standings[0].Netuid = 44 },
+		"standing of lost neurons":  func(g *types.GenesisState) { g.Standings[0].Permits = make([]bool, 3) },
+		"slots of a lost subnet":    func(g *types.GenesisState) { g.Slots[0].Netuid = 44 },
+		"too many slots":            func(g *types.GenesisState) { g.Slots[0].Taken = 3 },
+		"slots of the future":       func(g *types.GenesisState) { g.Slots[0].Epoch = 44 },
+		"owner in capitals":         func(g *types.GenesisState) { g.Subnets[0].Owner = strings.ToUpper(g.Subnets[0].Owner) },
+		"heir in capitals":          func(g *types.GenesisState) { g.Neurons[3].NewOwner = strings.ToUpper(g.Neurons[3].NewOwner) },
+		"profile in capitals":       func(g *types.GenesisState) { g.Profiles[0].Operator = strings.ToUpper(g.Profiles[0].Operator) },
+		"second voice in capitals": func(g *types.GenesisState) {
+			v := g.Voices[0]
+			v.Operator, v.Uid = strings.ToUpper(v.Operator), 2
+			g.Neurons[2].Owner = v.Operator
+			g.Voices = append(g.Voices, v)
+		},
 		"neuron of a lost subnet": func(g *types.GenesisState) {
 			g.Neurons = append(g.Neurons, types.Neuron{Netuid: 44, HotKey: public(hotKey("x")), Owner: g.Neurons[0].Owner})
 		},
@@ -128,7 +150,35 @@ func TestGenesisThatDoesNotFitIsRefused(t *testing.T) {
 		"voice of another":          func(g *types.GenesisState) { g.Voices[0].Uid = 3 },
 		"two voices of one":         func(g *types.GenesisState) { g.Voices = append(g.Voices, g.Voices[0]) },
 		"bad profile":               func(g *types.GenesisState) { g.Profiles[0].Addresses = []string{"nowhere"} },
-		"no subnets at all":         func(g *types.GenesisState) { g.Params.MaxSubnets = 0 },
+		"value twice":               func(g *types.GenesisState) { g.Values = append(g.Values, g.Values[0]) },
+		"alpha_low above alpha_high": func(g *types.GenesisState) {
+			g.Values = append(g.Values, types.SubnetValue{Netuid: 2, Value: types.Value{Name: types.AlphaLow, Value: 60_000}})
+		},
+		"min_burn above max_burn": func(g *types.GenesisState) {
+			g.Values = append(g.Values,
+				types.SubnetValue{Netuid: 2, Value: types.Value{Name: types.MinBurn, Value: 1_000_000_000}},
+				types.SubnetValue{Netuid: 2, Value: types.Value{Name: types.MaxBurn, Value: 999_999_999}})
+		},
+		"tempo beyond all bounds": func(g *types.GenesisState) {
+			g.Values = append(g.Values, types.SubnetValue{Netuid: 2, Value: types.Value{Name: types.Tempo, Value: 1_000_001}})
+		},
+		"profile twice":             func(g *types.GenesisState) { g.Profiles = append(g.Profiles, g.Profiles[0]) },
+		"profile in capitals":       func(g *types.GenesisState) { g.Profiles[0].Operator = strings.ToUpper(g.Profiles[0].Operator) },
+		"owner in capitals":         func(g *types.GenesisState) { g.Subnets[0].Owner = strings.ToUpper(g.Subnets[0].Owner) },
+		"heir in capitals":          func(g *types.GenesisState) { g.Neurons[3].NewOwner = strings.ToUpper(g.Neurons[3].NewOwner) },
+		"standing of a lost subnet": func(g *types.GenesisState) { g.Standings[0].Netuid = 44 },
+		"standing twice":            func(g *types.GenesisState) { g.Standings = append(g.Standings, g.Standings[0]) },
+		"standing out of step":      func(g *types.GenesisState) { g.Standings[0].Permits = make([]bool, 3) },
+		"standing of too many": func(g *types.GenesisState) {
+			g.Standings[0].Permits, g.Standings[0].Emissions = make([]bool, 9), make([]uint64, 9)
+		},
+		"slots of a lost subnet": func(g *types.GenesisState) { g.Slots[0].Netuid = 44 },
+		"slots twice":            func(g *types.GenesisState) { g.Slots = append(g.Slots, g.Slots[0]) },
+		"slots of no kind":       func(g *types.GenesisState) { g.Slots[0].Kind = 5 },
+		"slots of a short key":   func(g *types.GenesisState) { g.Slots[0].HotKey = []byte{1} },
+		"too many slots":         func(g *types.GenesisState) { g.Slots[0].Taken = 3 },
+		"slots of the future":    func(g *types.GenesisState) { g.Slots[0].Epoch = 44 },
+		"no subnets at all":      func(g *types.GenesisState) { g.Params.MaxSubnets = 0 },
 	} {
 		m := busyMarket(t)
 		genesis, err := m.k.ExportGenesis(m.ctx)
@@ -137,5 +187,47 @@ func TestGenesisThatDoesNotFitIsRefused(t *testing.T) {
 		if genesis.Validate() == nil {
 			t.Errorf("%s was accepted", name)
 		}
+	}
+}
+
+// What was set under older bounds stays, and a genesis of it starts.
+func TestValuesOlderThanTheirBoundsAreImported(t *testing.T) {
+	for name, change := range map[string]func(*types.Params){
+		"min_tempo is raised":  func(p *types.Params) { p.MinTempo = 5_000 },
+		"max_tempo is lowered": func(p *types.Params) { p.MinTempo, p.MaxTempo = 3, 4 },
+		"max_uids is lowered":  func(p *types.Params) { p.MaxUids = 1 },
+	} {
+		m := busyMarket(t)
+		m.must(m.k.SetParameter(m.ctx, m.k.Authority(), 1, types.Tempo, 400))
+		m.must(m.k.SetParameter(m.ctx, m.k.Authority(), 1, types.MaxUids, 100))
+		params, err := m.k.Params(m.ctx)
+		m.must(err)
+		change(&params)
+		_, err = m.server.UpdateParams(m.ctx, &types.MsgUpdateParams{Authority: m.k.Authority(), Params: params})
+		m.must(err)
+		m.holds()
+		exported, err := m.k.ExportGenesis(m.ctx)
+		m.must(err)
+		if err := exported.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAModuleWithoutItsLocksDoesNotStart(t *testing.T) {
+	before := busyMarket(t)
+	genesis, err := before.k.ExportGenesis(before.ctx)
+	before.must(err)
+	cdc := moduletestutil.MakeTestEncodingConfig().Codec
+	starts := func(m *market) (did bool) {
+		defer func() { did = recover() == nil }()
+		subnet.NewAppModule(cdc, m.k).InitGenesis(m.ctx, cdc, cdc.MustMarshalJSON(genesis))
+		return true
+	}
+	if !starts(before) {
+		t.Error("a genesis with its locks does not start")
+	}
+	if starts(emptyMarket(t)) {
+		t.Error("a genesis without its locks starts")
 	}
 }

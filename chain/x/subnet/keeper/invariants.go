@@ -6,9 +6,12 @@ import (
 	"fmt"
 
 	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 
+	"agora/chain/network"
 	"agora/chain/x/subnet/types"
 )
 
@@ -26,7 +29,9 @@ func (k *Keeper) Invariants(balance func(sdk.Context) uint64) []Invariant {
 		{"uids are dense and sizes true", k.checkUids},
 		{"a hot key has one owner and one place per subnet", k.checkHotKeys},
 		{"a voice belongs to its operator", k.checkVoices},
+		{"every address is spelled in one way, so that an operator has one voice", k.checkSpelling},
 		{"parameters are within bounds", k.checkValues},
+		{"standings and slots fit their subnets", k.checkStandings},
 	}
 }
 
@@ -38,6 +43,20 @@ func (k *Keeper) checkLocks(ctx sdk.Context, balance uint64) error {
 	})
 	if err == nil && locks != balance {
 		return fmt.Errorf("locks are %d rao, the module holds %d", locks, balance)
+	}
+	return err
+}
+
+// CheckFunds tells whether the module's account holds the locks, as a genesis must see to.
+func (k *Keeper) CheckFunds(ctx sdk.Context) error {
+	held := k.bank.GetBalance(ctx, authtypes.NewModuleAddress(types.ModuleName), network.Denom).Amount
+	locks := math.ZeroInt()
+	err := k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
+		locks = locks.Add(math.NewIntFromUint64(s.Lock))
+		return false, nil
+	})
+	if err == nil && held.LT(locks) {
+		err = fmt.Errorf("%w: locks are %s rao, the module's account holds %s", types.ErrInvalid, locks, held)
 	}
 	return err
 }
@@ -147,16 +166,85 @@ func (k *Keeper) checkVoices(ctx sdk.Context) error {
 	return sameCount(ctx, k.operators, voices)
 }
 
+// checkSpelling looks at every stored address. Voices are counted by the bytes of their operators besides.
+func (k *Keeper) checkSpelling(ctx sdk.Context) error {
+	err := k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
+		err := types.CheckSpelling("owner", s.Owner)
+		return err != nil, err
+	})
+	if err != nil {
+		return err
+	}
+	err = k.neurons.Walk(ctx, nil, func(_ pair, n types.Neuron) (bool, error) {
+		err := types.CheckSpelling("owner", n.Owner)
+		if err == nil && n.NewOwner != "" {
+			err = types.CheckSpelling("new owner", n.NewOwner)
+		}
+		return err != nil, err
+	})
+	if err != nil {
+		return err
+	}
+	err = k.profiles.Walk(ctx, nil, func(operator string, p types.Profile) (bool, error) {
+		err := types.CheckSpelling("operator", operator)
+		if err == nil && p.Operator != operator {
+			err = fmt.Errorf("the profile of %s is stored at %s", p.Operator, operator)
+		}
+		return err != nil, err
+	})
+	if err != nil {
+		return err
+	}
+	return k.checkOperators(ctx)
+}
+
+func (k *Keeper) checkOperators(ctx sdk.Context) error {
+	speaks := map[string]bool{}
+	return k.voices.Walk(ctx, nil, func(_ pair, v types.Voice) (bool, error) {
+		operator, err := sdk.AccAddressFromBech32(v.Operator)
+		if err != nil {
+			return true, err
+		}
+		key := fmt.Sprintf("%d/%x", v.Netuid, operator.Bytes())
+		if speaks[key] {
+			return true, fmt.Errorf("%s has two voices in netuid %d", operator, v.Netuid)
+		}
+		speaks[key] = true
+		err = types.CheckSpelling("operator", v.Operator)
+		return err != nil, err
+	})
+}
+
 // checkValues looks for values of subnets that are gone, of parameters that do not exist, and out of the table's reach.
-// The bounds that governance moves are left out: a value may be older than they are.
+// A value may be older than the bounds that governance moves.
 func (k *Keeper) checkValues(ctx sdk.Context) error {
 	return k.values.Walk(ctx, nil, func(key collections.Pair[uint32, string], v types.Value) (bool, error) {
 		if _, err := k.Subnet(ctx, key.K1()); err != nil {
 			return true, err
 		}
 		row, err := k.row(ctx, v.Name)
-		if err == nil && v.Name != types.Tempo && v.Name != types.MaxUids {
-			err = row.Check(v.Value)
+		if err == nil {
+			err = row.CheckStored(v.Value)
+		}
+		return err != nil, err
+	})
+}
+
+func (k *Keeper) checkStandings(ctx sdk.Context) error {
+	err := k.standings.Walk(ctx, nil, func(netuid uint32, s types.Standing) (bool, error) {
+		subnet, err := k.Subnet(ctx, netuid)
+		if err == nil {
+			err = s.CheckFits(subnet)
+		}
+		return err != nil, err
+	})
+	if err != nil {
+		return err
+	}
+	return k.slots.Walk(ctx, nil, func(key triple, s types.Slot) (bool, error) {
+		subnet, err := k.Subnet(ctx, key.K1())
+		if err == nil {
+			err = s.CheckFits(subnet)
 		}
 		return err != nil, err
 	})

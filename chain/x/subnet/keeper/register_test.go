@@ -190,7 +190,7 @@ func TestTheLowestByEmissionAgeAndUidGoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, netuid := fullSubnet(t)
 			m.pass(100)
-			m.must(m.k.RecordStanding(m.ctx, netuid, c.emissions, nil))
+			m.must(m.k.RecordStanding(m.ctx, netuid, c.emissions, make([]bool, len(c.emissions))))
 			if uid := m.register("eve", netuid, "eve"); uid != c.want {
 				t.Fatalf("uid %d went, want %d", uid, c.want)
 			}
@@ -227,7 +227,7 @@ func TestPermittedVoiceAndOwnersKeyStay(t *testing.T) {
 func TestOnlyOneKeyOfTheSubnetsOwnerIsProtected(t *testing.T) {
 	m, netuid := fullSubnet(t)
 	m.pass(100)
-	m.must(m.k.RecordStanding(m.ctx, netuid, []uint64{0, 0, 1, 9}, nil))
+	m.must(m.k.RecordStanding(m.ctx, netuid, []uint64{0, 0, 1, 9}, make([]bool, 4)))
 	if uid := m.register("ann", netuid, "ann2"); uid != 2 {
 		t.Fatalf("uid %d went, want 2", uid)
 	}
@@ -240,7 +240,7 @@ func TestOnlyOneKeyOfTheSubnetsOwnerIsProtected(t *testing.T) {
 func TestAnEvictedKeyIsFreeAgain(t *testing.T) {
 	m, netuid := fullSubnet(t)
 	m.pass(100)
-	m.must(m.k.RecordStanding(m.ctx, netuid, []uint64{0, 0, 1, 9}, nil))
+	m.must(m.k.RecordStanding(m.ctx, netuid, []uint64{0, 0, 1, 9}, make([]bool, 4)))
 	m.register("eve", netuid, "eve")
 	if _, hot := m.k.HotAccountKey(m.ctx, types.HotAccount(public(hotKey("carl")))); hot {
 		t.Error("the account of the evicted key is still bound")

@@ -172,6 +172,7 @@ func TestAFullMarketPrunesTheLowestSmoothedEmission(t *testing.T) {
 	m := newMarket(t, func(p *types.Params) { p.MaxSubnets = 3 })
 	for i, emission := range []uint64{500, 100, 900} {
 		netuid := m.create(fmt.Sprintf("o%d", i), fmt.Sprintf("s%d", i))
+		m.register("miner", netuid, "miner")
 		m.pass(360)
 		m.must(m.k.RecordStanding(m.ctx, netuid, []uint64{emission * tao}, []bool{false}))
 	}

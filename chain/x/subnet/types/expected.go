@@ -19,6 +19,7 @@ type AccountKeeper interface {
 // BankKeeper moves locks and registration prices between accounts and the module.
 type BankKeeper interface {
 	BlockedAddr(sdk.AccAddress) bool
+	GetBalance(ctx context.Context, address sdk.AccAddress, denom string) sdk.Coin
 	SendCoinsFromAccountToModule(ctx context.Context, from sdk.AccAddress, module string, amount sdk.Coins) error
 	SendCoinsFromModuleToAccount(ctx context.Context, module string, to sdk.AccAddress, amount sdk.Coins) error
 }

@@ -3,6 +3,8 @@ package types
 import (
 	"crypto/ed25519"
 	"fmt"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
 )
 
 // DefaultGenesis is a market without subnets.
@@ -11,7 +13,9 @@ func DefaultGenesis() *GenesisState {
 }
 
 // Validate checks that the parts fit each other: one name and netuid per subnet, uids dense, hot keys with one owner and
-// once per subnet, voices owned by their operators, values within bounds. The error is ErrInvalid or ErrOutOfBounds.
+// once per subnet, one voice per operator and owned by him, one profile per operator, values, standings and slots of
+// subnets that exist and within bounds; and that every address is spelled as the chain spells it. The error is ErrInvalid
+// or ErrOutOfBounds.
 func (g GenesisState) Validate() error {
 	if err := g.Params.Validate(); err != nil {
 		return err
@@ -27,12 +31,28 @@ func (g GenesisState) Validate() error {
 	if err != nil {
 		return err
 	}
-	for _, profile := range g.Profiles {
-		if err := profile.Validate(); err != nil {
-			return err
-		}
+	if err := g.checkProfiles(); err != nil {
+		return err
 	}
-	return g.checkVoices(neurons)
+	if err := g.checkVoices(neurons); err != nil {
+		return err
+	}
+	if err := g.checkStandings(subnets); err != nil {
+		return err
+	}
+	return g.checkSlots(subnets)
+}
+
+// CheckSpelling refuses an address that is not spelled as the chain spells it: bech32 can be read in capitals too, and
+// then one account would have two names. The error is ErrInvalid.
+func CheckSpelling(field, address string) error {
+	if err := checkAddress(field, address); err != nil {
+		return err
+	}
+	if account, err := sdk.AccAddressFromBech32(address); err != nil || account.String() != address {
+		return fmt.Errorf("%w: %s %q, want it spelled %s", ErrInvalid, field, address, account)
+	}
+	return nil
 }
 
 type place struct{ netuid, uid uint32 }
@@ -51,12 +71,16 @@ func (g GenesisState) checkSubnets() (map[uint32]Subnet, error) {
 		if err := form.ValidateBasic(); err != nil {
 			return nil, fmt.Errorf("netuid %d: %w", s.Netuid, err)
 		}
+		if err := CheckSpelling("owner", s.Owner); err != nil {
+			return nil, err
+		}
 		subnets[s.Netuid], names[s.Name] = s, true
 	}
 	return subnets, nil
 }
 
 func (g GenesisState) checkValues(subnets map[uint32]Subnet) error {
+	values := map[string]int64{}
 	for _, v := range g.Values {
 		if _, ok := subnets[v.Netuid]; !ok {
 			return fmt.Errorf("%w: %s of unknown netuid %d", ErrInvalid, v.Value.Name, v.Netuid)
@@ -65,11 +89,38 @@ func (g GenesisState) checkValues(subnets map[uint32]Subnet) error {
 		if err != nil {
 			return err
 		}
-		if err := row.Check(v.Value.Value); err != nil {
+		if err := row.CheckStored(v.Value.Value); err != nil {
 			return fmt.Errorf("netuid %d: %w", v.Netuid, err)
+		}
+		key := valueKey(v.Netuid, v.Value.Name)
+		if _, twice := values[key]; twice {
+			return fmt.Errorf("%w: %s of netuid %d twice", ErrInvalid, v.Value.Name, v.Netuid)
+		}
+		values[key] = v.Value.Value
+	}
+	for _, s := range g.Subnets {
+		for _, order := range [][2]string{{AlphaLow, AlphaHigh}, {MinBurn, MaxBurn}} {
+			low, high := g.valueOf(values, s.Netuid, order[0]), g.valueOf(values, s.Netuid, order[1])
+			if low > high {
+				return fmt.Errorf("%w: netuid %d: %s %d above %s %d", ErrOutOfBounds, s.Netuid, order[0], low, order[1], high)
+			}
 		}
 	}
 	return nil
+}
+
+func valueKey(netuid uint32, name string) string { return fmt.Sprintf("%d/%s", netuid, name) }
+
+// valueOf is the value in force of a row that the table has.
+func (g GenesisState) valueOf(values map[string]int64, netuid uint32, name string) int64 {
+	if value, set := values[valueKey(netuid, name)]; set {
+		return value
+	}
+	row, err := Row(g.Params, name)
+	if err != nil {
+		return 0
+	}
+	return row.Default
 }
 
 // checkNeurons returns the neurons by place. They come in order of uid within their subnet.
@@ -88,7 +139,7 @@ func (g GenesisState) checkNeurons(subnets map[uint32]Subnet) (map[place]Neuron,
 		if owner, ok := owners[key]; (ok && owner != n.Owner) || seen[inSubnet] {
 			return nil, fmt.Errorf("%w: hot key %x has two owners, or twice a place in netuid %d", ErrInvalid, n.HotKey, n.Netuid)
 		}
-		if err := checkAddress("owner", n.Owner); err != nil {
+		if err := n.checkOwners(); err != nil {
 			return nil, err
 		}
 		neurons[place{n.Netuid, n.Uid}], owners[key], seen[inSubnet] = n, n.Owner, true
@@ -102,6 +153,31 @@ func (g GenesisState) checkNeurons(subnets map[uint32]Subnet) (map[place]Neuron,
 	return neurons, nil
 }
 
+// checkOwners checks how the owner is spelled, and the proposed one if there is one.
+func (n Neuron) checkOwners() error {
+	if err := CheckSpelling("owner", n.Owner); err != nil || n.NewOwner == "" {
+		return err
+	}
+	return CheckSpelling("new owner", n.NewOwner)
+}
+
+func (g GenesisState) checkProfiles() error {
+	seen := map[string]bool{}
+	for _, p := range g.Profiles {
+		if err := p.Validate(); err != nil {
+			return err
+		}
+		if err := CheckSpelling("operator", p.Operator); err != nil {
+			return err
+		}
+		if seen[p.Operator] {
+			return fmt.Errorf("%w: two profiles of %s", ErrInvalid, p.Operator)
+		}
+		seen[p.Operator] = true
+	}
+	return nil
+}
+
 func (g GenesisState) checkVoices(neurons map[place]Neuron) error {
 	speaks := map[string]bool{}
 	for _, v := range g.Voices {
@@ -109,11 +185,65 @@ func (g GenesisState) checkVoices(neurons map[place]Neuron) error {
 		if !ok || n.Owner != v.Operator {
 			return fmt.Errorf("%w: voice uid %d of netuid %d is no neuron of %s", ErrInvalid, v.Uid, v.Netuid, v.Operator)
 		}
+		if err := CheckSpelling("operator", v.Operator); err != nil {
+			return err
+		}
 		who := fmt.Sprintf("%d/%s", v.Netuid, v.Operator)
 		if speaks[who] {
 			return fmt.Errorf("%w: %s has two voices in netuid %d", ErrInvalid, v.Operator, v.Netuid)
 		}
 		speaks[who] = true
+	}
+	return nil
+}
+
+func (g GenesisState) checkStandings(subnets map[uint32]Subnet) error {
+	seen := map[uint32]bool{}
+	for _, s := range g.Standings {
+		subnet, ok := subnets[s.Netuid]
+		if !ok || seen[s.Netuid] {
+			return fmt.Errorf("%w: a standing of netuid %d, which is unknown or has one", ErrInvalid, s.Netuid)
+		}
+		if err := s.CheckFits(subnet); err != nil {
+			return err
+		}
+		seen[s.Netuid] = true
+	}
+	return nil
+}
+
+// CheckFits checks that the columns are of one length, and of no more neurons than there are. The error is ErrInvalid.
+func (s Standing) CheckFits(subnet Subnet) error {
+	if len(s.Emissions) != len(s.Permits) || len(s.Emissions) > int(subnet.Size_) || s.Height < 0 {
+		return fmt.Errorf("%w: the standing of netuid %d at height %d has %d emissions and %d permits, of %d neurons",
+			ErrInvalid, s.Netuid, s.Height, len(s.Emissions), len(s.Permits), subnet.Size_)
+	}
+	return nil
+}
+
+func (g GenesisState) checkSlots(subnets map[uint32]Subnet) error {
+	seen := map[string]bool{}
+	for _, s := range g.Slots {
+		subnet, ok := subnets[s.Netuid]
+		key := fmt.Sprintf("%d/%d/%s", s.Netuid, s.Kind, s.HotKey)
+		if !ok || seen[key] {
+			return fmt.Errorf("%w: slots of hot key %x in netuid %d, which is unknown or has them", ErrInvalid, s.HotKey, s.Netuid)
+		}
+		if err := s.CheckFits(subnet); err != nil {
+			return err
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+// CheckFits checks the kind, the key's length and that no more were taken, and not in a later tempo, than can have been.
+// The error is ErrInvalid.
+func (s Slot) CheckFits(subnet Subnet) error {
+	if len(s.HotKey) != ed25519.PublicKeySize || s.Kind < SlotCommit || s.Kind > SlotModel ||
+		s.Taken > SlotsPerTempo || s.Epoch > subnet.Epoch {
+		return fmt.Errorf("%w: %d slots of kind %d in netuid %d, epoch %d, by a hot key of %d bytes",
+			ErrInvalid, s.Taken, s.Kind, s.Netuid, s.Epoch, len(s.HotKey))
 	}
 	return nil
 }

@@ -175,3 +175,15 @@ func (p Parameter) Check(value int64) error {
 	}
 	return nil
 }
+
+// CheckStored is Check for a value that may be older than the bounds which governance moves now: it holds a tempo and
+// max_uids to what any bounds can allow. The error is ErrOutOfBounds.
+func (p Parameter) CheckStored(value int64) error {
+	switch p.Name {
+	case Tempo:
+		p.Min, p.Max = leastTempo, mostTempo
+	case MaxUids:
+		p.Min, p.Max = 1, mostUids
+	}
+	return p.Check(value)
+}

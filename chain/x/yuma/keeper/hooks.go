@@ -38,6 +38,11 @@ func (h Hooks) AfterNeuronReplaced(ctx sdk.Context, netuid, uid uint32) error {
 	if err != nil {
 		return err
 	}
+	for _, key := range gone {
+		if err := h.k.unseeded.Remove(ctx, key); err != nil {
+			return err
+		}
+	}
 	return removeAll(ctx, h.k.commits, gone)
 }
 
@@ -55,6 +60,9 @@ func (h Hooks) AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error {
 	}
 	commits := collections.NewPrefixedTripleRange[uint32, uint64, uint32](netuid)
 	if err := h.k.commits.Clear(ctx, commits); err != nil {
+		return err
+	}
+	if err := h.k.unseeded.Clear(ctx, commits); err != nil {
 		return err
 	}
 	return h.k.carries.Remove(ctx, netuid)

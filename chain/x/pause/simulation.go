@@ -1,0 +1,27 @@
+package pause
+
+import (
+	"github.com/cosmos/cosmos-sdk/testutil/simsx"
+	"github.com/cosmos/cosmos-sdk/types/module"
+	simtypes "github.com/cosmos/cosmos-sdk/types/simulation"
+
+	"agora/chain/x/pause/simulation"
+	"agora/chain/x/pause/types"
+)
+
+// GenerateGenesisState starts a simulation in which nothing is paused and a message can soon be paused again.
+func (AppModule) GenerateGenesisState(state *module.SimulationState) {
+	genesis := types.DefaultGenesis()
+	genesis.Params.MotionSeconds, genesis.Params.RestSeconds = 120, 60
+	state.GenState[types.ModuleName] = state.Cdc.MustMarshalJSON(genesis)
+}
+
+// RegisterStoreDecoder prints differing state by collection.
+func (m AppModule) RegisterStoreDecoder(decoders simtypes.StoreDecoderRegistry) {
+	decoders[types.StoreKey] = simtypes.NewStoreDecoderFuncFromCollectionsSchema(m.keeper.Schema)
+}
+
+// WeightedOperationsX adds the module's messages to a simulation.
+func (m AppModule) WeightedOperationsX(weights simsx.WeightSource, reg simsx.Registry) {
+	simulation.Register(m.keeper, weights, reg)
+}

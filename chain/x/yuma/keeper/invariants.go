@@ -1,0 +1,118 @@
+package keeper
+
+import (
+	"fmt"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"agora/chain/x/yuma/types"
+)
+
+// Invariant is a statement about the whole state: nil where it holds.
+type Invariant struct {
+	Name  string
+	Check func(sdk.Context) error
+}
+
+// Invariants lists what holds after every block.
+func (k *Keeper) Invariants() []Invariant {
+	return []Invariant{
+		{"commits wait in their subnet's past for a neuron that exists", k.checkCommits},
+		{"what waits for a seed is a commit with an evidence root", k.checkUnseeded},
+		{"rows belong to neurons that exist and name such", k.checkRows},
+		{"the history is of epochs that ended", k.checkRecords},
+		{"what is carried belongs to subnets that exist", k.checkCarries},
+	}
+}
+
+func (k *Keeper) checkCommits(ctx sdk.Context) error {
+	return k.commits.Walk(ctx, nil, func(key byCommit, c types.Commit) (bool, error) {
+		if key.K1() != c.Netuid || key.K2() != c.Epoch || key.K3() != c.Uid {
+			return true, fmt.Errorf("a commit of netuid %d, epoch %d, uid %d is stored at %v", c.Netuid, c.Epoch, c.Uid, key)
+		}
+		if err := c.Validate(); err != nil {
+			return true, err
+		}
+		epoch, err := k.checkPlace(ctx, c.Netuid, c.Uid)
+		if err == nil && (c.Epoch > epoch || c.Height > ctx.BlockHeight()) {
+			err = fmt.Errorf("netuid %d, uid %d committed at height %d for epoch %d, but epoch %d runs",
+				c.Netuid, c.Uid, c.Height, c.Epoch, epoch)
+		}
+		return err != nil, err
+	})
+}
+
+// checkPlace returns the running epoch of a subnet in which uid is taken.
+func (k *Keeper) checkPlace(ctx sdk.Context, netuid, uid uint32) (epoch uint64, err error) {
+	subnet, err := k.subnets.Subnet(ctx, netuid)
+	if err == nil && uid >= subnet.Size_ {
+		err = fmt.Errorf("netuid %d has %d neurons, none has uid %d", netuid, subnet.Size_, uid)
+	}
+	return subnet.Epoch, err
+}
+
+func (k *Keeper) checkUnseeded(ctx sdk.Context) error {
+	return k.unseeded.Walk(ctx, nil, func(key byCommit) (bool, error) {
+		c, err := k.commits.Get(ctx, key)
+		if err == nil && (len(c.EvidenceRoot) == 0 || len(c.Seed) > 0) {
+			err = fmt.Errorf("the commit at %v has an evidence root of %d bytes and a seed of %d", key, len(c.EvidenceRoot), len(c.Seed))
+		}
+		return err != nil, err
+	})
+}
+
+func (k *Keeper) checkRows(ctx sdk.Context) error {
+	check := func(key byUID, r types.Row) (bool, error) {
+		if key.K1() != r.Netuid || key.K2() != r.Uid {
+			return true, fmt.Errorf("a row of netuid %d, uid %d is stored at %v", r.Netuid, r.Uid, key)
+		}
+		if err := r.Validate(); err != nil {
+			return true, err
+		}
+		epoch, err := k.checkPlace(ctx, r.Netuid, r.Uid)
+		if err == nil && r.Epoch > epoch {
+			err = fmt.Errorf("netuid %d, uid %d: a row of epoch %d, but epoch %d runs", r.Netuid, r.Uid, r.Epoch, epoch)
+		}
+		if last, some := r.LastUID(); err == nil && some {
+			_, err = k.checkPlace(ctx, r.Netuid, last)
+		}
+		return err != nil, err
+	}
+	if err := k.weights.Walk(ctx, nil, check); err != nil {
+		return fmt.Errorf("weights: %w", err)
+	}
+	if err := k.bonds.Walk(ctx, nil, check); err != nil {
+		return fmt.Errorf("bonds: %w", err)
+	}
+	return nil
+}
+
+// checkRecords leaves out the number of records: where governance shortens the history, the next epoch of each subnet
+// cuts it.
+func (k *Keeper) checkRecords(ctx sdk.Context) error {
+	return k.records.Walk(ctx, nil, func(key byEpoch, r types.EpochRecord) (bool, error) {
+		if key.K1() != r.Netuid || key.K2() != r.Epoch {
+			return true, fmt.Errorf("a record of netuid %d, epoch %d is stored at %v", r.Netuid, r.Epoch, key)
+		}
+		if err := r.Validate(); err != nil {
+			return true, err
+		}
+		subnet, err := k.subnets.Subnet(ctx, r.Netuid)
+		if err == nil && (r.Epoch >= subnet.Epoch || r.Uids() > int(subnet.Size_)) {
+			err = fmt.Errorf("netuid %d in epoch %d with %d neurons: a record of epoch %d with %d",
+				r.Netuid, subnet.Epoch, subnet.Size_, r.Epoch, r.Uids())
+		}
+		return err != nil, err
+	})
+}
+
+func (k *Keeper) checkCarries(ctx sdk.Context) error {
+	return k.carries.Walk(ctx, nil, func(netuid uint32, c types.Carry) (bool, error) {
+		subnet, err := k.subnets.Subnet(ctx, netuid)
+		if err == nil && (c.Netuid != netuid || c.DecidedEpoch > subnet.Epoch || c.DecidedHeight > ctx.BlockHeight()) {
+			err = fmt.Errorf("netuid %d in epoch %d: %d epochs carried for netuid %d, decided last in epoch %d at height %d",
+				netuid, subnet.Epoch, c.Epochs, c.Netuid, c.DecidedEpoch, c.DecidedHeight)
+		}
+		return err != nil, err
+	})
+}
