@@ -34,7 +34,7 @@ weights: .toolchain ## train the chat models again (minutes; AVX-512 where there
 bench-epoch: .toolchain ## the epoch's arithmetic against a textbook version of it
 	$(GO) test -run '^$$' -bench . -benchmem ./mechanism/yuma
 
-bench-chain: .toolchain ## blocks, reveals and registrations against a bare chain of the same settings
+bench-chain: .toolchain ## sends beside a bare chain, reveals, registrations, epochs, disk, four nodes
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./chain/bench
 
 bench-wire: .toolchain ## wire and gateway against plain TCP and direct calls
