@@ -1,5 +1,5 @@
-// Package network holds what every program of the network must agree on before it says anything:
-// the prefix of its addresses and the unit of its money. Importing it sets both in the SDK.
+// Package network holds what every program of the network must agree on before it says anything: the prefix of its
+// addresses, the unit of its money, and the name under which keyrings keep its keys. Importing it sets them in the SDK.
 package network
 
 import (
@@ -8,6 +8,7 @@ import (
 	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/version"
 )
 
 const (
@@ -24,6 +25,10 @@ func init() {
 	// costs an epoch more than its arithmetic.
 	if os.Getenv(sdk.EnvConfigScope) == "" {
 		os.Setenv(sdk.EnvConfigScope, Prefix) // fails only on a malformed name
+	}
+	version.Name, version.AppName = Prefix, Prefix
+	if version.Version == "" { // the Makefile sets it from the commit
+		version.Version = "dev"
 	}
 	sdk.DefaultBondDenom = Denom
 	sdk.DefaultPowerReduction = math.NewInt(TAO)
