@@ -1,6 +1,7 @@
 package study
 
 import (
+	"context"
 	"math/rand/v2"
 
 	"agora/mechanism/yuma"
@@ -27,19 +28,23 @@ const (
 
 // WorstSplit searches for the subnet of up to so many validators, each holding at
 // least the given share of stake, in which splitting gains most: hill climbing
-// from a random start for each of several tries, the best of them returned.
-func WorstSplit(p yuma.Params, validators int, least float64, seed uint64, tries, workers int) Splitting {
-	found := make([]Splitting, tries)
-	inParallel(tries, workers, func(k int) {
-		found[k] = climb(p, 2+k%(validators-1), least, source(seed, uint64(k)))
+// from a random start for each of the seeds, the best of them returned. It fails
+// only when ctx ends.
+func WorstSplit(ctx context.Context, p yuma.Params, validators int, least float64, e Effort) (Splitting, error) {
+	found := make([]Splitting, e.Seeds)
+	err := e.inParallel(ctx, e.Seeds, func(k int) {
+		found[k] = climb(p, 2+k%(validators-1), least, source(e.Seed, uint64(k)))
 	})
+	if err != nil {
+		return Splitting{}, err
+	}
 	best := found[0]
 	for _, s := range found[1:] {
 		if s.Gain > best.Gain {
 			best = s
 		}
 	}
-	return best
+	return best, nil
 }
 
 // climb improves one random subnet by random changes.

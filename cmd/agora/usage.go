@@ -71,7 +71,7 @@ func advised(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return errors.New("stopped")
-	case errors.Is(err, io.EOF) && !interactive(os.Stdin):
+	case unanswered(err) && !interactive(os.Stdin):
 		return fmt.Errorf("%w: the standard input ended where an answer was expected: give --yes to confirm, pipe the passphrase in, "+
 			"or take keys without one by --keyring-backend test", err)
 	case strings.Contains(err.Error(), "connection refused") && !strings.Contains(err.Error(), "does not answer"):
@@ -79,6 +79,11 @@ func advised(ctx context.Context, err error) error {
 			"for a local market run eval \"$(agora localnet env)\" first", err)
 	}
 	return err
+}
+
+// unanswered tells whether the SDK asked for something and got nothing; the keyring gives its error no type.
+func unanswered(err error) bool {
+	return errors.Is(err, io.EOF) || strings.Contains(err.Error(), "too many failed passphrase attempts")
 }
 
 // interactive tells whether a person can answer at in.
