@@ -185,3 +185,33 @@ func TestCtrlCStopsAStudy(t *testing.T) {
 		t.Errorf("stopped after %s", took)
 	}
 }
+
+// TestASecondCtrlCEndsAtOnce asks a command twice that cannot hear the first time: nobody writes what it waits to read.
+func TestASecondCtrlCEndsAtOnce(t *testing.T) {
+	m := newMachine(t)
+	pipe := filepath.Join(m.home, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := m.command(t.Context(), filepath.Join(m.bin, "agora"), "sim", "epoch", pipe)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for range 2 {
+		time.Sleep(2 * time.Second) // to begin, then to hear the first
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("still there ten seconds after the second Ctrl-C")
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	}
+}

@@ -104,6 +104,8 @@ func testBadRequests(t *testing.T, m *machine) {
 		{"nobody to confirm", `agora tx bank send consumer "$(agora keys show owner -a)" 1rao < /dev/null 2>&1 || echo "exit code $?"`, "give --yes"},
 		{"a refusal in the block", `agora tx staking redelegate "$VALIDATOR1" "$VALIDATOR0" 1rao --from nominator --yes --gas 400000 2>&1 || echo "exit code $?"`, "exit code 1"},
 		{"a refusal in the block says why", `agora tx staking redelegate "$VALIDATOR1" "$VALIDATOR0" 1rao --from nominator --yes --gas 400000 2>&1 || true`, "redelegation to this validator already in progress"},
+		{"a file signed and sent", `agora tx bank send consumer "$(agora keys show owner -a)" 1rao --generate-only --gas 100000 --fees 1000rao > tx.json && agora tx sign tx.json --from consumer > signed.json && agora tx broadcast signed.json`, "raw_log"},
+		{"a file sent twice", `agora tx broadcast signed.json 2>&1 || echo "exit code $?"`, "was refused: tx already in mempool"},
 		{"a block", `agora tx bank send consumer "$(agora keys show owner -a)" 1rao --yes --output json | grep -c '"height":"[1-9]'`, "1"},
 		{"a node that takes it and no more", `agora tx bank send consumer "$(agora keys show owner -a)" 1rao --yes --wait 0`, "height: \"0\""},
 		{"no node", `agora miner --home "$HOME/none" --node http://127.0.0.1:9 --from x --model ngram-2 2>&1 || true`, "127.0.0.1:9"},

@@ -47,7 +47,7 @@ func TestTheNodePageWorks(t *testing.T) {
 	if len(earliest) != 2 || earliest[0][1] == "1" || earliest[1][1] != "1" {
 		t.Errorf("the node that joined by a snapshot and the one that replayed begin at %v", earliest)
 	}
-	for _, want := range []string{"moniker: carol", "uid 0 speaks for", "consumers ask http://", "mining subnet 1 as uid 1"} {
+	for _, want := range []string{"moniker: carol", "nobody offers one, set enable = false", "uid 0 speaks for", "consumers ask http://", "mining subnet 1 as uid 1"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("nothing says %q", want)
 		}

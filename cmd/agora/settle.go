@@ -10,10 +10,13 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	errorsmod "cosmossdk.io/errors"
+
 	"github.com/cosmos/cosmos-sdk/client"
 	"github.com/cosmos/cosmos-sdk/client/flags"
 	"github.com/cosmos/cosmos-sdk/codec"
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 	authtx "github.com/cosmos/cosmos-sdk/x/auth/tx"
 )
 
@@ -102,9 +105,22 @@ func (r *reply) conclude(ctx client.Context, wait time.Duration) error {
 		return err
 	}
 	if r.got.Code != 0 {
-		return fmt.Errorf("transaction %s was refused: %s (%s, code %d)", r.got.TxHash, r.got.RawLog, r.got.Codespace, r.got.Code)
+		return fmt.Errorf("transaction %s was refused: %s (%s, code %d)", r.got.TxHash, reason(r.got), r.got.Codespace, r.got.Code)
 	}
 	return nil
+}
+
+// reason is the chain's own, or where a node turned the transaction away before the chain saw it, the code's.
+func reason(r *sdk.TxResponse) string {
+	if r.RawLog != "" {
+		return r.RawLog
+	}
+	for _, known := range []*errorsmod.Error{sdkerrors.ErrTxInMempoolCache, sdkerrors.ErrMempoolIsFull, sdkerrors.ErrTxTooLarge} {
+		if known.Codespace() == r.Codespace && known.ABCICode() == r.Code {
+			return known.Error()
+		}
+	}
+	return "the node gives no reason"
 }
 
 // included waits until the transaction is in a block.
