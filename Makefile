@@ -3,13 +3,15 @@ GO ?= go
 export CGO_ENABLED ?= 0
 # Go's own limit for one package; the whole market's test is the longest.
 TEST_TIMEOUT ?= 25m
+# What `agora --version` says: the last tag, or the commit.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build localnet test race lint generate weights bench-epoch bench-chain bench-wire measure nightly
+.PHONY: build localnet test race lint generate weights bench-epoch bench-chain bench-wire measure figures nightly
 .DEFAULT_GOAL := build
 
 build: .toolchain ## build/agora
 	@test -f build/agora || echo "Building agora. The first build takes some minutes, later ones some seconds."
-	@$(GO) build -ldflags "-s -w" -o build/agora ./cmd/agora
+	@$(GO) build -ldflags "-s -w -X github.com/cosmos/cosmos-sdk/version.Version=$(VERSION)" -o build/agora ./cmd/agora
 
 localnet: build ## a whole market on this machine; Ctrl-C stops it
 	@exec build/agora localnet $(ARGS)
@@ -42,6 +44,9 @@ bench-wire: .toolchain ## wire and gateway against plain TCP and direct calls
 
 measure: build ## the figures of README.md
 	$(GO) run ./localnet/measure -agora build/agora
+
+figures: .toolchain ## the plots and tables of docs/epoch.md, computed again (minutes)
+	$(GO) run ./study/figures
 
 nightly: .toolchain ## every test, with ten markets and ten random plays of 500 blocks x 100 operations; one package at a time
 	AGORA_NIGHTLY=1 $(GO) test -count=1 -p 1 -timeout 6h ./...

@@ -32,6 +32,7 @@ const (
 	minerPurse     = 1_000 * network.TAO
 	nominatorPurse = 1_000 * network.TAO
 	consumerPurse  = 100 * network.TAO
+	ownerPurse     = 10_000 * network.TAO // opens a subnet and more
 	subnetLock     = 1_000 * network.TAO
 )
 
@@ -56,8 +57,10 @@ func (p *plan) purse(name string) uint64 {
 	switch name {
 	case "nominator":
 		return nominatorPurse
-	case "consumer", "owner":
+	case "consumer":
 		return consumerPurse
+	case "owner":
+		return ownerPurse
 	}
 	for i := range p.Validators {
 		if name == fmt.Sprintf("validator%d", i) {
@@ -137,7 +140,7 @@ func (p *plan) fillVotes(s *emissiontypes.GenesisState, now time.Time) {
 
 // fillKeyring puts the demonstration accounts into HOME's test keyring, where `agora tx --from NAME` finds them.
 func (p *plan) fillKeyring(a *app.App) error {
-	ring, err := keyring.New("agora", keyring.BackendTest, p.Home, nil, a.Codec)
+	ring, err := keyring.New(sdk.KeyringServiceName(), keyring.BackendTest, p.Home, nil, a.Codec)
 	if err != nil {
 		return err
 	}

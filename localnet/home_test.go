@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func smallOptions(t *testing.T) Options {
@@ -20,13 +21,17 @@ func TestASecondStartFindsTheSameMarket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Seed, o.Validators = "another", 4 // an existing market keeps its own
+	var said strings.Builder
+	o.Seed, o.Validators, o.Progress = "another", 4, &said // an existing market keeps its own
 	second, err := prepare(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if second.Seed != first.Seed || second.file.ChainID != first.file.ChainID || second.Validators != 1 {
 		t.Fatalf("resumed %q %s with %d validators", second.Seed, second.file.ChainID, second.Validators)
+	}
+	if !strings.Contains(said.String(), "with 1 validators") || !strings.Contains(said.String(), "--validators 4") {
+		t.Errorf("nobody was told that the options do not count: %s", said.String())
 	}
 }
 
@@ -63,7 +68,11 @@ func TestBadHomesAreRefusedWithAdvice(t *testing.T) {
 			}
 			t.Cleanup(func() { l.Close() })
 		}, "is in use: stop the program that holds it"},
-		"no home": {func(_ *testing.T, o *Options) { o.Home = "" }, "give --home DIR"},
+		"a privileged port":     {func(_ *testing.T, o *Options) { o.BasePort = 80 }, "give --base-port 1024"},
+		"ports beyond the last": {func(_ *testing.T, o *Options) { o.BasePort = 65_535 }, "give --base-port 1024"},
+		"no pause":              {func(_ *testing.T, o *Options) { o.BlockTime = 0 }, "give --block-time"},
+		"a long pause":          {func(_ *testing.T, o *Options) { o.BlockTime = time.Hour }, "give --block-time"},
+		"no home":               {func(_ *testing.T, o *Options) { o.Home = "" }, "give --home DIR"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := smallOptions(t)

@@ -35,13 +35,24 @@ func (o Options) check() error {
 		return fmt.Errorf("localnet: %d validators: give --validators 1 to 16", o.Validators)
 	case o.Miners < 0 || o.Miners > 32:
 		return fmt.Errorf("localnet: %d miners: give --miners 1 to 32", o.Miners)
-	case o.BasePort < 0 || o.BasePort > 65000:
-		return fmt.Errorf("localnet: base port %d: give --base-port 1024 to 65000, or 0 for free ports", o.BasePort)
+	case o.BasePort != 0 && (o.BasePort < 1024 || o.BasePort+o.ports() > 65536):
+		return fmt.Errorf("localnet: base port %d: give --base-port 1024 to %d, or 0 for free ports", o.BasePort, 65536-o.ports())
 	case o.Tempo < 10 || o.Tempo > 100:
 		return fmt.Errorf("localnet: tempo %d: give 10 to 100 blocks", o.Tempo)
+	case o.BlockTime < minBlockTime || o.BlockTime > maxBlockTime:
+		return fmt.Errorf("localnet: block time %s: give --block-time %s to %s", o.BlockTime, minBlockTime, maxBlockTime)
 	}
 	return nil
 }
+
+// Bounds of the pause between blocks: below, the nodes of one machine do nothing else; above, an epoch takes an hour.
+const (
+	minBlockTime = 50 * time.Millisecond
+	maxBlockTime = time.Minute
+)
+
+// ports is how many ports the market uses: four for each validator, REST and gRPC.
+func (o Options) ports() int { return 4*o.Validators + 2 }
 
 func (o Options) say(format string, args ...any) {
 	if o.Progress != nil {

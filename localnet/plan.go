@@ -48,6 +48,7 @@ func resume(o Options, file *Description) (*plan, error) {
 	if err := checkFree(file.Ports.all()); err != nil {
 		return nil, err
 	}
+	o.goOn(file)
 	o.Seed, o.Validators, o.Tempo = file.Seed, len(file.Validators), file.Tempo
 	for i := range o.Validators {
 		if _, err := os.Stat(filepath.Join(nodeHome(o.Home, i), "config", "genesis.json")); err != nil {
@@ -55,6 +56,14 @@ func resume(o Options, file *Description) (*plan, error) {
 		}
 	}
 	return &plan{Options: o, keys: keys(file.Seed), file: file}, nil
+}
+
+// goOn says what the home holds and which of the options do not change it.
+func (o Options) goOn(file *Description) {
+	o.say("%s holds a market with %d validators, a tempo of %d blocks and seed %q: going on with it", o.Home, len(file.Validators), file.Tempo, file.Seed)
+	if o.Validators != len(file.Validators) || o.Tempo != file.Tempo || o.Seed != file.Seed {
+		o.say("  (--validators %d --tempo %d --seed %q are for a new market: give another --home)", o.Validators, o.Tempo, o.Seed)
+	}
 }
 
 // create makes a home: ports, keys, genesis, then the description last, so that a half-made home is never resumed.

@@ -45,6 +45,7 @@ func (d *Description) instructions() string {
 	fmt.Fprintf(&b, "  base URL   %s\n  demo key   %s\n  web page   %s\n\n", g.URL, g.Key, d.Web)
 	fmt.Fprintf(&b, "Ask it something:\n\n  curl %s/chat/completions -H \"authorization: Bearer %s\" \\\n"+
 		"    -d '{\"model\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":\"What is 12 + 30?\"}]}'\n\n", g.URL, g.Key)
-	fmt.Fprintf(&b, "Prove that the loop is alive, in another terminal:  agora localnet check\nCtrl-C stops everything.\n")
+	fmt.Fprintf(&b, "In another terminal:\n\n  agora localnet check              prove that the loop is alive\n"+
+		"  eval \"$(agora localnet env)\"     let `agora keys`, `query` and `tx` use this market\n\nCtrl-C stops everything.\n")
 	return b.String()
 }

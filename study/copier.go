@@ -1,17 +1,32 @@
 package study
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 
 	"agora/mechanism/yuma"
 )
 
+// What docs/epoch.md shows of the copier study.
+var (
+	Drifts = []float64{0, .02, .05, .15}
+	Noises = []float64{.05, .3}
+	Ages   = []int{1, 2, 5, 9, 17}
+)
+
+// CopierSeeds is how many random subnets a figure in docs/epoch.md is the mean of.
+const CopierSeeds = 5
+
+// MaxAge is the greatest age of a copied consensus that the copier study
+// measures: as many epochs as it runs.
+const MaxAge = 60
+
 // The subnet of the copier study.
 const (
 	copierHonest = 10 // validators of equal stake, and the copier beside them
 	copierMiners = 12
-	copierEpochs = 60
+	copierEpochs = MaxAge
 	copierSkip   = 20 // epochs before bonds have settled
 	leastQuality = 0.01
 )
@@ -77,13 +92,17 @@ func CopierGrid(formulas []Formula, drifts, noises []float64, ages []int) []Copy
 	return cases
 }
 
-// Copier measures every case over the seeds, using the given number of
-// goroutines (0: one per processor). The subnets are the same for every case.
-func Copier(cases []Copying, seed uint64, seeds, workers int) []Copying {
+// Copier measures every case; the subnets are the same for each. It fails only
+// when ctx ends.
+func Copier(ctx context.Context, cases []Copying, e Effort) ([]Copying, error) {
+	seeds := e.Seeds
 	ratios := make([]float64, len(cases)*seeds)
-	inParallel(len(ratios), workers, func(k int) {
-		ratios[k] = copierRatio(cases[k/seeds], source(seed, uint64(k%seeds)))
+	err := e.inParallel(ctx, len(ratios), func(k int) {
+		ratios[k] = copierRatio(cases[k/seeds], source(e.Seed, uint64(k%seeds)))
 	})
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Copying, len(cases))
 	for c, copying := range cases {
 		copying.Least, copying.Most = math.Inf(1), math.Inf(-1)
@@ -93,7 +112,7 @@ func Copier(cases []Copying, seed uint64, seeds, workers int) []Copying {
 		}
 		out[c] = copying
 	}
-	return out
+	return out, nil
 }
 
 // copierRatio plays one case once.

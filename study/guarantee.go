@@ -1,6 +1,7 @@
 package study
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 
@@ -15,6 +16,10 @@ const (
 	guaranteeStake      = 21e15
 	stakeSpread         = 0.3
 )
+
+// GuaranteeSeeds is how many random subnets a figure in docs/epoch.md is the
+// mean of.
+const GuaranteeSeeds = 3
 
 // HonestStakes are the shares of stake at which the guarantee is measured.
 var HonestStakes = []float64{.51, .55, .60, .65, .70, .75, .80, .85, .90, .95, .99}
@@ -97,17 +102,19 @@ type GuaranteeCurve struct {
 	Points []Point `json:"points"`
 }
 
-// Guarantee measures how much honest validators must favour honest miners. For
-// every setting and honest stake it averages over seeds, using the given number
-// of goroutines (0: one per processor).
-func Guarantee(settings []Setting, seed uint64, seeds, workers int) []GuaranteeCurve {
-	stakes := len(HonestStakes)
+// Guarantee measures how much honest validators must favour honest miners, for
+// every setting and honest stake. It fails only when ctx ends.
+func Guarantee(ctx context.Context, settings []Setting, e Effort) ([]GuaranteeCurve, error) {
+	stakes, seeds := len(HonestStakes), e.Seeds
 	required := make([]float64, len(settings)*stakes*seeds)
-	inParallel(len(required), workers, func(k int) {
+	err := e.inParallel(ctx, len(required), func(k int) {
 		setting, rest := settings[k/(stakes*seeds)], k%(stakes*seeds)
 		part := uint64(rest) // the same subnets for every setting
-		required[k] = requiredWeight(setting, HonestStakes[rest/seeds], source(seed, part))
+		required[k] = requiredWeight(setting, HonestStakes[rest/seeds], source(e.Seed, part))
 	})
+	if err != nil {
+		return nil, err
+	}
 	curves := make([]GuaranteeCurve, len(settings))
 	for c, setting := range settings {
 		curves[c].Setting = setting
@@ -120,7 +127,7 @@ func Guarantee(settings []Setting, seed uint64, seeds, workers int) []GuaranteeC
 			curves[c].Points = append(curves[c].Points, point)
 		}
 	}
-	return curves
+	return curves, nil
 }
 
 // summarize takes mean and range over the seeds.

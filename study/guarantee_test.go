@@ -11,12 +11,21 @@ import (
 	"agora/study"
 )
 
+func guarantee(t *testing.T, settings []study.Setting, e study.Effort) []study.GuaranteeCurve {
+	t.Helper()
+	curves, err := study.Guarantee(t.Context(), settings, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return curves
+}
+
 func TestHonestStakeIsGuaranteedAsPublished(t *testing.T) {
 	settings := study.Settings()[:2]
 	if settings[0].Name != "base" || settings[1].Name != "shipped" {
 		t.Fatalf("first settings are %s and %s", settings[0].Name, settings[1].Name)
 	}
-	curves := study.Guarantee(settings, 1, 1, 0)
+	curves := guarantee(t, settings, study.Effort{Seed: 1, Seeds: 1})
 	for _, curve := range curves {
 		for k, point := range curve.Points {
 			want := curves[0].Points[k].Published
@@ -31,8 +40,8 @@ func TestHonestStakeIsGuaranteedAsPublished(t *testing.T) {
 
 func TestGuaranteeDoesNotDependOnTheNumberOfWorkers(t *testing.T) {
 	settings := study.Settings()[:1]
-	one := study.Guarantee(settings, 7, 1, 1)
-	three := study.Guarantee(settings, 7, 1, 3)
+	one := guarantee(t, settings, study.Effort{Seed: 7, Seeds: 1, Workers: 1})
+	three := guarantee(t, settings, study.Effort{Seed: 7, Seeds: 1, Workers: 3})
 	if !reflect.DeepEqual(one, three) {
 		t.Errorf("one worker: %v, three: %v", one, three)
 	}

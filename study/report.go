@@ -82,3 +82,51 @@ func agesOf(cases []Copying) []int {
 	}
 	return ages
 }
+
+// WriteMarkdown writes the table of docs/epoch.md.
+func (r GuaranteeReport) WriteMarkdown(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("| honest stake |")
+	for _, stake := range HonestStakes {
+		fmt.Fprintf(&b, " %s |", short(stake, 2))
+	}
+	b.WriteString("\n" + strings.Repeat("|---", 1+len(HonestStakes)) + "|\n")
+	for _, curve := range r.Curves {
+		fmt.Fprintf(&b, "| %s |", curve.Name)
+		for _, p := range curve.Points {
+			fmt.Fprintf(&b, " %s", short(p.Required, 3))
+			if p.Published > 0 {
+				fmt.Fprintf(&b, "/%s", short(p.Published, 3))
+			}
+			b.WriteString(" |")
+		}
+		b.WriteString("\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// WriteMarkdown writes the table of docs/epoch.md.
+func (r CopierReport) WriteMarkdown(w io.Writer) error {
+	var b strings.Builder
+	ages := agesOf(r.Cases)
+	b.WriteString("| formula | drift | noise |")
+	for _, age := range ages {
+		fmt.Fprintf(&b, " age %d |", age)
+	}
+	b.WriteString("\n" + strings.Repeat("|---", 3+len(ages)) + "|")
+	for k, c := range r.Cases {
+		if k%len(ages) == 0 {
+			fmt.Fprintf(&b, "\n| %s | %s | %s |", c.Formula, short(c.Drift, 2), short(c.Noise, 2))
+		}
+		fmt.Fprintf(&b, " %s |", short(c.Ratio, 3))
+	}
+	b.WriteString("\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// short writes a number without the zero before its point.
+func short(v float64, digits int) string {
+	return strings.TrimPrefix(fmt.Sprintf("%.*f", digits, v), "0")
+}

@@ -1,6 +1,7 @@
 package study
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 
@@ -31,24 +32,28 @@ const (
 // WorstSplit searches for the subnet of at most so many voices in which dividing a
 // stake into so many pieces gains most, where every voice, and every piece, holds
 // at least the given share of stake: hill climbing from a start for each of several tries, the best of them
-// returned. Every second start is random, the others are Crowded.
-func WorstSplit(p yuma.Params, pieces, voices int, least float64, seed uint64, tries, workers int) Splitting {
-	found := make([]Splitting, tries)
-	inParallel(tries, workers, func(k int) {
-		random := source(seed, uint64(k))
+// returned. Every second start is random, the others are Crowded. It fails only
+// when ctx ends.
+func WorstSplit(ctx context.Context, p yuma.Params, pieces, voices int, least float64, e Effort) (Splitting, error) {
+	found := make([]Splitting, e.Seeds)
+	err := e.inParallel(ctx, e.Seeds, func(k int) {
+		random := source(e.Seed, uint64(k))
 		start := Crowded(pieces, min(voices, 3+random.IntN(voices)), least, .02+.2*random.Float64())
 		if k%2 == 1 {
 			start = randomSplitting(pieces, 2+random.IntN(min(voices, 9)-1), random)
 		}
 		found[k] = climb(p, start, least, random)
 	})
+	if err != nil {
+		return Splitting{}, err
+	}
 	best := found[0]
 	for _, s := range found[1:] {
 		if s.Gain > best.Gain {
 			best = s
 		}
 	}
-	return best
+	return best, nil
 }
 
 // Crowded is the kind of subnet in which splitting gains most. Two miners: the

@@ -2,7 +2,9 @@ package study_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,10 +13,45 @@ import (
 	"agora/study"
 )
 
+func copier(t *testing.T, grid []study.Copying, e study.Effort) []study.Copying {
+	t.Helper()
+	cases, err := study.Copier(t.Context(), grid, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
+func worstSplit(t *testing.T, p yuma.Params, voices int, least float64, e study.Effort) study.Splitting {
+	t.Helper()
+	worst, err := study.WorstSplit(t.Context(), p, 2, voices, least, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return worst
+}
+
+func TestAStudyEndsWithItsContextAndTellsHowFarItIs(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	told := 0
+	e := study.Effort{Seed: 1, Seeds: 50, Workers: 1, Progress: func(done, total int) {
+		if told = done; total != 50 {
+			t.Errorf("%d parts in all, want 50", total)
+		}
+		if done == 2 {
+			cancel()
+		}
+	}}
+	grid := study.CopierGrid(study.Formulas()[:1], []float64{.1}, []float64{.1}, []int{1})
+	if _, err := study.Copier(ctx, grid, e); !errors.Is(err, context.Canceled) || told != 2 {
+		t.Errorf("%d parts were done, then %v", told, err)
+	}
+}
+
 func TestConcealmentMakesCopyingCost(t *testing.T) {
 	shipped := study.Formulas()[:1]
 	ages := []int{1, 2, 5, 16}
-	cases := study.Copier(study.CopierGrid(shipped, []float64{.15}, []float64{.05}, ages), 1, 3, 0)
+	cases := copier(t, study.CopierGrid(shipped, []float64{.15}, []float64{.05}, ages), study.Effort{Seed: 1, Seeds: 3})
 	for k, c := range cases {
 		if c.Ratio >= 0.95 {
 			t.Errorf("at age %d the copier gets %.3f of an honest dividend", c.Age, c.Ratio)
@@ -26,7 +63,7 @@ func TestConcealmentMakesCopyingCost(t *testing.T) {
 }
 
 func TestCopyingPaysWhereNothingChanges(t *testing.T) {
-	still := study.Copier(study.CopierGrid(study.Formulas()[:1], []float64{0}, []float64{.3}, []int{5}), 1, 2, 0)
+	still := copier(t, study.CopierGrid(study.Formulas()[:1], []float64{0}, []float64{.3}, []int{5}), study.Effort{Seed: 1, Seeds: 2})
 	if still[0].Ratio <= 1 {
 		t.Errorf("a copier of unchanging miners gets %.3f; the limits in docs/epoch.md are wrong", still[0].Ratio)
 	}
@@ -34,13 +71,14 @@ func TestCopyingPaysWhereNothingChanges(t *testing.T) {
 
 func TestCopierDoesNotDependOnTheNumberOfWorkers(t *testing.T) {
 	grid := study.CopierGrid(study.Formulas()[:2], []float64{.1}, []float64{.1}, []int{1, 3})
-	if one, four := study.Copier(grid, 9, 2, 1), study.Copier(grid, 9, 2, 4); !reflect.DeepEqual(one, four) {
+	one, four := copier(t, grid, study.Effort{Seed: 9, Seeds: 2, Workers: 1}), copier(t, grid, study.Effort{Seed: 9, Seeds: 2, Workers: 4})
+	if !reflect.DeepEqual(one, four) {
 		t.Errorf("one worker: %v, four: %v", one, four)
 	}
 }
 
 func TestSplittingGainsNothingUnderRelativeBonds(t *testing.T) {
-	if worst := study.WorstSplit(yuma.Upstream(), 2, 9, .01, 1, 4, 0); worst.Gain > 1e-4 {
+	if worst := worstSplit(t, yuma.Upstream(), 9, .01, study.Effort{Seed: 1, Seeds: 4}); worst.Gain > 1e-4 {
 		t.Errorf("splitting gained %.5f: %+v", worst.Gain, worst)
 	}
 }
@@ -76,7 +114,7 @@ func TestSplittingGainsUnderAbsoluteBonds(t *testing.T) {
 }
 
 func TestTheSearchComesCloseToTheWorstSplit(t *testing.T) {
-	worst := study.WorstSplit(yuma.Default(), 2, 18, .005, 1, 4, 0)
+	worst := worstSplit(t, yuma.Default(), 18, .005, study.Effort{Seed: 1, Seeds: 4})
 	if worst.Gain < .04 || worst.Gain > .06 {
 		t.Errorf("splitting gained %.5f; docs/epoch.md says otherwise: %+v", worst.Gain, worst)
 	}
@@ -100,7 +138,7 @@ func TestReportsAreTablesAndJSON(t *testing.T) {
 		Points:  []study.Point{{HonestStake: .6, Required: .7361, Published: .7329}},
 	}}}
 	grid := study.CopierGrid(study.Formulas()[:1], []float64{.1}, []float64{0, .2}, []int{1, 2})
-	copies := study.CopierReport{Cases: study.Copier(grid, 1, 1, 1)}
+	copies := study.CopierReport{Cases: copier(t, grid, study.Effort{Seed: 1, Seeds: 1, Workers: 1})}
 	var table bytes.Buffer
 	if err := curves.WriteTable(&table); err != nil {
 		t.Fatal(err)

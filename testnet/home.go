@@ -1,11 +1,14 @@
 package testnet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	cmtcfg "github.com/cometbft/cometbft/config"
@@ -25,6 +28,9 @@ import (
 
 // BlockTime is the pause between two blocks of a public network.
 const BlockTime = 2 * time.Second
+
+// SnapshotInterval is how many blocks lie between two snapshots that a node makes for those who join: about half an hour.
+const SnapshotInterval = 1000
 
 // home is the folder of one node, with its configuration as it will be written.
 type home struct {
@@ -46,15 +52,19 @@ func CometConfig() *cmtcfg.Config {
 func AppConfig() *serverconfig.Config {
 	c := serverconfig.DefaultConfig()
 	c.MinGasPrices = "0.01rao"
+	c.StateSync.SnapshotInterval, c.StateSync.SnapshotKeepRecent = SnapshotInterval, 2
 	return c
 }
 
-// newHome plans a node in dir. A folder that holds a node already is an error.
-func newHome(dir, moniker string) (*home, error) {
+// newHome plans a node in dir whose operator's keys are in a keyring of kind ring. A folder that holds a node already is an error.
+func newHome(dir, moniker, ring string) (*home, error) {
 	if dir == "" || moniker == "" {
 		return nil, errors.New("a node needs a home folder and a name")
 	}
-	h := &home{comet: CometConfig(), app: AppConfig(), ring: keyring.BackendOS}
+	if ring = cmp.Or(ring, keyring.BackendOS); !slices.Contains([]string{keyring.BackendOS, keyring.BackendFile, keyring.BackendTest}, ring) {
+		return nil, fmt.Errorf("keyring %q: give --keyring-backend os, file or test", ring)
+	}
+	h := &home{comet: CometConfig(), app: AppConfig(), ring: ring}
 	h.comet.SetRoot(dir)
 	h.comet.Moniker = moniker
 	_, err := os.Stat(h.comet.GenesisFile())
@@ -98,19 +108,31 @@ func (h *home) write(genesis *genutiltypes.AppGenesis) error {
 
 // writeClient makes `agora tx` and `agora query` find the network with --home dir alone.
 func writeClient(dir, chainID, node, ring string) error {
+	node = strings.Replace(node, "//0.0.0.0:", "//127.0.0.1:", 1)
 	text := fmt.Sprintf("chain-id = %q\nkeyring-backend = %q\nkeyring-default-keyname = \"\"\noutput = \"text\"\nnode = %q\nbroadcast-mode = \"sync\"\n",
 		chainID, ring, node)
 	return os.WriteFile(filepath.Join(dir, "config", "client.toml"), []byte(text), 0o600)
 }
 
-// Init makes dir the home of a new network's first node: its keys, its configuration, and a genesis with the public
+// InitOptions say what a new network and its first node are called.
+type InitOptions struct {
+	Home, Moniker, ChainID string
+	Keyring                string    // os, file or test; empty: os
+	BasePort               int       // first of the node's ports on 127.0.0.1; 0: the usual ports
+	Start                  time.Time // of the chain
+}
+
+// Init writes the home of a new network's first node: its keys, its configuration, and a genesis with the public
 // network's parameters that holds no account yet. It returns the node's name among peers.
-func Init(dir, moniker, chainID string, start time.Time) (p2p.ID, error) {
-	if err := checkChainID(chainID); err != nil {
+func Init(o InitOptions) (p2p.ID, error) {
+	if err := checkChainID(o.ChainID); err != nil {
 		return "", err
 	}
-	h, err := newHome(dir, moniker)
+	h, err := newHome(o.Home, o.Moniker, o.Keyring)
 	if err != nil {
+		return "", err
+	}
+	if err := h.listenFrom(o.BasePort); err != nil {
 		return "", err
 	}
 	id, _, err := h.keys()
@@ -121,7 +143,7 @@ func Init(dir, moniker, chainID string, start time.Time) (p2p.ID, error) {
 	if err != nil {
 		return "", err
 	}
-	genesis, err := a.NewGenesis(app.PublicPace).Document(chainID, start.UTC())
+	genesis, err := a.NewGenesis(app.PublicPace).Document(o.ChainID, o.Start.UTC())
 	if err != nil {
 		return "", err
 	}

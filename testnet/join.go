@@ -34,16 +34,17 @@ const trustPeriod = 48 * time.Hour
 type JoinOptions struct {
 	Home, Moniker string
 	RPC           []string // nodes to ask, http://host:port; all must tell the same
+	Keyring       string   // os, file or test; empty: os
 	BasePort      int      // first of the node's ports on 127.0.0.1; 0: the usual ports
 	Replay        bool     // run every block since genesis instead of starting from a snapshot
 }
 
 // Joined says what a joining node was told; its operator compares the trusted header with another source.
 type Joined struct {
-	ID          p2p.ID
-	ChainID     string
-	TrustHeight int64  // 0 where the node replays
-	TrustHash   string // hex
+	ID          p2p.ID `json:"id"`
+	ChainID     string `json:"chain_id"`
+	TrustHeight int64  `json:"trust_height"` // 0 where the node replays
+	TrustHash   string `json:"trust_hash"`   // hex
 }
 
 // witness is a node that was asked.
@@ -116,7 +117,7 @@ func (o JoinOptions) write(ctx context.Context, asked []*witness) (*Joined, erro
 	if err != nil {
 		return nil, fmt.Errorf("genesis: %w", err)
 	}
-	h, err := newHome(o.Home, o.Moniker)
+	h, err := newHome(o.Home, o.Moniker, o.Keyring)
 	if err != nil {
 		return nil, err
 	}
@@ -124,8 +125,8 @@ func (o JoinOptions) write(ctx context.Context, asked []*witness) (*Joined, erro
 	if joined.ID, _, err = h.keys(); err != nil {
 		return nil, err
 	}
-	if o.BasePort > 0 {
-		h.listen(listen{host: "127.0.0.1", port: o.BasePort})
+	if err := h.listenFrom(o.BasePort); err != nil {
+		return nil, err
 	}
 	if h.comet.P2P.PersistentPeers, err = peers(asked); err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func TestJoinTrustsWhatAllNodesTell(t *testing.T) {
 	if j.ChainID != "agora-7" || j.TrustHeight != 48 || len(j.TrustHash) != 64 {
 		t.Fatalf("joined %+v", j)
 	}
-	if _, err := newHome(home, "again"); err == nil {
+	if _, err := newHome(home, "again", ""); err == nil {
 		t.Fatal("the home holds no genesis")
 	}
 }
@@ -88,7 +88,7 @@ func TestJoinRefusesNodesThatDisagree(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "not on your network") {
 			t.Errorf("another %s: %v", name, err)
 		}
-		if _, err := newHome(home, "again"); err != nil {
+		if _, err := newHome(home, "again", ""); err != nil {
 			t.Errorf("another %s left a node behind: %v", name, err)
 		}
 	}

@@ -5,8 +5,10 @@ package testnet
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cometbft/cometbft/privval"
@@ -60,7 +62,22 @@ func (o Options) check() error {
 	case o.SlashingWindow < 10 || o.SlashingWindow > 1_000_000:
 		return fmt.Errorf("slashing window of %d blocks: give --slashing-window 10 to 1000000", o.SlashingWindow)
 	}
+	for _, host := range o.Hosts {
+		if err := checkHost(host); err != nil {
+			return err
+		}
+	}
 	return checkChainID(o.ChainID)
+}
+
+// checkHost refuses what others cannot dial: a host is a name or an address, without a port.
+func checkHost(host string) error {
+	ip := net.ParseIP(host)
+	name := host != "" && len(host) <= 253 && !strings.ContainsFunc(host, func(r rune) bool { return !strings.ContainsRune(hostLetters, r) || r == ':' })
+	if (ip == nil && !name) || (ip != nil && ip.IsUnspecified()) {
+		return fmt.Errorf("host %.60q: give --hosts names or addresses that the other machines reach, without ports, such as 10.0.0.1", host)
+	}
+	return nil
 }
 
 func (o Options) host(i int) string {
@@ -110,7 +127,7 @@ func validatorName(i int) string { return fmt.Sprintf("validator%d", i) }
 // plan gives every node its keys, ports and peers.
 func (n *newNetwork) plan() error {
 	for i := range n.Nodes {
-		h, err := newHome(filepath.Join(n.Home, fmt.Sprintf("node%d", i)), validatorName(i))
+		h, err := newHome(filepath.Join(n.Home, fmt.Sprintf("node%d", i)), validatorName(i), keyring.BackendTest)
 		if err != nil {
 			return err
 		}
@@ -120,7 +137,6 @@ func (n *newNetwork) plan() error {
 		}
 		l := listen{host: n.host(i), port: n.BasePort + portsPerNode*i}
 		h.listen(l)
-		h.ring = keyring.BackendTest
 		h.hasten(n.BlockTime)
 		h.app.StateSync.SnapshotInterval, h.app.StateSync.SnapshotKeepRecent = n.Snapshots, 10
 		n.nodes, n.votes = append(n.nodes, h), append(n.votes, vote)
@@ -162,12 +178,12 @@ func (n *newNetwork) writeNodes() error {
 			return fmt.Errorf("write node %d: %w", i, err)
 		}
 	}
-	return writeClient(n.Home, n.ChainID, n.nodes[0].comet.RPC.ListenAddress, keyring.BackendTest)
+	return writeClient(n.Home, n.ChainID, n.file.RPC[0], keyring.BackendTest)
 }
 
 // writeAccounts fills the test keyring, where `agora tx --home D --from NAME` finds them.
 func (n *newNetwork) writeAccounts() error {
-	ring, err := keyring.New("agora", keyring.BackendTest, n.Home, nil, n.app.Codec)
+	ring, err := keyring.New(sdk.KeyringServiceName(), keyring.BackendTest, n.Home, nil, n.app.Codec)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +32,10 @@ func TestWriteRefusesWhatCannotRun(t *testing.T) {
 		"too many nodes":   func(o *testnet.Options) { o.Nodes = 65 },
 		"ports at the top": func(o *testnet.Options) { o.BasePort = 65_530 },
 		"a missing host":   func(o *testnet.Options) { o.Hosts = []string{"10.0.0.1"} },
+		"a host's port":    func(o *testnet.Options) { o.Hosts = []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4:26656"} },
+		"a nameless host":  func(o *testnet.Options) { o.Hosts = []string{"10.0.0.1", "", "10.0.0.3", "10.0.0.4"} },
+		"a host nowhere":   func(o *testnet.Options) { o.Hosts = []string{"10.0.0.1", "0.0.0.0", "10.0.0.3", "10.0.0.4"} },
+		"a host in toml":   func(o *testnet.Options) { o.Hosts = []string{"a", "b", "c", "d\"\nx = \"1"} },
 		"no chain id":      func(o *testnet.Options) { o.ChainID = "" },
 		"no pause":         func(o *testnet.Options) { o.BlockTime = 0 },
 		"a tiny window":    func(o *testnet.Options) { o.SlashingWindow = 1 },
@@ -66,6 +71,12 @@ func TestEveryNodeHasItsOwnPortsAndKeys(t *testing.T) {
 	if d.RPC[2] != "http://10.0.0.3:26621" {
 		t.Errorf("node 2 answers at %s, want its own host and port", d.RPC[2])
 	}
+	config := readFile(t, d.Homes[2], "config.toml")
+	for _, want := range []string{`laddr = "tcp://0.0.0.0:26620"`, `laddr = "tcp://0.0.0.0:26621"`, `external_address = "10.0.0.3:26620"`} {
+		if !strings.Contains(config, want) {
+			t.Errorf("node 2, which others reach at 10.0.0.3, is not configured with %s", want)
+		}
+	}
 	if len(d.Accounts) != o.Nodes+1 {
 		t.Errorf("%d accounts, want one for each validator and the faucet", len(d.Accounts))
 	}
@@ -85,14 +96,18 @@ func TestTheWindowIsInTheGenesis(t *testing.T) {
 
 func TestInitWritesThePublicParameters(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := testnet.Init(dir, "mine", "agora-9", time.Now()); err != nil {
+	first := testnet.InitOptions{Home: dir, Moniker: "mine", ChainID: "agora-9", Start: time.Now()}
+	if _, err := testnet.Init(first); err != nil {
 		t.Fatal(err)
+	}
+	if app := readFile(t, dir, "app.toml"); !strings.Contains(app, "snapshot-interval = 1000\n") {
+		t.Error("the node makes no snapshots for others")
 	}
 	p := slashing(t, dir)
 	if p.SignedBlocksWindow != 10_800 || p.DowntimeJailDuration != 10*time.Minute {
 		t.Fatalf("slashing parameters are %v, not the public network's", p)
 	}
-	if _, err := testnet.Init(dir, "again", "agora-9", time.Now()); err == nil {
+	if _, err := testnet.Init(first); err == nil {
 		t.Fatal("a node's home was written over")
 	}
 }

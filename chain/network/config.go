@@ -6,6 +6,7 @@ import (
 	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/version"
 )
 
 func init() {
@@ -13,6 +14,10 @@ func init() {
 	// costs an epoch more than its arithmetic. The scope is ours whatever the environment says, so that no address
 	// depends on it.
 	os.Setenv(sdk.EnvConfigScope, Prefix) // fails only on a malformed name
+	version.Name, version.AppName = Prefix, Prefix
+	if version.Version == "" { // the Makefile sets it from the commit
+		version.Version = "dev"
+	}
 	sdk.DefaultBondDenom = Denom
 	sdk.DefaultPowerReduction = math.NewInt(TAO)
 	c := sdk.GetConfig()

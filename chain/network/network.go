@@ -1,5 +1,5 @@
-// Package network holds what every program of the network must agree on before it says anything:
-// the prefix of its addresses and the unit of its money. Importing it sets both in the SDK.
+// Package network holds what every program of the network must agree on before it says anything: the prefix of its
+// addresses, the unit of its money, and the name under which keyrings keep its keys. Importing it sets them in the SDK.
 package network
 
 import (

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	dbm "github.com/cosmos/cosmos-db"
 	"github.com/spf13/cobra"
@@ -35,7 +38,7 @@ func addChain(root *cobra.Command) error {
 	}
 	base := client.Context{}.
 		WithCodec(tmp.Codec).WithInterfaceRegistry(tmp.Registry).WithTxConfig(tmp.TxConfig).WithLegacyAmino(tmp.Amino).
-		WithInput(os.Stdin).WithAccountRetriever(authtypes.AccountRetriever{}).WithHomeDir(defaultHome("localnet")).WithViper("AGORA")
+		WithInput(os.Stdin).WithAccountRetriever(authtypes.AccountRetriever{}).WithHomeDir(walletHome()).WithViper("AGORA")
 	read := func(cmd *cobra.Command, _ []string) error { return readClient(base, cmd) }
 
 	query := &cobra.Command{Use: "query", Aliases: []string{"q"}, Short: "Ask the chain", RunE: client.ValidateCmd, PersistentPreRunE: read}
@@ -45,7 +48,7 @@ func addChain(root *cobra.Command) error {
 	ring := keys.Commands()
 	ring.PersistentPreRunE = read
 	for _, c := range []*cobra.Command{query, tx, ring} {
-		c.PersistentFlags().String(flags.FlagHome, defaultHome("localnet"), "folder with config/client.toml and the keyring")
+		c.PersistentFlags().String(flags.FlagHome, walletHome(), "the wallet: a folder with the keyring and config/client.toml")
 		root.AddCommand(c)
 	}
 	root.AddCommand(nodeCommand(base, tmp))
@@ -54,10 +57,14 @@ func addChain(root *cobra.Command) error {
 	if err := cli.EnhanceRootCommand(root); err != nil {
 		return err
 	}
+	if err := mend(tx); err != nil {
+		return err
+	}
+	settle(tx)
 	return setPrices(tx)
 }
 
-// readClient fills the client's context from flags and config/client.toml.
+// readClient fills the client's context from flags and HOME/config/client.toml, and writes nothing.
 func readClient(base client.Context, cmd *cobra.Command) error {
 	cmd.SetOut(cmd.OutOrStdout())
 	if err := preferFees(cmd.Flags()); err != nil {
@@ -67,19 +74,40 @@ func readClient(base client.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if ctx, err = clientconfig.ReadFromClientConfig(ctx); err != nil {
+	if ctx, err = configured(ctx); err != nil {
 		return err
 	}
 	return client.SetCmdClientContextHandler(ctx, cmd)
 }
 
+// configured reads config/client.toml. Where there is none the SDK would write one; here its defaults just hold.
+func configured(ctx client.Context) (client.Context, error) {
+	if _, err := os.Stat(filepath.Join(ctx.HomeDir, "config", "client.toml")); !errors.Is(err, fs.ErrNotExist) {
+		return clientconfig.ReadFromClientConfig(ctx)
+	}
+	standard := clientconfig.DefaultConfig()
+	ctx = ctx.WithOutputFormat(standard.Output).WithKeyringDir(ctx.HomeDir)
+	ring, err := client.NewKeyringFromBackend(ctx, standard.KeyringBackend)
+	if err != nil {
+		return ctx, fmt.Errorf("keyring: %w", err)
+	}
+	node, err := client.NewClientFromNode(standard.Node)
+	return ctx.WithKeyring(ring).WithNodeURI(standard.Node).WithClient(node).WithBroadcastMode(standard.BroadcastMode), err
+}
+
 // nodeCommand holds what runs a chain node of its own.
 func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
-	home := defaultHome("node")
-	node := &cobra.Command{
+	home := nodeHome()
+	node := group(&cobra.Command{
 		Use: "node", Short: "Run a chain node", SilenceUsage: true,
 		Example: "  agora node init my-node --chain-id agora-1\n  agora node start",
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			if !needsNode(cmd) {
+				return nil
+			}
+			if err := holdsNode(homeOf(cmd, home)); err != nil {
+				return err
+			}
 			if err := readClient(base.WithHomeDir(home), cmd); err != nil {
 				return err
 			}
@@ -87,7 +115,7 @@ func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
 			cmd.SetContext(context.WithValue(cmd.Context(), server.ServerContextKey, server.NewDefaultContext()))
 			return server.InterceptConfigsPreRunHandler(cmd, serverconfig.DefaultConfigTemplate, testnet.AppConfig(), testnet.CometConfig())
 		},
-	}
+	})
 	f := node.PersistentFlags()
 	f.String(flags.FlagHome, home, "the node's folder")
 	f.String(flags.FlagLogLevel, "info", "least level to log: debug, info, warn, error, or a list like consensus:debug,*:error")
@@ -97,6 +125,25 @@ func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
 	node.AddCommand(initCommand(&home), joinCommand(&home), genesis)
 	server.AddCommands(node, home, newNode, exportNode, func(*cobra.Command) {})
 	return node
+}
+
+// needsNode tells whether a command works on a node that is there; init and join make one.
+func needsNode(cmd *cobra.Command) bool {
+	switch cmd.Name() {
+	case "node", "init", "join", "version", "help":
+		return false
+	}
+	return true
+}
+
+// holdsNode is an error unless home is a node's.
+func holdsNode(home string) error {
+	_, err := os.Stat(filepath.Join(home, "config", "genesis.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no node in %s: make one with `agora node init NAME --chain-id ID` or `agora node join NAME --ask URL`, "+
+			"or name its folder with --home", home)
+	}
+	return err
 }
 
 func newNode(logger log.Logger, db dbm.DB, options servertypes.AppOptions) servertypes.Application {

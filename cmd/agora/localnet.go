@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,7 +12,7 @@ import (
 
 func localnetCommand() *cobra.Command {
 	o := localnet.Defaults()
-	o.Home = defaultHome("localnet")
+	o.Home = marketHome()
 	cmd := &cobra.Command{
 		Use:   "localnet",
 		Short: "Run a whole market on this machine",
@@ -39,19 +39,32 @@ func localnetCommand() *cobra.Command {
 }
 
 func envCommand(home *string) *cobra.Command {
-	return &cobra.Command{
+	var out output
+	cmd := &cobra.Command{
 		Use: "env", Short: "Print a market's addresses as shell variables", Args: cobra.NoArgs,
+		Long: "Prints what a shell needs to use the market: its wallet, so that every command of agora finds chain and keys, the\n" +
+			"demo gateway and key, and the validators' addresses.",
 		Example: `  eval "$(agora localnet env)" && curl "$AGORA_URL/models" -H "authorization: Bearer $AGORA_KEY"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			text, err := localnet.Environment(*home)
-			fmt.Fprint(cmd.OutOrStdout(), text)
-			return err
+			variables, err := localnet.Environment(*home)
+			if err != nil {
+				return err
+			}
+			values := map[string]string{}
+			var text strings.Builder
+			for _, v := range variables {
+				values[v.Name] = v.Value
+				fmt.Fprintf(&text, "export %s='%s'\n", v.Name, strings.ReplaceAll(v.Value, "'", `'\''`))
+			}
+			return out.print(cmd, values, text.String())
 		},
 	}
+	out.flag(cmd)
+	return cmd
 }
 
 func checkCommand(home *string) *cobra.Command {
-	var asJSON bool
+	var out output
 	within := 5 * time.Minute
 	cmd := &cobra.Command{
 		Use:     "check",
@@ -64,19 +77,13 @@ func checkCommand(home *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				if err := enc.Encode(report); err != nil {
-					return err
-				}
-			} else {
-				fmt.Fprint(cmd.OutOrStdout(), report.Text())
+			if err := out.print(cmd, report, report.Text()); err != nil {
+				return err
 			}
 			return report.Err()
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	out.flag(cmd)
 	cmd.Flags().DurationVar(&within, "within", within, "give up after this long")
 	return cmd
 }

@@ -6,26 +6,30 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cosmos/cosmos-sdk/version"
 )
 
-// version is set by the release build.
-var version = "dev"
+func main() { os.Exit(run()) }
 
-func main() {
+// run executes the command line and returns its exit code. The first Ctrl-C asks a command to stop, the second ends the
+// process.
+func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop)
 	root, err := rootCommand()
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "agora:", err)
-		os.Exit(1)
+	if err == nil {
+		return exitOK
 	}
+	fmt.Fprintln(os.Stderr, "agora:", advised(ctx, err))
+	return exitCode(err)
 }
 
 func rootCommand() (*cobra.Command, error) {
@@ -33,21 +37,18 @@ func rootCommand() (*cobra.Command, error) {
 		Use:   "agora",
 		Short: "An open marketplace for artificial intelligence",
 		Long: "Agora is an open marketplace for artificial intelligence: miners share models and are paid by how good their\n" +
-			"answers are, validators judge them and serve consumers, nominators back validators, consumers ask with any OpenAI client.",
+			"answers are, validators judge them and serve consumers, nominators back validators, consumers ask with any OpenAI client.\n\n" +
+			"Keys and the address of your network are in one folder, the wallet: --home, else $AGORA_WALLET, else ~/.agora.\n" +
+			"The exit code is 0 for success, 1 for a failure and 2 for a command that is not understood.",
 		Example:       "  agora localnet                 run a whole market on this machine\n  agora localnet check           prove that its loop is alive",
-		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.AddCommand(localnetCommand(), testnetCommand(), minerCommand(), validatorCommand(), simCommand())
-	return root, addChain(root)
-}
-
-// defaultHome is where a node and its keys live unless --home says otherwise.
-func defaultHome(name string) string {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		home = "."
+	if err := addChain(root); err != nil {
+		return nil, err
 	}
-	return filepath.Join(home, ".agora", name)
+	root.Version = version.Version
+	finish(root)
+	return root, nil
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +22,9 @@ import (
 	"agora/miner"
 	"agora/miner/enrolment"
 )
+
+// backendKeyVar is the environment variable with the backend's key where no --backend-key is given.
+const backendKeyVar = "AGORA_BACKEND_KEY"
 
 // mining is what `agora miner` is asked to do.
 type mining struct {
@@ -52,7 +57,7 @@ func minerCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.Uint32Var(&m.subnet, "subnet", 1, "netuid to mine")
 	f.StringVar(&m.backend, "backend", "", "base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:11434/v1")
-	f.StringVar(&m.backendKey, "backend-key", "", "bearer key for the backend, if it wants one")
+	f.StringVar(&m.backendKey, "backend-key", "", "bearer key for the backend, if it wants one; better in $"+backendKeyVar+", which no list of processes shows")
 	f.StringVar(&m.model, "model", "", "model at the backend, or a native one (chat-…, ngram-…)")
 	f.StringVar(&m.licence, "licence", "NOASSERTION", "SPDX identifier of the model's licence")
 	f.StringVar(&m.maxPrice, "max-price", "10", "most TAO to pay for registering")
@@ -100,7 +105,7 @@ func (m *mining) open(ctx context.Context, cmd *cobra.Command) (http.Handler, en
 		}
 		return miner.NewServer(e, opt), e.Info(), nil
 	}
-	b, err := backend.New(m.backend, backend.Options{Model: m.model, Key: m.backendKey, Log: opt.Log})
+	b, err := backend.New(m.backend, backend.Options{Model: m.model, Key: cmp.Or(m.backendKey, os.Getenv(backendKeyVar)), Log: opt.Log})
 	if err != nil {
 		return nil, engine.Info{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/cosmos/cosmos-sdk/crypto/keyring"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"agora/client"
 	"agora/wallet"
@@ -36,7 +37,7 @@ type role struct {
 
 func (r *role) flags(cmd *cobra.Command, name string) {
 	f := cmd.Flags()
-	f.StringVar(&r.home, "home", defaultHome(name), "folder with the keyring, config/client.toml and the hot key")
+	f.StringVar(&r.home, "home", walletHome(), "the wallet: a folder with the keyring, config/client.toml and the hot key")
 	f.StringVar(&r.node, "node", "", "a chain node's RPC address; config/client.toml's, else http://127.0.0.1:26657")
 	f.StringVar(&r.from, "from", "", "name of the cold key in the keyring that pays and is paid")
 	f.StringVar(&r.backend, "keyring-backend", "", "os, file or test; config/client.toml's, else os")
@@ -74,13 +75,17 @@ func (r *role) log(cmd *cobra.Command) *slog.Logger {
 // cold opens the keyring's key named by --from.
 func (r *role) cold(cmd *cobra.Command, c *client.Client) (client.Signer, error) {
 	if r.from == "" {
-		return nil, errors.New("no cold key: give --from NAME of a key in the keyring (make one with `agora keys add NAME`)")
+		return nil, fmt.Errorf("no cold key: give --from NAME of a key in the wallet %s (`agora keys add NAME --home %s` makes one)", r.home, r.home)
 	}
-	ring, err := keyring.New("agora", r.backend, r.home, cmd.InOrStdin(), c.Codec())
+	ring, err := keyring.New(sdk.KeyringServiceName(), r.backend, r.home, cmd.InOrStdin(), c.Codec())
 	if err != nil {
 		return nil, fmt.Errorf("keyring: %w", err)
 	}
-	return client.KeyringSigner(ring, r.from)
+	signer, err := client.KeyringSigner(ring, r.from)
+	if err != nil {
+		return nil, fmt.Errorf("%w (wallet %s; `agora keys list --home %s` shows what it holds)", err, r.home, r.home)
+	}
+	return signer, nil
 }
 
 // hot opens the hot key file, or makes one: locked if AGORA_PASSPHRASE is set, open otherwise.

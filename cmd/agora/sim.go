@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,16 +17,17 @@ import (
 
 // simCommand groups the studies of the mechanism; none of them needs a chain.
 func simCommand() *cobra.Command {
-	sim := &cobra.Command{
-		Use:   "sim",
-		Short: "Compute epochs and study the mechanism, without a chain",
-	}
+	sim := group(&cobra.Command{
+		Use:     "sim",
+		Short:   "Compute epochs and study the mechanism, without a chain",
+		Example: "  agora sim copier",
+	})
 	sim.AddCommand(simEpochCommand(), simGuaranteeCommand(), simCopierCommand())
 	return sim
 }
 
 func simEpochCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "epoch FILE…",
 		Short: "Compute recorded epochs and print what each would store",
 		Long: "Reads files of cases (parameters, a first state, and steps of changes and an emission; docs/epoch.md describes them)\n" +
@@ -31,45 +35,51 @@ func simEpochCommand() *cobra.Command {
 		Example: "  agora sim epoch mechanism/yuma/testdata/epoch_derived.json",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			return vector.RunFiles(files, cmd.OutOrStdout())
+			return vector.RunFiles(cmd.Context(), files, cmd.OutOrStdout())
 		},
 	}
+	cmd.Flags().Bool("json", true, "print JSON; there is no other format")
+	return cmd
 }
+
+// Bounds of what a study is asked for: figures settle long before.
+const (
+	maxSeeds = 1000
+	maxNoise = 10
+)
 
 // studyFlags are what every study takes.
 type studyFlags struct {
-	json           bool
-	seed           uint64
-	seeds, workers int
-	plot           string
+	output
+	effort study.Effort
+	plot   string
 }
 
-func (f *studyFlags) register(cmd *cobra.Command) {
+func (f *studyFlags) register(cmd *cobra.Command, seeds int) {
+	f.flag(cmd)
 	flags := cmd.Flags()
-	flags.BoolVar(&f.json, "json", false, "print JSON instead of a table")
-	flags.Uint64Var(&f.seed, "seed", 1, "first number of the random subnets; the same seed gives the same figures")
-	flags.IntVar(&f.seeds, "seeds", 3, "random subnets to average over")
-	flags.IntVar(&f.workers, "workers", 0, "goroutines; 0 means one per processor")
+	flags.Uint64Var(&f.effort.Seed, "seed", 1, "first number of the random subnets; the same seed gives the same figures")
+	flags.IntVar(&f.effort.Seeds, "seeds", seeds, fmt.Sprintf("random subnets to average over, 1 to %d", maxSeeds))
+	flags.IntVar(&f.effort.Workers, "workers", 0, "goroutines; 0 means one per processor")
 	flags.StringVar(&f.plot, "plot", "", "also draw the figures into this SVG file")
 }
 
-// report is the result of a study.
-type report interface {
-	WriteTable(w io.Writer) error
+// begin refuses what no study can run with and tells progress on the standard error.
+func (f *studyFlags) begin(cmd *cobra.Command) error {
+	if f.effort.Seeds < 1 || f.effort.Seeds > maxSeeds {
+		return usageError{fmt.Errorf("--seeds is %d: give 1 to %d", f.effort.Seeds, maxSeeds)}
+	}
+	if f.effort.Workers < 0 {
+		return usageError{fmt.Errorf("--workers is %d: give 1 or more, or 0 for one per processor", f.effort.Workers)}
+	}
+	f.effort.Progress = newMeter(cmd.ErrOrStderr()).told
+	return nil
 }
 
 // finish prints a report and draws it if asked to.
-func (f *studyFlags) finish(cmd *cobra.Command, r report, draw func(io.Writer) error) error {
+func (f *studyFlags) finish(cmd *cobra.Command, r interface{ WriteTable(w io.Writer) error }, draw func(io.Writer) error) error {
 	if f.plot != "" {
-		file, err := os.Create(f.plot)
-		if err != nil {
-			return err
-		}
-		if err := draw(file); err != nil {
-			file.Close()
-			return err
-		}
-		if err := file.Close(); err != nil {
+		if err := writeTo(f.plot, draw); err != nil {
 			return err
 		}
 	}
@@ -79,12 +89,12 @@ func (f *studyFlags) finish(cmd *cobra.Command, r report, draw func(io.Writer) e
 	return r.WriteTable(cmd.OutOrStdout())
 }
 
-// check refuses what no study can run with.
-func (f *studyFlags) check() error {
-	if f.seeds < 1 {
-		return fmt.Errorf("--seeds is %d: give 1 or more", f.seeds)
+func writeTo(path string, write func(io.Writer) error) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
 	}
-	return nil
+	return errors.Join(write(file), file.Close())
 }
 
 func simGuaranteeCommand() *cobra.Command {
@@ -98,27 +108,64 @@ func simGuaranteeCommand() *cobra.Command {
 			"at least its share of stake, whatever the other side does. Measured and, after a slash, as the reference published it.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := flags.check(); err != nil {
+			if err := flags.begin(cmd); err != nil {
 				return err
 			}
 			settings := study.Settings()
 			if !all {
 				settings = settings[:2]
 			}
-			curves := study.Guarantee(settings, flags.seed, flags.seeds, flags.workers)
-			r := study.GuaranteeReport{Seed: flags.seed, Seeds: flags.seeds, Curves: curves}
+			curves, err := study.Guarantee(cmd.Context(), settings, flags.effort)
+			if err != nil {
+				return err
+			}
+			r := study.GuaranteeReport{Seed: flags.effort.Seed, Seeds: flags.effort.Seeds, Curves: curves}
 			return flags.finish(cmd, r, func(w io.Writer) error { return chart.Guarantee(w, curves) })
 		},
 	}
-	flags.register(cmd)
+	flags.register(cmd, study.GuaranteeSeeds)
 	cmd.Flags().BoolVar(&all, "all", false, "vary sigma, kappa, beta and xi too, not only the base and the shipped parameters (minutes)")
 	return cmd
 }
 
+// grid is what the copier study varies.
+type grid struct {
+	drifts, noises []float64
+	ages           []int
+}
+
+func (g *grid) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.Float64SliceVar(&g.drifts, "drift", study.Drifts, "steps of a miner's quality per epoch, 0 to 1")
+	f.Float64SliceVar(&g.noises, "noise", study.Noises, fmt.Sprintf("relative noise of an honest evaluation, 0 to %d", maxNoise))
+	f.IntSliceVar(&g.ages, "age", study.Ages, fmt.Sprintf("ages of the copied consensus in epochs, ascending, 1 to %d", study.MaxAge))
+}
+
+func (g *grid) check() error {
+	for _, d := range g.drifts {
+		if math.IsNaN(d) || d < 0 || d > 1 {
+			return usageError{fmt.Errorf("--drift %g: give 0 to 1", d)}
+		}
+	}
+	for _, n := range g.noises {
+		if math.IsNaN(n) || n < 0 || n > maxNoise {
+			return usageError{fmt.Errorf("--noise %g: give 0 to %d", n, maxNoise)}
+		}
+	}
+	for k, age := range g.ages {
+		if age < 1 || age > study.MaxAge || (k > 0 && age <= g.ages[k-1]) {
+			return usageError{fmt.Errorf("--age %d: give ages from 1 to %d, each once and in ascending order", age, study.MaxAge)}
+		}
+	}
+	if len(g.drifts) == 0 || len(g.noises) == 0 || len(g.ages) == 0 {
+		return usageError{errors.New("--drift, --noise and --age need at least one value each")}
+	}
+	return nil
+}
+
 func simCopierCommand() *cobra.Command {
 	var flags studyFlags
-	var drifts, noises []float64
-	var ages []int
+	var g grid
 	cmd := &cobra.Command{
 		Use:     "copier",
 		Example: "  agora sim copier --json",
@@ -127,25 +174,20 @@ func simCopierCommand() *cobra.Command {
 			"miners change, how noisy evaluations are, and how old the consensus is (1: weights are public at once; D+1: hidden for D tempos).",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := flags.check(); err != nil {
+			if err := errors.Join(flags.begin(cmd), g.check()); err != nil {
 				return err
 			}
-			for _, age := range ages {
-				if age < 1 {
-					return fmt.Errorf("--age %d: give 1 or more", age)
-				}
+			formulas := study.Formulas()
+			cases, err := study.Copier(cmd.Context(), study.CopierGrid(formulas, g.drifts, g.noises, g.ages), flags.effort)
+			if err != nil {
+				return err
 			}
-			grid := study.CopierGrid(study.Formulas(), drifts, noises, ages)
-			cases := study.Copier(grid, flags.seed, flags.seeds, flags.workers)
-			r := study.CopierReport{Seed: flags.seed, Seeds: flags.seeds, Cases: cases}
-			return flags.finish(cmd, r, func(w io.Writer) error {
-				return chart.Copier(w, study.Copier(study.CopierGrid(study.Formulas()[:1], drifts, noises, ages), flags.seed, flags.seeds, flags.workers))
-			})
+			r := study.CopierReport{Seed: flags.effort.Seed, Seeds: flags.effort.Seeds, Cases: cases}
+			shipped := slices.DeleteFunc(slices.Clone(cases), func(c study.Copying) bool { return c.Formula != formulas[0].Name })
+			return flags.finish(cmd, r, func(w io.Writer) error { return chart.Copier(w, shipped) })
 		},
 	}
-	flags.register(cmd)
-	cmd.Flags().Float64SliceVar(&drifts, "drift", []float64{0, .02, .05, .15}, "steps of a miner's quality per epoch")
-	cmd.Flags().Float64SliceVar(&noises, "noise", []float64{.05, .3}, "relative noise of an honest evaluation")
-	cmd.Flags().IntSliceVar(&ages, "age", []int{1, 2, 5, 9, 17}, "ages of the copied consensus, in epochs")
+	flags.register(cmd, study.CopierSeeds)
+	g.flags(cmd)
 	return cmd
 }

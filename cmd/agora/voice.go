@@ -16,6 +16,7 @@ import (
 // speaking is what `agora validator voice` is asked to do.
 type speaking struct {
 	role
+	output
 	subnet  uint32
 	address string
 	gateway string
@@ -48,6 +49,7 @@ func voiceCommand() *cobra.Command {
 		},
 	}
 	s.flags(cmd, "validator")
+	s.flag(cmd)
 	f := cmd.Flags()
 	f.Uint32Var(&s.subnet, "subnet", 1, "netuid to judge")
 	f.StringVar(&s.address, "address", "", "host:port that miners dial; without it the directory stays as it is")
@@ -71,8 +73,8 @@ func (s *speaking) speak(cmd *cobra.Command, c *client.Client, cold client.Signe
 			return fmt.Errorf("publish the profile: %w", err)
 		}
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "uid %d speaks for %s in subnet %d\n", r.UID, queue.Address(), s.subnet)
-	return nil
+	return s.print(cmd, map[string]any{"netuid": s.subnet, "uid": r.UID, "operator": queue.Address(), "price_rao": r.Price},
+		fmt.Sprintf("uid %d speaks for %s in subnet %d\n", r.UID, queue.Address(), s.subnet))
 }
 
 // setVoice names uid as the voice unless it is already.

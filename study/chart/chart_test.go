@@ -22,9 +22,13 @@ func TestChartsAreSVG(t *testing.T) {
 	}}
 	grid := study.CopierGrid([]study.Formula{{Name: "shipped", Params: yuma.Default()}},
 		[]float64{.1}, []float64{0, .1}, []int{1, 2, 4})
+	copies, err := study.Copier(t.Context(), grid, study.Effort{Seed: 1, Seeds: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, draw := range map[string]func(io.Writer) error{
 		"guarantee": func(w io.Writer) error { return chart.Guarantee(w, curves) },
-		"copier":    func(w io.Writer) error { return chart.Copier(w, study.Copier(grid, 1, 1, 1)) },
+		"copier":    func(w io.Writer) error { return chart.Copier(w, copies) },
 	} {
 		var image bytes.Buffer
 		if err := draw(&image); err != nil {

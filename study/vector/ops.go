@@ -11,9 +11,29 @@ import (
 // Op changes the parameters or the state of a case before an epoch.
 type Op func(*Params, *State)
 
+// fields names the members of every operation besides op.
+var fields = map[string][]string{
+	"set_weights":      {"uid", "uids", "values"},
+	"set_weights_many": {"uids", "targets", "value"},
+	"set_self_weights": {"uids", "value"},
+	"put_weights":      {"uid", "row"},
+	"replace_neuron":   {"uid", "stake"},
+	"set_block":        {"block"},
+	"set_params":       {"params"},
+	"set_stake":        {"uid", "stake"},
+	"set_last_update":  {"values"},
+	"set_permits":      {"values"},
+	"set_commit_block": {"uid", "block"},
+	"reset_bonds":      {"uid"},
+}
+
 // readOp reads one element of ops.
 func readOp(n node, size int) Op {
-	switch n.field("op").text() {
+	name := n.field("op").text()
+	if known, ok := fields[name]; ok {
+		n.only(append([]string{"op"}, known...)...)
+	}
+	switch name {
 	case "set_weights":
 		return readSetWeights(n, size)
 	case "set_weights_many":

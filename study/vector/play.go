@@ -2,6 +2,7 @@ package vector
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,14 @@ import (
 // Play runs the steps of a case in order and hands each result to visit before
 // the next begins. The result belongs to the runner.
 func (c *Case) Play(runner *yuma.Runner, visit func(step int, in *yuma.Input, out *yuma.Result)) {
+	c.play(runner, func(step int, in *yuma.Input, out *yuma.Result) bool {
+		visit(step, in, out)
+		return true
+	})
+}
+
+// play does what Play does until visit returns false.
+func (c *Case) play(runner *yuma.Runner, visit func(step int, in *yuma.Input, out *yuma.Result) (goOn bool)) {
 	params, state := c.Params, c.State.clone()
 	for k, step := range c.Steps {
 		for _, op := range step.Ops {
@@ -21,7 +30,9 @@ func (c *Case) Play(runner *yuma.Runner, visit func(step int, in *yuma.Input, ou
 		}
 		in := input(c.N, &params, &state, step.Emission)
 		out := runner.Run(in)
-		visit(k, in, out)
+		if !visit(k, in, out) {
+			return
+		}
 		state.Permit = slices.Clone(out.Permit)
 		for i, row := range out.Bonds {
 			state.Bonds[i] = slices.Clone(row)
@@ -94,25 +105,28 @@ func stored(out *yuma.Result) storedStep {
 
 // Run reads one file of cases from r and writes {"cases": […]} with the stored
 // values of every step to w.
-func Run(r io.Reader, w io.Writer) error {
+func Run(ctx context.Context, r io.Reader, w io.Writer) error {
 	cases, err := Read(r)
 	if err != nil {
 		return err
 	}
-	return Write(w, cases)
+	return Write(ctx, w, cases)
 }
 
 // RunFiles does what Run does for several files, as one document.
-func RunFiles(paths []string, w io.Writer) error {
+func RunFiles(ctx context.Context, paths []string, w io.Writer) error {
 	var all []Case
 	for _, path := range paths {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		cases, err := readFile(path)
 		if err != nil {
 			return err
 		}
 		all = append(all, cases...)
 	}
-	return Write(w, all)
+	return Write(ctx, w, all)
 }
 
 // readFile reads the cases of one file; its name leads every error.
@@ -129,8 +143,8 @@ func readFile(path string) ([]Case, error) {
 	return cases, nil
 }
 
-// Write plays the cases and writes {"cases": […]}, one case per line.
-func Write(w io.Writer, cases []Case) error {
+// Write plays the cases and writes {"cases": […]}, one case per line, until ctx ends.
+func Write(ctx context.Context, w io.Writer, cases []Case) error {
 	buffered := bufio.NewWriter(w)
 	buffered.WriteString(`{"cases":[`)
 	var runner yuma.Runner
@@ -139,7 +153,7 @@ func Write(w io.Writer, cases []Case) error {
 			buffered.WriteByte(',')
 		}
 		buffered.WriteByte('\n')
-		if err := writeCase(buffered, &cases[k], &runner); err != nil {
+		if err := writeCase(ctx, buffered, &cases[k], &runner); err != nil {
 			return err
 		}
 	}
@@ -148,11 +162,15 @@ func Write(w io.Writer, cases []Case) error {
 }
 
 // writeCase plays one case and writes it.
-func writeCase(w io.Writer, c *Case, runner *yuma.Runner) error {
+func writeCase(ctx context.Context, w io.Writer, c *Case, runner *yuma.Runner) error {
 	out := storedCase{ID: c.ID, Steps: make([]storedStep, 0, len(c.Steps))}
-	c.Play(runner, func(_ int, _ *yuma.Input, result *yuma.Result) {
+	c.play(runner, func(_ int, _ *yuma.Input, result *yuma.Result) (goOn bool) {
 		out.Steps = append(out.Steps, stored(result))
+		return ctx.Err() == nil
 	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	text, err := json.Marshal(&out)
 	if err != nil {
 		return err

@@ -70,6 +70,12 @@ func Read(r io.Reader) ([]Case, error) {
 	decoder.UseNumber()
 	var value any
 	err := decoder.Decode(&value)
+	end := decoder.InputOffset()
+	if err == nil && limited.N > 0 {
+		if _, more := decoder.Token(); !errors.Is(more, io.EOF) {
+			return nil, fmt.Errorf("the document: expected nothing after the JSON value, found more (byte %d)", end)
+		}
+	}
 	switch {
 	case limited.N <= 0:
 		return nil, fmt.Errorf("the document: expected at most %d bytes", maxFile)
@@ -95,6 +101,7 @@ func Read(r io.Reader) ([]Case, error) {
 
 // readCase reads one element of cases.
 func readCase(n node) Case {
+	n.only("id", "n", "params", "state", "steps", "mode", "note", "source")
 	c := Case{ID: n.field("id").text(), N: int(n.field("n").uint(yuma.MaxN))}
 	c.Params = defaults()
 	if p := n.field("params"); p.present() {
@@ -109,6 +116,7 @@ func readCase(n node) Case {
 
 // readStep reads one element of steps.
 func readStep(n node, size int) Step {
+	n.only("ops", "emission", "expect", "expect_trace", "expect_bits", "note")
 	s := Step{Emission: n.field("emission").uint(math.MaxUint64)}
 	if ops := n.field("ops"); ops.present() {
 		for _, op := range ops.list(maxOps) {
@@ -125,6 +133,7 @@ func readStep(n node, size int) Step {
 
 // readState reads the first state.
 func readState(n node, size int) State {
+	n.only("block", "stake", "last_update", "registered", "permit", "bonds")
 	s := State{Weights: make([]yuma.Row, size), Bonds: make([]yuma.Row, size)}
 	s.Block = n.field("block").uint(math.MaxUint64)
 	s.Stake = n.field("stake").uints(yuma.MaxN)

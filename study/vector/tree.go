@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // node is one value of a JSON document together with its path, and tree collects
@@ -58,13 +60,24 @@ func (n node) field(name string) node {
 	return node{tree: n.tree, path: path, value: members[name]}
 }
 
-// names returns the names of an object's members, in no order.
+// only refuses members of an object that the format does not have: a misspelt
+// one would otherwise count as absent.
+func (n node) only(known ...string) {
+	for _, name := range n.names() {
+		if !slices.Contains(known, name) {
+			n.field(name).fail("no such field, but one of " + strings.Join(known, ", "))
+		}
+	}
+}
+
+// names returns the names of an object's members in ascending order.
 func (n node) names() []string {
 	members, _ := n.value.(map[string]any)
 	names := make([]string, 0, len(members))
 	for name := range members {
 		names = append(names, name)
 	}
+	slices.Sort(names)
 	return names
 }
 

@@ -2,7 +2,9 @@ package vector_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +27,7 @@ func document(changes ...string) string {
 
 func TestEveryStepIsPrinted(t *testing.T) {
 	var out bytes.Buffer
-	if err := vector.Run(strings.NewReader(document()), &out); err != nil {
+	if err := vector.Run(t.Context(), strings.NewReader(document()), &out); err != nil {
 		t.Fatal(err)
 	}
 	var printed struct {
@@ -70,10 +72,16 @@ func TestAMalformedFileIsNamedByItsPath(t *testing.T) {
 		{"a bond twice", document(`[[1,7]]`, `[[1,7],[1,8]]`), "cases[0].state.bonds[0][1][0]: expected a uid that the row does not name already"},
 		{"too many uids", document(`"n":3`, `"n":70000`), "cases[0].n: expected an integer from 0 to 65536, found 70000"},
 		{"a permit that is no boolean", document(`[true,`, `[1,`), "cases[0].state.permit[0]: expected true or false, found 1"},
-		{"no steps", document(`"steps"`, `"stops"`), "cases[0].steps: expected a list, found nothing"},
+		{"two documents", document() + " {}", "the document: expected nothing after the JSON value"},
+		{"text after the end", document() + "x", "the document: expected nothing after the JSON value"},
+		{"a misspelt case", document(`"params"`, `"param"`), "cases[0].param: expected no such field, but one of id, n, params"},
+		{"a misspelt state", document(`"bonds"`, `"bond"`), "cases[0].state.bond: expected no such field, but one of block"},
+		{"a misspelt step", document(`"ops"`, `"op"`), "cases[0].steps[0].op: expected no such field"},
+		{"a misspelt operation", document(`"values":[1,3]`, `"values":[1,3],"block":1`), "cases[0].steps[0].ops[0].block: expected no such field, but one of op, uid, uids, values"},
+		{"no steps", document(`"steps":`, `"note":"","steps":null,"mode":`), "cases[0].steps: expected a list, found nothing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := vector.Run(strings.NewReader(c.text), new(bytes.Buffer))
+			err := vector.Run(t.Context(), strings.NewReader(c.text), new(bytes.Buffer))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -84,18 +92,26 @@ func TestAMalformedFileIsNamedByItsPath(t *testing.T) {
 func TestFilesAreJoinedAndNamedInErrors(t *testing.T) {
 	good := filepath.Join(recorded, "epoch_mechanisms.json")
 	var out bytes.Buffer
-	if err := vector.RunFiles([]string{good, good}, &out); err != nil {
+	if err := vector.RunFiles(t.Context(), []string{good, good}, &out); err != nil {
 		t.Fatal(err)
 	}
 	if count := strings.Count(out.String(), `{"id":`); count != 14 {
 		t.Errorf("printed %d cases, want 14", count)
 	}
 	bad := filepath.Join(recorded, "math.json")
-	if err := vector.RunFiles([]string{bad}, &out); err == nil || !strings.Contains(err.Error(), "math.json: family") {
+	if err := vector.RunFiles(t.Context(), []string{bad}, &out); err == nil || !strings.Contains(err.Error(), "math.json: family") {
 		t.Errorf("got %v", err)
 	}
-	if err := vector.RunFiles([]string{"absent.json"}, &out); err == nil {
+	if err := vector.RunFiles(t.Context(), []string{"absent.json"}, &out); err == nil {
 		t.Error("no error for a file that does not exist")
+	}
+}
+
+func TestPlayingEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := vector.Run(ctx, strings.NewReader(document()), new(bytes.Buffer)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -105,10 +121,10 @@ func TestPlayingACaseTwiceGivesTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	var first, second bytes.Buffer
-	if err := vector.Write(&first, cases); err != nil {
+	if err := vector.Write(t.Context(), &first, cases); err != nil {
 		t.Fatal(err)
 	}
-	if err := vector.Write(&second, cases); err != nil {
+	if err := vector.Write(t.Context(), &second, cases); err != nil {
 		t.Fatal(err)
 	}
 	if first.String() != second.String() {
@@ -156,7 +172,7 @@ func FuzzRead(f *testing.F) {
 			if c.N > 256 || len(c.Steps) > 64 {
 				continue
 			}
-			if err := vector.Write(new(bytes.Buffer), []vector.Case{c}); err != nil {
+			if err := vector.Write(t.Context(), new(bytes.Buffer), []vector.Case{c}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// binary is the program, linked once for all tests unless AGORA_BINARY names one.
+var binary = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("AGORA_BINARY"); path != "" {
+		return path, nil
+	}
+	path := filepath.Join(linked, "agora")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// linked is the folder of the program that the tests linked.
+var linked string
+
+func TestMain(m *testing.M) {
+	var err error
+	if linked, err = os.MkdirTemp("", "agora"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(linked)
+	os.Exit(code)
+}
+
+// machine is a home folder with the program on its PATH, as a newcomer has it.
+type machine struct {
+	t    *testing.T
+	home string
+	bin  string
+}
+
+func newMachine(t *testing.T) *machine {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, err := os.MkdirTemp("", "agora") // short: a unix socket's path is
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(home) })
+	m := &machine{t: t, home: home, bin: filepath.Join(home, "bin")}
+	if err := os.Mkdir(m.bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(path, filepath.Join(m.bin, "agora")); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (m *machine) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "AGORA_WALLET=", "AGORA_HOME=", "HOME="+m.home, "PATH="+m.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Dir = m.home
+	return cmd
+}
+
+// sh runs a script as a person would type it and returns what it printed.
+func (m *machine) sh(script string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	out, err := m.command(ctx, "bash", "-euo", "pipefail", "-c", script).CombinedOutput()
+	return string(out), err
+}
+
+// fence is a block of commands in a page; what follows ``` says what it needs.
+var fence = regexp.MustCompile("(?s)```(sh[a-z ]*)\n(.*?)```")
+
+// blocks is the script of a page's blocks of one kind.
+func blocks(t *testing.T, page, kind string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	for _, b := range fence.FindAllStringSubmatch(string(text), -1) {
+		if b[1] == kind {
+			script.WriteString(b[2])
+		}
+	}
+	if script.Len() == 0 {
+		t.Fatalf("%s holds no commands of kind %q", page, kind)
+	}
+	return script.String()
+}
