@@ -46,9 +46,12 @@ func verbs() map[string]verb {
 		"keeps":     {1, false, makeKeep},     // KEY: cancels the change of owner
 		"accepts":   {1, false, makeAccept},   // KEY
 		"speaks":    {1, false, makeSpeak},    // KEY: makes it the voice
+		"lists":     {1, false, makeList},     // GATEWAY [markup=PERCENT]: an entry in the directory
 		"publishes": {1, true, makePublish},   // MODEL
 		"commits":   {1, true, makeCommit},    // miner=share… [epoch=N]
 		"reveals":   {0, true, makeReveal},    // [miner=share…]: what was committed, or something else
+		"copies":    {1, true, makeCopy},      // VOICE: commits to what another committed to
+		"mimics":    {1, true, makeMimic},     // VOICE: reveals what another has revealed
 		"rates":     {1, true, makeRate},      // miner=share…: open weights
 		"allots":    {1, false, makeAllot},    // subnet=share…: a root vote
 

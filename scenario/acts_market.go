@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,6 +122,19 @@ func hotAccount(who string) string {
 	return Account(hotPrefix + strings.TrimPrefix(who, hotPrefix)).String()
 }
 
+func makeList(_ *World, who string, words []string) (sdk.Msg, error) {
+	msg := &subnettypes.MsgSetProfile{Operator: Account(who).String(), GatewayUrl: words[0], Addresses: []string{who + ".example:4000"}}
+	if len(words) > 1 {
+		percent, ok := strings.CutPrefix(words[1], "markup=")
+		n, err := strconv.ParseUint(percent, 10, 16)
+		if !ok || err != nil {
+			return nil, fmt.Errorf("%q, want markup=PERCENT", words[1])
+		}
+		msg.MarkupBps = uint32(n) * 100
+	}
+	return msg, nil
+}
+
 func makePublish(w *World, who string, words []string) (sdk.Msg, error) {
 	n, err := w.netuid()
 	card := subnettypes.ModelCard{Name: words[0], Licence: "Apache-2.0", Input: "text", Output: "text"}
@@ -169,6 +183,39 @@ func makeReveal(w *World, who string, words []string) (sdk.Msg, error) {
 		}
 		msg.Uids, msg.Weights = w.resolve(netuid, shares)
 	}
+	return msg, nil
+}
+
+// theirs finds weights that another voice sealed by hand in the subnet spoken of.
+func (w *World) theirs(voice string) (*sealed, error) {
+	netuid, err := w.netuid()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range w.sealed {
+		if s.voice == voice && s.netuid == netuid {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("%s has sealed nothing", voice)
+}
+
+func makeCopy(w *World, who string, words []string) (sdk.Msg, error) {
+	s, err := w.theirs(words[0])
+	if err != nil {
+		return nil, err
+	}
+	hash := yumatypes.CommitHash(ChainID, s.netuid, s.epoch, Public(w.speaker(s.netuid, s.voice)), s.uids, s.weights, s.salt)
+	return &yumatypes.MsgCommitWeights{HotAccount: hotAccount(who), Netuid: s.netuid, Epoch: s.epoch, Hash: hash[:]}, nil
+}
+
+func makeMimic(w *World, who string, words []string) (sdk.Msg, error) {
+	s, err := w.theirs(words[0])
+	if err != nil {
+		return nil, err
+	}
+	msg := w.opening(s)
+	msg.HotAccount = hotAccount(who)
 	return msg, nil
 }
 

@@ -36,6 +36,7 @@ func measures() map[string]measure {
 		"earned":    column(func(l yumatypes.Uid) uint64 { return l.Emission }, network.TAO), // TAO
 		"emission":  emissionShare,                                                           // share of all neurons' emission
 		"here":      isHere,                                                                  // has a place in the subnet
+		"card":      card,                                                                    // has published a model card
 		"owns":      isOwner,                                                                 // KEY: person owns it, as person/KEY
 
 		// of a subnet by name, `it` the one spoken of
@@ -59,6 +60,9 @@ func measures() map[string]measure {
 		"stake":      tokens, // TAO bonded to it
 		"bonded":     validator(func(v stakingtypes.Validator) figure { return truth(v.IsBonded()) }),
 		"jailed":     validator(func(v stakingtypes.Validator) figure { return truth(v.IsJailed()) }),
+		"gateway":    listed(func(p subnettypes.Profile) figure { return truth(p.GatewayUrl != "") }), // is in the directory
+		"markup":     listed(func(p subnettypes.Profile) figure { return whole(p.MarkupBps).QuoInt64(10_000) }),
+		"spoke":      spoke, // part of the epochs kept in which it revealed, of those in which it might have
 		"commission": validator(func(v stakingtypes.Validator) figure { return v.Commission.Rate }),
 
 		// of the chain
@@ -230,6 +234,38 @@ func validator(of func(stakingtypes.Validator) figure) measure {
 		}
 		return of(v), nil
 	}
+}
+
+// listed measures a validator's entry in the directory by its operator's name.
+func listed(of func(subnettypes.Profile) figure) measure {
+	return func(w *World, name string) (figure, error) {
+		p, err := w.App.Subnet.Profile(w.Ctx(), Account(name).String())
+		return of(p), err
+	}
+}
+
+// spoke is how consistent a validator is, over all subnets.
+func spoke(w *World, name string) (figure, error) {
+	res, err := yumakeeper.NewQueryServer(w.App.Yuma).Validators(w.Ctx(), &yumatypes.QueryValidatorsRequest{})
+	if err != nil {
+		return figure{}, err
+	}
+	for _, v := range res.Validators {
+		if v.Operator == Account(name).String() && v.Epochs > 0 {
+			return whole(v.Spoken).QuoInt64(int64(v.Epochs)), nil
+		}
+	}
+	return truth(false), nil
+}
+
+// card tells whether a neuron of the subnet spoken of describes its model.
+func card(w *World, key string) (figure, error) {
+	netuid, err := w.netuid()
+	if err != nil {
+		return figure{}, err
+	}
+	neuron, err := w.App.Subnet.NeuronOfHotKey(w.Ctx(), netuid, Public(key))
+	return truth(neuron.Card != nil), err
 }
 
 func tokens(w *World, name string) (figure, error) {
