@@ -99,9 +99,9 @@ func Read(r io.Reader) ([]Case, error) {
 	return cases, nil
 }
 
-// readCase reads one element of cases.
+// readCase reads one element of cases. What else it says is for whoever compares, as in a step.
 func readCase(n node) Case {
-	n.only("id", "n", "params", "state", "steps", "mode", "note", "source")
+	n.notMisspelt("params", "state", "steps")
 	c := Case{ID: n.field("id").text(), N: int(n.field("n").uint(yuma.MaxN))}
 	c.Params = defaults()
 	if p := n.field("params"); p.present() {
@@ -116,7 +116,7 @@ func readCase(n node) Case {
 
 // readStep reads one element of steps.
 func readStep(n node, size int) Step {
-	n.only("ops", "emission", "expect", "expect_trace", "expect_bits", "note")
+	n.notMisspelt("ops", "emission")
 	s := Step{Emission: n.field("emission").uint(math.MaxUint64)}
 	if ops := n.field("ops"); ops.present() {
 		for _, op := range ops.list(maxOps) {

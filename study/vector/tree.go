@@ -70,6 +70,18 @@ func (n node) only(known ...string) {
 	}
 }
 
+// notMisspelt refuses members of an object that are a letter or more from one of
+// its own, as param from params; what else an object says is for others to read.
+func (n node) notMisspelt(own ...string) {
+	for _, name := range n.names() {
+		for _, meant := range own {
+			if name != meant && (strings.HasPrefix(name, meant) || strings.HasPrefix(meant, name)) {
+				n.field(name).fail("no such field, perhaps " + meant)
+			}
+		}
+	}
+}
+
 // names returns the names of an object's members in ascending order.
 func (n node) names() []string {
 	members, _ := n.value.(map[string]any)

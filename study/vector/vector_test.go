@@ -74,9 +74,9 @@ func TestAMalformedFileIsNamedByItsPath(t *testing.T) {
 		{"a permit that is no boolean", document(`[true,`, `[1,`), "cases[0].state.permit[0]: expected true or false, found 1"},
 		{"two documents", document() + " {}", "the document: expected nothing after the JSON value"},
 		{"text after the end", document() + "x", "the document: expected nothing after the JSON value"},
-		{"a misspelt case", document(`"params"`, `"param"`), "cases[0].param: expected no such field, but one of id, n, params"},
+		{"a misspelt case", document(`"params"`, `"param"`), "cases[0].param: expected no such field, perhaps params"},
 		{"a misspelt state", document(`"bonds"`, `"bond"`), "cases[0].state.bond: expected no such field, but one of block"},
-		{"a misspelt step", document(`"ops"`, `"op"`), "cases[0].steps[0].op: expected no such field"},
+		{"a misspelt step", document(`"ops"`, `"op"`), "cases[0].steps[0].op: expected no such field, perhaps ops"},
 		{"a misspelt operation", document(`"values":[1,3]`, `"values":[1,3],"block":1`), "cases[0].steps[0].ops[0].block: expected no such field, but one of op, uid, uids, values"},
 		{"no steps", document(`"steps":`, `"note":"","steps":null,"mode":`), "cases[0].steps: expected a list, found nothing"},
 	} {
