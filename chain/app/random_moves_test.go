@@ -30,6 +30,9 @@ const (
 	founders = 6 // bonded when the chain starts
 	purse    = 100_000 * network.TAO
 	history  = 10 // epochs kept
+
+	founded     = 2 // subnets when the chain starts
+	foundedLock = 1_000
 )
 
 // authority is the account that only passed proposals can sign for.
@@ -52,7 +55,8 @@ func (p *random) start() []abci.ValidatorUpdate {
 		}
 		g.Fund(account.Address, purse+stake)
 	}
-	app.SetModule(g, subnettypes.ModuleName, func(s *subnettypes.GenesisState) { s.Params = subnetParams(12, 12) })
+	app.SetModule(g, subnettypes.ModuleName, p.found)
+	g.Endow(authtypes.NewModuleAddress(subnettypes.ModuleName), founded*foundedLock)
 	app.SetModule(g, yumatypes.ModuleName, func(s *yumatypes.GenesisState) { s.Params.History = history })
 	app.SetModule(g, pausetypes.ModuleName, func(s *pausetypes.GenesisState) {
 		s.Params.MotionSeconds, s.Params.RestSeconds = 60, 20
@@ -66,6 +70,21 @@ func (p *random) start() []abci.ValidatorUpdate {
 	res, err := p.w.App.InitChain(p.w.Genesis)
 	must(p, err)
 	return res.Validators
+}
+
+// found opens the subnets that are there from the beginning: weights are revealed after a tempo in them, where a new
+// subnet's default is longer than a short play.
+func (p *random) found(s *subnettypes.GenesisState) {
+	s.Params = subnetParams(12, 12)
+	for netuid := uint32(1); netuid <= founded; netuid++ {
+		s.Subnets = append(s.Subnets, subnettypes.Subnet{
+			Netuid: netuid, Owner: p.people[netuid].AddressBech32, Name: fmt.Sprint("founded", netuid),
+			Mechanism: subnettypes.Mechanism{Id: "exact"}, CreatedHeight: 1, CreatedTime: p.w.Now,
+			Started: true, StartedHeight: 1, Lock: foundedLock,
+		})
+		s.Values = append(s.Values, subnettypes.SubnetValue{Netuid: netuid, Value: subnettypes.Value{Name: subnettypes.RevealDelay, Value: 1}})
+	}
+	s.NextNetuid = founded + 1
 }
 
 func subnetParams(maxTempo uint64, maxUids uint32) subnettypes.Params {

@@ -26,6 +26,7 @@ import (
 	simtypes "github.com/cosmos/cosmos-sdk/types/simulation"
 
 	"agora/chain/network"
+	subnettypes "agora/chain/x/subnet/types"
 	"agora/scenario"
 )
 
@@ -90,8 +91,11 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// rare are messages after which a market needs time.
-var rare = []string{"/agora.subnet.v1.MsgDissolveSubnet", "/agora.subnet.v1.MsgSetParameter", "/agora.pause.v1.MsgPause"}
+// rare are messages after which a market needs time: one in so many is played.
+var rare = map[string]int{
+	"/agora.subnet.v1.MsgDissolveSubnet": 12, "/agora.subnet.v1.MsgCreateSubnet": 6,
+	"/agora.subnet.v1.MsgSetParameter": 4, "/agora.pause.v1.MsgPause": 2,
+}
 
 // deal makes the deck of every module that can be simulated. Money and stake move less often than in the SDK's own
 // simulations, so that the market has its turn.
@@ -234,8 +238,13 @@ func (p *random) operate() {
 	}
 	f := p.deck[p.r.Intn(len(p.deck))]
 	signer, msg, ok := p.draw(f)
-	if !ok || slices.Contains(rare, sdk.MsgTypeURL(msg)) && p.r.Intn(2) > 0 {
+	if !ok || p.r.Intn(max(1, rare[sdk.MsgTypeURL(msg)])) > 0 {
 		return
+	}
+	if start, ok := msg.(*subnettypes.MsgStartSubnet); ok { // a new subnet's reveal delay is longer than a short play
+		p.send(signer, false, &subnettypes.MsgSetParameter{
+			Sender: start.Owner, Netuid: start.Netuid, Name: subnettypes.RevealDelay, Value: 1,
+		})
 	}
 	promised := strings.HasPrefix(sdk.MsgTypeURL(msg), "/agora.")
 	p.send(signer, promised, msg)

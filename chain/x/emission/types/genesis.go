@@ -11,8 +11,8 @@ import (
 // DefaultGenesis is an empty book.
 func DefaultGenesis() *GenesisState { return &GenesisState{Params: DefaultParams()} }
 
-// Validate checks what can be checked without other modules: parameters, that the book balances, that accounts and votes
-// ascend and are well formed. The error says what is wrong.
+// Validate checks what can be checked without other modules: parameters, that the book balances, that accounts ascend, and
+// that votes are well formed, one of each operator. The error says what is wrong.
 func (g GenesisState) Validate() error {
 	if err := g.Params.Validate(); err != nil {
 		return err
@@ -40,10 +40,12 @@ func (g GenesisState) Validate() error {
 }
 
 func (g GenesisState) checkVotes() error {
-	for i, v := range g.Votes {
-		if i > 0 && v.Operator <= g.Votes[i-1].Operator {
-			return fmt.Errorf("%w: votes out of order at operator %s", ErrInvalid, v.Operator)
+	voted := map[string]bool{}
+	for _, v := range g.Votes {
+		if voted[v.Operator] {
+			return fmt.Errorf("%w: two votes of operator %s", ErrInvalid, v.Operator)
 		}
+		voted[v.Operator] = true
 		if _, err := network.Account(v.Operator); err != nil {
 			return fmt.Errorf("%w: vote of %q: %w", ErrInvalid, v.Operator, err)
 		}

@@ -73,7 +73,9 @@ func (g game) voice(t turn, fits func(types.Schedule, types.Phase) bool) (subnet
 		}
 		voices, err := g.k.Subnets().Voices(t.Context, s.Netuid)
 		for _, v := range voices {
-			places = append(places, place{v, schedule})
+			if v.Permitted { // others send nothing for free
+				places = append(places, place{v, schedule})
+			}
 		}
 		return err != nil, err
 	})
