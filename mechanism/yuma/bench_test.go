@@ -46,11 +46,13 @@ func BenchmarkFormula(b *testing.B) {
 	liquid.LiquidAlpha = true
 	blend := yuma.Default()
 	blend.BondsPenalty = 32768
+	unweighted := yuma.Default()
+	unweighted.StakeWeightedBonds = false
 	for _, c := range []struct {
 		name   string
 		params yuma.Params
 	}{
-		{"default", yuma.Default()}, {"upstream", yuma.Upstream()}, {"liquid", liquid}, {"blend", blend},
+		{"default", yuma.Default()}, {"upstream", yuma.Upstream()}, {"liquid", liquid}, {"blend", blend}, {"unweighted", unweighted},
 	} {
 		in := sized(128, 896, 100, c.params)
 		b.Run(c.name, func(b *testing.B) {

@@ -2,6 +2,7 @@ package yuma_test
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 
 	"agora/mechanism/fixed"
@@ -261,6 +262,43 @@ func shareProduct(m matrix, sum, v []number32) []number32 {
 				out[i] += v[j].Mul(x.Div(sum[j]))
 			}
 		}
+	}
+	return out
+}
+
+// backedProduct returns Σ_j v_j·(stake_i·m_ij / Σ_k stake_k·m_kj) with products in
+// units of 2^−47, the price v_j / Σ rounded down in units of 2^−94 times the power of
+// two that makes the sum as great as 2^63 or greater, and what it pays in units of
+// 2^−62.
+func backedProduct(m matrix, stake, v []number32) []number32 {
+	sum, paid, out := make([]uint64, len(v)), make([]uint64, len(m)), make([]number32, len(m))
+	backed := func(i, j int) uint64 {
+		hi, lo := bits.Mul64(uint64(stake[i]), uint64(value(m, i, j)))
+		return hi<<(64-17) + lo>>17
+	}
+	for i, row := range m {
+		for j := range row {
+			sum[j] += backed(i, j)
+		}
+	}
+	for j := range sum {
+		if sum[j] == 0 {
+			continue
+		}
+		scaled, shift := sum[j], 0
+		for ; scaled < 1<<63; scaled *= 2 {
+			shift++
+		}
+		price, _ := bits.Div64(uint64(v[j])*(1<<30), 0, scaled)
+		for i, row := range m {
+			if row != nil {
+				pay, _ := bits.Mul64(backed(i, j)<<shift, price)
+				paid[i] += pay
+			}
+		}
+	}
+	for i := range out {
+		out[i] = number32(paid[i] >> 30)
 	}
 	return out
 }
