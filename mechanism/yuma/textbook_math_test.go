@@ -271,34 +271,32 @@ func shareProduct(m matrix, sum, v []number32) []number32 {
 // two that makes the sum as great as 2^63 or greater, and what it pays in units of
 // 2^−62.
 func backedProduct(m matrix, stake, v []number32) []number32 {
-	sum, paid, out := make([]uint64, len(v)), make([]uint64, len(m)), make([]number32, len(m))
-	backed := func(i, j int) uint64 {
-		hi, lo := bits.Mul64(uint64(stake[i]), uint64(value(m, i, j)))
+	sum, shift, price := make([]uint64, len(v)), make([]int, len(v)), make([]uint64, len(v))
+	backed := func(i int, bond number32) uint64 {
+		hi, lo := bits.Mul64(uint64(stake[i]), uint64(max(bond, 0)))
 		return hi<<(64-17) + lo>>17
 	}
 	for i, row := range m {
-		for j := range row {
-			sum[j] += backed(i, j)
+		for j, bond := range row {
+			sum[j] += backed(i, bond)
 		}
 	}
-	for j := range sum {
-		if sum[j] == 0 {
-			continue
+	for j, scaled := range sum {
+		for ; scaled > 0 && scaled < 1<<63; scaled *= 2 {
+			shift[j]++
 		}
-		scaled, shift := sum[j], 0
-		for ; scaled < 1<<63; scaled *= 2 {
-			shift++
-		}
-		price, _ := bits.Div64(uint64(v[j])*(1<<30), 0, scaled)
-		for i, row := range m {
-			if row != nil {
-				pay, _ := bits.Mul64(backed(i, j)<<shift, price)
-				paid[i] += pay
-			}
+		if scaled > 0 {
+			price[j], _ = bits.Div64(uint64(v[j])<<30, 0, scaled)
 		}
 	}
-	for i := range out {
-		out[i] = number32(paid[i] >> 30)
+	out := make([]number32, len(m))
+	for i, row := range m {
+		var paid uint64
+		for j, bond := range row {
+			pay, _ := bits.Mul64(backed(i, bond)<<shift[j], price[j])
+			paid += pay
+		}
+		out[i] = number32(paid >> 30)
 	}
 	return out
 }
