@@ -31,9 +31,9 @@ const (
 
 // WorstSplit searches for the subnet of at most so many voices in which dividing a
 // stake into so many pieces gains most, where every voice, and every piece, holds
-// at least the given share of stake: hill climbing from a start for each of several tries, the best of them
-// returned. Every second start is random, the others are Crowded. It fails only
-// when ctx ends.
+// at least the given share of stake: hill climbing from a start for each of the
+// seeds, the best of them returned. Every second start is random, the others are
+// Crowded. It fails only when ctx ends.
 func WorstSplit(ctx context.Context, p yuma.Params, pieces, voices int, least float64, e Effort) (Splitting, error) {
 	found := make([]Splitting, e.Seeds)
 	err := e.inParallel(ctx, e.Seeds, func(k int) {
@@ -56,7 +56,8 @@ func WorstSplit(ctx context.Context, p yuma.Params, pieces, voices int, least fl
 	return best, nil
 }
 
-// Crowded is the kind of subnet in which splitting gains most. Two miners: the
+// Crowded is the kind of subnet in which splitting gains most where bonds are not
+// weighted with stake. Two miners: the
 // second voice, just short of a majority, is all for one, a crowd of the smallest
 // voices is all for the other, and the splitter gives the first miner little. The
 // consensus on the first miner is then the splitter's own weight, which it shares
@@ -170,43 +171,6 @@ func (s Splitting) inPieces() (stakes []float64, weights [][]uint16) {
 // stake.
 func SplitGain(p yuma.Params, s Splitting) float64 {
 	return splitGain(new(yuma.Runner), p, s)
-}
-
-// SplitGainByStake returns what it would gain under Yuma3 if bonds were divided by
-// their sum weighted with stake, D_i = A_i·Σ_j I_j·E_ij / Σ_k A_k·E_kj, instead of
-// their plain sum: nothing but rounding.
-func SplitGainByStake(p yuma.Params, s Splitting) float64 {
-	stakes, weights := s.inPieces()
-	whole := dividendsByStake(p, s.Stake, s.Weights, 1)
-	return ratio(dividendsByStake(p, stakes, weights, s.Pieces), whole) - 1
-}
-
-// dividendsByStake returns the dividends of the first voices under that rule.
-func dividendsByStake(p yuma.Params, stakes []float64, weights [][]uint16, first int) (paid float64) {
-	out := settled(new(yuma.Runner), p, stakes, weights)
-	for j := range splitMiners {
-		uid := len(stakes) + j
-		var ours, all float64
-		for i, stake := range stakes {
-			backed := stake * bond(out.Bonds[i], uid)
-			all += backed
-			if i < first {
-				ours += backed
-			}
-		}
-		paid += float64(out.Exact.Incentive[uid]) / (1 << 32) * ratio(ours, all)
-	}
-	return paid
-}
-
-// bond returns the bond on a uid in a row.
-func bond(row yuma.Row, uid int) float64 {
-	for k := range row.Len() {
-		if j, value := row.At(k); int(j) == uid {
-			return float64(value)
-		}
-	}
-	return 0
 }
 
 // settledDividends returns the dividends after many epochs of the same weights.

@@ -1,5 +1,10 @@
 package fixed
 
+import (
+	"math"
+	"math/bits"
+)
+
 // expLimit bounds the argument of Exp on both sides.
 const expLimit = 20 << 32
 
@@ -30,15 +35,32 @@ func Exp(x I32F32) I32F32 {
 	return series(x)
 }
 
-// series sums the first 32 terms of e^x for x in (0, 20].
+// series sums the first 32 terms of e^x for x in (0, 20]. No term reaches 2^58 and
+// none times x 2^94, so Mul is the product of I32F32 here too. Division by i is a
+// multiplication with
+//
+//	m_i = ceil(2^(64+s) / i),   2^s < i ≤ 2^(s+1)
+//
+// as t·m_i / 2^(64+s) exceeds t/i by less than t / 2^(64+s), and that is less than 1/i.
 func series(x I32F32) I32F32 {
-	sum, term := One+x, x
-	for i := I32F32(2); i <= expTerms && term > 0; i++ {
-		term = term.Mul(x) / i
+	sum, term := uint64(One+x), uint64(x)
+	for i := 2; i <= expTerms && term > 0; i++ {
+		hi, _ := bits.Mul64(Mul(term, uint64(x)), reciprocal[i])
+		term = hi >> ((bits.Len(uint(i-1)) - 1) & 63)
 		sum += term
 	}
-	return sum
+	return I32F32(sum)
 }
+
+// reciprocal holds the m_i of series.
+var reciprocal = func() (m [expTerms + 1]uint64) {
+	for i := uint64(2); i <= expTerms; i++ {
+		s := bits.Len64(i-1) - 1
+		q, _ := bits.Div64(1<<s-1, math.MaxUint64, i) // floor((2^(64+s) − 1)/i)
+		m[i] = q + 1
+	}
+	return m
+}()
 
 // Sigmoid returns 1 / (1 + e^(−rho·(x − kappa))): every step saturates, and the
 // exponent is clamped as Exp does.

@@ -44,13 +44,17 @@ func BenchmarkEpoch(b *testing.B) {
 func BenchmarkFormula(b *testing.B) {
 	liquid := yuma.Default()
 	liquid.LiquidAlpha = true
+	unclipped := liquid
+	unclipped.BondsPenalty = 0
 	blend := yuma.Default()
 	blend.BondsPenalty = 32768
+	unweighted := yuma.Default()
+	unweighted.StakeWeightedBonds = false
 	for _, c := range []struct {
 		name   string
 		params yuma.Params
 	}{
-		{"default", yuma.Default()}, {"upstream", yuma.Upstream()}, {"liquid", liquid}, {"blend", blend},
+		{"default", yuma.Default()}, {"upstream", yuma.Upstream()}, {"liquid", liquid}, {"liquid and no penalty", unclipped}, {"blend", blend}, {"unweighted", unweighted},
 	} {
 		in := sized(128, 896, 100, c.params)
 		b.Run(c.name, func(b *testing.B) {
@@ -59,6 +63,32 @@ func BenchmarkFormula(b *testing.B) {
 			runner.Run(in)
 			measure(b, func() { runner.Run(in) })
 		})
+		if c.params.LiquidAlpha {
+			restless(in, 20)
+			b.Run(c.name+"/restless", func(b *testing.B) {
+				var runner yuma.Runner
+				runner.Run(in)
+				runner.Run(in)
+				measure(b, func() { runner.Run(in) })
+			})
+		}
+	}
+}
+
+// restless plays epochs between which every weight moves by up to a tenth, so that
+// bonds lie above their weights as well as below.
+func restless(in *yuma.Input, epochs int) {
+	d, runner := newDraw(7), new(yuma.Runner)
+	for range epochs {
+		for i, row := range in.Weights {
+			var moved yuma.Row
+			for k := range row.Len() {
+				uid, v := row.At(k)
+				moved = moved.Append(uid, uint16(min(65535, max(1, int(v)*(90+d.IntN(21))/100))))
+			}
+			in.Weights[i] = moved
+		}
+		in.Bonds = clone(runner.Run(in).Bonds)
 	}
 }
 

@@ -2,6 +2,7 @@ package yuma
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"agora/mechanism/fixed"
 )
@@ -105,10 +106,14 @@ func (w *worker) moveRelativeBonds(cells []uint64) {
 
 // storeBonds notes the new bonds for the dividends and appends those above zero to
 // their rows: under Yuma3 as they are, under Yuma2 E / Σ_i E relative to the
-// greatest of the column. It returns Σ_i E.
+// greatest of the column. It returns the sum of what it noted, which is E or, with
+// Params.StakeWeightedBonds, A·E.
 func (w *worker) storeBonds(j int, bonds []uint64) (sum uint64) {
-	if !w.run.formula.absolute {
+	switch f := &w.run.formula; {
+	case !f.absolute:
 		return w.storeRelative(j, bonds)
+	case f.backed:
+		return w.storeBacked(j, bonds)
 	}
 	noted := w.room(len(bonds))[:len(bonds)]
 	table, arena := w.table, w.run.arena
@@ -120,6 +125,25 @@ func (w *worker) storeBonds(j int, bonds []uint64) (sum uint64) {
 		}
 		sum += share
 		table[uint16(bond)].store(arena, j, share)
+	}
+	return sum
+}
+
+// storeBacked does that with Params.StakeWeightedBonds and returns Σ_i A_i·E_ij. A_i·E_ij
+// is noted in units of 2^−47, the finest that leaves room for the seat: a small
+// stake times a small bond would be nothing in units of 2^−32.
+func (w *worker) storeBacked(j int, bonds []uint64) (sum uint64) {
+	noted := w.room(len(bonds))[:len(bonds)]
+	table, arena := w.table, w.run.arena
+	for k, bond := range bonds {
+		share, seat := bond>>16, &table[uint16(bond)]
+		hi, lo := bits.Mul64(seat.stake, share)
+		backed := hi<<47 | lo>>17
+		noted[k] = packBond(backed, bond)
+		sum += backed
+		if share > 0 {
+			seat.store(arena, j, share)
+		}
 	}
 	return sum
 }

@@ -59,6 +59,7 @@ func (r *Runner) prepareFormula() {
 	f.beta = fixed.Share(p.BondsPenalty)
 	f.alpha, f.kept = uint64(alpha), uint64(fixed.One.Sub(alpha))
 	f.absolute = p.Yuma3
+	f.backed = p.Yuma3 && p.StakeWeightedBonds
 	f.liquid = p.Yuma3 && p.LiquidAlpha
 	f.curve = newLiquidCurve(p)
 }

@@ -1,6 +1,10 @@
 package yuma
 
-import "agora/mechanism/fixed"
+import (
+	"math/bits"
+
+	"agora/mechanism/fixed"
+)
 
 // normalizeRanks ends step 8: I = R / Σ R.
 func (r *Runner) normalizeRanks() {
@@ -16,8 +20,8 @@ func (r *Runner) normalizeRanks() {
 
 // sumDividends ends step 11: b_i = Σ_j En_ij·I_j, and
 //
-//	D = normalised b_i         under Yuma2
-//	D = normalised b_i·A_i     under Yuma3
+//	D = normalised b_i         under Yuma2 and with Params.StakeWeightedBonds
+//	D = normalised b_i·A_i     under Yuma3 otherwise
 func (r *Runner) sumDividends() {
 	r.each(phaseDividends)
 	exact := &r.result.Exact
@@ -28,7 +32,10 @@ func (r *Runner) sumDividends() {
 			trust += w.table[k].trust
 			earned += w.earned[k]
 		}
-		if r.params.Yuma3 {
+		switch f := &r.formula; {
+		case f.backed:
+			earned >>= paidBits - 32
+		case f.absolute:
 			earned = fixed.Mul(earned, r.stake[i])
 		}
 		exact.ValidatorTrust[i] = fixed.I32F32(trust)
@@ -43,13 +50,37 @@ func (r *Runner) sumDividends() {
 
 // sumDividends adds what the worker's columns pay to every seat.
 func (w *worker) sumDividends() {
-	start := 0
+	start, backed := 0, w.run.formula.backed
 	for c, end := range w.ends {
+		bonds, sum := w.bonds[start:end], w.sums[c]
 		incentive := uint64(w.run.result.Exact.Incentive[w.first+c])
-		if incentive > 0 {
-			w.payBonds(w.bonds[start:end], w.sums[c], incentive)
+		switch start = end; {
+		case incentive == 0 || sum == 0:
+		case backed:
+			w.payBacked(bonds, sum, incentive)
+		default:
+			w.payBonds(bonds, sum, incentive)
 		}
-		start = end
+	}
+}
+
+// paidBits says in which units payBacked adds up: 2^−62, of which all pay fits a
+// word.
+const paidBits = 62
+
+// payBacked adds the pay of one column where bonds are weighted with stake: each is
+// worth A_i·E_ij at the column's price p_j = I_j / Σ_k A_k·E_kj. With that sum, and
+// every part of it, shifted by s so that its first bit is set,
+//
+//	p = floor(I·2^94 / (sum·2^s)),   pay = floor(A·E·2^s · p / 2^64)
+//
+// of which the price has 31 significant bits or more.
+func (w *worker) payBacked(bonds []uint64, sum, incentive uint64) {
+	shift, earned := bits.LeadingZeros64(sum)&63, w.earned
+	price, _ := bits.Div64(incentive<<(paidBits-32), 0, sum<<shift)
+	for _, bond := range bonds {
+		pay, _ := bits.Mul64(bond>>16<<shift, price)
+		earned[uint16(bond)] += pay
 	}
 }
 

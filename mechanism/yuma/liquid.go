@@ -7,15 +7,18 @@ import "agora/mechanism/fixed"
 type liquidCurve struct {
 	low, high fixed.I32F32
 	slope     fixed.I32F32 // −steepness/100
+	still     fixed.I32F32 // the speed at d = 0, as of every weight at or below consensus
 }
 
 // newLiquidCurve reads the curve's parameters.
 func newLiquidCurve(p *Params) liquidCurve {
-	return liquidCurve{
+	c := liquidCurve{
 		low:   fixed.Share(p.AlphaLow),
 		high:  fixed.Share(p.AlphaHigh),
 		slope: fixed.Int(int64(p.AlphaSteepness)).Div(fixed.Int(-100)),
 	}
+	c.still = c.speed(fixed.Zero)
+	return c
 }
 
 // alpha returns the speed for one pair,
@@ -29,7 +32,14 @@ func (c liquidCurve) alpha(consensus, weight, bond fixed.I32F32) fixed.I32F32 {
 	if weight >= bond {
 		distance = weight.Sub(consensus)
 	}
-	distance = distance.Clamp(fixed.Zero, fixed.One)
+	if distance <= 0 {
+		return c.still
+	}
+	return c.speed(distance.Min(fixed.One))
+}
+
+// speed returns a for a distance d.
+func (c liquidCurve) speed(distance fixed.I32F32) fixed.I32F32 {
 	growth := fixed.One.Add(fixed.Exp(c.slope.Mul(distance.Sub(fixed.Half))))
 	step := fixed.One.Div(growth).Mul(c.high.Sub(c.low))
 	return c.low.Add(step).Clamp(c.low, c.high)

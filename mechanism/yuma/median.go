@@ -112,13 +112,23 @@ func partition(out, keys []uint64, pivot uint64) (low int, below int64) {
 	return low, below
 }
 
-// firstPivot returns a key from the middle of the list, the median of nine, and 0
-// where the list needs no splitting.
+// firstPivot returns a key from the middle of the list, the median of nine or, of
+// many keys, the median of nine medians of three; 0 where the list needs no
+// splitting.
 func firstPivot(keys []uint64) uint64 {
-	if len(keys) <= fewKeys {
+	switch {
+	case len(keys) <= fewKeys:
 		return 0
+	case len(keys) < manyKeys:
+		return pivotNear(keys, 1, 2)
 	}
-	return pivotNear(keys, 1, 2)
+	var medians [9]uint64
+	step := (len(keys) - 1) / 26
+	for k := range medians {
+		three := keys[3*k*step:]
+		medians[k] = middle(three[0], three[step], three[2*step])
+	}
+	return pivotNear(medians[:], 1, 2)
 }
 
 // pivotNear returns a key a little beyond where the bound is expected among the
@@ -143,6 +153,9 @@ func middle(a, b, c uint64) uint64 { return max(min(a, b), min(max(a, b), c)) }
 
 // fewKeys is the length at which selection stops and sorting takes over.
 const fewKeys = 8
+
+// manyKeys is the length from which a better pivot is worth looking at more keys.
+const manyKeys = 64
 
 // walkKeys sorts the keys that are left and walks them.
 func walkKeys(keys []uint64, bound int64) uint64 {

@@ -54,6 +54,16 @@ type Params struct {
 	// DecayAbsentBonds lets a bond without a current weight decay under liquid
 	// alpha instead of vanishing at once.
 	DecayAbsentBonds bool
+	// StakeWeightedBonds divides what a miner's bonds earn by stake times bond
+	// instead of dividing it by bond and multiplying with stake afterwards
+	// (Yuma3 only):
+	//
+	//	D_i = Σ_j I_j·A_i·E_ij / Σ_k A_k·E_kj    instead of
+	//	D_i = A_i·Σ_j I_j·E_ij / Σ_k E_kj, normalised
+	//
+	// so that every miner is worth its incentive in dividends, and voices that
+	// say the same earn as one voice that holds their stake.
+	StakeWeightedBonds bool
 }
 
 // Upstream returns the reference chain's formula and its default values.
@@ -83,6 +93,7 @@ func Default() Params {
 	p.NoConsensusNoPay = true
 	p.SplitHalves = true
 	p.DecayAbsentBonds = true
+	p.StakeWeightedBonds = true
 	return p
 }
 

@@ -21,7 +21,8 @@ var properties = []struct {
 	{"PermutingUidsPermutesTheResult", permutingUidsPermutesTheResult},
 	{"ScalingAllStakesChangesNothing", scalingAllStakesChangesNothing},
 	{"RaisingAWeightByAllNeverLowersItsIncentive", raisingAWeightByAllNeverLowersItsIncentive},
-	{"SplittingAStakeLeavesConsensusAndIncentive", splittingAStakeLeavesConsensusAndIncentive},
+	{"SplittingAStakeLeavesEverythingWhereItWas", splittingAStakeLeavesEverythingWhereItWas},
+	{"WithoutHistoryBothVersionsPayTheSame", withoutHistoryBothVersionsPayTheSame},
 	{"AMinorityGetsWhatTheMajorityGives", aMinorityGetsWhatTheMajorityGives},
 	{"AMinoritysMinerNeverBeatsTheBestWeightOfTheMajority", aMinoritysMinerNeverBeatsTheBestWeightOfTheMajority},
 }
@@ -205,19 +206,56 @@ func raisingAWeightByAllNeverLowersItsIncentive(t *rapid.T) {
 // of them becomes two.
 const rounding = 32
 
-func splittingAStakeLeavesConsensusAndIncentive(t *rapid.T) {
+// splittingAStakeLeavesEverythingWhereItWas divides a validator between 2 to 16 voices
+// that say the same. Consensus and incentive stay; so does the sum of what the
+// voices earn, except by relative bonds, which are stored relative to the greatest
+// and rounded, and by absolute bonds that are not weighted with stake.
+func splittingAStakeLeavesEverythingWhereItWas(t *rapid.T) {
 	m := drawMarket(t)
-	whole := run(m.plainInput())
+	m.params.LiquidAlpha = rapid.Bool().Draw(t, "liquid")
+	m.params.BondsPenalty = rapid.SampledFrom([]uint16{0, 32768, 65535}).Draw(t, "beta")
+	pieces := rapid.IntRange(2, 16).Draw(t, "pieces")
 	split := *m
-	part := rapid.Uint64Range(1, m.stake[0]-1).Draw(t, "part")
-	split.validators++
-	split.stake = append([]uint64{m.stake[0] - part, part}, m.stake[1:]...)
-	split.grades = append([][]uint16{m.grades[0]}, m.grades...)
-	parts := run(split.plainInput())
+	split.validators += pieces - 1
+	split.stake, split.grades = nil, nil
+	left := m.stake[0]
+	for k := pieces; k > 0; k-- {
+		part := left / uint64(k)
+		if k > 1 && rapid.Bool().Draw(t, "uneven") {
+			part = rapid.Uint64Range(1, left-uint64(k-1)).Draw(t, "part")
+		}
+		left -= part
+		split.stake, split.grades = append(split.stake, part), append(split.grades, m.grades[0])
+	}
+	split.stake = append(split.stake, m.stake[1:]...)
+	split.grades = append(split.grades, m.grades[1:]...)
+	whole, parts := run(m.plainInput()), run(split.plainInput())
+	units := float64(rounding * pieces)
 	for j := range m.miners {
 		a, b := m.validators+j, split.validators+j
 		near(t, "consensus", whole.Exact.Consensus[a], parts.Exact.Consensus[b], rounding)
-		near(t, "incentive", whole.Exact.Incentive[a], parts.Exact.Incentive[b], rounding/ranks(whole))
+		near(t, "incentive", whole.Exact.Incentive[a], parts.Exact.Incentive[b], units/ranks(whole))
+	}
+	if m.params.Yuma3 && m.params.StakeWeightedBonds {
+		together := total(parts.Exact.Dividends[:pieces])
+		near(t, "dividend", whole.Exact.Dividends[0], together, units/ranks(whole))
+	}
+}
+
+// withoutHistoryBothVersionsPayTheSame has every validator pay for its first weights.
+// Absolute bonds weighted with stake then pay what relative bonds do,
+//
+//	D_i = Σ_j I_j·A_i·Wb_ij / Σ_k A_k·Wb_kj
+func withoutHistoryBothVersionsPayTheSame(t *rapid.T) {
+	m := drawMarket(t)
+	m.params.StakeWeightedBonds = true
+	m.params.Yuma3 = false
+	relative := new(yuma.Runner).Run(m.plainInput())
+	m.params.Yuma3 = true
+	absolute := new(yuma.Runner).Run(m.plainInput())
+	units := float64(rounding*(m.miners+m.validators)) / ranks(relative)
+	for i := range m.validators {
+		near(t, "dividend", relative.Exact.Dividends[i], absolute.Exact.Dividends[i], units)
 	}
 }
 

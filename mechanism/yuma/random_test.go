@@ -36,7 +36,7 @@ func (d draw) params() yuma.Params {
 	p.CommitReveal = d.chance(30)
 	for _, option := range []*bool{
 		&p.ActivityGiven, &p.PermitsGiven, &p.OwnerPrivileges,
-		&p.NoConsensusNoPay, &p.SplitHalves, &p.DecayAbsentBonds,
+		&p.NoConsensusNoPay, &p.SplitHalves, &p.DecayAbsentBonds, &p.StakeWeightedBonds,
 	} {
 		if d.chance(20) {
 			*option = !*option

@@ -60,6 +60,7 @@ type formula struct {
 	alpha            uint64 // of the bonds' moving average, units of 2^−32
 	kept             uint64 // 1 − alpha
 	absolute, liquid bool
+	backed           bool // Params.StakeWeightedBonds
 	curve            liquidCurve
 }
 

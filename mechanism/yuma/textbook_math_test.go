@@ -2,6 +2,7 @@ package yuma_test
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 
 	"agora/mechanism/fixed"
@@ -261,6 +262,41 @@ func shareProduct(m matrix, sum, v []number32) []number32 {
 				out[i] += v[j].Mul(x.Div(sum[j]))
 			}
 		}
+	}
+	return out
+}
+
+// backedProduct returns Σ_j v_j·(stake_i·m_ij / Σ_k stake_k·m_kj) with products in
+// units of 2^−47, the price v_j / Σ rounded down in units of 2^−94 times the power of
+// two that makes the sum as great as 2^63 or greater, and what it pays in units of
+// 2^−62.
+func backedProduct(m matrix, stake, v []number32) []number32 {
+	sum, shift, price := make([]uint64, len(v)), make([]int, len(v)), make([]uint64, len(v))
+	backed := func(i int, bond number32) uint64 {
+		hi, lo := bits.Mul64(uint64(stake[i]), uint64(max(bond, 0)))
+		return hi<<(64-17) + lo>>17
+	}
+	for i, row := range m {
+		for j, bond := range row {
+			sum[j] += backed(i, bond)
+		}
+	}
+	for j, scaled := range sum {
+		for ; scaled > 0 && scaled < 1<<63; scaled *= 2 {
+			shift[j]++
+		}
+		if scaled > 0 {
+			price[j], _ = bits.Div64(uint64(v[j])<<30, 0, scaled)
+		}
+	}
+	out := make([]number32, len(m))
+	for i, row := range m {
+		var paid uint64
+		for j, bond := range row {
+			pay, _ := bits.Mul64(backed(i, bond)<<shift[j], price[j])
+			paid += pay
+		}
+		out[i] = number32(paid >> 30)
 	}
 	return out
 }

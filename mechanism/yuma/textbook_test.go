@@ -187,7 +187,11 @@ func (b *book) bonds3() {
 	} else {
 		b.e = average(&b.paper, b.wb, old, b.p.BondsMovingAverage)
 	}
-	b.d = vectorProduct(shareProduct(b.e, columnSum(b.e, b.n), b.i), b.a)
+	if b.p.StakeWeightedBonds {
+		b.d = backedProduct(b.e, b.a, b.i)
+	} else {
+		b.d = vectorProduct(shareProduct(b.e, columnSum(b.e, b.n), b.i), b.a)
+	}
 	normalize(b.d)
 }
 
