@@ -7,8 +7,9 @@ import (
 	"github.com/cosmos/cosmos-sdk/client/flags"
 )
 
-// priced are the defaults with which a transaction pays what the chain asks, measured by simulation.
-var priced = map[string]string{flags.FlagGas: flags.GasFlagAuto, flags.FlagGasAdjustment: "1.5", flags.FlagGasPrices: "0.01rao"}
+// priced are the defaults with which a transaction pays what the chain asks, measured by simulation. Between that and its
+// block an epoch may have paid: whoever moves stake then also withdraws rewards, for half as much gas again and more.
+var priced = map[string]string{flags.FlagGas: flags.GasFlagAuto, flags.FlagGasAdjustment: "2", flags.FlagGasPrices: "0.01rao"}
 
 // setPrices gives every transaction command the defaults above.
 func setPrices(cmd *cobra.Command) error {
