@@ -17,7 +17,7 @@ localnet: build ## a whole market on this machine; Ctrl-C stops it
 	@exec build/agora localnet $(ARGS)
 
 test: .toolchain ## every test
-	$(GO) test -timeout $(TEST_TIMEOUT) ./...
+	$(GO) test -p 3 -timeout $(TEST_TIMEOUT) ./... # the longest wait for blocks more than they work
 
 race: .toolchain ## tests of the concurrent packages under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./wire/... ./miner/... ./gateway/... ./validator/... ./client/...

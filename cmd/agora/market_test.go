@@ -66,6 +66,7 @@ func (run *market) stop() {
 }
 
 func TestTheDocumentedCommandsWork(t *testing.T) {
+	t.Parallel() // both wait for blocks most of the time
 	m := newMachine(t)
 	first := m.start()
 	for _, page := range pages {

@@ -28,6 +28,7 @@ agora miner --node http://127.0.0.1:26701 --keyring-backend test --subnet 1 --fr
 // TestTheNodePageWorks runs docs/node.md as it stands, with real processes, then the operator's commands of
 // docs/validator.md on the network that it founds, and a miner on a wallet of its own.
 func TestTheNodePageWorks(t *testing.T) {
+	t.Parallel() // both wait for blocks most of the time
 	if testing.Short() {
 		t.Skip("runs ten nodes and waits for a jail: some minutes")
 	}
