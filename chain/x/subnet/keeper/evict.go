@@ -54,10 +54,10 @@ func weakest(neurons []types.Neuron, spared []bool, emissions []uint64) int {
 // spared marks by uid who cannot be evicted.
 func (k *Keeper) spared(ctx sdk.Context, subnet types.Subnet, neurons []types.Neuron, standing types.Standing) ([]bool, error) {
 	spared := make([]bool, len(neurons))
-	immunity := k.immunity(ctx, subnet)
+	immunity := k.stored(ctx, subnet.Netuid, types.Immunity)
 	owners := -1
 	for uid, neuron := range neurons {
-		spared[uid] = ctx.BlockHeight()-neuron.Registered < immunity
+		spared[uid] = ctx.BlockHeight() < max(neuron.Registered+immunity, neuron.JudgedFrom)
 		if neuron.Owner == subnet.Owner && (owners < 0 || neuron.Registered < neurons[owners].Registered) {
 			owners = uid
 		}
@@ -74,13 +74,15 @@ func (k *Keeper) spared(ctx sdk.Context, subnet types.Subnet, neurons []types.Ne
 	return spared, err
 }
 
-// immunity is how many blocks a new neuron is safe: long enough for weights made after its registration to be revealed
-// and paid.
+// judgedFrom is the block from which a neuron that registers now can have been judged: weights made after its
+// registration have been revealed and have decided an epoch. Until then it is safe, whatever the owner changes meanwhile.
 //
-//	max(immunity, (reveal_delay + 2) · tempo)
-func (k *Keeper) immunity(ctx sdk.Context, subnet types.Subnet) int64 {
-	judged := (k.stored(ctx, subnet.Netuid, types.RevealDelay) + 2) * int64(subnet.Tempo)
-	return max(k.stored(ctx, subnet.Netuid, types.Immunity), judged)
+//	registered + (reveal_delay + 2) · tempo
+func (k *Keeper) judgedFrom(ctx sdk.Context, subnet types.Subnet) int64 {
+	value := k.Values(ctx)
+	delay := max(int64(subnet.RevealDelay), value(subnet.Netuid, types.RevealDelay))
+	tempo := max(int64(subnet.Tempo), value(subnet.Netuid, types.Tempo))
+	return ctx.BlockHeight() + (delay+2)*tempo
 }
 
 // forgetStanding clears what the last epoch said of a uid that is free now.

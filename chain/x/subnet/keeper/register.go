@@ -31,7 +31,7 @@ func (k *Keeper) Register(ctx sdk.Context, owner string, netuid uint32, claim ty
 	if err := k.burn(ctx, owner, paid); err != nil {
 		return 0, 0, err
 	}
-	neuron := types.Neuron{Netuid: netuid, HotKey: claim.HotKey, Owner: owner, Registered: ctx.BlockHeight()}
+	neuron := types.Neuron{Netuid: netuid, HotKey: claim.HotKey, Owner: owner, Registered: ctx.BlockHeight(), JudgedFrom: k.judgedFrom(ctx, subnet)}
 	evicted, err := k.seat(ctx, &subnet, &neuron)
 	if err != nil {
 		return 0, 0, err

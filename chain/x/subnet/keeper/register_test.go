@@ -165,16 +165,28 @@ func TestNobodyImmuneIsEvicted(t *testing.T) {
 	m.refuses(err, types.ErrNoRoom)
 }
 
+// TestImmunityOutlastsTheRevealOfWeights registers frank while weights stay hidden for 4 tempos; what the owner changes
+// later does not shorten his time to be judged.
 func TestImmunityOutlastsTheRevealOfWeights(t *testing.T) {
 	m, netuid := fullSubnet(t)
+	m.govern(netuid, types.RevealDelay, 4)
+	m.govern(netuid, types.MaxUids, 5)
+	m.must(m.k.AdvanceEpoch(m.ctx, netuid))
+	frank := m.register("frank", netuid, "frank") // safe for (4 + 2) · 10 blocks
+	m.govern(netuid, types.RevealDelay, 1)
 	m.govern(netuid, types.Immunity, 0)
-	m.govern(netuid, types.RevealDelay, 4) // (4 + 2) · 10 blocks
-	m.pass(55)                             // carl registered 57 blocks ago
-	eve := m.player("eve", 100*tao)
-	_, _, err := m.k.Register(m.ctx, eve, netuid, m.claim(eve, netuid, hotKey("eve")), 100*tao)
+	m.must(m.k.AdvanceEpoch(m.ctx, netuid))
+	m.pass(59)
+	for _, name := range []string{"eve", "fay"} { // in the places of carl and dora
+		m.register(name, netuid, name)
+	}
+	gus := m.player("gus", 100*tao)
+	_, _, err := m.k.Register(m.ctx, gus, netuid, m.claim(gus, netuid, hotKey("gus")), 100*tao)
 	m.refuses(err, types.ErrNoRoom)
-	m.pass(10)
-	m.register("eve", netuid, "eve")
+	m.pass(1)
+	if uid := m.register("gus", netuid, "gus"); uid != frank {
+		t.Errorf("uid %d went, want frank's, %d", uid, frank)
+	}
 }
 
 func TestTheLowestByEmissionAgeAndUidGoes(t *testing.T) {
