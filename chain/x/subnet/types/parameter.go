@@ -50,15 +50,15 @@ var table = []Parameter{
 	},
 	{
 		Name: RevealDelay, Unit: "tempos", Default: 4, Min: 1, Max: 100, Who: ByOwner,
-		Reason: "Weights stay hidden this long, so that copying them pays yesterday's opinion while the miners have moved on.",
+		Reason: "Weights stay hidden this long, so that copying them pays yesterday's opinion while the miners have moved on; a change waits for the next tempo.",
 	},
 	{
 		Name: CommitReveal, Unit: "0 or 1", Default: 1, Min: 0, Max: 1, Who: ByOwner,
-		Reason: "Open weights can be copied in the block they appear in; off is for subnets whose truth is public anyway.",
+		Reason: "Open weights can be copied in the block they appear in; off is for subnets whose truth is public anyway; a change waits for the next tempo.",
 	},
 	{
 		Name: EvidenceLeaves, Unit: "leaves", Default: 0, Min: 0, Max: 16, Who: ByOwner,
-		Reason: "Every reveal opens this many lines of its score sheet, chosen after the commit, so that weights without judging are caught.",
+		Reason: "Every reveal opens this many lines of its score sheet, chosen after the commit, so that weights without judging are caught; a commit keeps what was asked in its block, of this and the next two.",
 	},
 	{
 		Name: MinAllowedWeights, Unit: "weights", Default: 1, Min: 1, Max: 256, Who: ByOwner,

@@ -1,0 +1,68 @@
+package keeper_test
+
+import (
+	"fmt"
+	"testing"
+
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/chain/x/yuma/keeper"
+	"agora/chain/x/yuma/types"
+	"agora/chain/x/yuma/yumatest"
+)
+
+// TestTheLargestSubnetRunsAndEnds fills the 4,096 places that governance may allow: its epoch decides and pays, it is
+// queried page by page, a newcomer evicts within the gas of a transaction, and it can be dissolved within that of a block.
+func TestTheLargestSubnetRunsAndEnds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("registers 4,096 neurons")
+	}
+	const size, blockGas, txGas = 4_096, 100_000_000, 10_000_000
+	m := yumatest.NewWith(t, func(p *subnettypes.Params) { p.MaxUids, p.MaxTempo = size, 50_400 })
+	netuid := m.Open("owner", "large")
+	m.Govern(netuid, subnettypes.MaxUids, size)
+	m.Govern(netuid, subnettypes.RegistrationsPerBlock, 64)
+	m.Govern(netuid, subnettypes.MaxBurn, 100_000_000)
+	var opinions []yumatest.Opinion
+	for i := range 2 {
+		name := fmt.Sprint("val", i)
+		m.Validate(name, 1_000*tao)
+		m.Speak(name, netuid)
+		opinions = append(opinions, yumatest.Opinion{Voice: name, Uids: []uint32{2, size - 1}, Weights: []uint32{1, 3}})
+	}
+	m.NextBlock()
+	miners := m.Miners(netuid, "miner", size-2)
+	last := miners[len(miners)-1]
+	m.NextTempo(netuid)
+	before := m.Balance(last)
+	m.RunTempo(netuid, opinions...)
+	m.RunTempo(netuid, opinions...)
+	if m.Balance(last) <= before {
+		t.Error("the neuron in the last place was not paid")
+	}
+	seen, next := 0, []byte(nil)
+	for first := true; first || len(next) > 0; first = false {
+		res, err := keeper.NewQueryServer(m.Yuma).Metagraph(m.Ctx, &types.QueryMetagraphRequest{Netuid: netuid, Pagination: page(next, 256)})
+		m.Must(err)
+		seen, next = seen+len(res.Uids), res.Pagination.NextKey
+	}
+	if seen != size {
+		t.Errorf("%d neurons in the pages of the metagraph", seen)
+	}
+	m.Govern(netuid, subnettypes.Immunity, 0)
+	for range 40 {
+		m.NextBlock() // everybody has had time to be judged
+	}
+	gas := m.Ctx.GasMeter().GasConsumed()
+	m.Register("newcomer", netuid, "newcomer")
+	used := m.Ctx.GasMeter().GasConsumed() - gas
+	t.Logf("an eviction from %d used %d gas", size, used)
+	if used > txGas {
+		t.Errorf("want at most %d", txGas)
+	}
+	gas = m.Ctx.GasMeter().GasConsumed()
+	m.Must(m.Subnet.Dissolve(m.Ctx, m.Fund("owner", 0), netuid))
+	if used := m.Ctx.GasMeter().GasConsumed() - gas; used > blockGas/2 {
+		t.Errorf("dissolving used %d gas", used)
+	}
+	m.CheckMoney()
+}
