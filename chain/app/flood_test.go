@@ -62,7 +62,7 @@ func TestRevealsLandInAFloodOfPaidTransactions(t *testing.T) {
 	w := market(t)
 	do(t, w, "epoch\nuntil reveal")
 	q := newQueue(t, w)
-	const capacity, more = 3_072, 200
+	const capacity, more = 6_144, 200
 	if refused := q.offer(paidFlood(t, w, "mallory", capacity+more)...); refused != more {
 		t.Fatalf("%d paid transactions were refused, want %d", refused, more)
 	}

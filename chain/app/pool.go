@@ -22,12 +22,12 @@ type capacity struct {
 var capacities = [...]capacity{
 	classWeights: {txs: 4_096, bytes: 32 << 20},
 	classCards:   {txs: 512, bytes: 1 << 20},
-	classPaid:    {txs: 3_072, bytes: 32 << 20},
+	classPaid:    {txs: 6_144, bytes: 32 << 20},
 }
 
 // PoolSize is how many transactions CometBFT's own queue must hold (mempool.size), so that it is never the first to be
 // full.
-const PoolSize = 8_192
+const PoolSize = 12_288
 
 // pool knows what waits in the node's queue: how much of each class, and the free messages by name, so that a proposal
 // has them however long the queue is. CometBFT asks for every transaction when it comes and for all that are left after
@@ -61,7 +61,7 @@ func (p *pool) checkTx(run sdk.RunTx, req *abci.RequestCheckTx) (*abci.ResponseC
 	}
 	c, ok := examine(tx, req.Tx)
 	if !ok {
-		return sdkerrors.ResponseCheckTxWithEvents(sdkerrors.ErrTxDecode.Wrap("no signer"), 0, 0, nil, false), nil
+		return sdkerrors.ResponseCheckTxWithEvents(sdkerrors.ErrTxDecode.Wrap("the transaction has no fee field"), 0, 0, nil, false), nil
 	}
 	key := sha256.Sum256(req.Tx)
 	if req.Type == abci.CheckTxType_New && !p.hasRoom(key, c) {
@@ -97,6 +97,9 @@ func (p *pool) keep(key [sha256.Size]byte, c candidate) {
 	defer p.mu.Unlock()
 	w, has := p.waiting[key]
 	if !has {
+		if c.class == classPaid {
+			c.tx = nil // only counted
+		}
 		w = &waiting{candidate: c, key: key}
 		p.waiting[key] = w
 		p.order = append(p.order, w)

@@ -43,8 +43,9 @@ func (p *pool) candidates(offered [][]byte) []candidate {
 func fill(candidates []candidate, rooms ...*room) (txs [][]byte) {
 	waits := map[string]bool{}
 	for _, c := range candidates {
-		if waits[c.signer] || slices.ContainsFunc(rooms, func(r *room) bool { return !r.fits(c) }) {
-			waits[c.signer] = true
+		behind := len(waits) > 0 && waits[c.signer()]
+		if behind || slices.ContainsFunc(rooms, func(r *room) bool { return !r.fits(c) }) {
+			waits[c.signer()] = true
 			continue
 		}
 		for _, r := range rooms {
@@ -64,10 +65,20 @@ const (
 
 // candidate is a transaction that might enter the block.
 type candidate struct {
-	raw    []byte
-	gas    uint64
-	class  int
-	signer string // account of the first signer
+	raw   []byte
+	tx    sdk.Tx
+	gas   uint64
+	class int
+}
+
+// signer is the account of a transaction's first signer. Few are ever asked for: to find it the SDK decodes every message
+// again.
+func (c candidate) signer() string {
+	signers, err := signersOf(c.tx)
+	if err != nil || len(signers) == 0 {
+		return ""
+	}
+	return string(signers[0])
 }
 
 // classify puts transactions into their classes, in their order. A signer's weights stay behind the cards that it sent
@@ -76,8 +87,8 @@ func classify(txs []candidate) (classes [3][]candidate) {
 	published := map[string]bool{}
 	for _, c := range txs {
 		if c.class == classCards {
-			published[c.signer] = true
-		} else if c.class == classWeights && published[c.signer] {
+			published[c.signer()] = true
+		} else if c.class == classWeights && len(published) > 0 && published[c.signer()] {
 			c.class = classCards
 		}
 		classes[c.class] = append(classes[c.class], c)
@@ -85,17 +96,13 @@ func classify(txs []candidate) (classes [3][]candidate) {
 	return classes
 }
 
-// examine reads what the order depends on; false if tx has no signer.
+// examine reads what the order depends on; false if tx has no fee field.
 func examine(tx sdk.Tx, raw []byte) (candidate, bool) {
 	f, ok := tx.(sdk.FeeTx)
 	if !ok {
 		return candidate{}, false
 	}
-	signers, err := signersOf(tx)
-	if err != nil || len(signers) == 0 {
-		return candidate{}, false
-	}
-	c := candidate{raw: raw, gas: f.GetGas(), class: classPaid, signer: string(signers[0])}
+	c := candidate{raw: raw, tx: tx, gas: f.GetGas(), class: classPaid}
 	if f.GetFee().IsZero() {
 		c.class = classOf(tx.GetMsgs())
 	}

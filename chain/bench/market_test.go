@@ -154,7 +154,7 @@ func (m *market) fillWeights(s *yumatypes.GenesisState) {
 			key := public("voice", voice)
 			hash := yumatypes.CommitHash(chainID, netuid, epoch-delay, key, uids, weights, salt(voice))
 			s.Commits = append(s.Commits, yumatypes.Commit{
-				Netuid: netuid, Uid: uint32(voice), Epoch: epoch - delay, Hash: hash[:], Height: 1, HotKey: key,
+				Netuid: netuid, Uid: uint32(voice), Epoch: epoch - delay, Hash: hash[:], Height: 0, HotKey: key,
 			})
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	cryptotypes "github.com/cosmos/cosmos-sdk/crypto/types"
 	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 	"github.com/cosmos/cosmos-sdk/types/tx/signing"
 	authsigning "github.com/cosmos/cosmos-sdk/x/auth/signing"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
@@ -239,9 +240,9 @@ func (n *nodes) submit(ctx context.Context, node *rpchttp.HTTP, raw []byte) erro
 		switch {
 		case err == nil && res.Code == 0:
 			return nil
-		case err == nil:
+		case err == nil && res.Code != sdkerrors.ErrMempoolIsFull.ABCICode():
 			return fmt.Errorf("refused: %s", res.Log)
-		case !strings.Contains(err.Error(), "mempool is full"):
+		case err != nil && !strings.Contains(err.Error(), "mempool is full"):
 			return err
 		}
 		time.Sleep(50 * time.Millisecond)
