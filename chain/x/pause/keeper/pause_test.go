@@ -222,18 +222,6 @@ func TestSixtyPercentDoNotPause(t *testing.T) {
 	}
 }
 
-// TestCapitalsAreNoSecondVote spells a voter in capitals, which bech32 allows: a stake must not be counted twice.
-func TestCapitalsAreNoSecondVote(t *testing.T) {
-	c := newChain(t)
-	a, _, _ := c.operators()
-	motion, err := c.k.Pause(c.ctx, a, []string{send}, hour, "leak")
-	c.must(err)
-	_, err = c.k.Vote(c.ctx, strings.ToUpper(a), motion)
-	c.refuses(err, types.ErrInvalid)
-	_, err = c.k.Pause(c.ctx, strings.ToUpper(a), []string{send}, hour, "leak")
-	c.refuses(err, types.ErrInvalid)
-}
-
 func TestAVoteCountsTheStakeOfNow(t *testing.T) {
 	c := newChain(t)
 	a, b, d := c.operators()
