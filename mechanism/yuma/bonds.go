@@ -7,32 +7,40 @@ import (
 	"agora/mechanism/fixed"
 )
 
-// plain reports whether clipAndMove may compute a column: absolute bonds at one
-// speed that follow the clipped weights, in which no product needs more than 64
-// bits. Any other column takes the steps one by one.
+// plain reports whether clipMoveAndStore may compute a column: absolute bonds at
+// one speed, weighted with stake, that follow the clipped weights, and none of them
+// above 1 − 2^−32, so that no product needs more than 64 bits. Any other column
+// takes the steps one by one.
 func (f *formula) plain(consensus uint64) bool {
 	const one = uint64(fixed.One)
-	return f.absolute && !f.liquid && f.beta == fixed.One && consensus < one && f.kept < one
+	return f.backed && !f.liquid && f.beta == fixed.One && consensus < one && f.kept < one
 }
 
-// clipAndMove is steps 7, 8, 9 and 11 up to E of a plain column in one pass, where
-// Wb is Wc:
+// clipMoveAndStore is steps 7, 8, 9 and 11 up to E, and the bonds' part of step 13,
+// of a plain column in one pass, where Wb is Wc:
 //
 //	Wc_ij = min(W_ij, C_j)   TV_i += Wc_ij   R_j += A_i·Wc_ij
 //	E_ij  = a·Wc_ij + (1 − a)·B_ij
 //
-// It returns R and leaves E in the cells.
-func (w *worker) clipAndMove(cells []uint64, consensus uint64) (rank uint64) {
-	table, alpha, kept := w.table, w.run.formula.alpha, w.run.formula.kept
+// It returns R and Σ_i A_i·E_ij, and notes and stores the bonds as storeBacked does.
+func (w *worker) clipMoveAndStore(j int, cells []uint64, consensus uint64) (rank, sum uint64) {
+	table, arena := w.table, w.run.arena
+	alpha, kept := w.run.formula.alpha, w.run.formula.kept
+	noted := w.room(len(cells))[:len(cells)]
 	for k, cell := range cells {
 		seat := &table[uint16(cell)]
-		share := min(cell>>32, consensus)
+		share, stake := min(cell>>32, consensus), seat.stake
 		seat.trust += share
-		rank += seat.stake * share >> 32
+		rank += stake * share >> 32
 		e := alpha*share>>32 + kept*bondOf(cell)>>32
-		cells[k] = packBond(e, cell)
+		backed := stake * e >> 17
+		noted[k] = packBond(backed, cell)
+		sum += backed
+		if e > 0 {
+			seat.store(arena, j, e)
+		}
 	}
-	return rank
+	return rank, sum
 }
 
 // packBond packs a bond and whose it is, the seat in a cell; unpack with >>16 and

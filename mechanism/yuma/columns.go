@@ -140,13 +140,13 @@ func (w *worker) column(j int, cells []uint64) {
 	consensus := r.formula.quorum.consensus(w.hear(cells))
 	r.result.Exact.Consensus[j] = fixed.I32F32(consensus)
 	if r.formula.plain(consensus) {
-		r.rank[j] = w.clipAndMove(cells, consensus)
+		r.rank[j], w.sums[j-w.first] = w.clipMoveAndStore(j, cells, consensus)
 	} else {
 		r.rank[j] = w.clip(cells, consensus)
 		w.blendWeights(len(cells))
 		w.moveBonds(cells, consensus)
+		w.sums[j-w.first] = w.storeBonds(j, cells)
 	}
-	w.sums[j-w.first] = w.storeBonds(j, cells)
 	w.ends[j-w.first] = len(w.bonds)
 	if r.observe != nil {
 		r.observe(w, j, seen)

@@ -27,8 +27,8 @@
 //	12  emit                   rao
 //	13  store                  u16, rounded down
 //
-// Where nothing but the shipped parameters is asked for, clipAndMove does 7, 8, 9
-// and 11 in one pass over a column.
+// Where nothing but the shipped parameters is asked for, clipMoveAndStore does
+// 7, 8, 9 and 11, and stores the bonds, in one pass over a column.
 //
 // Weights and bonds arrive as packed rows, one per validator, and every formula
 // from 6 to 11 needs one column at a time. So a worker gathers a block of columns
