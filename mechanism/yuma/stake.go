@@ -33,17 +33,11 @@ func (r *Runner) normalizeStake() {
 		total, carry = bits.Add64(total, r.countedStake(i), 0)
 		hi += carry
 	}
-	// A total beyond 2^64 − 1 is halved with every stake until it fits; no money
-	// supply comes near it.
-	scale := bits.Len64(hi)
-	if scale > 0 {
-		total = hi<<(64-scale) | total>>scale
-	}
-	if total == 0 {
+	if hi|total == 0 {
 		return
 	}
 	for i := range share {
-		share[i] = stakeShare(r.countedStake(i)>>scale, total)
+		share[i] = stakeShare(r.countedStake(i), hi, total)
 	}
 }
 
@@ -57,13 +51,31 @@ func (r *Runner) countedStake(i int) uint64 {
 	return min(stake, math.MaxInt64)
 }
 
-// stakeShare returns floor(stake·2^32 / total) for stake ≤ total, total > 0.
-func stakeShare(stake, total uint64) fixed.I32F32 {
-	if stake >= total {
+// stakeShare returns floor(stake·2^32 / total) for a part of the total hi·2^64 + lo,
+// which is above zero.
+func stakeShare(stake, hi, lo uint64) fixed.I32F32 {
+	switch {
+	case hi > 0:
+		return longShare(stake, hi, lo)
+	case stake == lo:
 		return fixed.One
 	}
-	q, _ := bits.Div64(stake>>32, stake<<32, total)
+	q, _ := bits.Div64(stake>>32, stake<<32, lo)
 	return fixed.I32F32(q)
+}
+
+// longShare is stakeShare, a bit at a time, for a total beyond 2^64 − 1, which no
+// money supply comes near.
+func longShare(stake, hi, lo uint64) (share fixed.I32F32) {
+	var top, low, high, borrow uint64 // the remainder is top·2^64 + stake
+	for range 32 {
+		top, stake, share = top<<1|stake>>63, stake<<1, share<<1
+		low, borrow = bits.Sub64(stake, lo, 0)
+		if high, borrow = bits.Sub64(top, hi, borrow); borrow == 0 {
+			top, stake, share = high, low, share+1
+		}
+	}
+	return share
 }
 
 // choosePermits is step 3: the next permits go to the MaxValidators greatest

@@ -82,8 +82,7 @@ func (b *book) stakes() {
 	normalize(b.a)
 }
 
-// stakeShares divides by the sum; a sum beyond 2^63 − 1 needs wider numbers, and
-// one beyond 2^64 − 1 is halved until it fits, and every stake with it.
+// stakeShares divides by the sum; a sum beyond 2^63 − 1 needs wider numbers.
 func stakeShares(stake []uint64) []number32 {
 	out, wide, sum := make([]number32, len(stake)), make([]fixed.I64F64, len(stake)), new(big.Int)
 	for i, s := range stake {
@@ -97,10 +96,8 @@ func stakeShares(stake []uint64) []number32 {
 		}
 		return out
 	}
-	halvings := uint(max(sum.BitLen()-64, 0))
-	sum.Rsh(sum, halvings)
 	for i, s := range stake {
-		part := new(big.Int).Lsh(new(big.Int).SetUint64(s>>halvings), 32)
+		part := new(big.Int).Lsh(new(big.Int).SetUint64(s), 32)
 		out[i] = number32(part.Quo(part, sum).Int64())
 	}
 	return out

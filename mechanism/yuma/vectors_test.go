@@ -18,6 +18,7 @@ import (
 // epochFiles are the recorded sequences of epochs.
 var epochFiles = []string{
 	"epoch_yuma2", "epoch_yuma3", "epoch_traces", "epoch_mechanisms", "epoch_derived",
+	"epoch_independent",
 }
 
 // traceTolerance is two units of 2^−32.
