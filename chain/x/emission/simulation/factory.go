@@ -2,11 +2,10 @@
 package simulation
 
 import (
-	"context"
-
 	"github.com/cosmos/cosmos-sdk/testutil/simsx"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"agora/chain/play"
 	"agora/chain/x/emission/keeper"
 	"agora/chain/x/emission/types"
 	subnettypes "agora/chain/x/subnet/types"
@@ -14,27 +13,32 @@ import (
 
 // Register adds every message of the module.
 func Register(k *keeper.Keeper, weights simsx.WeightSource, reg simsx.Registry) {
-	reg.Add(weights.Get("msg_set_root_weights", 20), setRootWeights(k))
+	g := game{k, keeper.NewMsgServer(k)}
+	reg.Add(weights.Get("msg_set_root_weights", 20), play.Factory(g.setRootWeights))
+}
+
+// game is the module with its message server.
+type game struct {
+	k      *keeper.Keeper
+	server types.MsgServer
 }
 
 // setRootWeights lets a random voter give random weights to some of the subnets.
-func setRootWeights(k *keeper.Keeper) simsx.SimMsgFactoryFn[*types.MsgSetRootWeights] {
-	return func(ctx context.Context, players *simsx.ChainDataSource, reporter simsx.SimulationReporter) ([]simsx.SimAccount, *types.MsgSetRootWeights) {
-		operators, netuids, err := voters(sdk.UnwrapSDKContext(ctx), k)
-		if err != nil || len(operators) == 0 {
-			reporter.Skip("nobody may vote")
-			return nil, nil
-		}
-		r := players.Rand()
-		signer := players.GetAccount(reporter, operators[r.Intn(len(operators))])
-		msg := &types.MsgSetRootWeights{Operator: signer.AddressBech32}
-		for _, netuid := range netuids {
-			if len(msg.Netuids) == 0 || r.Intn(2) == 0 {
-				msg.Netuids, msg.Weights = append(msg.Netuids, netuid), append(msg.Weights, uint32(1+r.Intn(65_535)))
-			}
-		}
-		return []simsx.SimAccount{signer}, msg
+func (g game) setRootWeights(t play.Turn) ([]simsx.SimAccount, *types.MsgSetRootWeights) {
+	operators, netuids, err := voters(t.Context, g.k)
+	if err != nil || len(operators) == 0 {
+		t.Skip("nobody may vote")
+		return nil, nil
 	}
+	r := t.Rand()
+	signer := t.GetAccount(t, operators[r.Intn(len(operators))])
+	msg := &types.MsgSetRootWeights{Operator: signer.AddressBech32}
+	for _, netuid := range netuids {
+		if len(msg.Netuids) == 0 || r.Intn(2) == 0 {
+			msg.Netuids, msg.Weights = append(msg.Netuids, netuid), append(msg.Weights, uint32(1+r.Intn(65_535)))
+		}
+	}
+	return play.Try(t, signer, msg, g.server.SetRootWeights)
 }
 
 // voters lists the operators of permitted voices and all subnets.

@@ -1,17 +1,15 @@
 // Package simulation plays the module at random: operators move to stop a message for some seconds, second each other's
-// motions, and move to let it through again. Each factory tries its message on a copy of the state first, so that what
-// it hands out succeeds unless the state moves in between.
+// motions, and move to let it through again.
 package simulation
 
 import (
-	"context"
 	"slices"
 
 	"cosmossdk.io/math"
 
 	"github.com/cosmos/cosmos-sdk/testutil/simsx"
-	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"agora/chain/play"
 	"agora/chain/x/pause/keeper"
 	"agora/chain/x/pause/types"
 )
@@ -29,9 +27,9 @@ var stopped = []string{
 // Register adds the messages that operators send.
 func Register(k *keeper.Keeper, weights simsx.WeightSource, reg simsx.Registry) {
 	g := game{k, keeper.NewMsgServer(k)}
-	reg.Add(weights.Get("msg_pause", 10), factory(g.pause))
-	reg.Add(weights.Get("msg_resume", 5), factory(g.resume))
-	reg.Add(weights.Get("msg_vote_motion", 20), factory(g.vote))
+	reg.Add(weights.Get("msg_pause", 10), play.Factory(g.pause))
+	reg.Add(weights.Get("msg_resume", 5), play.Factory(g.resume))
+	reg.Add(weights.Get("msg_vote_motion", 20), play.Factory(g.vote))
 }
 
 // game is the module with its message server.
@@ -40,51 +38,24 @@ type game struct {
 	server types.MsgServer
 }
 
-// turn is one call of a factory: the state, the players, and where to say that there is nothing to do.
-type turn struct {
-	sdk.Context
-	*simsx.ChainDataSource
-	simsx.SimulationReporter
-}
-
-// factory gives a move the form that simsx wants.
-func factory[T sdk.Msg](move func(turn) ([]simsx.SimAccount, T)) simsx.SimMsgFactoryFn[T] {
-	return func(ctx context.Context, players *simsx.ChainDataSource, reporter simsx.SimulationReporter) ([]simsx.SimAccount, T) {
-		return move(turn{sdk.UnwrapSDKContext(ctx), players, reporter})
-	}
-}
-
-// play tries msg on a copy of the state and skips it if it would fail.
-func play[T sdk.Msg, R any](t turn, signer simsx.SimAccount, msg T, run func(context.Context, T) (R, error)) ([]simsx.SimAccount, T) {
-	if t.IsSkipped() {
-		return nil, msg
-	}
-	trial, _ := t.CacheContext()
-	if _, err := run(trial, msg); err != nil {
-		t.Skip(err.Error())
-		return nil, msg
-	}
-	return []simsx.SimAccount{signer}, msg
-}
-
 // operator is any operator of a bonded validator that is not among others.
-func (g game) operator(t turn, others ...string) simsx.SimAccount {
+func (g game) operator(t play.Turn, others ...string) simsx.SimAccount {
 	return t.AnyAccount(t, simsx.ExcludeAddresses(others...), simsx.SimAccountFilterFn(func(a simsx.SimAccount) bool {
 		stake, err := g.k.Stake(t.Context, a.AddressBech32)
 		return err == nil && stake.GT(math.ZeroInt())
 	}))
 }
 
-func (g game) pause(t turn) ([]simsx.SimAccount, *types.MsgPause) {
+func (g game) pause(t play.Turn) ([]simsx.SimAccount, *types.MsgPause) {
 	operator := g.operator(t)
 	msg := &types.MsgPause{
 		Sender: operator.AddressBech32, TypeUrls: []string{stopped[t.Rand().Intn(len(stopped))]},
 		Seconds: uint64(1 + t.Rand().Intn(longest)), Reason: "a drill",
 	}
-	return play(t, operator, msg, g.server.Pause)
+	return play.Try(t, operator, msg, g.server.Pause)
 }
 
-func (g game) resume(t turn) ([]simsx.SimAccount, *types.MsgResume) {
+func (g game) resume(t play.Turn) ([]simsx.SimAccount, *types.MsgResume) {
 	paused, err := g.k.Paused(t.Context)
 	if err != nil || len(paused) == 0 {
 		t.Skip("nothing is paused")
@@ -94,10 +65,10 @@ func (g game) resume(t turn) ([]simsx.SimAccount, *types.MsgResume) {
 	msg := &types.MsgResume{
 		Sender: operator.AddressBech32, TypeUrls: []string{paused[t.Rand().Intn(len(paused))].TypeUrl}, Reason: "it was a drill",
 	}
-	return play(t, operator, msg, g.server.Resume)
+	return play.Try(t, operator, msg, g.server.Resume)
 }
 
-func (g game) vote(t turn) ([]simsx.SimAccount, *types.MsgVote) {
+func (g game) vote(t play.Turn) ([]simsx.SimAccount, *types.MsgVote) {
 	motions, err := g.k.Motions(t.Context)
 	if err != nil || len(motions) == 0 {
 		t.Skip("nobody moves anything")
@@ -106,5 +77,5 @@ func (g game) vote(t turn) ([]simsx.SimAccount, *types.MsgVote) {
 	motion := motions[t.Rand().Intn(len(motions))]
 	operator := g.operator(t, slices.Clone(motion.Voters)...)
 	msg := &types.MsgVote{Operator: operator.AddressBech32, Motion: motion.Id}
-	return play(t, operator, msg, g.server.Vote)
+	return play.Try(t, operator, msg, g.server.Vote)
 }

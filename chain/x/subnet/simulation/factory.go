@@ -1,9 +1,7 @@
-// Package simulation plays the module at random: one factory per message, each trying its message on a copy of the
-// state first, so that what it hands out succeeds unless the state moves in between.
+// Package simulation plays the module at random, one move per message.
 package simulation
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/cosmos/cosmos-sdk/crypto/keys/ed25519"
@@ -12,6 +10,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"agora/chain/network"
+	"agora/chain/play"
 	"agora/chain/x/subnet/keeper"
 	"agora/chain/x/subnet/types"
 )
@@ -25,18 +24,18 @@ const proofLife = 50
 // Register adds every message of the module.
 func Register(k *keeper.Keeper, weights simsx.WeightSource, reg simsx.Registry) {
 	g := game{k, keeper.NewMsgServer(k)}
-	reg.Add(weights.Get("msg_create_subnet", 10), factory(g.create))
-	reg.Add(weights.Get("msg_start_subnet", 10), factory(g.start))
-	reg.Add(weights.Get("msg_dissolve_subnet", 2), factory(g.dissolve))
-	reg.Add(weights.Get("msg_set_parameter", 20), factory(g.setParameter))
-	reg.Add(weights.Get("msg_register", 100), factory(g.register))
-	reg.Add(weights.Get("msg_rotate_hot_key", 20), factory(g.rotate))
-	reg.Add(weights.Get("msg_propose_owner", 15), factory(g.proposeOwner))
-	reg.Add(weights.Get("msg_cancel_owner", 5), factory(g.cancelOwner))
-	reg.Add(weights.Get("msg_accept_owner", 15), factory(g.acceptOwner))
-	reg.Add(weights.Get("msg_set_model", 30), factory(g.setModel))
-	reg.Add(weights.Get("msg_set_profile", 10), factory(g.setProfile))
-	reg.Add(weights.Get("msg_set_voice", 20), factory(g.setVoice))
+	reg.Add(weights.Get("msg_create_subnet", 10), play.Factory(g.create))
+	reg.Add(weights.Get("msg_start_subnet", 10), play.Factory(g.start))
+	reg.Add(weights.Get("msg_dissolve_subnet", 2), play.Factory(g.dissolve))
+	reg.Add(weights.Get("msg_set_parameter", 20), play.Factory(g.setParameter))
+	reg.Add(weights.Get("msg_register", 100), play.Factory(g.register))
+	reg.Add(weights.Get("msg_rotate_hot_key", 20), play.Factory(g.rotate))
+	reg.Add(weights.Get("msg_propose_owner", 15), play.Factory(g.proposeOwner))
+	reg.Add(weights.Get("msg_cancel_owner", 5), play.Factory(g.cancelOwner))
+	reg.Add(weights.Get("msg_accept_owner", 15), play.Factory(g.acceptOwner))
+	reg.Add(weights.Get("msg_set_model", 30), play.Factory(g.setModel))
+	reg.Add(weights.Get("msg_set_profile", 10), play.Factory(g.setProfile))
+	reg.Add(weights.Get("msg_set_voice", 20), play.Factory(g.setVoice))
 }
 
 // game is the module with its message server.
@@ -45,42 +44,15 @@ type game struct {
 	server types.MsgServer
 }
 
-// turn is one call of a factory: the state, the players, and where to say that there is nothing to do.
-type turn struct {
-	sdk.Context
-	*simsx.ChainDataSource
-	simsx.SimulationReporter
-}
-
-// factory gives a move the form that simsx wants.
-func factory[T sdk.Msg](move func(turn) ([]simsx.SimAccount, T)) simsx.SimMsgFactoryFn[T] {
-	return func(ctx context.Context, players *simsx.ChainDataSource, reporter simsx.SimulationReporter) ([]simsx.SimAccount, T) {
-		return move(turn{sdk.UnwrapSDKContext(ctx), players, reporter})
-	}
-}
-
-// play tries msg on a copy of the state and skips it if it would fail.
-func play[T sdk.Msg, R any](t turn, signer simsx.SimAccount, msg T, run func(context.Context, T) (R, error)) ([]simsx.SimAccount, T) {
-	if t.IsSkipped() {
-		return nil, msg
-	}
-	trial, _ := t.CacheContext()
-	if _, err := run(trial, msg); err != nil {
-		t.Skip(err.Error())
-		return nil, msg
-	}
-	return []simsx.SimAccount{signer}, msg
-}
-
 // pay keeps the price of a message out of reach of its fee.
-func (t turn) pay(payer simsx.SimAccount, rao uint64) {
+func pay(t play.Turn, payer simsx.SimAccount, rao uint64) {
 	if !payer.LiquidBalance().BlockAmount(sdk.NewCoin(network.Denom, network.Coins(rao).AmountOf(network.Denom))) {
 		t.Skip("too poor")
 	}
 }
 
 // subnet is any subnet that fits.
-func (g game) subnet(t turn, fits func(types.Subnet) bool) (subnet types.Subnet) {
+func (g game) subnet(t play.Turn, fits func(types.Subnet) bool) (subnet types.Subnet) {
 	var list []types.Subnet
 	err := g.k.EachSubnet(t.Context, func(s types.Subnet) (bool, error) {
 		if fits(s) {
@@ -96,7 +68,7 @@ func (g game) subnet(t turn, fits func(types.Subnet) bool) (subnet types.Subnet)
 }
 
 // neuron is any neuron that fits, in any subnet.
-func (g game) neuron(t turn, fits func(types.Neuron) bool) (neuron types.Neuron) {
+func (g game) neuron(t play.Turn, fits func(types.Neuron) bool) (neuron types.Neuron) {
 	var list []types.Neuron
 	err := g.k.EachSubnet(t.Context, func(s types.Subnet) (bool, error) {
 		neurons, err := g.k.Neurons(t.Context, s.Netuid)
@@ -127,7 +99,7 @@ func hotKeys(account simsx.SimAccount) []cryptotypes.PrivKey {
 }
 
 // claim is an account's claim to one of its hot keys in netuid.
-func claim(t turn, account simsx.SimAccount, netuid uint32) (types.Claim, bool) {
+func claim(t play.Turn, account simsx.SimAccount, netuid uint32) (types.Claim, bool) {
 	keys := hotKeys(account)
 	key := keys[t.Rand().Intn(len(keys))]
 	expiry := t.BlockHeight() + proofLife
@@ -138,8 +110,9 @@ func claim(t turn, account simsx.SimAccount, netuid uint32) (types.Claim, bool) 
 	return types.Claim{HotKey: key.PubKey().Bytes(), Proof: proof, Expiry: expiry}, err == nil
 }
 
-// signerOf is the account of a hot key, which signs with that key and has no coins for a fee.
-func signerOf(t turn, hotKey []byte) simsx.SimAccount {
+// SignerOf is the account of a hot key, which signs with that key and has no coins for a fee. It skips the turn if no
+// simulated account holds the key.
+func SignerOf(t play.Turn, hotKey []byte) simsx.SimAccount {
 	for i := range t.AccountsCount() {
 		account := t.AccountAt(t, i)
 		for _, key := range hotKeys(account) {

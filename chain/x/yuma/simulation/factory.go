@@ -10,6 +10,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/testutil/simsx"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"agora/chain/play"
 	subnetsimulation "agora/chain/x/subnet/simulation"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/keeper"
@@ -19,9 +20,9 @@ import (
 // Register adds every message of the module.
 func Register(k *keeper.Keeper, weights simsx.WeightSource, reg simsx.Registry) {
 	g := game{k, keeper.NewMsgServer(k)}
-	reg.Add(weights.Get("msg_commit_weights", 100), factory(g.commit))
-	reg.Add(weights.Get("msg_reveal_weights", 150), factory(g.reveal))
-	reg.Add(weights.Get("msg_set_weights", 20), factory(g.set))
+	reg.Add(weights.Get("msg_commit_weights", 100), play.Factory(g.commit))
+	reg.Add(weights.Get("msg_reveal_weights", 150), play.Factory(g.reveal))
+	reg.Add(weights.Get("msg_set_weights", 20), play.Factory(g.set))
 }
 
 // game is the module with its message server.
@@ -30,37 +31,14 @@ type game struct {
 	server types.MsgServer
 }
 
-// turn is one call of a factory: the state, the players, and where to say that there is nothing to do.
-type turn struct {
-	sdk.Context
-	*simsx.ChainDataSource
-	simsx.SimulationReporter
-}
-
-// factory gives a move the form that simsx wants.
-func factory[T sdk.Msg](move func(turn) ([]simsx.SimAccount, T)) simsx.SimMsgFactoryFn[T] {
-	return func(ctx context.Context, players *simsx.ChainDataSource, reporter simsx.SimulationReporter) ([]simsx.SimAccount, T) {
-		return move(turn{sdk.UnwrapSDKContext(ctx), players, reporter})
-	}
-}
-
-// play tries msg on a copy of the state and skips it if it would fail.
-func play[T sdk.Msg, R any](t turn, hotKey []byte, msg func(account string) T, run func(context.Context, T) (R, error)) (_ []simsx.SimAccount, none T) {
-	signer := subnetsimulation.SignerOf(t.ChainDataSource, t, hotKey)
-	if t.IsSkipped() {
-		return nil, none
-	}
-	sent := msg(signer.AddressBech32)
-	trial, _ := t.CacheContext()
-	if _, err := run(trial, sent); err != nil {
-		t.Skip(err.Error())
-		return nil, none
-	}
-	return []simsx.SimAccount{signer}, sent
+// speak tries the message that the account of a hot key sends.
+func speak[T sdk.Msg, R any](t play.Turn, hotKey []byte, msg func(account string) T, run func(context.Context, T) (R, error)) ([]simsx.SimAccount, T) {
+	signer := subnetsimulation.SignerOf(t, hotKey)
+	return play.Try(t, signer, msg(signer.AddressBech32), run)
 }
 
 // voice is any voice of a subnet whose calendar fits.
-func (g game) voice(t turn, fits func(types.Schedule, types.Phase) bool) (subnettypes.VoiceEntry, types.Schedule) {
+func (g game) voice(t play.Turn, fits func(types.Schedule, types.Phase) bool) (subnettypes.VoiceEntry, types.Schedule) {
 	type place struct {
 		voice    subnettypes.VoiceEntry
 		schedule types.Schedule
