@@ -110,11 +110,13 @@ func (c *Client) Schedule(ctx context.Context, netuid uint32) (yumatypes.Schedul
 
 // Commits lists the commits that the chain still holds for a subnet.
 func (c *Client) Commits(ctx context.Context, netuid uint32) ([]yumatypes.Commit, error) {
-	r, err := c.yuma().Commits(ctx, &yumatypes.QueryCommitsRequest{Netuid: netuid})
-	if err != nil {
-		return nil, err
-	}
-	return r.Commits, nil
+	return pages(func(p *query.PageRequest) ([]yumatypes.Commit, *query.PageResponse, error) {
+		r, err := c.yuma().Commits(ctx, &yumatypes.QueryCommitsRequest{Netuid: netuid, Pagination: p})
+		if err != nil {
+			return nil, nil, err
+		}
+		return r.Commits, r.Pagination, nil
+	})
 }
 
 // Epochs lists up to limit records of a subnet's epochs, newest first.

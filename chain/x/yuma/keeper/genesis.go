@@ -58,25 +58,25 @@ func (k *Keeper) ExportGenesis(ctx sdk.Context) (g *types.GenesisState, err erro
 	if g.Params, err = k.params.Get(ctx); err != nil {
 		return nil, err
 	}
-	if g.Commits, err = values(ctx, k.commits, nil); err != nil {
+	if g.Commits, err = values(ctx, k.commits); err != nil {
 		return nil, err
 	}
-	if g.Weights, err = values(ctx, k.weights, nil); err != nil {
+	if g.Weights, err = values(ctx, k.weights); err != nil {
 		return nil, err
 	}
-	if g.Bonds, err = values(ctx, k.bonds, nil); err != nil {
+	if g.Bonds, err = values(ctx, k.bonds); err != nil {
 		return nil, err
 	}
-	if g.Records, err = values(ctx, k.records, nil); err != nil {
+	if g.Records, err = values(ctx, k.records); err != nil {
 		return nil, err
 	}
-	g.Carries, err = values(ctx, k.carries, nil)
+	g.Carries, err = values(ctx, k.carries)
 	return g, err
 }
 
 // values lists a table's values in the order of its keys.
-func values[K, V any](ctx sdk.Context, table collections.Map[K, V], in collections.Ranger[K]) (all []V, err error) {
-	err = table.Walk(ctx, in, func(_ K, v V) (bool, error) {
+func values[K, V any](ctx sdk.Context, table collections.Map[K, V]) (all []V, err error) {
+	err = table.Walk(ctx, nil, func(_ K, v V) (bool, error) {
 		all = append(all, v)
 		return false, nil
 	})

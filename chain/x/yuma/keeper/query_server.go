@@ -30,9 +30,13 @@ func (q queryServer) Schedule(ctx context.Context, req *types.QueryScheduleReque
 
 // Commits returns a subnet's commits that may still be revealed, by epoch and uid.
 func (q queryServer) Commits(ctx context.Context, req *types.QueryCommitsRequest) (*types.QueryCommitsResponse, error) {
-	prefix := collections.NewPrefixedTripleRange[uint32, uint64, uint32](req.Netuid)
-	commits, err := values(sdk.UnwrapSDKContext(ctx), q.k.commits, prefix)
-	return &types.QueryCommitsResponse{Commits: commits}, err
+	commits, page, err := query.CollectionPaginate(ctx, q.k.commits, bounded(req.Pagination),
+		func(_ byCommit, c types.Commit) (types.Commit, error) { return c, nil },
+		func(o *query.CollectionsPaginateOptions[byCommit]) {
+			prefix := collections.TriplePrefix[uint32, uint64, uint32](req.Netuid)
+			o.Prefix = &prefix
+		})
+	return &types.QueryCommitsResponse{Commits: commits, Pagination: page}, err
 }
 
 // Weights returns the last weights of a subnet's voices, by uid.

@@ -1,6 +1,8 @@
 package keeper_test
 
 import (
+	"cmp"
+	"slices"
 	"testing"
 
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
@@ -261,6 +263,36 @@ func TestMetagraphAndHistoryComeInPages(t *testing.T) {
 	m.Must(err)
 	if len(rows.Rows) != 3 || len(bonds.Rows) != 3 || len(bonds.Rows[0].Entries) != 8 {
 		t.Errorf("%d rows of weights, %d of bonds", len(rows.Rows), len(bonds.Rows))
+	}
+}
+
+func TestCommitsComeInPagesByEpochAndUid(t *testing.T) {
+	m, netuid, voices, _ := market(t)
+	for range 3 {
+		m.RunTempo(netuid, agree(voices, []uint32{3, 4}, []uint32{1, 2})...)
+	}
+	other := m.Open("another owner", "other")
+	q := keeper.NewQueryServer(m.Yuma)
+	all, err := q.Commits(m.Ctx, &types.QueryCommitsRequest{Netuid: netuid})
+	m.Must(err)
+	if len(all.Commits) < len(voices) || len(all.Pagination.NextKey) != 0 {
+		t.Fatalf("%d commits, next %x", len(all.Commits), all.Pagination.NextKey)
+	}
+	var paged []types.Commit
+	for key, more := []byte(nil), true; more; more = key != nil {
+		res, err := q.Commits(m.Ctx, &types.QueryCommitsRequest{Netuid: netuid, Pagination: page(key, 2)})
+		m.Must(err)
+		if len(res.Commits) > 2 {
+			t.Fatalf("%d commits in a page of 2", len(res.Commits))
+		}
+		paged, key = append(paged, res.Commits...), res.Pagination.NextKey
+	}
+	byPlace := func(a, b types.Commit) int { return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Uid, b.Uid)) }
+	if !slices.EqualFunc(paged, all.Commits, func(a, b types.Commit) bool { return a.String() == b.String() }) || !slices.IsSortedFunc(paged, byPlace) {
+		t.Errorf("pages give %v, not %v", paged, all.Commits)
+	}
+	if none, err := q.Commits(m.Ctx, &types.QueryCommitsRequest{Netuid: other}); err != nil || len(none.Commits) != 0 {
+		t.Errorf("another subnet has %v, %v", none, err)
 	}
 }
 
