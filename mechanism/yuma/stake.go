@@ -44,11 +44,11 @@ func (r *Runner) normalizeStake() {
 // countedStake returns the stake of uid i in rao, at most 2^63 − 1, and 0 below
 // the threshold.
 func (r *Runner) countedStake(i int) uint64 {
-	stake := at(r.in.Stake, i, 0)
+	stake := min(at(r.in.Stake, i, 0), math.MaxInt64)
 	if stake < r.params.StakeThreshold && i != r.owner {
 		return 0
 	}
-	return min(stake, math.MaxInt64)
+	return stake
 }
 
 // stakeShare returns floor(stake·2^32 / total) for a part of the total hi·2^64 + lo,

@@ -71,8 +71,11 @@ func (b *book) stakes() {
 			b.active[i] = over != 0 || sum >= b.in.Block
 		}
 		b.oldPermit[i] = i < len(b.in.Permit) && b.in.Permit[i] || i == b.owner
-		if i < len(b.in.Stake) && (b.in.Stake[i] >= b.p.StakeThreshold || i == b.owner) {
+		if i < len(b.in.Stake) {
 			stake[i] = min(b.in.Stake[i], math.MaxInt64)
+		}
+		if stake[i] < b.p.StakeThreshold && i != b.owner {
+			stake[i] = 0
 		}
 	}
 	b.s = stakeShares(stake)

@@ -126,12 +126,7 @@ func readReplace(n node, size int) Op {
 
 // readSetParams reads {params}.
 func readSetParams(n node) Op {
-	changed := n.field("params")
-	if !changed.present() {
-		changed.fail("an object")
-		return nil
-	}
-	trial := defaults()
+	changed, trial := n.field("params"), defaults()
 	trial.read(changed)
 	return func(p *Params, _ *State) { p.read(changed) }
 }

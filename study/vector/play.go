@@ -83,15 +83,15 @@ type storedCase struct {
 // stored copies what a result stores.
 func stored(out *yuma.Result) storedStep {
 	s := storedStep{
-		StakeWeight:       slices.Clone(out.StakeWeight),
-		Consensus:         slices.Clone(out.Consensus),
-		Incentive:         slices.Clone(out.Incentive),
-		Dividends:         slices.Clone(out.Dividends),
-		ValidatorTrust:    slices.Clone(out.ValidatorTrust),
-		ValidatorPermits:  slices.Clone(out.Permit),
-		ServerEmission:    slices.Clone(out.ServerEmission),
-		ValidatorEmission: slices.Clone(out.ValidatorEmission),
-		Emission:          slices.Clone(out.Emission),
+		StakeWeight:       copied(out.StakeWeight),
+		Consensus:         copied(out.Consensus),
+		Incentive:         copied(out.Incentive),
+		Dividends:         copied(out.Dividends),
+		ValidatorTrust:    copied(out.ValidatorTrust),
+		ValidatorPermits:  copied(out.Permit),
+		ServerEmission:    copied(out.ServerEmission),
+		ValidatorEmission: copied(out.ValidatorEmission),
+		Emission:          copied(out.Emission),
 		BondsRows:         make([][][2]uint16, len(out.Bonds)),
 	}
 	for i, row := range out.Bonds {
@@ -102,6 +102,9 @@ func stored(out *yuma.Result) storedStep {
 	}
 	return s
 }
+
+// copied returns a copy that prints as a list even where there is nothing in it.
+func copied[T any](s []T) []T { return append([]T{}, s...) }
 
 // Run reads one file of cases from r and writes {"cases": […]} with the stored
 // values of every step to w.

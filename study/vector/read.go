@@ -76,13 +76,18 @@ func Read(r io.Reader) ([]Case, error) {
 			return nil, fmt.Errorf("the document: expected nothing after the JSON value, found more (byte %d)", end)
 		}
 	}
+	var syntax *json.SyntaxError
 	switch {
 	case limited.N <= 0:
 		return nil, fmt.Errorf("the document: expected at most %d bytes", maxFile)
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("the document: expected JSON, found an empty file")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fmt.Errorf("the document: expected more JSON after byte %d, found the end of the file", maxFile+1-limited.N)
+	case errors.As(err, &syntax):
+		return nil, fmt.Errorf("the document: expected JSON: %w (byte %d)", err, syntax.Offset)
 	case err != nil:
-		return nil, fmt.Errorf("the document: expected JSON: %w (byte %d)", err, decoder.InputOffset())
+		return nil, err
 	}
 	root := node{tree: &tree{}, value: value}
 	if family := root.field("family"); family.present() && family.value != "epoch" {
@@ -188,6 +193,10 @@ func defaults() Params {
 
 // read sets the parameters that the object names.
 func (p *Params) read(n node) {
+	if _, ok := n.value.(map[string]any); !ok {
+		n.fail("an object")
+		return
+	}
 	for _, name := range n.names() {
 		if f := n.field(name); f.present() {
 			p.set(name, f)

@@ -53,10 +53,25 @@ func TestEveryStepIsPrinted(t *testing.T) {
 	}
 }
 
+func TestACaseOfNobodyPrintsEmptyLists(t *testing.T) {
+	const nobody = `{"cases":[{"id":"none","n":0,"state":{"block":1,"stake":[],"last_update":[],"registered":[],"permit":[]},"steps":[{"emission":5}]}]}`
+	var out bytes.Buffer
+	if err := vector.Run(t.Context(), strings.NewReader(nobody), &out); err != nil {
+		t.Fatal(err)
+	}
+	if lists := strings.Count(out.String(), "[]"); lists != 10 || strings.Contains(out.String(), "null") {
+		t.Errorf("printed %s", out.String())
+	}
+}
+
 func TestAMalformedFileIsNamedByItsPath(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "", "expected JSON, found an empty file"},
-		{"no JSON", "{", "the document: expected JSON"},
+		{"half a document", "{", "the document: expected more JSON after byte 1, found the end of the file"},
+		{"a comma too many", document(`[1,3]`, `[1,,3]`), "the document: expected JSON: invalid character ',' looking for beginning of value (byte "},
+		{"parameters in a list", document(`"params":{`, `"params":[],"note":{`), "cases[0].params: expected an object, found []"},
+		{"parameters of a number", document(`],"emission"`, `,{"op":"set_params","params":5}],"emission"`), "cases[0].steps[0].ops[1].params: expected an object, found 5"},
+		{"parameters of nothing", document(`],"emission"`, `,{"op":"set_params"}],"emission"`), "cases[0].steps[0].ops[1].params: expected an object, found nothing"},
 		{"a list", "[]", "the document: expected an object"},
 		{"another family", document(`"epoch"`, `"math"`), `family: expected "epoch", found "math"`},
 		{"no cases", `{}`, "cases: expected a list, found nothing"},
@@ -102,8 +117,10 @@ func TestFilesAreJoinedAndNamedInErrors(t *testing.T) {
 	if err := vector.RunFiles(t.Context(), []string{bad}, &out); err == nil || !strings.Contains(err.Error(), "math.json: family") {
 		t.Errorf("got %v", err)
 	}
-	if err := vector.RunFiles(t.Context(), []string{"absent.json"}, &out); err == nil {
-		t.Error("no error for a file that does not exist")
+	for path, want := range map[string]string{"absent.json": "no such file", recorded: "is a directory"} {
+		if err := vector.RunFiles(t.Context(), []string{path}, &out); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "JSON") {
+			t.Errorf("%s: got %v, want %q", path, err, want)
+		}
 	}
 }
 
