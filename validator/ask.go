@@ -3,15 +3,20 @@ package validator
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"agora/gateway"
 	"agora/mechanism/score"
 	"agora/task"
 	"agora/wire"
+	"agora/wire/openai"
 )
 
 // Hub carries requests to the connected miners; a wire.Hub is one.
@@ -29,8 +34,26 @@ const (
 // errBusy marks a miner without room for another request.
 var errBusy = errors.New("miner has no room")
 
-// ask puts one item to one miner. counted is false if ctx ended, which says nothing about the miner.
-func (j *judge) ask(ctx context.Context, item task.Item, m Miner) (result score.Result, counted bool) {
+// question is an item in the form in which one round asks it.
+type question struct {
+	task.Item
+	stream bool
+}
+
+// pose draws the form of an item by a coin that nobody else sees. Consumers ask for streams and for whole answers: whoever
+// answered one worse than the other must not be able to know which of them is judged.
+func pose(item task.Item) question {
+	var coin [1]byte
+	rand.Read(coin[:])
+	q := question{Item: item, stream: coin[0]&1 == 1}
+	if q.stream {
+		q.Body = append(slices.Clone(item.Body[:len(item.Body)-1]), `,"stream":true}`...)
+	}
+	return q
+}
+
+// ask puts one question to one miner. counted is false if ctx ended, which says nothing about the miner.
+func (j *judge) ask(ctx context.Context, q question, m Miner) (result score.Result, counted bool) {
 	result = score.Result{UID: uint16(m.UID), Registered: m.Registered, Failed: true}
 	if !j.hub.Connected(m.HotKey) {
 		return result, true
@@ -44,11 +67,11 @@ func (j *judge) ask(ctx context.Context, item task.Item, m Miner) (result score.
 	ctx, cancel := context.WithTimeoutCause(ctx, j.deadline, errSlow)
 	defer cancel()
 	began := time.Now()
-	body, err := j.exchange(ctx, item, m.HotKey)
+	body, err := j.exchange(ctx, q, m.HotKey)
 	if errors.Is(err, errBusy) {
 		pause(ctx, busyPause)
 		began = time.Now()
-		body, err = j.exchange(ctx, item, m.HotKey)
+		body, err = j.exchange(ctx, q, m.HotKey)
 	}
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errSlow) {
 		return result, false
@@ -61,7 +84,7 @@ func (j *judge) ask(ctx context.Context, item task.Item, m Miner) (result score.
 		result.Trivial = true // it saw the item and gave nothing: a wrong answer
 		return result, true
 	}
-	result.Score, _ = item.Score(body) // malformed is 0
+	result.Score, _ = q.Score(body) // malformed is 0
 	result.Answer, result.Trivial = fingerprint(body, result.Score)
 	return result, true
 }
@@ -72,9 +95,9 @@ var errSlow = errors.New("miner was too slow")
 // errStatus marks an answer whose status is an error.
 var errStatus = errors.New("miner answered with an error status")
 
-// exchange sends the item as a gateway sends a consumer's request, and reads the answer.
-func (j *judge) exchange(ctx context.Context, item task.Item, key ed25519.PublicKey) ([]byte, error) {
-	resp, err := j.hub.RoundTripper(key).RoundTrip(gateway.Request(ctx, item.Path, item.Body))
+// exchange sends the question as a gateway sends a consumer's request, and reads the answer, whole.
+func (j *judge) exchange(ctx context.Context, q question, key ed25519.PublicKey) ([]byte, error) {
+	resp, err := j.hub.RoundTripper(key).RoundTrip(gateway.Request(ctx, q.Path, q.Body))
 	if errors.Is(err, wire.ErrBusy) {
 		return nil, errBusy
 	}
@@ -82,16 +105,43 @@ func (j *judge) exchange(ctx context.Context, item task.Item, key ed25519.Public
 		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	switch {
-	case resp.StatusCode == http.StatusTooManyRequests:
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusTooManyRequests:
 		return nil, errBusy
-	case resp.StatusCode != http.StatusOK:
+	default:
 		return nil, errStatus
-	case len(body) > maxAnswer:
-		return nil, io.ErrShortBuffer
+	}
+	if q.stream {
+		return joined(q.Path, resp)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = io.ErrShortBuffer
 	}
 	return body, err
+}
+
+// errKind marks an answer that should have been a stream.
+var errKind = errors.New("miner did not stream")
+
+// joined reads a stream and returns the answer that it amounts to, JSON. It asks of a stream what a gateway does.
+func joined(path string, resp *http.Response) ([]byte, error) {
+	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		return nil, errKind
+	}
+	events := openai.NewEventReader(io.LimitReader(resp.Body, maxAnswer), maxAnswer)
+	var whole any
+	var err error
+	if path == "/v1/completions" {
+		whole, err = openai.JoinCompletion(events)
+	} else {
+		whole, err = openai.JoinChat(events)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(whole)
 }
 
 // pause waits for d or for the end of ctx.

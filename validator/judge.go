@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"agora/mechanism/score"
-	"agora/task"
 )
 
 // Pace of judging.
@@ -143,7 +142,7 @@ func (j *judge) round(ctx context.Context, targets []Miner) error {
 	if err != nil {
 		return err
 	}
-	results := j.collect(ctx, item, targets)
+	results := j.collect(ctx, pose(item), targets)
 	if len(results) == 0 {
 		return nil
 	}
@@ -154,12 +153,12 @@ func (j *judge) round(ctx context.Context, targets []Miner) error {
 	return err
 }
 
-func (j *judge) collect(ctx context.Context, item task.Item, targets []Miner) []score.Result {
+func (j *judge) collect(ctx context.Context, q question, targets []Miner) []score.Result {
 	results := make([]score.Result, len(targets))
 	counted := make([]bool, len(targets))
 	var wg sync.WaitGroup
 	for i, m := range targets {
-		wg.Go(func() { results[i], counted[i] = j.ask(ctx, item, m) })
+		wg.Go(func() { results[i], counted[i] = j.ask(ctx, q, m) })
 	}
 	wg.Wait()
 	kept := results[:0]

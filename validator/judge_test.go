@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,10 +17,13 @@ import (
 	"time"
 
 	"agora/mechanism/score"
+	"agora/task"
 	"agora/wire"
+	"agora/wire/openai"
 )
 
-// field is a hub whose miners are functions. A missing one is not connected.
+// field is a hub whose miners are functions. A missing one is not connected. Where a stream is asked for, what a function
+// answers without headers goes out as the only event of one.
 type field struct {
 	mu     sync.Mutex
 	miners map[string]func(*http.Request) (*http.Response, error)
@@ -66,7 +70,17 @@ func (f *field) RoundTripper(key ed25519.PublicKey) http.RoundTripper {
 		if answer == nil {
 			return nil, wire.ErrNotConnected
 		}
-		return answer(r)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		resp, err := answer(r)
+		if err == nil && resp.StatusCode == http.StatusOK && resp.Header == nil && bytes.Contains(body, []byte(`"stream":true`)) {
+			resp.Header = http.Header{"Content-Type": {"text/event-stream"}}
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("data: "), resp.Body, strings.NewReader("\n\ndata: [DONE]\n\n")))
+		}
+		return resp, err
 	})
 }
 
@@ -135,11 +149,78 @@ func TestWhoeverSawTheItemAndGivesNoAnswerIsWrong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, counted := j.ask(t.Context(), item, j.miners()[0])
+			r, counted := j.ask(t.Context(), pose(item), j.miners()[0])
 			if !counted || r.Failed != one.failed || r.Score != one.score {
 				t.Errorf("counted %v, failed %v, score %v; want true, %v, %v", counted, r.Failed, r.Score, one.failed, one.score)
 			}
 		})
+	}
+}
+
+// Whatever the form, an answer is worth the same; a stream must be one, and be whole.
+func TestStreamIsJudgedByWhatItAmountsTo(t *testing.T) {
+	const first, second = `{"choices":[{"delta":{"role":"assistant","content":"4"}}]}`, `{"choices":[{"delta":{"content":"2"},"finish_reason":"stop"}]}`
+	events := func(data ...string) string { return "data: " + strings.Join(data, "\n\ndata: ") + "\n\n" }
+	for _, one := range []struct {
+		name, kind, body string
+		score            float64
+	}{
+		{"whole", "text/event-stream", events(first, second, "[DONE]"), 1},
+		{"with a charset", "text/event-stream; charset=utf-8", events(first, second, "[DONE]"), 1},
+		{"half of it", "text/event-stream", events(first, "[DONE]"), 0},
+		{"without an end", "text/event-stream", events(first, second), 0},
+		{"an error in it", "text/event-stream", events(first, second, `{"error":{"message":"out of memory"}}`, "[DONE]"), 0},
+		{"nothing", "text/event-stream", "", 0},
+		{"no stream", "application/json", `{"choices":[{"message":{"role":"assistant","content":"42"}}]}`, 0},
+		{"a choice far away", "text/event-stream", events(`{"choices":[{"index":1000000000,"delta":{"content":"42"}}]}`, "[DONE]"), 0},
+	} {
+		t.Run(one.name, func(t *testing.T) {
+			hub := newField()
+			hub.set(0, func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {one.kind}}, Body: io.NopCloser(strings.NewReader(one.body))}, nil
+			})
+			j := newTestJudge(t, hub, 1, io.Discard)
+			q := question{stream: true, Item: task.Item{Path: "/v1/chat/completions", Body: []byte(`{"stream":true}`), Score: says("42")}}
+			r, counted := j.ask(t.Context(), q, j.miners()[0])
+			if !counted || r.Failed || r.Score != one.score {
+				t.Errorf("counted %v, failed %v, score %v; want true, false, %v", counted, r.Failed, r.Score, one.score)
+			}
+		})
+	}
+}
+
+// says scores a chat answer by its text.
+func says(want string) func([]byte) (float64, error) {
+	return func(answer []byte) (float64, error) {
+		var r openai.ChatResponse
+		if err := json.Unmarshal(answer, &r); err != nil {
+			return 0, err
+		}
+		if len(r.Choices) == 1 && string(r.Choices[0].Message.Content) == want {
+			return 1, nil
+		}
+		return 0, nil
+	}
+}
+
+func TestAboutHalfOfTheItemsAreAskedAsStreams(t *testing.T) {
+	item := plain{}.Item(task.Seed{1}, 2)
+	before, streams := string(item.Body), 0
+	for range 400 {
+		q := pose(item)
+		var body map[string]any
+		if err := json.Unmarshal(q.Body, &body); err != nil {
+			t.Fatalf("%s: %v", q.Body, err)
+		}
+		if asked, _ := body["stream"].(bool); asked != q.stream || body["model"] != "plain" || q.ID != item.ID {
+			t.Fatalf("%s asks for a stream: %v", q.Body, q.stream)
+		}
+		if q.stream {
+			streams++
+		}
+	}
+	if streams < 130 || streams > 270 || string(item.Body) != before { // seven standard deviations
+		t.Errorf("%d of 400 are streams; the item is %s, it was %s", streams, item.Body, before)
 	}
 }
 
@@ -161,7 +242,7 @@ func TestBusyMinerIsAskedTheSameItemAgain(t *testing.T) {
 	j := newTestJudge(t, hub, 1, io.Discard)
 	j.deadline = 10 * time.Second
 	item, _ := j.items.item()
-	r, counted := j.ask(t.Context(), item, j.miners()[0])
+	r, counted := j.ask(t.Context(), pose(item), j.miners()[0])
 	if !counted || r.Failed || r.Score != 1 || len(bodies) != 2 || bodies[0] != bodies[1] {
 		t.Errorf("result %+v after asking %q; want a right answer to the same item", r, bodies)
 	}
@@ -178,7 +259,7 @@ func TestEndOfTheValidatorIsNobodysFailure(t *testing.T) {
 	j := newTestJudge(t, hub, 1, io.Discard)
 	j.deadline = time.Minute
 	item, _ := j.items.item()
-	if _, counted := j.ask(ctx, item, j.miners()[0]); counted {
+	if _, counted := j.ask(ctx, pose(item), j.miners()[0]); counted {
 		t.Error("a request that this program ended was counted")
 	}
 }
@@ -230,6 +311,32 @@ func TestBurstEndsInATrickle(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "plain") || strings.Contains(log.String(), "yes") {
 		t.Error("a prompt or an answer is in the log")
+	}
+}
+
+// A miner that saves its model for whole answers, which no consumer's stream sees, ranks below one that is
+// right four times in five whatever the form.
+func TestWhoeverServesStreamsWorseIsFound(t *testing.T) {
+	hub := newField()
+	hub.set(0, skilled(0, 0.8))
+	hub.set(1, func(r *http.Request) (*http.Response, error) {
+		body, _ := io.ReadAll(r.Body)
+		if bytes.Contains(body, []byte(`"stream":true`)) {
+			return reply(500, "")(r)
+		}
+		return reply(200, `{"choices":[{"text":"yes"}]}`)(r)
+	})
+	j := newTestJudge(t, hub, 2, io.Discard)
+	j.setTempo(time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { j.run(ctx) })
+	defer done.Wait()
+	defer cancel()
+	wait(t, func() bool { _, settled := j.book.progress([]uint16{0, 1}); return settled })
+	honest, cheat := standing(j.book, 0), standing(j.book, 1)
+	if cheat.Tier <= honest.Tier || cheat.Weight >= honest.Weight {
+		t.Errorf("honest %+v, cheat %+v", honest, cheat)
 	}
 }
 

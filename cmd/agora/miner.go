@@ -116,6 +116,9 @@ func (m *mining) open(ctx context.Context, cmd *cobra.Command) (http.Handler, en
 	info.Licence = m.licence
 	fmt.Fprintf(cmd.OutOrStdout(), "backend serves %s: chat %t, completions %t, streaming %t, log-probabilities %t, seed %t\n",
 		info.Model, can.Chat, can.Completions, can.Streaming, can.Logprobs, can.Seed)
+	if can.Chat && !can.Streaming {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning: the backend does not stream; half of the challenges ask for a stream, as most consumers do, and each will count as a wrong answer")
+	}
 	return miner.NewProxy(b, opt), info, nil
 }
 
