@@ -183,14 +183,22 @@ func TestStreamAmountsToTheWholeAnswer(t *testing.T) {
 		join       func(*wireopenai.EventReader) (any, error)
 		whole      any
 	}{
-		{"/v1/chat/completions", `"messages":[{"role":"user","content":"Say it."}],"logprobs":true,"top_logprobs":3`,
-			func(r *wireopenai.EventReader) (any, error) { return wireopenai.JoinChat(r) }, new(wireopenai.ChatResponse)},
-		{"/v1/chat/completions", `"messages":[{"role":"user","content":"Say it."}]`,
-			func(r *wireopenai.EventReader) (any, error) { return wireopenai.JoinChat(r) }, new(wireopenai.ChatResponse)},
-		{"/v1/completions", `"prompt":"Say it.","logprobs":3`,
-			func(r *wireopenai.EventReader) (any, error) { return wireopenai.JoinCompletion(r) }, new(wireopenai.CompletionResponse)},
-		{"/v1/completions", `"prompt":"Say it."`,
-			func(r *wireopenai.EventReader) (any, error) { return wireopenai.JoinCompletion(r) }, new(wireopenai.CompletionResponse)},
+		{
+			"/v1/chat/completions", `"messages":[{"role":"user","content":"Say it."}],"logprobs":true,"top_logprobs":3`,
+			func(r *wireopenai.EventReader) (any, error) { return wireopenai.JoinChat(r) }, new(wireopenai.ChatResponse),
+		},
+		{
+			"/v1/chat/completions", `"messages":[{"role":"user","content":"Say it."}]`,
+			func(r *wireopenai.EventReader) (any, error) { return wireopenai.JoinChat(r) }, new(wireopenai.ChatResponse),
+		},
+		{
+			"/v1/completions", `"prompt":"Say it.","logprobs":3`,
+			func(r *wireopenai.EventReader) (any, error) { return wireopenai.JoinCompletion(r) }, new(wireopenai.CompletionResponse),
+		},
+		{
+			"/v1/completions", `"prompt":"Say it."`,
+			func(r *wireopenai.EventReader) (any, error) { return wireopenai.JoinCompletion(r) }, new(wireopenai.CompletionResponse),
+		},
 	} {
 		_, whole, _ := post(t, web.URL+one.path, `{"model":"chat",`+one.body+`}`)
 		if err := json.Unmarshal([]byte(whole), one.whole); err != nil {
