@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -28,6 +27,7 @@ type Hub interface {
 
 const (
 	maxAnswer = 4 << 20         // bytes of one answer that are read
+	maxEvent  = 1 << 20         // bytes of one event of a stream, as gateways have it
 	busyPause = 2 * time.Second // before a miner that had no room is asked the same again
 )
 
@@ -113,7 +113,7 @@ func (j *judge) exchange(ctx context.Context, q question, key ed25519.PublicKey)
 		return nil, errStatus
 	}
 	if q.stream {
-		return joined(q.Path, resp)
+		return joined(resp)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(body) > maxAnswer {
@@ -126,22 +126,11 @@ func (j *judge) exchange(ctx context.Context, q question, key ed25519.PublicKey)
 var errKind = errors.New("miner did not stream")
 
 // joined reads a stream and returns the answer that it amounts to, JSON. It asks of a stream what a gateway does.
-func joined(path string, resp *http.Response) ([]byte, error) {
+func joined(resp *http.Response) ([]byte, error) {
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 		return nil, errKind
 	}
-	events := openai.NewEventReader(io.LimitReader(resp.Body, maxAnswer), maxAnswer)
-	var whole any
-	var err error
-	if path == "/v1/completions" {
-		whole, err = openai.JoinCompletion(events)
-	} else {
-		whole, err = openai.JoinChat(events)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(whole)
+	return openai.Join(openai.NewEventReader(io.LimitReader(resp.Body, maxAnswer), maxEvent))
 }
 
 // pause waits for d or for the end of ctx.

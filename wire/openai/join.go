@@ -6,151 +6,106 @@ import (
 	"io"
 )
 
-// maxJoined is the greatest number of choices of a stream that is joined.
-const maxJoined = 128
+const (
+	maxJoined  = 128     // choices of a stream that is joined
+	maxEntries = 1 << 16 // of all their lists together: beside an entry's bytes, its place in a list needs memory
+)
 
-// JoinChat reads a streamed chat answer to its end and returns the whole answer that it amounts to. It fails where the
-// stream breaks off before [DONE], holds an error, or is no chat answer.
-func JoinChat(events *EventReader) (*ChatResponse, error) {
-	whole := &ChatResponse{Object: "chat.completion"}
-	var texts texts
-	err := events.each(func(data []byte) (json.RawMessage, error) {
-		var event struct {
-			ChatChunk
-			Error json.RawMessage `json:"error"`
-		}
-		if err := json.Unmarshal(data, &event); err != nil {
-			return nil, err
-		}
-		whole.ID, whole.Created, whole.Model = event.ID, event.Created, event.Model
-		if event.Usage != nil {
-			whole.Usage = event.Usage
-		}
-		for _, part := range event.Choices {
-			var err error
-			if whole.Choices, err = reach(whole.Choices, part.Index); err != nil {
-				return nil, err
-			}
-			texts.add(part.Index, part.Delta.Content)
-			whole.Choices[part.Index].join(part)
-		}
-		return event.Error, nil
-	})
-	for i := range whole.Choices {
-		whole.Choices[i].Index = i
-		whole.Choices[i].Message.Content = Content(texts.of(i))
+// Join reads a streamed answer, of chat or of completions, to its end and returns the JSON of the whole answer that its
+// choices amount to: texts and lists of log-probabilities one after the other, entries as they came, and the last reason
+// to end. It fails where the stream breaks off before [DONE], holds an error, is too large, or is no such answer.
+func Join(events *EventReader) ([]byte, error) {
+	var whole struct {
+		Choices []joined `json:"choices"`
 	}
-	return whole, err
-}
-
-// join adds all of a part but its text.
-func (c *ChatChoice) join(part ChatChunkChoice) {
-	if part.Delta.Role != "" {
-		c.Message.Role = part.Delta.Role
-	}
-	if part.FinishReason != nil {
-		c.FinishReason = *part.FinishReason
-	}
-	if part.Logprobs != nil {
-		if c.Logprobs == nil {
-			c.Logprobs = &ChatLogprobs{Content: []TokenLogprob{}}
-		}
-		c.Logprobs.Content = append(c.Logprobs.Content, part.Logprobs.Content...)
-	}
-}
-
-// JoinCompletion does for a streamed continuation what JoinChat does for a chat answer.
-func JoinCompletion(events *EventReader) (*CompletionResponse, error) {
-	whole := &CompletionResponse{Object: "text_completion"}
-	var texts texts
-	err := events.each(func(data []byte) (json.RawMessage, error) {
-		var event struct {
-			CompletionResponse
-			Error json.RawMessage `json:"error"`
-		}
-		if err := json.Unmarshal(data, &event); err != nil {
-			return nil, err
-		}
-		whole.ID, whole.Created, whole.Model = event.ID, event.Created, event.Model
-		if event.Usage != nil {
-			whole.Usage = event.Usage
-		}
-		for _, part := range event.Choices {
-			var err error
-			if whole.Choices, err = reach(whole.Choices, part.Index); err != nil {
-				return nil, err
-			}
-			texts.add(part.Index, part.Text)
-			whole.Choices[part.Index].join(part)
-		}
-		return event.Error, nil
-	})
-	for i := range whole.Choices {
-		whole.Choices[i].Index = i
-		whole.Choices[i].Text = texts.of(i)
-	}
-	return whole, err
-}
-
-// join adds all of a part but its text.
-func (c *CompletionChoice) join(part CompletionChoice) {
-	if part.FinishReason != nil {
-		c.FinishReason = part.FinishReason
-	}
-	if part.Logprobs == nil {
-		return
-	}
-	if c.Logprobs == nil {
-		c.Logprobs = part.Logprobs
-		return
-	}
-	all, more := c.Logprobs, part.Logprobs
-	all.Tokens = append(all.Tokens, more.Tokens...)
-	all.TokenLogprobs = append(all.TokenLogprobs, more.TokenLogprobs...)
-	all.TopLogprobs = append(all.TopLogprobs, more.TopLogprobs...)
-	all.TextOffset = append(all.TextOffset, more.TextOffset...)
-	all.TopBytes = append(all.TopBytes, more.TopBytes...)
-}
-
-// each hands the events to add, which returns the error that an event reports, until the last one.
-func (e *EventReader) each(add func(data []byte) (reported json.RawMessage, err error)) error {
+	entries := 0
 	for {
-		data, err := e.Next()
+		data, err := events.Next()
 		if err == io.EOF {
-			return nil
+			return json.Marshal(whole)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		reported, err := add(data)
-		if err != nil {
-			return fmt.Errorf("openai: event of a stream: %w", err)
+		var event struct {
+			Choices []part           `json:"choices"`
+			Error   *json.RawMessage `json:"error"`
 		}
-		if len(reported) > 0 && string(reported) != "null" {
-			return fmt.Errorf("openai: the stream ended with an error: %.256s", reported)
+		if err := json.Unmarshal(data, &event); err != nil {
+			return nil, fmt.Errorf("openai: event of a stream: %w", err)
+		}
+		if event.Error != nil {
+			return nil, fmt.Errorf("openai: the stream ended with an error: %.256s", *event.Error)
+		}
+		for _, p := range event.Choices {
+			if p.Index < 0 || p.Index >= maxJoined {
+				return nil, fmt.Errorf("openai: event of a stream: choice %d, expected one from 0 to %d", p.Index, maxJoined-1)
+			}
+			for len(whole.Choices) <= p.Index {
+				whole.Choices = append(whole.Choices, joined{Index: len(whole.Choices)})
+			}
+			if entries += whole.Choices[p.Index].add(p); entries > maxEntries {
+				return nil, fmt.Errorf("openai: the stream has more than %d log-probabilities", maxEntries)
+			}
 		}
 	}
 }
 
-// reach returns the choices with one at index, which the other end named.
-func reach[T any](choices []T, index int) ([]T, error) {
-	if index < 0 || index >= maxJoined {
-		return choices, fmt.Errorf("choice %d, expected one from 0 to %d", index, maxJoined-1)
-	}
-	for len(choices) <= index {
-		choices = append(choices, *new(T))
-	}
-	return choices, nil
+// part is what an event adds to a choice: Delta in a chat, Text in a completion.
+type part struct {
+	Index        int                        `json:"index"`
+	Text         string                     `json:"text"`
+	Delta        *Delta                     `json:"delta"`
+	Logprobs     map[string]json.RawMessage `json:"logprobs"`
+	FinishReason *string                    `json:"finish_reason"`
 }
 
-// texts are the texts of choices, as they grow.
-type texts [][]byte
-
-func (t *texts) add(index int, text string) {
-	for len(*t) <= index {
-		*t = append(*t, nil)
-	}
-	(*t)[index] = append((*t)[index], text...)
+// joined is a choice of which parts have come.
+type joined struct {
+	Index        int                          `json:"index"`
+	Text         text                         `json:"text,omitempty"`
+	Message      *message                     `json:"message,omitempty"`
+	Logprobs     map[string][]json.RawMessage `json:"logprobs,omitempty"`
+	FinishReason *string                      `json:"finish_reason"`
 }
 
-func (t *texts) of(index int) string { return string((*t)[index]) }
+// message is a chat's message of which parts have come.
+type message struct {
+	Role    string `json:"role"`
+	Content text   `json:"content"`
+}
+
+// text grows without being copied each time.
+type text []byte
+
+// MarshalText writes a text as a string.
+func (t text) MarshalText() ([]byte, error) { return t, nil }
+
+// add adds a part and returns how many entries its lists had.
+func (c *joined) add(p part) (entries int) {
+	c.Text = append(c.Text, p.Text...)
+	if p.Delta != nil {
+		if c.Message == nil {
+			c.Message = &message{Role: "assistant"}
+		}
+		if p.Delta.Role != "" {
+			c.Message.Role = p.Delta.Role
+		}
+		c.Message.Content = append(c.Message.Content, p.Delta.Content...)
+	}
+	for name, raw := range p.Logprobs {
+		var list []json.RawMessage
+		if json.Unmarshal(raw, &list) != nil || list == nil {
+			continue // what is no list has no entries
+		}
+		if c.Logprobs == nil {
+			c.Logprobs = make(map[string][]json.RawMessage)
+		}
+		c.Logprobs[name] = append(c.Logprobs[name], list...)
+		entries += len(list)
+	}
+	if p.FinishReason != nil {
+		c.FinishReason = p.FinishReason
+	}
+	return entries
+}
