@@ -10,8 +10,8 @@ type Seed [32]byte
 type Item struct {
 	ID   [32]byte // SHA-256 over the family's name, Path and Body
 	Path string   // "/v1/chat/completions" or "/v1/completions"
-	Body []byte   // the OpenAI request to send, JSON
-	// Score judges the body of the answer (JSON, not streamed). The score is in [0, 1], higher is better.
+	Body []byte   // the OpenAI request to send: a JSON object to its last brace; "stream" is the judge's to add
+	// Score judges the body of the answer: JSON and, of a stream, what it amounts to. The score is in [0, 1], higher is better.
 	// An error says why the answer is malformed; the caller counts it as a score of 0.
 	Score func(answer []byte) (float64, error)
 }
