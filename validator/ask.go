@@ -40,16 +40,17 @@ type question struct {
 	stream bool
 }
 
-// pose draws the form of an item by a coin that nobody else sees. Consumers ask for streams and for whole answers: whoever
-// answered one worse than the other must not be able to know which of them is judged.
+// forms are what consumers' clients add to a request: nothing, or a wish for a stream, with or without its usage.
+var forms = [...]string{"", "", `,"stream":true`, `,"stream":true,"stream_options":{"include_usage":true}`}
+
+// pose draws the form of an item by a die that nobody else sees: whoever answered one form worse than another must not be
+// able to know which of them is judged.
 func pose(item task.Item) question {
-	var coin [1]byte
-	rand.Read(coin[:])
-	q := question{Item: item, stream: coin[0]&1 == 1}
-	if q.stream {
-		q.Body = append(slices.Clone(item.Body[:len(item.Body)-1]), `,"stream":true}`...)
-	}
-	return q
+	var die [1]byte
+	rand.Read(die[:])
+	form := forms[int(die[0])%len(forms)]
+	body := slices.Concat(item.Body[:len(item.Body)-1], []byte(form), []byte("}"))
+	return question{task.Item{ID: item.ID, Path: item.Path, Body: body, Score: item.Score}, form != ""}
 }
 
 // ask puts one question to one miner. counted is false if ctx ended, which says nothing about the miner.

@@ -205,22 +205,29 @@ func says(want string) func([]byte) (float64, error) {
 
 func TestAboutHalfOfTheItemsAreAskedAsStreams(t *testing.T) {
 	item := plain{}.Item(task.Seed{1}, 2)
-	before, streams := string(item.Body), 0
+	before, streams, usages := string(item.Body), 0, 0
 	for range 400 {
 		q := pose(item)
-		var body map[string]any
+		var body struct {
+			Model, Prompt string
+			Stream        bool
+			Options       *openai.StreamOptions `json:"stream_options"`
+		}
 		if err := json.Unmarshal(q.Body, &body); err != nil {
 			t.Fatalf("%s: %v", q.Body, err)
 		}
-		if asked, _ := body["stream"].(bool); asked != q.stream || body["model"] != "plain" || q.ID != item.ID {
+		if body.Stream != q.stream || body.Model != "plain" || body.Prompt == "" || q.ID != item.ID {
 			t.Fatalf("%s asks for a stream: %v", q.Body, q.stream)
 		}
 		if q.stream {
 			streams++
 		}
+		if body.Options.WantsUsage() {
+			usages++
+		}
 	}
-	if streams < 130 || streams > 270 || string(item.Body) != before { // seven standard deviations
-		t.Errorf("%d of 400 are streams; the item is %s, it was %s", streams, item.Body, before)
+	if streams < 130 || streams > 270 || usages < 39 || usages > 161 || string(item.Body) != before { // seven standard deviations
+		t.Errorf("%d of 400 are streams, %d with usage; the item is %s, it was %s", streams, usages, item.Body, before)
 	}
 }
 
@@ -314,6 +321,22 @@ func TestBurstEndsInATrickle(t *testing.T) {
 	}
 }
 
+// settledJudge judges two miners until the test ends, and returns when it knows their order.
+func settledJudge(t *testing.T, hub Hub) *judge {
+	t.Helper()
+	j := newTestJudge(t, hub, 2, io.Discard)
+	j.setTempo(time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { j.run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		done.Wait()
+	})
+	wait(t, func() bool { _, settled := j.book.progress([]uint16{0, 1}); return settled })
+	return j
+}
+
 // A miner that saves its model for whole answers, which no consumer's stream sees, ranks below one that is
 // right four times in five whatever the form.
 func TestWhoeverServesStreamsWorseIsFound(t *testing.T) {
@@ -326,14 +349,7 @@ func TestWhoeverServesStreamsWorseIsFound(t *testing.T) {
 		}
 		return reply(200, `{"choices":[{"text":"yes"}]}`)(r)
 	})
-	j := newTestJudge(t, hub, 2, io.Discard)
-	j.setTempo(time.Minute)
-	ctx, cancel := context.WithCancel(t.Context())
-	var done sync.WaitGroup
-	done.Go(func() { j.run(ctx) })
-	defer done.Wait()
-	defer cancel()
-	wait(t, func() bool { _, settled := j.book.progress([]uint16{0, 1}); return settled })
+	j := settledJudge(t, hub)
 	honest, cheat := standing(j.book, 0), standing(j.book, 1)
 	if cheat.Tier <= honest.Tier || cheat.Weight >= honest.Weight {
 		t.Errorf("honest %+v, cheat %+v", honest, cheat)
@@ -344,14 +360,7 @@ func TestAbsentMinerLosesItsServiceAndGetsItBack(t *testing.T) {
 	hub := newField()
 	hub.set(0, skilled(0, 0.9))
 	hub.set(1, skilled(1, 0.3))
-	j := newTestJudge(t, hub, 2, io.Discard)
-	j.setTempo(time.Minute)
-	ctx, cancel := context.WithCancel(t.Context())
-	var done sync.WaitGroup
-	done.Go(func() { j.run(ctx) })
-	defer done.Wait()
-	defer cancel()
-	wait(t, func() bool { _, settled := j.book.progress([]uint16{0, 1}); return settled })
+	j := settledJudge(t, hub)
 	hub.set(0, nil)
 	wait(t, func() bool { return standing(j.book, 0).Service == 0 })
 	hub.set(0, skilled(0, 0.9))
