@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -21,6 +22,13 @@ import (
 type Carrier interface {
 	// RoundTripper carries HTTP requests to the miner with this hot key.
 	RoundTripper(key ed25519.PublicKey) http.RoundTripper
+}
+
+// Judge knows the items that the gateway's own validator has under test.
+type Judge interface {
+	// Open says whether a miner may be answering this prompt as an item now: what a user says in one turn, or what is to be
+	// continued, as openai.ReadAsk reads it from an item's body. It is called for each request, concurrently.
+	Open(prompt string) bool
 }
 
 // operation is one endpoint for answers.
@@ -44,6 +52,7 @@ type call struct {
 	ctx     context.Context // ends when the consumer leaves
 	body    []byte
 	route   *route
+	asked   openai.Ask
 	arrived time.Time
 	tried   []*candidate
 }
@@ -88,7 +97,16 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, op operation) (
 	if to == nil {
 		return nil, modelFault(h.Model, t)
 	}
-	return &call{Gateway: g, operation: op, Head: h, w: w, body: body, route: to}, nil
+	ask := openai.ReadAsk(body)
+	if g.isOpen(ask) {
+		return nil, openai.Errorf(http.StatusBadRequest, "this prompt is an open question of this validator's judge: ask it again in some minutes").WithCode("open_question")
+	}
+	return &call{Gateway: g, operation: op, Head: h, w: w, body: body, route: to, asked: ask}, nil
+}
+
+// isOpen says whether a request repeats an item that is under test: its answer would be a miner's by another's work.
+func (g *Gateway) isOpen(ask openai.Ask) bool {
+	return g.Judge != nil && slices.ContainsFunc(ask.Prompts, g.Judge.Open)
 }
 
 // serve asks miners until one begins to answer, and passes that answer on. It returns the status given.

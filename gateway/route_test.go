@@ -347,3 +347,23 @@ func TestForgottenMinersLeaveNothingBehind(t *testing.T) {
 	m.refresh()
 	require.Empty(t, m.Gateway.health)
 }
+
+// exam is a judge with one item under test.
+type exam string
+
+func (e exam) Open(prompt string) bool { return prompt == string(e) }
+
+func TestOpenItemsOfTheJudgeAreNotSoldOn(t *testing.T) {
+	m := newMarket(t, func(c *Config) { c.Judge = exam("What is 12 + 30?") })
+	m.add(0, 1, "", says("42"))
+	for body, want := range map[string]int{
+		ask: http.StatusBadRequest,
+		`{"model":"chat","messages":[{"role":"user","content":[{"type":"text","text":"What is 12 + 30?"}]},{"role":"user","content":"well?"}]}`: http.StatusBadRequest,
+		`{"model":"chat","messages":[{"role":"user","content":"What is 12 + 31?"}]}`:                                                            http.StatusOK,
+	} {
+		resp, text := m.post("/v1/chat/completions", body)
+		require.Equal(t, want, resp.StatusCode, text)
+		require.Equal(t, want == http.StatusBadRequest, strings.Contains(text, "open_question"), text)
+	}
+	require.Equal(t, 1, m.asked(0))
+}

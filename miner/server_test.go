@@ -187,7 +187,7 @@ func TestStreamAmountsToTheWholeAnswer(t *testing.T) {
 	} {
 		_, whole, _ := post(t, web.URL+one.path, `{"model":"chat",`+one.body+`}`)
 		_, stream, _ := post(t, web.URL+one.path, `{"model":"chat",`+one.body+`,"stream":true,"stream_options":{"include_usage":true}}`)
-		joined, err := wireopenai.Join(wireopenai.NewEventReader(strings.NewReader(stream), 1<<20))
+		joined, err := wireopenai.Join(wireopenai.NewStream(strings.NewReader(stream), 1<<20))
 		if err != nil {
 			t.Fatalf("%s: %v", stream, err)
 		}

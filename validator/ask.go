@@ -131,7 +131,7 @@ func joined(resp *http.Response) ([]byte, error) {
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 		return nil, errKind
 	}
-	return openai.Join(openai.NewEventReader(io.LimitReader(resp.Body, maxAnswer), maxEvent))
+	return openai.Join(openai.NewStream(io.LimitReader(resp.Body, maxAnswer), maxEvent))
 }
 
 // pause waits for d or for the end of ctx.

@@ -125,6 +125,9 @@ func (b *Backend) request(ctx context.Context, method, path string, body []byte)
 		return nil, err
 	}
 	r.Header.Set("User-Agent", "agora")
+	// llama.cpp's server closes a connection that it promised to keep, right after a stream. With this header, which is not
+	// sent, net/http asks again on a new connection where the old one was closed before a byte of an answer came.
+	r.Header["X-Idempotency-Key"] = nil
 	if b.opt.Key != "" {
 		r.Header.Set("Authorization", "Bearer "+b.opt.Key)
 	}

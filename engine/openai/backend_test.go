@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -113,6 +114,38 @@ func TestEventsPassAsTheyCome(t *testing.T) {
 		r.ReadString('\n')
 		next <- struct{}{}
 	}
+}
+
+// A server that closes each connection a moment after a stream's end, as llama.cpp's does, loses no request.
+func TestConnectionThatClosesAfterAStreamIsNotUsedAgain(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			go streamAndClose(conn)
+		}
+	}()
+	web := frontOf(t, "http://"+l.Addr().String(), Options{})
+	for i := range 300 {
+		if code, text, _ := post(t, web, question); code != http.StatusOK || !strings.Contains(text, "[DONE]") {
+			t.Fatalf("request %d: %d %s", i, code, text)
+		}
+	}
+}
+
+// streamAndClose answers one request as if the connection stayed, and closes it.
+func streamAndClose(conn net.Conn) {
+	defer conn.Close()
+	r, err := http.ReadRequest(bufio.NewReader(conn))
+	if err != nil {
+		return
+	}
+	readAll(r)
+	const body = "data: [DONE]\n\n"
+	fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nKeep-Alive: timeout=5, max=100\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 }
 
 func TestCutAnswerIsNotTakenForWhole(t *testing.T) {
@@ -250,7 +283,7 @@ func (m *model) handler() http.Handler {
 			return
 		}
 		if req.Stream && !m.noStream {
-			fmt.Fprint(w, "data: {}\n\ndata: [DONE]\n\n")
+			fmt.Fprint(w, "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n")
 			return
 		}
 		answer := openai.ChatResponse{Choices: []openai.ChatChoice{{Message: openai.Message{Role: "assistant", Content: "a b c"}}}}

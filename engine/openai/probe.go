@@ -24,7 +24,7 @@ type Capabilities struct {
 	Models      []string // names it lists
 	Chat        bool     // answers /v1/chat/completions
 	Completions bool     // answers /v1/completions
-	Streaming   bool     // sends server-sent events that end with [DONE]
+	Streaming   bool     // sends an answer as server-sent events, up to its finish_reason
 	Logprobs    bool     // gives token log-probabilities with alternatives
 	Seed        bool     // gave the same answer twice for the same seed at temperature 1
 }
@@ -100,12 +100,8 @@ func (b *Backend) tryStream(ctx context.Context) bool {
 		return false
 	}
 	defer resp.Body.Close()
-	events := openai.NewEventReader(io.LimitReader(resp.Body, maxProbe), 1<<20)
-	for n := 0; ; n++ {
-		if _, err := events.Next(); err != nil {
-			return err == io.EOF && n > 0
-		}
-	}
+	_, err = openai.Join(openai.NewStream(io.LimitReader(resp.Body, maxProbe), 1<<20))
+	return err == nil
 }
 
 func (b *Backend) trySeed(ctx context.Context) bool {

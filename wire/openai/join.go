@@ -4,108 +4,328 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 )
 
-const (
-	maxJoined  = 128     // choices of a stream that is joined
-	maxEntries = 1 << 16 // of all their lists together: beside an entry's bytes, its place in a list needs memory
-)
+const maxEntries = 1 << 16 // of all lists of a joined answer together: beside an entry's bytes, its place needs memory
 
-// Join reads a streamed answer, of chat or of completions, to its end and returns the JSON of the whole answer that its
-// choices amount to: texts and lists of log-probabilities one after the other, entries as they came, and the last reason
-// to end. It fails where the stream breaks off before [DONE], holds an error, is too large, or is no such answer.
-func Join(events *EventReader) ([]byte, error) {
-	var whole struct {
-		Choices []joined `json:"choices"`
-	}
-	entries := 0
+// Join reads a streamed answer to its end and returns the JSON of the answer that would have come without a stream: texts
+// one after the other, tool calls put together by their index, lists of log-probabilities with their entries as they came,
+// of everything else what was said last. Its errors are those of Next, and ErrChunk.
+func Join(s *Stream) ([]byte, error) {
+	w := joining{top: map[string]json.RawMessage{}}
 	for {
-		data, err := events.Next()
-		if err == io.EOF {
-			return json.Marshal(whole)
-		}
-		if err != nil {
+		c, err := s.Next()
+		switch {
+		case err == io.EOF:
+			return w.whole()
+		case err != nil:
 			return nil, err
+		case c.Comment:
+			continue
 		}
-		var event struct {
-			Choices []part           `json:"choices"`
-			Error   *json.RawMessage `json:"error"`
-		}
-		if err := json.Unmarshal(data, &event); err != nil {
-			return nil, fmt.Errorf("openai: event of a stream: %w", err)
-		}
-		if event.Error != nil {
-			return nil, fmt.Errorf("openai: the stream ended with an error: %.256s", *event.Error)
-		}
-		for _, p := range event.Choices {
-			if p.Index < 0 || p.Index >= maxJoined {
-				return nil, fmt.Errorf("openai: event of a stream: choice %d, expected one from 0 to %d", p.Index, maxJoined-1)
-			}
-			for len(whole.Choices) <= p.Index {
-				whole.Choices = append(whole.Choices, joined{Index: len(whole.Choices)})
-			}
-			if entries += whole.Choices[p.Index].add(p); entries > maxEntries {
-				return nil, fmt.Errorf("openai: the stream has more than %d log-probabilities", maxEntries)
-			}
+		if err := w.add(c.Data); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrChunk, err)
 		}
 	}
 }
 
-// part is what an event adds to a choice: Delta in a chat, Text in a completion.
-type part struct {
-	Index        int                        `json:"index"`
-	Text         string                     `json:"text"`
-	Delta        *Delta                     `json:"delta"`
-	Logprobs     map[string]json.RawMessage `json:"logprobs"`
-	FinishReason *string                    `json:"finish_reason"`
+// joining is an answer of which parts have come.
+type joining struct {
+	top     map[string]json.RawMessage // of the answer, its choices left out
+	choices []*joined
+	chat    bool
+	entries int
 }
 
 // joined is a choice of which parts have come.
 type joined struct {
-	Index        int                          `json:"index"`
-	Text         text                         `json:"text,omitempty"`
-	Message      *message                     `json:"message,omitempty"`
-	Logprobs     map[string][]json.RawMessage `json:"logprobs,omitempty"`
-	FinishReason *string                      `json:"finish_reason"`
+	plain    map[string]json.RawMessage
+	text     text
+	message  merged
+	logprobs map[string][]json.RawMessage
 }
 
-// message is a chat's message of which parts have come.
-type message struct {
-	Role    string `json:"role"`
-	Content text   `json:"content"`
-}
-
-// text grows without being copied each time.
-type text []byte
-
-// MarshalText writes a text as a string.
-func (t text) MarshalText() ([]byte, error) { return t, nil }
-
-// add adds a part and returns how many entries its lists had.
-func (c *joined) add(p part) (entries int) {
-	c.Text = append(c.Text, p.Text...)
-	if p.Delta != nil {
-		if c.Message == nil {
-			c.Message = &message{Role: "assistant"}
-		}
-		if p.Delta.Role != "" {
-			c.Message.Role = p.Delta.Role
-		}
-		c.Message.Content = append(c.Message.Content, p.Delta.Content...)
+func (w *joining) add(data []byte) error {
+	var top map[string]json.RawMessage
+	if err := json.Unmarshal(data, &top); err != nil {
+		return err
 	}
-	for name, raw := range p.Logprobs {
+	var choices []map[string]json.RawMessage
+	if err := json.Unmarshal(orNothing(top["choices"]), &choices); err != nil {
+		return err
+	}
+	for key, raw := range top {
+		first := key == "id" || key == "created" || key == "model"
+		if key == "choices" || string(raw) == "null" || first && w.top[key] != nil {
+			continue
+		}
+		w.top[key] = slices.Clone(raw)
+	}
+	for _, c := range choices {
+		if err := w.choice(c); err != nil {
+			return err
+		}
+		if w.entries > maxEntries {
+			return fmt.Errorf("the stream's lists have more than %d entries", maxEntries)
+		}
+	}
+	return nil
+}
+
+func (w *joining) choice(part map[string]json.RawMessage) error {
+	var index int // Stream has looked at its range
+	if err := json.Unmarshal(orZero(part["index"]), &index); err != nil {
+		return err
+	}
+	for len(w.choices) <= index {
+		w.choices = append(w.choices, &joined{plain: map[string]json.RawMessage{}})
+	}
+	c := w.choices[index]
+	for key, raw := range part {
+		var err error
+		switch {
+		case key == "index" || string(raw) == "null":
+		case key == "text":
+			err = c.text.add(raw)
+		case key == "delta" || key == "message":
+			w.chat = true
+			err = c.message.add(raw, &w.entries)
+		case key == "logprobs":
+			err = c.addLogprobs(raw, &w.entries)
+		case key == "finish_reason" && string(raw) == `""`:
+		default:
+			c.plain[key] = slices.Clone(raw)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *joined) addLogprobs(raw json.RawMessage, entries *int) error {
+	var lists map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &lists); err != nil {
+		return err
+	}
+	for name, raw := range lists {
 		var list []json.RawMessage
 		if json.Unmarshal(raw, &list) != nil || list == nil {
 			continue // what is no list has no entries
 		}
-		if c.Logprobs == nil {
-			c.Logprobs = make(map[string][]json.RawMessage)
+		if c.logprobs == nil {
+			c.logprobs = map[string][]json.RawMessage{}
 		}
-		c.Logprobs[name] = append(c.Logprobs[name], list...)
-		entries += len(list)
+		c.logprobs[name] = append(c.logprobs[name], list...)
+		*entries += len(list)
 	}
-	if p.FinishReason != nil {
-		c.FinishReason = p.FinishReason
+	return nil
+}
+
+func (w *joining) whole() ([]byte, error) {
+	list := make([]map[string]any, len(w.choices))
+	for i, c := range w.choices {
+		out := map[string]any{"index": i, "logprobs": nil, "finish_reason": nil}
+		for key, raw := range c.plain {
+			out[key] = raw
+		}
+		if c.logprobs != nil {
+			out["logprobs"] = c.logprobs
+		}
+		if w.chat {
+			out["message"] = c.message.whole()
+		} else {
+			out["text"] = c.text
+		}
+		list[i] = out
 	}
-	return entries
+	answer := map[string]any{}
+	for key, raw := range w.top {
+		answer[key] = raw
+	}
+	answer["choices"] = list
+	if w.chat {
+		answer["object"] = "chat.completion"
+	}
+	return json.Marshal(answer)
+}
+
+// text grows without being copied each time; it is written as a string.
+type text []byte
+
+// MarshalText writes a text as a string.
+func (t text) MarshalText() ([]byte, error) {
+	return []byte(strings.ToValidUTF8(string(t), "\ufffd")), nil
+}
+
+func (t *text) add(raw json.RawMessage) error {
+	var s string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return err
+	}
+	*t = append(*t, s...)
+	return nil
+}
+
+// merged is an object of which parts have come: a message, a tool call, a tool call's function.
+type merged struct {
+	texts map[string]*text
+	last  map[string]json.RawMessage // what is not put together
+	parts map[string]*merged
+	lists map[string][]json.RawMessage
+	calls []*toolCall
+}
+
+// names are members whose text is said whole, sometimes more than once.
+var names = map[string]bool{"role": true, "id": true, "type": true, "name": true, "format": true}
+
+func (m *merged) add(raw json.RawMessage, entries *int) error {
+	var part map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &part); err != nil {
+		return err
+	}
+	for key, raw := range part {
+		if err := m.member(key, raw, entries); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *merged) member(key string, raw json.RawMessage, entries *int) error {
+	switch {
+	case string(raw) == "null", names[key] && string(raw) == `""`:
+		return nil
+	case key == "tool_calls":
+		return m.addCalls(raw, entries)
+	case raw[0] == '"' && !names[key]:
+		return in(&m.texts, key).add(raw)
+	case raw[0] == '{':
+		return in(&m.parts, key).add(raw, entries)
+	case raw[0] == '[':
+		var list []json.RawMessage
+		if err := json.Unmarshal(raw, &list); err != nil {
+			return err
+		}
+		if m.lists == nil {
+			m.lists = map[string][]json.RawMessage{}
+		}
+		m.lists[key] = append(m.lists[key], list...)
+		*entries += len(list)
+		return nil
+	}
+	if m.last == nil {
+		m.last = map[string]json.RawMessage{}
+	}
+	m.last[key] = slices.Clone(raw)
+	return nil
+}
+
+// in is the entry of a map that is made when it is first asked for.
+func in[T any](of *map[string]*T, key string) *T {
+	if *of == nil {
+		*of = map[string]*T{}
+	}
+	if (*of)[key] == nil {
+		(*of)[key] = new(T)
+	}
+	return (*of)[key]
+}
+
+// toolCall is a call of which parts have come.
+type toolCall struct {
+	index int
+	id    string
+	merged
+}
+
+// addCalls adds parts to the calls they belong to. A call is known by its index; a part with another id than the call at
+// that index begins a new one, since some servers number every call 0 and others not at all.
+func (m *merged) addCalls(raw json.RawMessage, entries *int) error {
+	var parts []struct {
+		Index int    `json:"index"`
+		ID    string `json:"id"`
+	}
+	var whole []json.RawMessage
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, &whole); err != nil {
+		return err
+	}
+	for i, p := range parts {
+		c := m.call(p.Index, p.ID)
+		if c == nil {
+			c = &toolCall{index: p.Index, id: p.ID}
+			m.calls = append(m.calls, c)
+			*entries++
+		}
+		if err := c.add(whole[i], entries); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *merged) call(index int, id string) *toolCall {
+	for i := len(m.calls) - 1; i >= 0; i-- {
+		c := m.calls[i]
+		if c.index == index && (id == "" || c.id == "" || c.id == id) {
+			return c
+		}
+	}
+	return nil
+}
+
+// whole is a message; it has a role, and a content even where that is null.
+func (m *merged) whole() map[string]any {
+	out := m.object()
+	if out["role"] == nil {
+		out["role"] = "assistant"
+	}
+	if out["content"] == nil {
+		out["content"] = nil
+	}
+	return out
+}
+
+func (m *merged) object() map[string]any {
+	out := map[string]any{}
+	for key, t := range m.texts {
+		out[key] = *t
+	}
+	for key, raw := range m.last {
+		out[key] = raw
+	}
+	for key, p := range m.parts {
+		out[key] = p.object()
+	}
+	for key, list := range m.lists {
+		out[key] = list
+	}
+	if len(m.calls) > 0 {
+		calls := make([]map[string]any, len(m.calls))
+		for i, c := range m.calls {
+			calls[i] = c.object()
+			delete(calls[i], "index")
+		}
+		out["tool_calls"] = calls
+	}
+	return out
+}
+
+func orNothing(raw json.RawMessage) json.RawMessage {
+	if raw == nil {
+		return json.RawMessage("null")
+	}
+	return raw
+}
+
+func orZero(raw json.RawMessage) json.RawMessage {
+	if raw == nil || string(raw) == "null" {
+		return json.RawMessage("0")
+	}
+	return raw
 }

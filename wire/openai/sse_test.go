@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func TestEventsAreReadAsTheyWereWritten(t *testing.T) {
@@ -27,59 +28,108 @@ func TestEventsAreReadAsTheyWereWritten(t *testing.T) {
 	if got := rec.Header().Get("Content-Type"); got != "text/event-stream" {
 		t.Fatal(got)
 	}
-	r := NewEventReader(rec.Body, 1024)
-	for _, want := range []string{`{"a":1}`, `"line\nbreak"`} {
-		if got, err := r.Next(); err != nil || string(got) != want {
-			t.Fatalf("%s, %v", got, err)
-		}
+	if got := eventsOf(t, NewEventReader(rec.Body, 1024)); got != `{"a":1}|"line\nbreak"|[DONE]` {
+		t.Fatal(got)
 	}
-	if _, err := r.Next(); err != io.EOF {
-		t.Fatal(err)
+}
+
+// eventsOf reads events to the end: "data|name=data|:comment".
+func eventsOf(t *testing.T, r *EventReader) string {
+	t.Helper()
+	var all []string
+	for {
+		ev, err := r.Next()
+		if err == io.EOF {
+			return strings.Join(all, "|")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(ev.Data)
+		if ev.Comment {
+			text = ":" + text
+		}
+		if ev.Name != "" {
+			text = ev.Name + "=" + text
+		}
+		all = append(all, text)
 	}
 }
 
 func TestErrorInsideAStreamHasOpenAIsShapeAndNoEnd(t *testing.T) {
 	rec := httptest.NewRecorder()
-	w := NewEventWriter(rec)
-	if err := w.Fail(Errorf(http.StatusBadGateway, "the miner went away")); err != nil {
+	if err := NewEventWriter(rec).Fail(Errorf(http.StatusBadGateway, "the miner went away")); err != nil {
 		t.Fatal(err)
 	}
-	r := NewEventReader(rec.Body, 1024)
-	if got, err := r.Next(); err != nil || !strings.Contains(string(got), `"message":"the miner went away"`) {
-		t.Fatalf("%s, %v", got, err)
+	if got := rec.Body.String(); !strings.HasPrefix(got, `data: {"error":{`) || strings.Contains(got, "[DONE]") {
+		t.Fatal(got)
 	}
-	if _, err := r.Next(); err != io.ErrUnexpectedEOF {
+	_, err := NewStream(rec.Body, 1024).Next()
+	var told *Error
+	if !errors.As(err, &told) || told.Message != "the miner went away" {
 		t.Fatal(err)
 	}
 }
 
 func TestEventReaderFollowsTheFormat(t *testing.T) {
-	cases := map[string]struct {
-		in   string
-		want []string
-		end  error
-	}{
-		"CRLF and comments": {": ping\r\nevent: x\r\nid: 1\r\ndata: a\r\n\r\ndata:b\n\ndata: [DONE]\n\n", []string{"a", "b"}, io.EOF},
-		"several lines":     {"data: a\ndata: b\n\ndata: [DONE]\n\n", []string{"a\nb"}, io.EOF},
-		"no last blank":     {"data: a\n\ndata: [DONE]\n", []string{"a"}, io.EOF},
-		"no last line end":  {"data: a\n\ndata: [DONE]", []string{"a"}, io.EOF},
-		"cut off":           {"data: a\n\n", []string{"a"}, io.ErrUnexpectedEOF},
-		"cut in an event":   {"data: a\n\ndata: {\"x\"", []string{"a"}, io.ErrUnexpectedEOF},
-		"other fields":      {"database: a\nretry: 5\n\ndata\n\ndata: [DONE]\n\n", []string{""}, io.EOF},
-		"nothing":           {"", nil, io.ErrUnexpectedEOF},
+	for in, want := range map[string]string{
+		": ping\r\nevent: x\r\nid: 1\r\ndata: a\r\n\r\ndata:b\n\n": ":ping|x=a|b",
+		"data: a\rdata: b\r\rdata: c\r\r":                          "a\nb|c",
+		"data: a\ndata: b\n\n":                                     "a\nb",
+		"data:  a \n\n":                                            " a ",
+		"event: error\n: why\ndata: a\n\ndata: b\n\n":              ":why|error=a|b",
+		"event: x\n\ndata: b\n\n":                                  "b",
+		"data: a\n":                                                "a",
+		"data: a":                                                  "a",
+		"\ufeffdata: a\n\n":                                        "a",
+		"database: a\nretry: 5\n\ndata\n\n":                        "",
+		":\n:x\n\n::y\n":                                           ":|:x|::y",
+		"\n\r\n\r\n":                                               "",
+		"":                                                         "",
+	} {
+		for _, size := range []int{1, 2, 3, 1000} {
+			if got := eventsOf(t, NewEventReader(&slow{in, size}, 64)); got != want {
+				t.Errorf("%q in reads of %d: %q, want %q", in, size, got, want)
+			}
+		}
 	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			r := NewEventReader(strings.NewReader(c.in), 64)
-			for _, want := range c.want {
-				if got, err := r.Next(); err != nil || string(got) != want {
-					t.Fatalf("%q, %v, want %q", got, err, want)
-				}
-			}
-			if got, err := r.Next(); err != c.end {
-				t.Fatalf("%q, %v, want %v", got, err, c.end)
-			}
-		})
+}
+
+// slow gives a text in reads of a few bytes.
+type slow struct {
+	text string
+	size int
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	if s.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(p, s.text[:min(s.size, len(s.text))])
+	s.text = s.text[n:]
+	return n, nil
+}
+
+// What is whole leaves at once, also where the line end may be half of CRLF.
+func TestEventIsThereBeforeTheNextByte(t *testing.T) {
+	for _, end := range []string{"\n\n", "\r\r", "\r\n\r\n", "\r\n\r"} {
+		in, out := io.Pipe()
+		go out.Write([]byte("data: a" + end))
+		ev, err := NewEventReader(in, 64).Next()
+		if err != nil || string(ev.Data) != "a" {
+			t.Fatalf("%q: %s, %v", end, ev.Data, err)
+		}
+		in.Close()
+	}
+}
+
+func TestBrokenTransportIsNoEnd(t *testing.T) {
+	r := NewEventReader(io.MultiReader(strings.NewReader("data: a\n\ndata: [DONE]"), iotest.ErrReader(io.ErrUnexpectedEOF)), 64)
+	if ev, err := r.Next(); err != nil || string(ev.Data) != "a" {
+		t.Fatal(ev, err)
+	}
+	if ev, err := r.Next(); err != io.ErrUnexpectedEOF {
+		t.Fatal(ev, err)
 	}
 }
 
@@ -132,16 +182,17 @@ func (c *counter) Read(p []byte) (int, error) {
 func FuzzEventReader(f *testing.F) {
 	f.Add([]byte("data: a\n\ndata: [DONE]\n\n"))
 	f.Add([]byte(": x\r\ndata: a\r\ndata: b\r\n\r\n"))
+	f.Add([]byte("data: a\r\revent: error\rdata:b"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		const limit = 256
 		r := NewEventReader(bytes.NewReader(in), limit)
 		for range len(in) + 1 { // every event takes at least one byte
-			data, err := r.Next()
+			ev, err := r.Next()
 			if err != nil {
 				return
 			}
-			if len(data) > limit {
-				t.Fatalf("event of %d bytes", len(data))
+			if len(ev.Data) > limit+maxField {
+				t.Fatalf("event of %d bytes", len(ev.Data))
 			}
 		}
 		t.Fatal("more events than bytes")

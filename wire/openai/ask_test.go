@@ -1,0 +1,105 @@
+package openai
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestAskKnowsWhatARequestNeeds(t *testing.T) {
+	chat := func(with string) string { return `{"messages":[{"role":"user","content":"hi"}]` + with + `}` }
+	say := func(messages string) string { return `{"messages":[` + messages + `]}` }
+	const user = `{"role":"user","content":"hi"}`
+	for body, want := range map[string]string{
+		chat(``): "",
+		chat(`,"tools":[],"tool_choice":"none","functions":null,"n":1,"logprobs":false,"logit_bias":{},"echo":false,"presence_penalty":0.0`): "",
+		chat(`,"response_format":{"type":"text"},"user":"u","metadata":{"a":"b"},"store":false,"reasoning_effort":"low"`):                    "",
+		chat(`,"tools":[{"type":"function"}]`):                     "tools=tools",
+		chat(`,"functions":[{"name":"f"}]`):                        "tools=functions",
+		chat(`,"response_format":{"type":"json_object"}`):          "response_format=response_format",
+		chat(`,"response_format": {"type":"json_schema"}`):         "response_format=response_format",
+		chat(`,"modalities":["text","audio"]`):                     "audio=modalities",
+		chat(`,"n":2`):                                             "n=n",
+		chat(`,"n":2.0`):                                           "n=n",
+		chat(`,"logprobs":true,"top_logprobs":3`):                  "logprobs=logprobs logprobs=top_logprobs",
+		chat(`,"logit_bias":{"7":1}`):                              "logit_bias=logit_bias",
+		chat(`,"presence_penalty":-1`):                             "penalties=presence_penalty",
+		chat(`,"frequency_penalty":1`):                             "penalties=frequency_penalty",
+		say(`{"role":"system","content":"be"},` + user):            "system=messages",
+		say(`{"role":"developer","content":"be"},` + user):         "system=messages",
+		say(user + `,{"role":"assistant","content":"ho"},` + user): "turns=messages",
+		say(user + `,` + user):                                     "turns=messages",
+		say(user + `,{"role":"assistant","content":null,"tool_calls":[{"id":"1"}]},{"role":"tool","content":"4"}`):     "turns=messages tools=messages",
+		say(`{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:"}}]}`): "images=messages",
+		say(`{"role":"user","content":[{"type":"input_audio"},{"type":"file"}]}`):                                      "audio=messages files=messages",
+		`{"prompt":"a"}`:                            "",
+		`{"prompt":"a","logprobs":0}`:               "logprobs=logprobs",
+		`{"prompt":["a","b"],"best_of":2}`:          "n=best_of prompts=prompt",
+		`{"prompt":[1,2],"echo":true,"suffix":"z"}`: "echo=echo suffix=suffix tokens=prompt",
+		`{"prompt":["a"],"echo":null,"suffix":""}`:  "",
+		`{"messages":"no","prompt":null,"n":"x"}`:   "",
+		`[]`: "",
+	} {
+		var got []string
+		for _, n := range ReadAsk([]byte(body)).Needs {
+			got = append(got, strings.Join(n.Names(), "+")+"="+n.Param)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %q", body, got, want)
+		}
+	}
+}
+
+func TestAskHoldsWhatUsersSay(t *testing.T) {
+	a := ReadAsk([]byte(`{"n":3,"messages":[{"role":"system","content":"be"},{"role":"user","content":"one"},{"role":"assistant","content":"x"},` +
+		`{"role":"user","content":[{"type":"text","text":"two"},{"type":"image_url"},{"type":"text","text":"three"}]}]}`))
+	if fmt.Sprintf("%q %d %d", a.Prompts, a.Bytes, a.Choices) != `["one" "two\nthree"] 15 3` {
+		t.Fatalf("%q %d %d", a.Prompts, a.Bytes, a.Choices)
+	}
+	if a := ReadAsk([]byte(`{"prompt":["a","bc"]}`)); fmt.Sprintf("%q %d", a.Prompts, a.Bytes) != `["a" "bc"] 3` {
+		t.Fatalf("%q %d", a.Prompts, a.Bytes)
+	}
+}
+
+func TestLackIsRefusedByItsParameter(t *testing.T) {
+	a := ReadAsk([]byte(`{"messages":[{"role":"user","content":"` + strings.Repeat("x", 1600) + `"}],"tools":[{"type":"function"}],"n":2}`))
+	for _, can := range []Ability{0, CanTools | CanChoices} {
+		if e := a.Refusal(can); e != nil {
+			t.Error(can.Names(), e)
+		}
+	}
+	e := a.Refusal(CanChat | CanTools)
+	if e == nil || e.Status != 400 || e.Code != CodeUnsupported || e.Param != "n" || !strings.Contains(e.Message, "only one answer") {
+		t.Fatal(e)
+	}
+	if e := a.TooLong(100); e == nil || e.Code != CodeContext || e.Param != "messages" {
+		t.Fatal(e)
+	}
+	for _, context := range []int{0, 101} {
+		if e := a.TooLong(context); e != nil {
+			t.Fatal(e)
+		}
+	}
+}
+
+func TestAbilitiesHaveNames(t *testing.T) {
+	all := Ability(1<<abilities - 1)
+	if got := Abilities(append(all.Names(), "teleport")); got != all {
+		t.Fatal(got.Names())
+	}
+	if got := Abilities([]string{"tools", "system"}); got != CanTools|CanSystem {
+		t.Fatal(got.Names())
+	}
+}
+
+func FuzzAsk(f *testing.F) {
+	f.Add([]byte(`{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"n":1e99,"tools":[1]}`))
+	f.Add([]byte(`{"prompt":[[1,2]],"messages":{}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		a := ReadAsk(body)
+		if a.Choices < 1 || a.Bytes > 3*len(body) {
+			t.Fatalf("%+v", a)
+		}
+		a.Refusal(CanChat)
+	})
+}
