@@ -25,6 +25,12 @@ var rules = map[string][]string{
 	"wire":                    {"wire"},
 	"wallet":                  {},
 	"engine":                  {"engine", "wire/openai", "task"},
+	"engine/native/tensor":    {},
+	"engine/native/gguf":      {"engine/native/tensor"},
+	"engine/native/kernel":    {"engine/native/tensor"},
+	"engine/native/token":     {"engine/native/gguf"},
+	"engine/native/model":     {"engine/native/tensor", "engine/native/gguf", "engine/native/kernel"},
+	"engine/native/modeltest": {"engine/native/tensor"}, // small random models, for tests
 	"task":                    {"task", "wire/openai"},
 	"client":                  {"chain/network", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types", "mechanism", "client"},
 	"miner":                   {"miner", "client", "wire", "engine", "wallet", "mechanism", "chain/x/subnet/types"},

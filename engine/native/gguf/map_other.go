@@ -1,0 +1,5 @@
+//go:build !unix
+
+package gguf
+
+func load(path string) ([]byte, func() error, error) { return read(path) }

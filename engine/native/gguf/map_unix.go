@@ -1,0 +1,32 @@
+//go:build unix
+
+package gguf
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"syscall"
+)
+
+// load maps the file, so that only what is read takes memory, and memory that can be had back at any time. The file must
+// not be cut short while it is open: reading what is gone is a fault that ends the process.
+func load(path string) ([]byte, func() error, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() == 0 || info.Size() > math.MaxInt {
+		return nil, nil, fmt.Errorf("%s: %w: %d bytes, not a regular file that can be mapped", path, ErrFormat, info.Size())
+	}
+	data, err := syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_PRIVATE)
+	if err != nil {
+		return read(path)
+	}
+	return data, func() error { return syscall.Munmap(data) }, nil
+}

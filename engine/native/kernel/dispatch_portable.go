@@ -1,0 +1,22 @@
+//go:build !amd64
+
+package kernel
+
+// Name says which arithmetic runs here.
+func Name() string { return "portable" }
+
+const usePairs = true
+
+func squares(x []float32) float32                            { return portableSquares(x) }
+func scaleBy(out, x, w []float32, scale float32)             { portableScale(out, x, w, scale) }
+func addTo(x, y []float32)                                   { portableAdd(x, y) }
+func silu(g, u []float32)                                    { portableSiLU(g, u) }
+func gelu(g, u []float32)                                    { portableGELU(g, u) }
+func scores(p, q, keys []float32, groups int)                { portableScores(p, q, keys, groups) }
+func largest(p []float32) float32                            { return portableLargest(p) }
+func expSums(p []float32, top float32, sums *[Lanes]float32) { portableExpSums(p, top, sums) }
+func mix(out, p, values []float32)                           { portableMix(out, p, values) }
+func quantiseRow(dst []byte, x []float32)                    { portableQuantise(dst, x) }
+func multiply(out []float32, stride int, m *Matrix, a *Activations, lo, hi int) {
+	portableMultiply(out, stride, m, a, lo, hi)
+}
