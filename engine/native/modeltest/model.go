@@ -34,8 +34,15 @@ func Model(s Shape) []byte {
 		key string
 		n   int
 	}{
-		{"block_count", layers}, {"embedding_length", width}, {"feed_forward_length", hidden}, {"attention.head_count", heads},
-		{"attention.head_count_kv", kvHeads}, {"attention.key_length", head}, {"attention.value_length", head}, {"context_length", 512}, {"vocab_size", vocab},
+		{"block_count", layers},
+		{"embedding_length", width},
+		{"feed_forward_length", hidden},
+		{"attention.head_count", heads},
+		{"attention.head_count_kv", kvHeads},
+		{"attention.key_length", head},
+		{"attention.value_length", head},
+		{"context_length", 512},
+		{"vocab_size", vocab},
 	} {
 		f.Set(s.Architecture+"."+v.key, v.n)
 	}
