@@ -12,6 +12,7 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 				{RpcMethod: "Params", Use: "params", Short: "Parameters of the epochs"},
 				{RpcMethod: "Metagraph", Use: "metagraph [netuid]", Short: "Every neuron's ranks and pay", PositionalArgs: netuid},
 				{RpcMethod: "Schedule", Use: "schedule [netuid]", Short: "Calendar of the running tempo", PositionalArgs: netuid},
+				{RpcMethod: "Snapshot", Use: "snapshot [netuid]", Short: "What the epoch of the running tempo will read", PositionalArgs: netuid},
 				{RpcMethod: "Commits", Use: "commits [netuid]", Short: "Weights committed and not yet forgotten", PositionalArgs: netuid},
 				{RpcMethod: "Weights", Use: "weights [netuid]", Short: "The last weights of every voice", PositionalArgs: netuid},
 				{RpcMethod: "Bonds", Use: "bonds [netuid]", Short: "What voices hold in miners", PositionalArgs: netuid},

@@ -17,6 +17,9 @@ func (k *Keeper) Hooks() Hooks { return Hooks{k} }
 // AfterNeuronReplaced does nothing: pay is by owner at the epoch.
 func (Hooks) AfterNeuronReplaced(sdk.Context, uint32, uint32) error { return nil }
 
+// AfterTempoBegan does nothing: what is pending waits for its epoch.
+func (Hooks) AfterTempoBegan(sdk.Context, uint32) error { return nil }
+
 // AfterSubnetDissolved burns what the subnet had pending and closes its account.
 func (h Hooks) AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error {
 	if _, err := h.k.BurnPending(ctx, netuid, "the subnet was dissolved"); err != nil {

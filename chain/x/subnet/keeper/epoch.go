@@ -48,7 +48,10 @@ func (k *Keeper) AdvanceEpoch(ctx sdk.Context, netuid uint32) error {
 	subnet.Epoch++
 	subnet.TempoStart = ctx.BlockHeight() + 1
 	k.beginTempo(ctx, &subnet)
-	return k.subnets.Set(ctx, netuid, subnet)
+	if err := k.subnets.Set(ctx, netuid, subnet); err != nil {
+		return err
+	}
+	return k.hooks.AfterTempoBegan(ctx, netuid)
 }
 
 // beginTempo fixes for a tempo what must not change under those who speak in it: its length, how long commits wait, and

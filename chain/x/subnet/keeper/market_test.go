@@ -69,6 +69,8 @@ type recorder struct {
 	dissolved []uint32
 }
 
+func (r *recorder) AfterTempoBegan(sdk.Context, uint32) error { return nil }
+
 func (r *recorder) AfterNeuronReplaced(_ sdk.Context, netuid, uid uint32) error {
 	r.replaced = append(r.replaced, [2]uint32{netuid, uid})
 	return nil

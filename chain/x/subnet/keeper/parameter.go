@@ -51,6 +51,16 @@ func (k *Keeper) Values(ctx sdk.Context) func(netuid uint32, name string) int64 
 	}
 }
 
+// Settings returns every hyperparameter of the table, in its order, with the value that the next tempo of netuid has.
+func (k *Keeper) Settings(ctx sdk.Context, netuid uint32) []types.Value {
+	value, rows := k.Values(ctx), types.Table()
+	settings := make([]types.Value, len(rows))
+	for i, row := range rows {
+		settings[i] = types.Value{Name: row.Name, Value: value(netuid, row.Name)}
+	}
+	return settings
+}
+
 // stored returns the value set for netuid, else the default, within the bounds; 0 for an unknown name.
 func (k *Keeper) stored(ctx sdk.Context, netuid uint32, name string) int64 {
 	return k.Values(ctx)(netuid, name)

@@ -20,12 +20,12 @@ import (
 // Stake is what speaks through an operator's voice: the rao bonded to his validator, 0 if it is jailed, unbonding or
 // gone.
 func (k *Keeper) Stake(ctx sdk.Context, operator string) (uint64, error) {
-	_, stake, err := k.staked(ctx, operator)
+	_, stake, err := k.Staked(ctx, operator)
 	return stake, err
 }
 
-// staked is Stake with the validator, which is empty if it is gone.
-func (k *Keeper) staked(ctx context.Context, operator string) (validator stakingtypes.Validator, stake uint64, err error) {
+// Staked is Stake with the validator, which is empty if it is gone.
+func (k *Keeper) Staked(ctx context.Context, operator string) (validator stakingtypes.Validator, stake uint64, err error) {
 	validator, err = k.validator(ctx, operator)
 	if errors.Is(err, types.ErrNoValidator) {
 		return stakingtypes.Validator{}, 0, nil
@@ -54,7 +54,7 @@ func (k *Keeper) Stakes(ctx sdk.Context, netuid uint32) ([]types.VoiceStake, err
 	voices := make([]types.VoiceStake, len(all))
 	for i, voice := range all {
 		voices[i].Voice = voice
-		if voices[i].Validator, voices[i].Stake, err = k.staked(boxed, voice.Operator); err != nil {
+		if voices[i].Validator, voices[i].Stake, err = k.Staked(boxed, voice.Operator); err != nil {
 			return nil, err
 		}
 	}

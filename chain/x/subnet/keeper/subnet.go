@@ -161,6 +161,9 @@ func (k *Keeper) Start(ctx sdk.Context, sender string, netuid uint32) error {
 	if err := k.subnets.Set(ctx, netuid, subnet); err != nil {
 		return err
 	}
+	if err := k.hooks.AfterTempoBegan(ctx, netuid); err != nil {
+		return err
+	}
 	return k.emit(ctx, &types.SubnetStarted{Netuid: netuid})
 }
 

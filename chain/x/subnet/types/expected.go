@@ -39,6 +39,8 @@ type Burner interface {
 type SubnetHooks interface {
 	// AfterNeuronReplaced runs when uid has been taken over by a new registration.
 	AfterNeuronReplaced(ctx sdk.Context, netuid, uid uint32) error
+	// AfterTempoBegan runs when netuid has started or its epoch has ended: what its next epoch reads is fixed now.
+	AfterTempoBegan(ctx sdk.Context, netuid uint32) error
 	// AfterSubnetDissolved runs when netuid and all its neurons are gone.
 	AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error
 }
@@ -52,6 +54,16 @@ var _ SubnetHooks = MultiHooks{}
 func (m MultiHooks) AfterNeuronReplaced(ctx sdk.Context, netuid, uid uint32) error {
 	for _, hooks := range m {
 		if err := hooks.AfterNeuronReplaced(ctx, netuid, uid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AfterTempoBegan implements SubnetHooks.
+func (m MultiHooks) AfterTempoBegan(ctx sdk.Context, netuid uint32) error {
+	for _, hooks := range m {
+		if err := hooks.AfterTempoBegan(ctx, netuid); err != nil {
 			return err
 		}
 	}

@@ -111,7 +111,7 @@ func (k *Keeper) storeBonds(ctx sdk.Context, e *epoch, result *yuma.Result) erro
 func (k *Keeper) carryOver(ctx sdk.Context, e *epoch) error {
 	event := &types.EpochRun{Netuid: e.subnet.Netuid, Epoch: e.subnet.Epoch, Emission: e.budget.Total}
 	carry := e.carry
-	if carry.Epochs++; carry.Epochs <= e.params.MaxCarry {
+	if carry.Epochs++; carry.Epochs <= e.snapshot.Params.MaxCarry {
 		event.Carried = e.budget.Total
 		if err := k.emission.Excuse(ctx, e.subnet.Netuid); err != nil {
 			return err
@@ -146,7 +146,7 @@ func (k *Keeper) close(ctx sdk.Context, e *epoch, record types.EpochRecord, even
 	if err := k.records.Set(ctx, collections.Join(record.Netuid, record.Epoch), record); err != nil {
 		return err
 	}
-	if err := k.forgetRecords(ctx, record.Netuid, record.Epoch, uint64(e.params.History)); err != nil {
+	if err := k.forgetRecords(ctx, record.Netuid, record.Epoch, uint64(e.snapshot.Params.History)); err != nil {
 		return err
 	}
 	if err := k.forgetCommits(ctx, e.subnet); err != nil {

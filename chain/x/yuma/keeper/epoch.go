@@ -25,7 +25,7 @@ func (k *Keeper) EndBlock(ctx sdk.Context) error {
 	}
 	for i, d := range due {
 		if i < int(params.MaxEpochsPerBlock) {
-			err = k.finish(ctx, params, d.subnet)
+			err = k.finish(ctx, d.subnet)
 		} else if d.at == ctx.BlockHeight() {
 			err = ctx.EventManager().EmitTypedEvent(&types.EpochDeferred{Netuid: d.subnet.Netuid, Epoch: d.subnet.Epoch})
 		}
@@ -56,9 +56,9 @@ func (k *Keeper) due(ctx sdk.Context) (due []dueEpoch, err error) {
 
 // finish ends a subnet's tempo. Its epoch runs in a context of its own: if it fails, nothing of it remains but an event,
 // the emission waits for the next epoch, and the chain goes on.
-func (k *Keeper) finish(ctx sdk.Context, params types.Params, subnet subnettypes.Subnet) error {
+func (k *Keeper) finish(ctx sdk.Context, subnet subnettypes.Subnet) error {
 	attempt, write := ctx.CacheContext()
-	if reason := k.try(attempt, params, subnet); reason == nil {
+	if reason := k.try(attempt, subnet); reason == nil {
 		write()
 	} else if err := ctx.EventManager().EmitTypedEvent(&types.EpochFailed{
 		Netuid: subnet.Netuid, Epoch: subnet.Epoch, Reason: fmt.Sprintf("%.256v", reason),
@@ -69,14 +69,14 @@ func (k *Keeper) finish(ctx sdk.Context, params types.Params, subnet subnettypes
 }
 
 // try runs an epoch and turns a panic into an error.
-func (k *Keeper) try(ctx sdk.Context, params types.Params, subnet subnettypes.Subnet) (err error) {
+func (k *Keeper) try(ctx sdk.Context, subnet subnettypes.Subnet) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			k.runner = &yuma.Runner{} // its scratch may be half written
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
-	e, err := k.load(ctx, params, subnet)
+	e, err := k.load(ctx, subnet)
 	if err != nil {
 		return err
 	}

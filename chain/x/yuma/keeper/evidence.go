@@ -9,7 +9,6 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
-	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/types"
 )
 
@@ -94,7 +93,11 @@ func (k *Keeper) checkLeaf(ctx sdk.Context, commit types.Commit, sheet types.She
 	if err != nil {
 		return err
 	}
-	tempo := k.subnets.Value(ctx, commit.Netuid, subnettypes.Tempo)
+	subnet, err := k.subnets.Subnet(ctx, commit.Netuid)
+	if err != nil {
+		return err
+	}
+	tempo := int64(subnet.Tempo)
 	if miner.Registered >= commit.Height || miner.Rotated > 0 && miner.Rotated+tempo >= commit.Height {
 		return nil
 	}

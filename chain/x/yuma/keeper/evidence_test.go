@@ -17,6 +17,7 @@ import (
 func judged(t *testing.T) (m *yumatest.Market, netuid uint32, msg *types.MsgRevealWeights, all []types.Leaf) {
 	m, netuid, _, miners := market(t)
 	m.Govern(netuid, subnettypes.EvidenceLeaves, 2)
+	m.NextTempo(netuid)
 	epoch := m.Schedule(netuid).Epoch
 	voice := yumatest.Public(yumatest.HotKey("val0"))
 	for i, name := range miners[:2] {

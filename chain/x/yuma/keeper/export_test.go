@@ -25,13 +25,9 @@ func BreakEpochs(k *Keeper, netuid uint32) { k.emission = broken{k.emission, net
 
 // RunEpoch runs the epoch of netuid now, due or not.
 func RunEpoch(k *Keeper, ctx sdk.Context, netuid uint32) error {
-	params, err := k.params.Get(ctx)
-	if err != nil {
-		return err
-	}
 	subnet, err := k.subnets.Subnet(ctx, netuid)
 	if err != nil {
 		return err
 	}
-	return k.try(ctx, params, subnet)
+	return k.try(ctx, subnet)
 }

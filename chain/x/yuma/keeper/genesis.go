@@ -38,7 +38,12 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, g types.GenesisState) error {
 			return err
 		}
 	}
-	return nil
+	for _, s := range g.Snapshots {
+		if err := k.snapshots.Set(ctx, s.Netuid, s); err != nil {
+			return err
+		}
+	}
+	return k.takeMissing(ctx)
 }
 
 // restore writes a commit; one of the last block before the export still waits for its seed.
@@ -68,6 +73,9 @@ func (k *Keeper) ExportGenesis(ctx sdk.Context) (g *types.GenesisState, err erro
 		return nil, err
 	}
 	if g.Records, err = values(ctx, k.records); err != nil {
+		return nil, err
+	}
+	if g.Snapshots, err = values(ctx, k.snapshots); err != nil {
 		return nil, err
 	}
 	g.Carries, err = values(ctx, k.carries)

@@ -46,6 +46,11 @@ func (h Hooks) AfterNeuronReplaced(ctx sdk.Context, netuid, uid uint32) error {
 	return removeAll(ctx, h.k.commits, gone)
 }
 
+// AfterTempoBegan fixes what the epoch at the end of the tempo will read.
+func (h Hooks) AfterTempoBegan(ctx sdk.Context, netuid uint32) error {
+	return h.k.takeSnapshot(ctx, netuid)
+}
+
 // AfterSubnetDissolved forgets everything about a subnet.
 func (h Hooks) AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error {
 	rows := collections.NewPrefixedPairRange[uint32, uint32](netuid)
@@ -63,6 +68,9 @@ func (h Hooks) AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error {
 		return err
 	}
 	if err := h.k.unseeded.Clear(ctx, commits); err != nil {
+		return err
+	}
+	if err := h.k.snapshots.Remove(ctx, netuid); err != nil {
 		return err
 	}
 	return h.k.carries.Remove(ctx, netuid)

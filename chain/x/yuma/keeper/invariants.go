@@ -21,6 +21,7 @@ func (k *Keeper) Invariants() []Invariant {
 		{"what waits for a seed is a commit with an evidence root", k.checkUnseeded},
 		{"rows belong to neurons that exist and name such", k.checkRows},
 		{"the history is of epochs that ended", k.checkRecords},
+		{"every started subnet has the snapshot of its running tempo", k.checkSnapshots},
 		{"what is carried belongs to subnets that exist", k.checkCarries},
 	}
 }

@@ -29,13 +29,14 @@ type Keeper struct {
 	subnets   types.SubnetKeeper
 	emission  types.EmissionKeeper
 
-	params   collections.Item[types.Params]
-	commits  collections.Map[byCommit, types.Commit]
-	weights  collections.Map[byUID, types.Row]
-	bonds    collections.Map[byUID, types.Row]
-	records  collections.Map[byEpoch, types.EpochRecord]
-	carries  collections.Map[uint32, types.Carry]
-	unseeded collections.KeySet[byCommit] // commits of this block that wait for the next one's hash
+	params    collections.Item[types.Params]
+	commits   collections.Map[byCommit, types.Commit]
+	weights   collections.Map[byUID, types.Row]
+	bonds     collections.Map[byUID, types.Row]
+	records   collections.Map[byEpoch, types.EpochRecord]
+	carries   collections.Map[uint32, types.Carry]
+	snapshots collections.Map[uint32, types.Snapshot] // of the running tempo, by netuid
+	unseeded  collections.KeySet[byCommit]            // commits of this block that wait for the next one's hash
 
 	runner *yuma.Runner // scratch of EndBlock, which runs alone; queries must not touch it
 }
@@ -50,13 +51,14 @@ func NewKeeper(cdc codec.BinaryCodec, store corestore.KVStoreService, authority 
 	commit := collections.TripleKeyCodec(collections.Uint32Key, collections.Uint64Key, collections.Uint32Key)
 	k := &Keeper{
 		authority: authority, subnets: subnets, emission: emission, runner: &yuma.Runner{},
-		params:   collections.NewItem(sb, types.ParamsPrefix, "params", codec.CollValue[types.Params](cdc)),
-		commits:  collections.NewMap(sb, types.CommitsPrefix, "commits", commit, codec.CollValue[types.Commit](cdc)),
-		weights:  collections.NewMap(sb, types.WeightsPrefix, "weights", uid, codec.CollValue[types.Row](cdc)),
-		bonds:    collections.NewMap(sb, types.BondsPrefix, "bonds", uid, codec.CollValue[types.Row](cdc)),
-		records:  collections.NewMap(sb, types.RecordsPrefix, "records", epoch, codec.CollValue[types.EpochRecord](cdc)),
-		carries:  collections.NewMap(sb, types.CarriesPrefix, "carries", collections.Uint32Key, codec.CollValue[types.Carry](cdc)),
-		unseeded: collections.NewKeySet(sb, types.UnseededPrefix, "unseeded", commit),
+		params:    collections.NewItem(sb, types.ParamsPrefix, "params", codec.CollValue[types.Params](cdc)),
+		commits:   collections.NewMap(sb, types.CommitsPrefix, "commits", commit, codec.CollValue[types.Commit](cdc)),
+		weights:   collections.NewMap(sb, types.WeightsPrefix, "weights", uid, codec.CollValue[types.Row](cdc)),
+		bonds:     collections.NewMap(sb, types.BondsPrefix, "bonds", uid, codec.CollValue[types.Row](cdc)),
+		records:   collections.NewMap(sb, types.RecordsPrefix, "records", epoch, codec.CollValue[types.EpochRecord](cdc)),
+		carries:   collections.NewMap(sb, types.CarriesPrefix, "carries", collections.Uint32Key, codec.CollValue[types.Carry](cdc)),
+		snapshots: collections.NewMap(sb, types.SnapshotsPrefix, "snapshots", collections.Uint32Key, codec.CollValue[types.Snapshot](cdc)),
+		unseeded:  collections.NewKeySet(sb, types.UnseededPrefix, "unseeded", commit),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -16,28 +16,32 @@ import (
 
 // epoch is what one run of a subnet's epoch knows.
 type epoch struct {
-	params types.Params
-	subnet subnettypes.Subnet
-	carry  types.Carry
-	budget emission.Budget
-	voices []subnettypes.VoiceStake
-	owners []string // by uid, who is paid for a miner
-	spoke  []bool   // by uid, voices that revealed lately enough to count for the quorum
-	stale  []byUID  // bonds of voices without a permit, to be forgotten
-	input  yuma.Input
+	snapshot types.Snapshot
+	subnet   subnettypes.Subnet
+	carry    types.Carry
+	budget   emission.Budget
+	voices   []subnettypes.VoiceStake
+	owners   []string // by uid, who is paid for a miner
+	spoke    []bool   // by uid, voices that revealed lately enough to count for the quorum
+	stale    []byUID  // bonds of voices without a permit, to be forgotten
+	input    yuma.Input
 }
 
-// load reads the state that an epoch depends on.
-func (k *Keeper) load(ctx sdk.Context, params types.Params, subnet subnettypes.Subnet) (*epoch, error) {
-	e := &epoch{params: params, subnet: subnet}
+// load reads the state that an epoch depends on: who is in it and by which rules is the snapshot's, what they said and own
+// is of now.
+func (k *Keeper) load(ctx sdk.Context, subnet subnettypes.Subnet) (*epoch, error) {
+	e := &epoch{subnet: subnet}
 	var err error
+	if e.snapshot, err = k.Snapshot(ctx, subnet.Netuid); err != nil {
+		return nil, err
+	}
 	if e.carry, err = k.carryOf(ctx, subnet.Netuid); err != nil {
 		return nil, err
 	}
 	if e.budget, err = k.emission.Pending(ctx, subnet.Netuid); err != nil {
 		return nil, err
 	}
-	e.input = e.emptyInput(k.formula(ctx, subnet.Netuid), ctx.BlockHeight())
+	e.input = e.emptyInput(formula(e.snapshot), ctx.BlockHeight())
 	for _, read := range []func(sdk.Context, *epoch) error{k.loadNeurons, k.loadVoices, k.loadWeights, k.loadBonds} {
 		if err := read(ctx, e); err != nil {
 			return nil, err
@@ -46,25 +50,23 @@ func (k *Keeper) load(ctx sdk.Context, params types.Params, subnet subnettypes.S
 	return e, nil
 }
 
-// formula returns the subnet's parameters of the epoch.
-func (k *Keeper) formula(ctx sdk.Context, netuid uint32) yuma.Params {
-	values := k.subnets.Values(ctx)
-	value := func(name string) int64 { return values(netuid, name) }
+// formula returns the parameters of the epoch's arithmetic.
+func formula(s types.Snapshot) yuma.Params {
 	p := yuma.Default()
-	p.Kappa = uint16(value(subnettypes.Kappa))
-	p.BondsPenalty = uint16(value(subnettypes.BondsPenalty))
-	p.BondsMovingAverage = uint32(value(subnettypes.BondsMovingAverage))
-	p.Yuma3 = value(subnettypes.Yuma3) != 0
-	if p.LiquidAlpha = value(subnettypes.LiquidAlpha) != 0; p.LiquidAlpha {
-		p.AlphaLow = uint16(value(subnettypes.AlphaLow))
-		p.AlphaHigh = uint16(value(subnettypes.AlphaHigh))
-		p.AlphaSteepness = int16(value(subnettypes.AlphaSteepness))
+	p.Kappa = uint16(s.Value(subnettypes.Kappa))
+	p.BondsPenalty = uint16(s.Value(subnettypes.BondsPenalty))
+	p.BondsMovingAverage = uint32(s.Value(subnettypes.BondsMovingAverage))
+	p.Yuma3 = s.Value(subnettypes.Yuma3) != 0
+	if p.LiquidAlpha = s.Value(subnettypes.LiquidAlpha) != 0; p.LiquidAlpha {
+		p.AlphaLow = uint16(s.Value(subnettypes.AlphaLow))
+		p.AlphaHigh = uint16(s.Value(subnettypes.AlphaHigh))
+		p.AlphaSteepness = int16(s.Value(subnettypes.AlphaSteepness))
 	}
 	return p
 }
 
 func (e *epoch) emptyInput(p yuma.Params, height int64) yuma.Input {
-	n := int(e.subnet.Size_)
+	n := int(e.snapshot.Seats)
 	e.owners, e.spoke = make([]string, n), make([]bool, n)
 	return yuma.Input{
 		Params: p, N: n, Block: uint64(height), Tempo: e.subnet.Tempo,
@@ -85,21 +87,29 @@ func (k *Keeper) loadNeurons(ctx sdk.Context, e *epoch) error {
 	})
 }
 
-// loadVoices gives permitted voices their stake; no voice, permitted or not, can earn as a miner.
-func (k *Keeper) loadVoices(ctx sdk.Context, e *epoch) (err error) {
-	e.voices, err = k.subnets.Stakes(ctx, e.subnet.Netuid)
-	for _, v := range e.voices {
-		uid := v.Voice.Uid
-		if int(uid) >= len(e.owners) {
-			continue
+// loadVoices gives permitted voices the lesser of the stake that they had when the tempo began and what they have now: late
+// stake decides nothing, and stake that is gone has no say. No voice, permitted or not, can earn as a miner.
+func (k *Keeper) loadVoices(ctx sdk.Context, e *epoch) error {
+	boxed := context.Context(ctx) // once: a copy of the context for every read costs more than the read
+	e.voices = make([]subnettypes.VoiceStake, len(e.snapshot.Speakers))
+	for i, s := range e.snapshot.Speakers {
+		validator, now, err := k.subnets.Staked(boxed, s.Operator)
+		if err != nil {
+			return err
 		}
-		e.input.Barred[uid] = true
-		if v.Permitted {
-			e.input.Permit[uid] = true
-			e.input.Stake[uid] = v.Stake
+		stake := min(s.Stake, now)
+		permitted := s.Permitted && stake > 0
+		e.voices[i] = subnettypes.VoiceStake{
+			Voice:     subnettypes.Voice{Netuid: e.subnet.Netuid, Operator: s.Operator, Uid: s.Uid},
+			Validator: validator, Stake: stake, Permitted: permitted,
+		}
+		e.input.Barred[s.Uid] = true
+		if permitted {
+			e.input.Permit[s.Uid] = true
+			e.input.Stake[s.Uid] = stake
 		}
 	}
-	return err
+	return nil
 }
 
 // loadWeights puts the rows of permitted voices that were revealed in this epoch in force and forgets rows too old to
@@ -110,7 +120,7 @@ func (k *Keeper) loadWeights(ctx sdk.Context, e *epoch) error {
 	err := k.weights.Walk(ctx, prefix, func(key byUID, row types.Row) (bool, error) {
 		uid := int(row.Uid)
 		switch {
-		case row.Epoch+uint64(e.params.QuorumLookback) <= e.subnet.Epoch:
+		case row.Epoch+uint64(e.snapshot.Params.QuorumLookback) <= e.subnet.Epoch:
 			old = append(old, key)
 		case uid < len(e.owners) && e.input.Permit[uid]:
 			e.spoke[uid] = true

@@ -28,6 +28,12 @@ func (q queryServer) Schedule(ctx context.Context, req *types.QueryScheduleReque
 	return &types.QueryScheduleResponse{Schedule: schedule}, err
 }
 
+// Snapshot returns what the epoch of a subnet's running tempo will read.
+func (q queryServer) Snapshot(ctx context.Context, req *types.QuerySnapshotRequest) (*types.QuerySnapshotResponse, error) {
+	snapshot, err := q.k.Snapshot(sdk.UnwrapSDKContext(ctx), req.Netuid)
+	return &types.QuerySnapshotResponse{Snapshot: snapshot}, err
+}
+
 // Commits returns a subnet's commits that may still be revealed, by epoch and uid.
 func (q queryServer) Commits(ctx context.Context, req *types.QueryCommitsRequest) (*types.QueryCommitsResponse, error) {
 	commits, page, err := query.CollectionPaginate(ctx, q.k.commits, bounded(req.Pagination),

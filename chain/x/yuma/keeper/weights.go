@@ -98,9 +98,13 @@ func (k *Keeper) Commit(ctx sdk.Context, hotAccount string, netuid uint32, epoch
 	if epoch != s.schedule.Epoch {
 		return fmt.Errorf("%w: commit for epoch %d, epoch %d is running", types.ErrWrongEpoch, epoch, s.schedule.Epoch)
 	}
+	rules, err := k.rules(ctx, netuid)
+	if err != nil {
+		return err
+	}
 	commit := types.Commit{
 		Netuid: netuid, Uid: s.neuron.Uid, Epoch: epoch, Hash: hash, EvidenceRoot: evidenceRoot,
-		Height: ctx.BlockHeight(), HotKey: s.neuron.HotKey, Rules: k.rules(ctx, netuid),
+		Height: ctx.BlockHeight(), HotKey: s.neuron.HotKey, Rules: rules,
 	}
 	if err := k.keep(ctx, commit); err != nil {
 		return err
@@ -146,7 +150,9 @@ func (k *Keeper) Reveal(ctx sdk.Context, msg *types.MsgRevealWeights) error {
 		return err
 	}
 	if commit.Rules.MaxWeightLimit == 0 {
-		commit.Rules = k.rules(ctx, msg.Netuid)
+		if commit.Rules, err = k.rules(ctx, msg.Netuid); err != nil {
+			return err
+		}
 	}
 	row, err := types.NewWeightRules(s.subnet.Size_, commit.Rules).Pack(msg.Uids, msg.Weights)
 	if err != nil {
@@ -159,7 +165,8 @@ func (k *Keeper) Reveal(ctx sdk.Context, msg *types.MsgRevealWeights) error {
 	if err := k.commits.Set(ctx, collections.Join3(commit.Netuid, commit.Epoch, commit.Uid), commit); err != nil {
 		return err
 	}
-	return k.enforce(ctx, s, row, commit.Height, commit.Epoch)
+	inForce := types.Row{Entries: row, CommitHeight: commit.Height, MaxWeightLimit: commit.Rules.MaxWeightLimit}
+	return k.enforce(ctx, s, inForce, commit.Epoch)
 }
 
 // checkCommitTime holds a commit to the calendar: the first half of a tempo.
@@ -228,32 +235,36 @@ func (k *Keeper) Set(ctx sdk.Context, hotAccount string, netuid uint32, uids, we
 	if err := checkOpenTime(s.schedule, ctx.BlockHeight()); err != nil {
 		return err
 	}
-	row, err := types.NewWeightRules(s.subnet.Size_, k.rules(ctx, netuid)).Pack(uids, weights)
+	rules, err := k.rules(ctx, netuid)
 	if err != nil {
 		return err
 	}
-	return k.enforce(ctx, s, row, ctx.BlockHeight(), s.schedule.Epoch)
+	row, err := types.NewWeightRules(s.subnet.Size_, rules).Pack(uids, weights)
+	if err != nil {
+		return err
+	}
+	inForce := types.Row{Entries: row, CommitHeight: ctx.BlockHeight(), MaxWeightLimit: rules.MaxWeightLimit}
+	return k.enforce(ctx, s, inForce, s.schedule.Epoch)
 }
 
-// rules are what netuid asks of weights now.
-func (k *Keeper) rules(ctx sdk.Context, netuid uint32) types.Rules {
-	value := k.subnets.Values(ctx)
+// rules are what the running tempo of netuid asks of weights.
+func (k *Keeper) rules(ctx sdk.Context, netuid uint32) (types.Rules, error) {
+	s, err := k.Snapshot(ctx, netuid)
 	return types.Rules{
-		EvidenceLeaves:    uint32(value(netuid, subnettypes.EvidenceLeaves)),
-		MinAllowedWeights: uint32(value(netuid, subnettypes.MinAllowedWeights)),
-		MaxWeightLimit:    uint32(value(netuid, subnettypes.MaxWeightLimit)),
-	}
+		EvidenceLeaves:    uint32(s.Value(subnettypes.EvidenceLeaves)),
+		MinAllowedWeights: uint32(s.Value(subnettypes.MinAllowedWeights)),
+		MaxWeightLimit:    uint32(s.Value(subnettypes.MaxWeightLimit)),
+	}, err
 }
 
 // enforce puts a row in force for the running epoch: the voice is active in it.
-func (k *Keeper) enforce(ctx sdk.Context, s sender, row []byte, commitHeight int64, committed uint64) error {
-	netuid, uid, epoch := s.subnet.Netuid, s.neuron.Uid, s.schedule.Epoch
-	inForce := types.Row{Netuid: netuid, Uid: uid, Entries: row, CommitHeight: commitHeight, Epoch: epoch}
-	if err := k.weights.Set(ctx, collections.Join(netuid, uid), inForce); err != nil {
+func (k *Keeper) enforce(ctx sdk.Context, s sender, row types.Row, committed uint64) error {
+	row.Netuid, row.Uid, row.Epoch = s.subnet.Netuid, s.neuron.Uid, s.schedule.Epoch
+	if err := k.weights.Set(ctx, collections.Join(row.Netuid, row.Uid), row); err != nil {
 		return err
 	}
 	return ctx.EventManager().EmitTypedEvent(&types.WeightsRevealed{
-		Netuid: netuid, Uid: uid, Epoch: committed, Entries: uint32(len(row) / 4),
+		Netuid: row.Netuid, Uid: row.Uid, Epoch: committed, Entries: uint32(len(row.Entries) / 4),
 	})
 }
 

@@ -1,19 +1,22 @@
 package types
 
 import (
+	"context"
+
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	emissiontypes "agora/chain/x/emission/types"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/mechanism/emission"
 )
 
-// Markets tells which subnets there are and by which parameters they run.
+// Markets tells which subnets there are and which parameters their next tempo has. No epoch reads a parameter as it is
+// now: it has its snapshot.
 type Markets interface {
 	Subnet(ctx sdk.Context, netuid uint32) (subnettypes.Subnet, error)
 	EachSubnet(ctx sdk.Context, visit func(subnettypes.Subnet) (stop bool, err error)) error
-	Value(ctx sdk.Context, netuid uint32, name string) int64
-	Values(ctx sdk.Context) func(netuid uint32, name string) int64
+	Settings(ctx sdk.Context, netuid uint32) []subnettypes.Value
 }
 
 // Neurons tells who is in a subnet.
@@ -33,6 +36,7 @@ type HotKeys interface {
 type Voices interface {
 	Voices(ctx sdk.Context, netuid uint32) ([]subnettypes.VoiceEntry, error)
 	Stakes(ctx sdk.Context, netuid uint32) ([]subnettypes.VoiceStake, error)
+	Staked(ctx context.Context, operator string) (validator stakingtypes.Validator, rao uint64, err error)
 	VoiceOf(ctx sdk.Context, netuid, uid uint32) (operator string, is bool)
 }
 

@@ -32,6 +32,11 @@ func (g GenesisState) Validate() error {
 	}); err != nil {
 		return err
 	}
+	if err := checkEach("snapshot", g.Snapshots, Snapshot.Validate, func(a, b Snapshot) int {
+		return cmp.Compare(a.Netuid, b.Netuid)
+	}); err != nil {
+		return err
+	}
 	return checkEach("carry", g.Carries, Carry.Validate, func(a, b Carry) int { return cmp.Compare(a.Netuid, b.Netuid) })
 }
 

@@ -13,11 +13,12 @@ const (
 
 // Prefixes of the module's store, one per table of its state.
 var (
-	ParamsPrefix   = collections.NewPrefix(0)
-	CommitsPrefix  = collections.NewPrefix(1)
-	WeightsPrefix  = collections.NewPrefix(2)
-	BondsPrefix    = collections.NewPrefix(3)
-	RecordsPrefix  = collections.NewPrefix(4)
-	CarriesPrefix  = collections.NewPrefix(5)
-	UnseededPrefix = collections.NewPrefix(6)
+	ParamsPrefix    = collections.NewPrefix(0)
+	CommitsPrefix   = collections.NewPrefix(1)
+	WeightsPrefix   = collections.NewPrefix(2)
+	BondsPrefix     = collections.NewPrefix(3)
+	RecordsPrefix   = collections.NewPrefix(4)
+	CarriesPrefix   = collections.NewPrefix(5)
+	UnseededPrefix  = collections.NewPrefix(6)
+	SnapshotsPrefix = collections.NewPrefix(7)
 )
