@@ -8,7 +8,7 @@
 // Every product is written float32(a*b): a compiler may fuse x*y+z into one rounding, but not across a conversion.
 // Square roots and divisions are correctly rounded everywhere; of package math nothing else is used.
 //
-// On amd64 the loops are assembly that package generate writes, chosen by what the processor has; elsewhere portable Go.
+// On amd64 the loops are assembly that generate writes, chosen by what the processor has; elsewhere portable Go.
 package kernel
 
 import "math"
@@ -59,13 +59,7 @@ const Limit = 1 << 48
 const limitBits = (127 + 48) << 23
 
 // Bounded says whether all of x is below Limit in magnitude.
-func Bounded(x []float32) bool {
-	over := int32(0)
-	for _, v := range x {
-		over |= limitBits - 1 - int32(math.Float32bits(v)&0x7fffffff)
-	}
-	return over >= 0
-}
+func Bounded(x []float32) bool { return bounded(x) }
 
 // Normalise is RMS normalisation: out = x ÷ √(mean of squares + eps) · w. All have the same length, a multiple of 16.
 func Normalise(out, x, w []float32, eps float32) {

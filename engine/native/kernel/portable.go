@@ -86,3 +86,11 @@ func scaleOf(top uint32) (d, factor float32) {
 	}
 	return 0, 0
 }
+
+func portableBounded(x []float32) bool {
+	over := int32(0)
+	for _, v := range x {
+		over |= limitBits - 1 - int32(math.Float32bits(v)&0x7fffffff)
+	}
+	return over >= 0
+}

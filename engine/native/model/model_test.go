@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"agora/engine/native/gguf"
+	"agora/engine/native/kernel"
 	"agora/engine/native/modeltest"
 	"agora/engine/native/tensor"
 )
@@ -89,22 +90,26 @@ func (s *Sequence) String() string {
 // The bits are those of every machine that ran this test: a change of the file is a change of the engine's version.
 func TestLogitsAreTheGoldenBits(t *testing.T) {
 	const path = "testdata/golden.txt"
-	var lines []string
-	for _, s := range shapes {
-		lines = append(lines, fmt.Sprintf("%s %v %s", s.Architecture, s.Types, hash(all(t, load(t, s), text(80, 9), 1))))
-	}
-	got := strings.Join(lines, "\n") + "\n"
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+	defer kernel.Use(kernel.Level())
+	for _, level := range kernel.Levels() {
+		kernel.Use(level)
+		var lines []string
+		for _, s := range shapes {
+			lines = append(lines, fmt.Sprintf("%s %v %s", s.Architecture, s.Types, hash(all(t, load(t, s), text(80, 9), 1))))
+		}
+		got := strings.Join(lines, "\n") + "\n"
+		if *update {
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%swant\n%s", got, want)
+		if got != string(want) {
+			t.Errorf("%s: got\n%swant\n%s", level, got, want)
+		}
 	}
 }
 
