@@ -4,37 +4,40 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"agora/wire/openai"
 )
 
-// maxAnswerBytes bounds the answer body that Score reads.
-const maxAnswerBytes = 64 << 10
+// maxAnswerBytes bounds the answer body that Score reads: 1,024 tokens of any tokenizer, with room for what a server adds.
+const maxAnswerBytes = 256 << 10
 
-// matcher compares an answer with what is wanted; nil means equality.
-type matcher func(answer, want string) bool
+// maxText bounds the text that is read, in bytes.
+const maxText = 16 << 10
 
-// Check tells whether answer is right: equal to Answer after white space and one final full stop are cut away.
-// Upper and lower case count only where the question is about letters; a JSON object may list its keys in any order.
+// Check tells whether answer is right, read as people give answers: thoughts before it are skipped, and so are emphasis, quotes,
+// fences, "The answer is" and, where the question is not about form, a sentence around it. Whoever names two different answers
+// has given none.
 func (q Question) Check(answer string) bool {
-	answer = strings.TrimSpace(answer)
-	answer = strings.TrimSpace(strings.TrimSuffix(answer, "."))
-	if q.match == nil {
-		return answer == strings.TrimSuffix(q.Answer, ".")
-	}
-	return q.match(answer, q.Answer)
-}
-
-func sameFold(answer, want string) bool { return strings.EqualFold(answer, want) }
-
-func sameObject(answer, want string) bool {
-	var a, w map[string]any
-	if json.Unmarshal([]byte(answer), &a) != nil || json.Unmarshal([]byte(want), &w) != nil {
+	text, ok := visible(answer)
+	if !ok || len(text) > maxText {
 		return false
 	}
-	return reflect.DeepEqual(a, w)
+	value, ok := q.value(text)
+	return ok && q.accepts(value)
+}
+
+// accepts compares a value, as the kind's reader spells it, with the right ones.
+func (q Question) accepts(value string) bool {
+	if q.turn.match != nil {
+		return q.turn.match(value)
+	}
+	for _, right := range append([]string{q.Answer}, q.turn.also...) {
+		if want, ok := q.read(q, right); ok && value == want {
+			return true
+		}
+	}
+	return false
 }
 
 func score(q Question, answer []byte) (float64, error) {
@@ -63,4 +66,18 @@ func answerText(answer []byte) (string, error) {
 		return "", errors.New("answer's message is not the assistant's")
 	}
 	return string(r.Choices[0].Message.Content), nil
+}
+
+// visible is the answer without its thoughts: what stands before the last </think>. A thought that does not end has no answer.
+func visible(answer string) (string, bool) {
+	for _, tag := range []string{"think", "thinking", "reasoning"} {
+		if at := strings.LastIndex(answer, "</"+tag+">"); at >= 0 {
+			answer = answer[at+len(tag)+3:]
+		}
+		if strings.Contains(answer, "<"+tag+">") {
+			return "", false
+		}
+	}
+	answer = strings.TrimPrefix(answer, "\ufeff")
+	return strings.TrimSpace(strings.ReplaceAll(answer, "\r\n", "\n")), true
 }

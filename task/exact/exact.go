@@ -20,8 +20,9 @@ import (
 // sentence, what the checker compares.
 const Instruction = "Reply with the answer alone: no sentence around it, no explanation."
 
-// maxAnswerTokens bounds the answer that an item asks for; the longest right answer needs under 40 of any tokenizer.
-const maxAnswerTokens = 64
+// maxAnswerTokens bounds the answer that an item asks for. The longest right answer needs under 60 of any tokenizer; the rest is
+// for models that think before they answer.
+const maxAnswerTokens = 1024
 
 // Family draws items for the chat subnet. Its zero value asks for the model "chat".
 type Family struct {

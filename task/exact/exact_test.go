@@ -72,7 +72,7 @@ func TestItemsOfDifferentSeedsOrIndicesDiffer(t *testing.T) {
 			seen[Family{}.Item(task.Seed{seed}, i).ID] = true
 		}
 	}
-	if len(seen) < 1900 { // small spaces (weekdays, capitals) repeat now and then
+	if len(seen) < 1850 { // small spaces (weekdays, capitals) repeat now and then
 		t.Errorf("%d different items of 2000", len(seen))
 	}
 }
@@ -81,7 +81,7 @@ func TestOnlyTheRightAnswerScores(t *testing.T) {
 	for i := range uint64(1000) {
 		q, it := At(task.Seed{5}, i), Family{}.Item(task.Seed{5}, i)
 		for text, want := range map[string]float64{
-			q.Answer: 1, "  " + q.Answer + "\n": 1, q.Answer + ".": 1, q.Answer + "x": 0, "": 0, "I do not know.": 0,
+			q.Answer: 1, "  " + q.Answer + "\n": 1, q.Answer + ".": 1, "x" + q.Answer + "x": 0, "": 0, "I do not know.": 0,
 		} {
 			if got, err := it.Score(answerOf(text)); got != want || err != nil {
 				t.Fatalf("%+v: answer %q scores %v, %v; want %v", q, text, got, err, want)
@@ -108,8 +108,12 @@ func TestCaseCountsOnlyWhereTheQuestionIsAboutLetters(t *testing.T) {
 }
 
 func TestObjectMayListItsKeysInAnyOrder(t *testing.T) {
-	q := Question{Answer: `{"a": 1, "b": 2}`, match: sameObject}
-	for answer, want := range map[string]bool{`{"b":2,"a":1}`: true, `{"a":1}`: false, `{"a":1,"b":"2"}`: false, `{"a":1,"b":2,"c":3}`: false, `[1]`: false, `null`: false} {
+	q := Question{Answer: `{"a": 1, "b": 2}`, read: anObject}
+	for answer, want := range map[string]bool{
+		`{"b":2,"a":1}`: true, `{"a":1.0,"b":2}`: true, "```json\n{\n  \"a\": 1,\n  \"b\": 2\n}\n```": true, "Here it is:\n{\"a\":1,\"b\":2}": true,
+		`{"a":1}`: false, `{"a":1,"b":"2"}`: false, `{"a":1,"b":2,"c":3}`: false, `[1]`: false, `null`: false, `{"a":1,"b":3,"b":2}`: false,
+		`{"a":1,"b":2} or {"a":2,"b":2}`: false, `{"a":1,"b":{}}`: false, `[{"a":1,"b":2}, 5`: false, strings.Repeat(`{"a":`, 3000): false,
+	} {
 		if q.Check(answer) != want {
 			t.Errorf("%s counts as %v", answer, !want)
 		}
@@ -134,7 +138,7 @@ func TestMalformedAnswerIsAnError(t *testing.T) {
 
 func TestEveryKindIsDrawnEquallyOften(t *testing.T) {
 	counts := map[string]int{}
-	const n = 28 * 400
+	n := len(Names()) * 400
 	for i := range uint64(n) {
 		counts[At(task.Seed{8}, i).Family]++
 	}
@@ -210,7 +214,7 @@ func FuzzScore(f *testing.F) {
 	f.Add(answerOf("42"))
 	f.Add([]byte(`{"choices":[{"message":{"content":null}}]}`))
 	f.Add([]byte(`{"choices":[{}]}`))
-	items := make([]task.Item, 28)
+	items := make([]task.Item, 60)
 	for i := range items {
 		items[i] = Family{}.Item(task.Seed{1}, uint64(i))
 	}

@@ -38,20 +38,20 @@ func word(s *Source, lo, hi int) string {
 	return string(b)
 }
 
-func letters(q, a string) turn { return turn{q: q, a: a, spell: true} }
+func spelled(q, a string) turn { return turn{q: q, a: a, spell: true} }
 
 func reverse(s *Source) turn {
 	w := word(s, 3, 7)
 	b := []byte(w)
 	slices.Reverse(b)
-	return letters(fill(s, reverseForms, w), string(b))
+	return spelled(fill(s, reverseForms, w), string(b))
 }
 
 func sortLetters(s *Source) turn {
 	w := word(s, 3, 6)
 	b := []byte(w)
 	slices.Sort(b)
-	return letters(fill(s, orderForms, w), string(b))
+	return spelled(fill(s, orderForms, w), string(b))
 }
 
 // count asks how often a letter occurs. Half the words get the letter once or twice more, so that 1 is no safe guess.
@@ -67,29 +67,29 @@ func count(s *Source) turn {
 		c = "aeioulrst"[s.Intn(9)]
 	}
 	w := string(b)
-	return number(fill(s, countForms, w, string(c)), strings.Count(w, string(c)))
+	return measured(fill(s, countForms, w, string(c)), strings.Count(w, string(c)), "time times letter letters occurrence occurrences")
 }
 
 func length(s *Source) turn {
 	w := word(s, 3, 9)
-	return number(fill(s, lengthForms, w), len(w))
+	return measured(fill(s, lengthForms, w), len(w), "letter letters character characters")
 }
 
 func nthLetter(s *Source) turn {
 	w := word(s, 4, 7)
 	if s.one(7) {
-		return letters(fill(s, letterForms, w, "last"), w[len(w)-1:])
+		return spelled(fill(s, letterForms, w, "last"), w[len(w)-1:])
 	}
 	i := s.Intn(min(len(w), len(ordinals)))
-	return letters(fill(s, letterForms, w, ordinals[i]), w[i:i+1])
+	return spelled(fill(s, letterForms, w, ordinals[i]), w[i:i+1])
 }
 
 func letterCase(s *Source) turn {
 	w := word(s, 3, 8)
 	if s.one(3) {
-		return letters(fill(s, lowerForms, strings.ToUpper(w)), w)
+		return spelled(fill(s, lowerForms, strings.ToUpper(w)), w)
 	}
-	return letters(fill(s, upperForms, w), strings.ToUpper(w))
+	return spelled(fill(s, upperForms, w), strings.ToUpper(w))
 }
 
 func contains(s *Source) turn {
@@ -112,7 +112,7 @@ func commonWords(s *Source, n int) []string {
 func nthWord(s *Source) turn {
 	words := commonWords(s, s.between(4, 6))
 	i := s.Intn(len(words))
-	return turn{q: fill(s, wordForms, strings.Join(words, " "), ordinals[i], i+1), a: words[i]}
+	return turn{q: fill(s, wordForms, strings.Join(words, " "), ordinals[i], i+1), a: words[i], among: words}
 }
 
 func repeat(s *Source) turn {
@@ -126,5 +126,5 @@ func initials(s *Source) turn {
 	for _, w := range words {
 		b.WriteString(strings.ToUpper(w[:1]))
 	}
-	return letters(fill(s, initialForms, strings.Join(words, " ")), b.String())
+	return spelled(fill(s, initialForms, strings.Join(words, " ")), b.String())
 }

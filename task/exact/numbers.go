@@ -19,14 +19,16 @@ const (
 	minForms   = "What is the minimum of {0}?|Find the smallest number in this list: {0}.|Which of these is the least: {0}?"
 	upForms    = "Sort {0} in ascending order.|Sort these numbers: {0}.|Put these numbers in order, smallest first: {0}."
 	downForms  = "Sort {0} in descending order.|Put these numbers in order, largest first: {0}."
-	nextForms  = "What comes next: {0}?|Continue the sequence: {0}.|Which number follows {0}?"
-	evenForms  = "Is {0} even?|Is {0} an even number?|Can {0} be divided by 2?"
+	nextForms  = "What comes next: {0}?|Which number follows {0}?"
+	evenForms  = "Is {0} even?|Is {0} an even number?|Is the number {0} even?"
 	oddForms   = "Is {0} odd?|Is {0} an odd number?|Is the number {0} odd?"
 	romanForms = "Write {0} in Roman numerals.|What is {0} as a Roman numeral?"
 	readForms  = "What number is the Roman numeral '{0}'?|Convert '{0}' to a number."
 )
 
 func number(q string, n int) turn { return turn{q: q, a: strconv.Itoa(n)} }
+
+func measured(q string, n int, unit string) turn { return turn{q: q, a: strconv.Itoa(n), unit: unit} }
 
 func addition(lo, hi int) func(*Source) turn {
 	return func(s *Source) turn {

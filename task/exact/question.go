@@ -11,56 +11,64 @@ import (
 type Question struct {
 	Family string // e.g. "add2"; one of Names, or "help"
 	Text   string // as a person types it
-	Answer string
-	Spell  bool // the answer is letters and digits, not prose; only the trainer's tokenizer cares
+	Answer string // the one right answer, or a sample where many are right
+	Spell  bool   // the answer is letters and digits, not prose; only the trainer's tokenizer cares
 	base   string
-	match  matcher
+	turn   turn
+	read   reader
+	say    sayer // nil where the question is about form
 }
 
 // turn is what a generator makes: the question before it is typed, and its answer.
 type turn struct {
 	q, a  string
 	spell bool
+	also  []string               // other right answers
+	among []string               // what the answer is one of, where the question names them
+	about []string               // words of the question that say which of them is meant
+	unit  string                 // words that may stand beside a number
+	match func(text string) bool // where many answers are right
 }
 
 type family struct {
 	name  string
 	gen   func(*Source) turn
-	match matcher
-	lower bool // the whole text may be typed in lower case: nothing in it must be copied
+	read  reader
+	say   sayer // nil where the question is about form
+	lower bool  // the whole text may be typed in lower case: nothing in it must be copied
 }
 
 // families is what validators ask, in the order of Names.
-var families = []family{
-	{name: "add2", gen: addition(0, 99)},
-	{name: "add3", gen: addition(100, 999)},
-	{name: "add4", gen: addition(1000, 9999)},
-	{name: "sum3", gen: sumOfThree},
-	{name: "sub2", gen: subtraction(0, 99)},
-	{name: "sub3", gen: subtraction(100, 999)},
-	{name: "mul21", gen: product},
-	{name: "story", gen: story},
-	{name: "compare", gen: compare},
-	{name: "maxmin", gen: extreme},
-	{name: "sort3", gen: sortThree},
-	{name: "sequence", gen: sequence},
-	{name: "parity", gen: parity, match: sameFold},
-	{name: "roman", gen: romanNumeral},
-	{name: "reverse", gen: reverse},
-	{name: "sortletters", gen: sortLetters},
-	{name: "count", gen: count},
-	{name: "length", gen: length},
-	{name: "nthletter", gen: nthLetter},
-	{name: "upper", gen: letterCase},
-	{name: "yesno", gen: contains, match: sameFold},
-	{name: "nthword", gen: nthWord},
-	{name: "repeat", gen: repeat},
-	{name: "initials", gen: initials},
-	{name: "json", gen: object, match: sameObject},
-	{name: "calendar", gen: calendar, match: sameFold, lower: true},
-	{name: "facts", gen: fact, match: sameFold, lower: true},
-	{name: "extract", gen: extract, match: sameFold},
-}
+var families = append([]family{
+	{name: "add2", gen: addition(0, 99), read: aNumber, say: numberIn},
+	{name: "add3", gen: addition(100, 999), read: aNumber, say: numberIn},
+	{name: "add4", gen: addition(1000, 9999), read: aNumber, say: numberIn},
+	{name: "sum3", gen: sumOfThree, read: aNumber, say: numberIn},
+	{name: "sub2", gen: subtraction(0, 99), read: aNumber, say: numberIn},
+	{name: "sub3", gen: subtraction(100, 999), read: aNumber, say: numberIn},
+	{name: "mul21", gen: product, read: aNumber, say: numberIn},
+	{name: "story", gen: story, read: aNumber, say: numberIn},
+	{name: "compare", gen: compare, read: aNumber, say: numberIn},
+	{name: "maxmin", gen: extreme, read: aNumber, say: numberIn},
+	{name: "sort3", gen: sortThree, read: aList, say: listIn},
+	{name: "sequence", gen: sequence, read: aNumber, say: numberIn},
+	{name: "parity", gen: parity, read: yesOrNo, say: stated},
+	{name: "roman", gen: romanNumeral, read: aNumeral, say: numeralIn},
+	{name: "reverse", gen: reverse, read: letters, say: lettersIn},
+	{name: "sortletters", gen: sortLetters, read: letters, say: lettersIn},
+	{name: "count", gen: count, read: aNumber, say: numberIn},
+	{name: "length", gen: length, read: aNumber, say: numberIn},
+	{name: "nthletter", gen: nthLetter, read: letters, say: lettersIn},
+	{name: "upper", gen: letterCase, read: cased, say: lettersIn},
+	{name: "yesno", gen: contains, read: yesOrNo, say: stated},
+	{name: "nthword", gen: nthWord, read: oneOf, say: oneOfIn},
+	{name: "repeat", gen: repeat, read: verbatim},
+	{name: "initials", gen: initials, read: cased, say: lettersIn},
+	{name: "json", gen: object, read: anObject},
+	{name: "calendar", gen: calendar, read: aWord, say: wordIn, lower: true},
+	{name: "facts", gen: fact, read: aWord, say: wordIn, lower: true},
+	{name: "extract", gen: extract, read: oneOf, say: oneOfIn},
+}, sentenceFamilies()...)
 
 // Names lists the kinds of question that validators ask.
 func Names() []string {
@@ -81,7 +89,7 @@ func Help(s *Source) Question {
 
 func (f *family) draw(s *Source) Question {
 	t := f.gen(s)
-	return Question{Family: f.name, Text: typed(s, t.q, f.lower), Answer: t.a, Spell: t.spell, base: t.q, match: f.match}
+	return Question{Family: f.name, Text: typed(s, t.q, f.lower), Answer: t.a, Spell: t.spell, base: t.q, turn: t, read: f.read, say: f.say}
 }
 
 // HeldOut tells whether the question, before it was typed, is among the one in twenty that the trainer leaves out.

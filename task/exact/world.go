@@ -26,6 +26,18 @@ var (
 		"high low happy sad clean dirty strong weak near far wet dry long short day night left right")
 )
 
+// Other right answers to the questions above.
+var (
+	alsoOpposite = map[string]string{
+		"hot": "cool chilly", "cold": "warm", "big": "little tiny", "small": "large", "fast": "sluggish", "slow": "quick rapid", "old": "new",
+		"open": "shut close", "light": "heavy", "dark": "bright", "full": "hungry", "hard": "easy", "soft": "loud rough firm", "rich": "needy",
+		"poor": "wealthy", "happy": "unhappy", "sad": "joyful", "clean": "soiled filthy", "strong": "feeble",
+		"weak": "powerful", "near": "distant", "far": "close", "dry": "moist damp", "long": "brief", "short": "tall",
+		"right": "wrong",
+	}
+	alsoCapital = map[string][]string{"India": {"New Delhi"}}
+)
+
 const (
 	afterForms    = "What {1} comes after {0}?|Which {1} follows {0}?|Name the {1} after {0}."
 	beforeForms   = "What {1} comes before {0}?|Which {1} precedes {0}?|Name the {1} before {0}."
@@ -77,10 +89,10 @@ func calendar(s *Source) turn {
 func fact(s *Source) turn {
 	if s.one(2) {
 		p, side := pick(s, opposites), s.Intn(2)
-		return turn{q: fill(s, oppositeForms, p[side]), a: p[1-side]}
+		return turn{q: fill(s, oppositeForms, p[side]), a: p[1-side], also: strings.Fields(alsoOpposite[p[side]])}
 	}
 	p := pick(s, capitals)
-	return turn{q: fill(s, capitalForms, p[0]), a: p[1]}
+	return turn{q: fill(s, capitalForms, p[0]), a: p[1], also: alsoCapital[p[0]]}
 }
 
 func object(s *Source) turn {
@@ -116,9 +128,9 @@ func owners(s *Source, people []int, k int) turn {
 	last := len(told) - 1
 	text := strings.Join(told[:last], ", ") + " and " + told[last] + ". "
 	if !same && s.one(2) {
-		return turn{q: text + fill(s, ownerForms, colours[colour[k]], things[thing[k]]), a: names[people[k]]}
+		return turn{q: text + fill(s, ownerForms, colours[colour[k]], things[thing[k]]), a: names[people[k]], among: names, about: []string{things[thing[k]]}}
 	}
-	return turn{q: text + fill(s, colourForms, names[people[k]], things[thing[k]]), a: colours[colour[k]]}
+	return turn{q: text + fill(s, colourForms, names[people[k]], things[thing[k]]), a: colours[colour[k]], among: colours, about: []string{names[people[k]]}}
 }
 
 func dwellers(s *Source, people []int, k int) turn {
@@ -129,9 +141,18 @@ func dwellers(s *Source, people []int, k int) turn {
 	}
 	where := capitals[city[k]][1]
 	if s.one(2) {
-		return turn{q: text.String() + fill(s, dwellerForms, where), a: names[people[k]]}
+		return turn{q: text.String() + fill(s, dwellerForms, where), a: names[people[k]], among: names, about: []string{where}}
 	}
-	return turn{q: text.String() + fill(s, cityForms, names[people[k]]), a: where}
+	return turn{q: text.String() + fill(s, cityForms, names[people[k]]), a: where, among: cities(), about: []string{names[people[k]]}}
+}
+
+// cities are the capitals.
+func cities() []string {
+	list := make([]string, len(capitals))
+	for i, p := range capitals {
+		list[i] = p[1]
+	}
+	return list
 }
 
 func help(s *Source) turn {
