@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 
 	"agora/wire/openai"
 )
@@ -16,7 +17,53 @@ type Info struct {
 	Version   string // of the engine
 	Licence   string // SPDX identifier
 	Context   int    // tokens
-	Precision string // e.g. "f16", "f32", "count"
+	Precision string // e.g. "f16", "f32", "count"; the quantisation of a backend's model
+	Metadata  string // JSON with what else is told of the model, at most 512 bytes
+
+	// Can is what the model can do beyond one question in text. Requests for anything else are refused before the engine
+	// sees them; 0 is unknown, and leaves it to the engine. Own are abilities that it has for some requests only: it refuses
+	// the others by itself, and its card does not tell of them.
+	Can, Own openai.Ability
+}
+
+// CardMetadata is what a model's card says in its free field: Metadata, with the abilities where they are known and both
+// fit into 512 bytes.
+func (i Info) CardMetadata() string {
+	if i.Can == 0 {
+		return i.Metadata
+	}
+	told := map[string]json.RawMessage{}
+	if i.Metadata != "" && json.Unmarshal([]byte(i.Metadata), &told) != nil {
+		return i.Metadata
+	}
+	for {
+		can, err := json.Marshal(i.Can.Names())
+		if err != nil { // strings always marshal
+			panic(err)
+		}
+		told["can"] = can
+		text, err := json.Marshal(told)
+		if err == nil && len(text) <= maxMetadata {
+			return string(text)
+		}
+		if len(told) == 1 {
+			return i.Metadata
+		}
+		told = map[string]json.RawMessage{} // routing needs the abilities, the rest is for people
+	}
+}
+
+const maxMetadata = 512 // bytes of a card's free field
+
+// AbilitiesOf reads the abilities from a card's free field; 0 where it tells none.
+func AbilitiesOf(card string) openai.Ability {
+	var m struct {
+		Can []string `json:"can"`
+	}
+	if json.Unmarshal([]byte(card), &m) != nil {
+		return 0
+	}
+	return openai.Abilities(m.Can)
 }
 
 // Token is one generated token. Logprob is a natural logarithm, at most 0; Top lists alternatives, best first.

@@ -21,16 +21,21 @@ type Config struct {
 	Attempts  int           // miners asked for one request; 4
 	Limits    Limits        // of a key that has none of its own; 6000 per minute, burst 200, 64 in flight
 
-	MaxBody     int64 // bytes of a request, beyond it 413; 1 MiB
+	Names  string // file that remembers whose a model's name is; without one it is forgotten at the end
+	NoCORS bool   // web pages of other origins may not ask
+
+	MaxBody     int64 // bytes of a request, beyond it 413; 32 MiB
+	MaxBuffered int64 // bytes of all requests being served, beyond it 429; 512 MiB
 	MaxAnswer   int64 // bytes of an answer that is not streamed; 16 MiB
 	MaxEvent    int   // bytes of one event of a stream; 1 MiB
 	MaxInFlight int   // requests open at once, beyond it 429; 1024
 
 	BodyTimeout  time.Duration // for a request's body; 30 s
-	FirstEvent   time.Duration // until a stream begins, then the next miner is asked; 20 s
-	WholeAnswer  time.Duration // for an answer that is not streamed, then the next miner is asked; 120 s
+	FirstEvent   time.Duration // until a stream begins, then the next miner is asked; longer where a model is known to be slow; 20 s
+	WholeAnswer  time.Duration // for an answer that is not streamed, and until a stream begins that nobody else can give; 120 s
 	Stall        time.Duration // between two parts of a stream; 60 s
 	Total        time.Duration // for a request in all; 15 min
+	KeepAlive    time.Duration // of silence in a stream, then a comment tells proxies that it lives; 10 s, and at least Total/100
 	WriteTimeout time.Duration // for a consumer to take a part of an answer; 30 s
 }
 
@@ -46,7 +51,8 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.TierWidth, 0.05)
 	fill(&c.Attempts, 4)
 	c.Limits = c.Limits.or(Limits{PerMinute: 6000, Burst: 200, InFlight: 64})
-	fill(&c.MaxBody, 1<<20)
+	fill(&c.MaxBody, 32<<20)
+	fill(&c.MaxBuffered, 512<<20)
 	fill(&c.MaxAnswer, 16<<20)
 	fill(&c.MaxEvent, 1<<20)
 	fill(&c.MaxInFlight, 1024)
@@ -55,6 +61,7 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.WholeAnswer, 2*time.Minute)
 	fill(&c.Stall, time.Minute)
 	fill(&c.Total, 15*time.Minute)
+	fill(&c.KeepAlive, 10*time.Second)
 	fill(&c.WriteTimeout, 30*time.Second)
 	return c, nil
 }

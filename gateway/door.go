@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -12,8 +11,16 @@ import (
 	"agora/wire/openai"
 )
 
+// visit is one request of a key, with what it takes of the gateway's room.
+type visit struct {
+	*Gateway
+	key   *holder
+	bytes int64 // of its body
+	slot  bool
+}
+
 // enter checks key and limits. On success the caller must call leave at the request's end; otherwise the answer is given.
-func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (leave func(), ok bool) {
+func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (*visit, bool) {
 	key := g.identify(w, r)
 	if key == nil {
 		return nil, false
@@ -23,20 +30,45 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (leave func(), o
 			"key %s has reached its limit; ask again in %.1f s or more slowly", key.ID, wait.Seconds()).WithCode("rate_limit_exceeded"), wait)
 		return nil, false
 	}
+	return &visit{Gateway: g, key: key}, true
+}
+
+// takeSlot takes a place among the requests in flight. It is asked for once the body is there: whoever sends slowly must
+// not keep others out.
+func (v *visit) takeSlot() error {
 	select {
-	case g.slots <- struct{}{}:
+	case v.slots <- struct{}{}:
 	default:
-		key.leave()
-		g.deny(w, openai.Errorf(http.StatusTooManyRequests,
-			"the gateway is serving as many requests as it can; try again soon").WithCode("gateway_busy"), time.Second)
-		return nil, false
+		return full()
 	}
-	g.metrics.inFlight.Inc()
-	return func() {
-		g.metrics.inFlight.Dec()
-		<-g.slots
-		key.leave()
-	}, true
+	v.slot = true
+	v.metrics.inFlight.Inc()
+	return nil
+}
+
+// hold takes memory for n more bytes of a body. All bodies share MaxBuffered, and one key has at most half of it.
+func (v *visit) hold(n int64) error {
+	if v.buffered.Add(n) > v.MaxBuffered {
+		v.buffered.Add(-n)
+		return full()
+	}
+	if v.key.bytes.Add(n) > v.MaxBuffered/2 {
+		v.key.bytes.Add(-n)
+		v.buffered.Add(-n)
+		return full()
+	}
+	v.bytes += n
+	return nil
+}
+
+func (v *visit) leave() {
+	if v.slot {
+		<-v.slots
+		v.metrics.inFlight.Dec()
+	}
+	v.key.bytes.Add(-v.bytes)
+	v.buffered.Add(-v.bytes)
+	v.key.leave()
 }
 
 // identify finds the bearer's key; nil means that the answer is given.
@@ -56,29 +88,6 @@ func (g *Gateway) identify(w http.ResponseWriter, r *http.Request) *holder {
 	return nil
 }
 
-// readBody reads a request's body within its limits of size and time.
-func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		return nil, openai.Errorf(http.StatusBadRequest, "send the body without compression, not as %.20q", enc)
-	}
-	if r.ContentLength > g.MaxBody {
-		return nil, bodyFault(&http.MaxBytesError{Limit: g.MaxBody}, g.MaxBody)
-	}
-	// Not every writer has deadlines, those of tests do not; the server's do.
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(g.BodyTimeout))
-	var buf bytes.Buffer
-	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, g.MaxBody))
-	if err != nil {
-		return nil, bodyFault(err, g.MaxBody)
-	}
-	_ = control.SetReadDeadline(time.Time{})
-	return buf.Bytes(), nil
-}
-
 // models answers GET /v1/models and GET /v1/models/ID.
 func (g *Gateway) models(w http.ResponseWriter, r *http.Request) {
 	if g.identify(w, r) == nil {
@@ -90,17 +99,46 @@ func (g *Gateway) models(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1/models"), "/")
+	served := g.served(t)
 	if id == "" {
-		writeJSON(w, http.StatusOK, openai.ModelList{Object: "list", Data: t.models})
+		writeJSON(w, http.StatusOK, openai.ModelList{Object: "list", Data: served})
 		return
 	}
-	for _, m := range t.models {
+	for _, m := range served {
 		if m.ID == id {
 			writeJSON(w, http.StatusOK, m)
 			return
 		}
 	}
-	g.deny(w, modelFault(id, t), 0)
+	g.deny(w, g.modelFault(id, t), 0)
+}
+
+// served are the models of the list that a connected miner serves.
+func (g *Gateway) served(t *table) []openai.Model {
+	list := []openai.Model{}
+	for _, m := range t.models {
+		if t.routes[m.ID].other(func(c *candidate) bool { return g.Miners.Connected(c.HotKey) }, nil) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// names are the ids of the list, for a person to choose from.
+func (g *Gateway) names(t *table) string {
+	const most = 20
+	ids := make([]string, 0, most+1)
+	for i, m := range g.served(t) {
+		if i == most {
+			ids = append(ids, "…")
+			break
+		}
+		ids = append(ids, m.ID)
+	}
+	if len(ids) == 0 {
+		return "nothing yet"
+	}
+	return strings.Join(ids, ", ")
 }
 
 // healthz says whether a request could be served now.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,10 +21,12 @@ import (
 // Gateway serves consumers. It is an http.Handler for /v1/…, /healthz and /metrics.
 type Gateway struct {
 	Config
-	table   atomic.Pointer[table] // replaced whole; nil until the first Refresh
-	slots   chan struct{}         // requests open now
-	metrics *metrics
-	scrape  http.Handler
+	table    atomic.Pointer[table] // replaced whole; nil until the first Refresh
+	slots    chan struct{}         // requests open now
+	claims   claims
+	buffered atomic.Int64 // bytes of bodies being served
+	metrics  *metrics
+	scrape   http.Handler
 
 	mu     sync.Mutex // guards health
 	health map[[ed25519.PublicKeySize]byte]*health
@@ -35,6 +39,9 @@ func New(c Config) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{Config: c, slots: make(chan struct{}, c.MaxInFlight), health: map[[ed25519.PublicKeySize]byte]*health{}}
+	if err := g.claims.open(c.Names); err != nil {
+		return nil, fmt.Errorf("gateway: names of models: %w", err)
+	}
 	g.metrics = newMetrics(g.age)
 	g.scrape = promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{})
 	return g, nil
@@ -78,7 +85,11 @@ func (g *Gateway) Update(ctx context.Context) error {
 			}
 		}
 	}
-	g.table.Store(newTable(subnets, g.healthOf, g.TierWidth, time.Now()))
+	t := newTable(subnets, g.healthOf, &g.claims, g.TierWidth, time.Now())
+	if err := g.claims.save(); err != nil {
+		return fmt.Errorf("gateway: names of models: %w", err)
+	}
+	g.table.Store(t)
 	g.forget(subnets)
 	return nil
 }
@@ -119,12 +130,27 @@ func (g *Gateway) age() time.Duration {
 	return 0
 }
 
+// bare are the endpoints of OpenAI's API that are asked without /v1 where a client's base URL lacks it.
+var bare = []string{"/chat/completions", "/completions", "/models", "/embeddings", "/responses"}
+
+// Serves says whether a path is the gateway's, of a server that shows other pages too.
+func Serves(path string) bool {
+	path = clean(path)
+	return path == "/v1" || strings.HasPrefix(path, "/v1/") || path == "/healthz" || path == "/metrics" || slices.Contains(bare, path)
+}
+
+// clean drops empty parts of a path: base URLs that end in a slash make them.
+func clean(p string) string { return path.Clean("/" + p) }
+
 // ServeHTTP answers a consumer.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
 	w.Header().Set("X-Request-Id", requestID())
 	defer g.survive(w)
-	path := r.URL.Path
+	path := clean(r.URL.Path)
+	if g.cors(w, r) {
+		return
+	}
 	switch {
 	case path == "/v1/chat/completions":
 		g.only(http.MethodPost, w, r, func() { g.infer(w, r, chat, arrived) })
@@ -137,13 +163,46 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/metrics":
 		g.only(http.MethodGet, w, r, func() { g.scrape.ServeHTTP(w, r) })
 	default:
-		g.deny(w, openai.Errorf(http.StatusNotFound, "there is no %s here; there is POST /v1/chat/completions, POST /v1/completions and GET /v1/models", path).
-			WithCode("unknown_url"), 0)
+		g.deny(w, unknownPath(path), 0)
 	}
 }
 
+func unknownPath(path string) *openai.Error {
+	const there = "there is POST /v1/chat/completions, POST /v1/completions and GET /v1/models"
+	e := openai.Errorf(http.StatusNotFound, "there is no %s here; %s", path, there)
+	if inner, ok := strings.CutPrefix(path, "/v1"); ok && strings.HasPrefix(inner, "/v1/") {
+		e = openai.Errorf(http.StatusNotFound, "there is no %s here: the base URL has /v1 twice; %s", path, there)
+	}
+	if slices.Contains(bare, path) {
+		e = openai.Errorf(http.StatusNotFound, "there is no %s here: the base URL lacks /v1 at its end; %s", path, there)
+	}
+	return e.WithCode("unknown_url")
+}
+
+// cors lets web pages of any origin ask: keys are bearer, so a page has nothing that its reader did not give it. True says
+// that the request was a browser's question whether it may ask, and is answered.
+func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
+	if g.NoCORS {
+		return false
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, X-Should-Retry, X-Agora-Miner, X-Agora-Model, X-Agora-Subnet, X-Agora-Rank, X-Agora-Overhead-Us")
+	if r.Method != http.MethodOptions {
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
+	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" { // "*" would not cover Authorization
+		h.Set("Access-Control-Allow-Headers", asked)
+	}
+	h.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// only serves one method; who may GET may ask for the HEAD.
 func (g *Gateway) only(method string, w http.ResponseWriter, r *http.Request, serve func()) {
-	if r.Method == method {
+	if r.Method == method || method == http.MethodGet && r.Method == http.MethodHead {
 		serve()
 		return
 	}
@@ -162,7 +221,7 @@ func (g *Gateway) survive(w http.ResponseWriter) {
 		panic(p)
 	}
 	g.Log.Error("request failed", "request", w.Header().Get("X-Request-Id"), "panic", p)
-	if w.Header().Get("X-Agora-Miner") != "" {
+	if w.Header().Get("X-Agora-Subnet") != "" {
 		panic(http.ErrAbortHandler)
 	}
 	g.deny(w, openai.Errorf(http.StatusInternalServerError, "the gateway failed to serve this request").WithCode("internal_error"), 0)

@@ -174,15 +174,10 @@ func (m *market) post(path, body string, change ...func(*http.Request)) (*http.R
 
 const ask = `{"model":"chat","messages":[{"role":"user","content":"What is 12 + 30?"}]}`
 
-// says answers every request with a text, streamed where that was asked for.
+// says answers every request with a text, as a stream, as miners are asked.
 func says(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		if !strings.Contains(string(body), `"stream":true`) {
-			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprintf(w, `{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":%q},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}`, text)
-			return
-		}
+		_, _ = io.Copy(io.Discard, r.Body)
 		stream(w, text, true)
 	}
 }
@@ -195,9 +190,12 @@ func stream(w http.ResponseWriter, text string, whole bool) {
 		w.(http.Flusher).Flush()
 	}
 	if whole {
-		fmt.Fprint(w, "data: [DONE]\n\n")
+		fmt.Fprint(w, finish, "data: {\"id\":\"c1\",\"choices\":[],\"usage\": {\"prompt_tokens\":5, \"completion_tokens\":2,\"total_tokens\":7}}\n\ndata: [DONE]\n\n")
 	}
 }
+
+// finish is the chunk that ends an answer.
+const finish = "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
 
 func fails(status int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -241,7 +239,7 @@ func TestOfficialClientGetsAStream(t *testing.T) {
 		chunks++
 	}
 	require.NoError(t, s.Err())
-	require.Equal(t, 4, chunks)
+	require.Equal(t, 6, chunks)
 	require.Equal(t, "one two three four", acc.Choices[0].Message.Content)
 }
 
@@ -255,7 +253,7 @@ func TestStreamReachesTheConsumerEventByEvent(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-next
 		}
-		fmt.Fprint(w, "data: [DONE]\n\n")
+		fmt.Fprint(w, finish)
 	})
 	client := m.client()
 	s := client.Chat.Completions.NewStreaming(t.Context(), chatOf("count"))
@@ -264,6 +262,8 @@ func TestStreamReachesTheConsumerEventByEvent(t *testing.T) {
 		require.Equal(t, fmt.Sprint(i), s.Current().Choices[0].Delta.Content)
 		next <- struct{}{}
 	}
+	require.True(t, s.Next())
+	require.Equal(t, "stop", s.Current().Choices[0].FinishReason)
 	require.False(t, s.Next())
 	require.NoError(t, s.Err())
 }

@@ -9,7 +9,8 @@ import (
 // What a miner's latency is smoothed over, and how long it is left alone after failures in a row.
 const (
 	latencyMemory = 10 * time.Second
-	breakAfter    = 3 // failures in a row
+	startMemory   = time.Hour // of the slowest start
+	breakAfter    = 3         // failures in a row
 	minCooldown   = 2 * time.Second
 	maxCooldown   = 30 * time.Second
 )
@@ -20,6 +21,7 @@ type health struct {
 	open     int           // requests at the miner now
 	latency  float64       // seconds to the first byte, smoothed
 	seen     time.Time     // of the last latency
+	longest  float64       // seconds to the first byte, the longest of late
 	failed   int           // in a row
 	cooldown time.Duration // of the present break
 	until    time.Time     // no requests before
@@ -70,7 +72,16 @@ func (h *health) answered(took time.Duration, now time.Time) {
 	defer h.mu.Unlock()
 	w := math.Exp(-now.Sub(h.seen).Seconds() / latencyMemory.Seconds())
 	h.latency = h.latency*w + took.Seconds()*(1-w)
+	h.longest = max(took.Seconds(), h.longest*math.Exp(-now.Sub(h.seen).Seconds()/startMemory.Seconds()))
 	h.seen = now
+}
+
+// slowest is the longest that a first byte took of late; it fades with startMemory.
+func (h *health) slowest(now time.Time) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	fade := math.Exp(-now.Sub(h.seen).Seconds() / startMemory.Seconds())
+	return time.Duration(h.longest * fade * float64(time.Second))
 }
 
 func (h *health) succeeded() {

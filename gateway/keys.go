@@ -12,6 +12,7 @@ import (
 	"hash/crc32"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -77,6 +78,7 @@ type holder struct {
 	Key
 	hash   [sha256.Size]byte
 	bucket *rate.Limiter // nil until the first request
+	bytes  atomic.Int64  // of bodies being served
 
 	open int // requests now, guarded by mu
 	mu   sync.Mutex

@@ -15,13 +15,13 @@ type Miners interface {
 }
 
 // pick chooses the miner to ask next: from the best tier in which somebody can be asked, the less loaded of two drawn
-// at random. Breakers are respected as long as that leaves anybody; nil means that nobody is left.
-func (r *route) pick(connected func(ed25519.PublicKey) bool, tried []*candidate, now time.Time) *candidate {
+// at random. Breakers are respected as long as that leaves anybody; nil means that nobody is left who is able.
+func (r *route) pick(able func(*candidate) bool, tried []*candidate, now time.Time) *candidate {
 	var broken []*candidate
 	for _, tier := range r.tiers {
 		left := make([]*candidate, 0, 8)
 		for _, c := range tier {
-			if !slices.Contains(tried, c) && connected(c.HotKey) {
+			if !slices.Contains(tried, c) && able(c) {
 				left = append(left, c)
 			}
 		}
@@ -38,6 +38,18 @@ func (r *route) pick(connected func(ed25519.PublicKey) bool, tried []*candidate,
 		return nil
 	}
 	return broken[0]
+}
+
+// other says whether anybody is left who is able and was not tried.
+func (r *route) other(able func(*candidate) bool, tried []*candidate) bool {
+	for _, tier := range r.tiers {
+		for _, c := range tier {
+			if !slices.Contains(tried, c) && able(c) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // lighter draws two different candidates and returns the one with the lower load. Over many requests that keeps the

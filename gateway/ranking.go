@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
+	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"agora/wire"
@@ -28,11 +28,15 @@ type Subnet struct {
 
 // Miner is one place in a subnet.
 type Miner struct {
-	UID       uint32
-	HotKey    ed25519.PublicKey
-	Model     string  // of its card, empty where it has none
-	Incentive uint16  // of the last epoch on the chain, 0 before the first
-	Score     float64 // by the gateway's own validator, 0 where it has none
+	UID        uint32
+	Registered uint64 // block of the registration; another one is another miner
+	HotKey     ed25519.PublicKey
+	Model      string         // of its card, empty where it has none
+	Digest     string         // of the model's weights as the card tells it, empty where it does not
+	Can        openai.Ability // as the card tells it, 0 where it does not
+	Context    int            // tokens that the model reads, 0 where the card does not tell
+	Incentive  uint16         // of the last epoch on the chain, 0 before the first
+	Score      float64        // by the gateway's own validator, 0 where it has none
 }
 
 // Rank says by what a subnet's miners are ordered.
@@ -67,94 +71,114 @@ type route struct {
 type candidate struct {
 	Miner
 	*health
-	name  string // "uid/peer id"
-	label string // uid as a metric's label
+	netuid uint32
+	name   string // "uid/peer id"
+	label  string // uid as a metric's label
 }
 
-// newTable orders the standings. health returns what is known of a miner so far.
-func newTable(subnets []Subnet, health func(ed25519.PublicKey) *health, tierWidth float64, now time.Time) *table {
+// newTable orders the standings. health returns what is known of a miner so far, and c whose a name is.
+func newTable(subnets []Subnet, health func(ed25519.PublicKey) *health, c *claims, tierWidth float64, now time.Time) *table {
 	t := &table{at: now, routes: map[string]*route{}}
 	subnets = slices.Clone(subnets)
 	slices.SortFunc(subnets, func(a, b Subnet) int { return cmp.Compare(a.NetUID, b.NetUID) })
+	var everybody []*candidate
 	for _, s := range subnets {
 		all := make([]*candidate, 0, len(s.Miners))
 		for _, m := range s.Miners {
-			all = append(all, newCandidate(m, health(m.HotKey)))
+			all = append(all, newCandidate(s, m, health(m.HotKey)))
 		}
 		t.miners += len(all)
+		everybody = append(everybody, all...)
 		t.offer(s, all, tierWidth)
 	}
-	t.list(subnets)
+	t.name(subnets, everybody, c, tierWidth)
 	return t
 }
 
-func newCandidate(m Miner, h *health) *candidate {
+func newCandidate(s Subnet, m Miner, h *health) *candidate {
 	uid := strconv.FormatUint(uint64(m.UID), 10)
-	return &candidate{Miner: m, health: h, name: uid + "/" + wire.PeerID(m.HotKey), label: uid}
+	return &candidate{Miner: m, health: h, netuid: s.NetUID, name: uid + "/" + wire.PeerID(m.HotKey), label: uid}
 }
 
-// offer enters a subnet under its name, its wish and its models. A subnet's name wins over a model's, and among models
-// of the same name the lowest netuid's; "subnet/model" reaches the others.
+// offer enters a subnet under its name and its wish.
 func (t *table) offer(s Subnet, all []*candidate, tierWidth float64) {
 	rank := rankOf(s.Miners)
 	whole := &route{subnet: s.Name, rank: rank, tiers: tiers(all, rank, tierWidth)}
 	t.routes[s.Name] = whole
 	t.routes[s.Name+bestWish] = whole
-	byModel := map[string][]*candidate{}
-	for _, c := range all {
-		if c.Model != "" {
-			byModel[c.Model] = append(byModel[c.Model], c)
-		}
-	}
-	for model, some := range byModel {
-		r := &route{subnet: s.Name, rank: rank, tiers: tiers(some, rank, tierWidth)}
-		t.routes[s.Name+"/"+model] = r
-		if t.routes[model] == nil {
-			t.routes[model] = r
-		}
-	}
+	t.list(s.Name, "agora")
 }
 
-// list names what GET /v1/models shows: subnets first, then models, each once.
-func (t *table) list(subnets []Subnet) {
-	seen := map[string]bool{}
-	add := func(id, owner string) {
-		if id == "" || seen[id] {
+// name enters the models: "subnet/model@uid" is each miner's own, "subnet/model" belongs to who holds the name there, the
+// name alone to who holds it among all subnets. What is longer wins, and a subnet's name wins over a model's.
+func (t *table) name(subnets []Subnet, everybody []*candidate, c *claims, tierWidth float64) {
+	byID := map[uint32]Subnet{}
+	for _, s := range subnets {
+		byID[s.NetUID] = s
+	}
+	enter := func(id string, holders []*candidate) {
+		if t.routes[id] == nil {
+			t.routes[id] = named(byID[holders[0].netuid], holders, tierWidth)
+		}
+	}
+	alone, inside := map[string][]*candidate{}, map[string][]*candidate{}
+	for _, m := range everybody {
+		if m.Model == "" {
+			continue
+		}
+		s := byID[m.netuid].Name + "/" + m.Model
+		alone[m.Model], inside[s] = append(alone[m.Model], m), append(inside[s], m)
+		enter(s+"@"+m.label, []*candidate{m})
+	}
+	served := map[*candidate]bool{} // under a name of more than one
+	for _, id := range slices.Sorted(maps.Keys(inside)) {
+		holders := c.holders("subnet "+id, inside[id])
+		enter(id, holders)
+		for _, m := range holders {
+			served[m] = true
+		}
+	}
+	for _, model := range slices.Sorted(maps.Keys(alone)) {
+		holders := c.holders("model "+model, alone[model])
+		enter(model, holders)
+		t.list(model, byID[holders[0].netuid].Name)
+		for _, m := range alone[model] {
+			s := byID[m.netuid].Name
+			switch {
+			case !served[m]:
+				t.list(s+"/"+model+"@"+m.label, s)
+			case !slices.Contains(holders, m):
+				t.list(s+"/"+model, s)
+			}
+		}
+	}
+	c.forget(alone, inside)
+}
+
+// named is the route of a model's name. Its holder comes first, with those of the same weights that are ranked alike; the
+// others of the same weights are there for fail-over.
+func named(s Subnet, holders []*candidate, tierWidth float64) *route {
+	rank := rankOf(s.Miners)
+	best := rank.value(holders[0].Miner)
+	var alike, others []*candidate
+	for _, m := range holders {
+		if v := rank.value(m.Miner); v >= best*(1-tierWidth) && v*(1-tierWidth) <= best {
+			alike = append(alike, m)
+			continue
+		}
+		others = append(others, m)
+	}
+	return &route{subnet: s.Name, rank: rank, tiers: append([][]*candidate{alike}, tiers(others, rank, tierWidth)...)}
+}
+
+// list adds an id to what GET /v1/models shows, once.
+func (t *table) list(id, owner string) {
+	for _, m := range t.models {
+		if m.ID == id {
 			return
 		}
-		seen[id] = true
-		t.models = append(t.models, openai.Model{ID: id, Object: "model", OwnedBy: owner})
 	}
-	for _, s := range subnets {
-		add(s.Name, "agora")
-	}
-	for _, s := range subnets {
-		names := make([]string, 0, len(s.Miners))
-		for _, m := range s.Miners {
-			names = append(names, m.Model)
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			add(name, s.Name)
-		}
-	}
-}
-
-// names are the ids of the list, for a person to choose from.
-func (t *table) names() string {
-	const most = 20
-	ids := make([]string, 0, most+1)
-	for i, m := range t.models {
-		if i == most {
-			ids = append(ids, "…")
-			break
-		}
-		ids = append(ids, m.ID)
-	}
-	if len(ids) == 0 {
-		return "nothing yet"
-	}
-	return strings.Join(ids, ", ")
+	t.models = append(t.models, openai.Model{ID: id, Object: "model", OwnedBy: owner})
 }
 
 func rankOf(miners []Miner) Rank {

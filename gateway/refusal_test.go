@@ -45,7 +45,7 @@ func refusing(t *testing.T) (m *market, revoked string) {
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprint(w, `{"error":{"message":"max_tokens must be at most 256","type":"invalid_request_error","param":"max_tokens","code":null}}`)
 	})
-	m.add(6, 1, "", fails(http.StatusBadRequest))
+	m.add(6, 1, "", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusBadRequest) })
 	revoked, key, err := m.Keys.Create("old", Limits{})
 	require.NoError(t, err)
 	require.NoError(t, m.Keys.Revoke(key.ID))
@@ -79,7 +79,7 @@ func refusals(m *market, revoked string) []badRequest {
 		{"not an object", chat, `[]`, nil},
 		{"duplicate key", chat, `{"model":"chat","model":"chat"}`, nil},
 		{"too large", chat, `{"model":"chat","messages":"` + strings.Repeat("x", 600) + `"}`, nil},
-		{"compressed", chat, ask, []func(*http.Request){with("Content-Encoding", "gzip")}},
+		{"compressed", chat, ask, []func(*http.Request){with("Content-Encoding", "br")}},
 		{"wrong method", "GET /v1/chat/completions", "", nil},
 		{"unknown path", "POST /v1/embeddings", "{}", nil},
 		{"unknown model of the list", "GET /v1/models/gpt-5", "", nil},
@@ -150,7 +150,7 @@ func TestModelsAreListed(t *testing.T) {
 	for _, one := range page.Data {
 		ids = append(ids, one.ID+" of "+one.OwnedBy)
 	}
-	require.Equal(t, []string{"chat of agora", "continuation of agora", "chat-l of chat", "chat-s of chat", "ngram-3 of continuation"}, ids)
+	require.Equal(t, []string{"chat of agora", "continuation of agora", "chat-l of chat", "chat/chat-l@1 of chat", "chat-s of chat", "ngram-3 of continuation"}, ids)
 	one, err := client.Models.Get(t.Context(), "ngram-3")
 	require.NoError(t, err)
 	require.Equal(t, "ngram-3", one.ID)

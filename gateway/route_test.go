@@ -26,7 +26,7 @@ func places(incentives ...uint16) []Miner {
 	return out
 }
 
-func anyone(ed25519.PublicKey) bool { return true }
+func anyone(*candidate) bool { return true }
 
 func tableOf(subnets ...Subnet) *table {
 	known := map[string]*health{}
@@ -35,7 +35,7 @@ func tableOf(subnets ...Subnet) *table {
 			known[string(key)] = &health{}
 		}
 		return known[string(key)]
-	}, 0.05, time.Now())
+	}, &claims{byName: map[string]claim{}}, 0.05, time.Now())
 }
 
 func uids(tier []*candidate) (out []uint32) {
@@ -65,19 +65,6 @@ func TestOwnScoresRankBeforeTheFirstEpoch(t *testing.T) {
 	require.Equal(t, []uint32{2}, uids(r.tiers[0]))
 	miners[1].Incentive = 1
 	require.Equal(t, RankChain, tableOf(Subnet{Name: "chat", Miners: miners}).routes["chat"].rank)
-}
-
-func TestModelNamesLeadToTheirMiners(t *testing.T) {
-	a, b := places(5, 9, 7), places(1)
-	a[0].Model, a[2].Model, b[0].Model = "m", "m", "m"
-	table := tableOf(Subnet{NetUID: 2, Name: "late", Miners: b}, Subnet{NetUID: 1, Name: "chat", Miners: a})
-	for model, want := range map[string][]uint32{"chat": {1}, "chat:best": {1}, "m": {2}, "chat/m": {2}, "model-1": {1}} {
-		require.Equal(t, want, uids(table.routes[model].tiers[0]), model)
-		require.Equal(t, "chat", table.routes[model].subnet, model)
-	}
-	require.Equal(t, "late", table.routes["late/m"].subnet)
-	require.Nil(t, table.routes["late/model-1"])
-	require.Nil(t, table.routes[""])
 }
 
 func TestSubnetsNameWinsOverAModels(t *testing.T) {
@@ -128,7 +115,7 @@ func TestNextTiersAreForFailOverOnly(t *testing.T) {
 		order = append(order, c.UID)
 	}
 	require.Equal(t, []uint32{0, 1, 2}, order)
-	only2 := func(key ed25519.PublicKey) bool { return key[1] == 2 }
+	only2 := func(c *candidate) bool { return c.UID == 2 }
 	require.EqualValues(t, 2, r.pick(only2, nil, time.Now()).UID)
 }
 
@@ -164,6 +151,10 @@ func TestBrokenMinerIsBetterThanNone(t *testing.T) {
 var (
 	wrongKind = func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>hello</html>") }
 	onlyJSON  = func(w http.ResponseWriter, r *http.Request) { answerJSON(w, "{}") }
+	halfway   = func(w http.ResponseWriter, r *http.Request) {
+		stream(w, "half ", false)
+		fmt.Fprint(w, "data: [DONE]\n\n")
+	}
 	notJSON   = func(w http.ResponseWriter, r *http.Request) { answerJSON(w, `{"choices":[}`) }
 	noEvents  = func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Type", "text/event-stream") }
 	elsewhere = func(w http.ResponseWriter, r *http.Request) {
@@ -216,6 +207,7 @@ func TestFailOverIsSilentToTheConsumer(t *testing.T) {
 		{"stream 503", fails(503), true},
 		{"stream of the wrong kind", onlyJSON, true},
 		{"stream that begins with an error", firstError, true},
+		{"plain answer of a stream that is cut", halfway, false},
 		{"silent stream", silent, true},
 		{"endless event", endless, true},
 		{"stream without events", noEvents, true},
@@ -297,6 +289,7 @@ func TestMinerSeesOnlyTheBody(t *testing.T) {
 	body := `{ "messages":[{"role":"user","content":"hi \u00e9"}] ,"model":"chat", "unknown":  [1e2] }`
 	seen := make(chan *http.Request, 1)
 	got := make(chan string, 1)
+	want := strings.TrimSuffix(body, " }") + ` ,"stream":true,"stream_options":{"include_usage":true}}`
 	m.add(0, 1, "", func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		seen <- r
@@ -305,12 +298,12 @@ func TestMinerSeesOnlyTheBody(t *testing.T) {
 	})
 	m.post("/v1/chat/completions?user=me", body, with("User-Agent", "consumer/1"), with("X-Forwarded-For", "10.1.2.3"), with("Cookie", "a=b"))
 	r := <-seen
-	require.Equal(t, body, <-got)
+	require.Equal(t, want, <-got)
 	require.Equal(t, "/v1/chat/completions", r.URL.RequestURI())
 	r.Header.Del("Accept-Encoding") // of the test's own transport
-	require.Equal(t, http.Header{"Content-Type": {"application/json"}, "Content-Length": {fmt.Sprint(len(body))}}, r.Header)
-	plain := Request(context.Background(), "/v1/chat/completions", []byte(body))
-	require.EqualValues(t, len(body), plain.ContentLength)
+	require.Equal(t, http.Header{"Content-Type": {"application/json"}, "Content-Length": {fmt.Sprint(len(want))}}, r.Header)
+	plain := Request(context.Background(), "/v1/chat/completions", AsStream([]byte(body)))
+	require.EqualValues(t, len(want), plain.ContentLength, "a validator's challenge is made in the same way")
 	require.NotNil(t, plain.GetBody, "a stale stream's request can be repeated")
 }
 

@@ -1,96 +1,124 @@
 package gateway
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
-	"strings"
+	"strconv"
+	"time"
 
-	"agora/gateway/peek"
 	"agora/wire/openai"
 )
-
-// minBuffer is what a stream's buffer begins with, in bytes; it grows to MaxEvent where an event needs it.
-const minBuffer = 8 << 10
 
 // errConsumer marks a stream that ended because the consumer no longer takes it.
 var errConsumer = errors.New("gateway: the consumer left")
 
-// beginStream waits for a stream's first event. A stream that begins with an error has not begun.
-func (a *answer) beginStream() error {
-	if !strings.HasPrefix(a.resp.Header.Get("Content-Type"), "text/event-stream") {
-		return errKind
-	}
-	buf := make([]byte, 0, minBuffer)
-	for peek.Events(buf) == 0 {
-		var err error
-		if buf, err = a.readSome(buf); err != nil {
-			return err
-		}
-	}
-	if bytes.HasPrefix(buf, []byte(`data: {"error"`)) {
-		return statusError(http.StatusBadGateway)
-	}
-	a.begun.Store(true)
-	a.part = buf
-	return nil
-}
-
-// readSome appends what the miner sends next.
-func (a *answer) readSome(buf []byte) ([]byte, error) {
-	if len(buf) == cap(buf) {
-		if len(buf) >= a.MaxEvent {
-			return buf, errTooLarge
-		}
-		buf = append(make([]byte, 0, min(2*cap(buf), a.MaxEvent)), buf...)
-	}
-	n, err := a.resp.Body.Read(buf[len(buf):cap(buf)])
-	buf = buf[:len(buf)+n]
-	switch {
-	case n > 0 || err == nil:
-		return buf, nil // an error comes again with the next read
-	case err == io.EOF:
-		return buf, errCut
-	}
-	return buf, a.why(errors.Join(errCut, err))
-}
-
-// pass hands the stream on, whole events only, each as soon as it is there. A stream that ends without [DONE] gets an
-// event that says so: a consumer must not take half an answer for a whole one.
-func (a *answer) pass() error {
-	err := a.passEvents()
-	if err == nil || errors.Is(err, errConsumer) || a.gone() {
+// deliver passes an answer on that has begun. The error is why a stream ended early; the consumer knows by then.
+func (a *answer) deliver() error {
+	a.announce()
+	if !a.Stream {
+		a.out.header().Set("Content-Type", "application/json")
+		a.out.header().Set("Content-Length", strconv.Itoa(len(a.whole)))
+		a.out.begin(http.StatusOK)
+		_ = a.out.write(a.whole, true) // a consumer that left needs no answer
+		a.count(a.usage)
 		return nil
 	}
-	text, jsonErr := json.Marshal(openai.Errorf(http.StatusBadGateway,
-		"the answer is not complete: the miner stopped in the middle of it; ask again").WithCode("miner_died"))
-	if jsonErr != nil { // strings always marshal
-		panic(jsonErr)
+	err := a.pass()
+	if errors.Is(err, errConsumer) || a.gone() {
+		return nil
 	}
-	_ = a.emit([]byte("data: " + string(text) + "\n\n"))
+	if err != nil {
+		a.out.event(brokenOff(err))
+	}
 	return err
 }
 
-func (a *answer) passEvents() error {
-	buf := a.part
+// announce says who answers: in the header, or in a comment where that is out already. Overhead is the time the request
+// spent here and not at the miner that answers; attempts that failed are part of it.
+func (a *answer) announce() {
+	now := time.Now()
+	overhead := a.sent.Sub(a.arrived) + now.Sub(a.got)
+	a.metrics.overhead.Observe(overhead.Seconds())
+	a.metrics.first.WithLabelValues(a.name, a.route.subnet).Observe(now.Sub(a.arrived).Seconds())
+	a.out.declare(func(h http.Header) {
+		a.hello(h)
+		h.Set("X-Agora-Miner", a.from.name)
+		h.Set("X-Agora-Model", a.from.Model)
+		h.Set("X-Agora-Overhead-Us", strconv.FormatInt(overhead.Microseconds(), 10))
+	}, "x-agora-miner "+a.from.name)
+}
+
+// hello sets what is known before a miner answers.
+func (c *call) hello(h http.Header) {
+	h.Set("X-Agora-Subnet", c.route.subnet)
+	h.Set("X-Agora-Rank", string(c.route.rank))
+	h.Set("X-Content-Type-Options", "nosniff")
+	if c.Stream {
+		h.Set("Content-Type", "text/event-stream")
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Accel-Buffering", "no") // a reverse proxy in between shall not collect events
+	}
+}
+
+// pass hands the stream on, chunk by chunk, each as soon as it is there, up to [DONE], which the consumer gets whether the
+// miner sent it or not.
+func (a *answer) pass() error {
+	a.out.begin(http.StatusOK)
+	for _, text := range a.held {
+		a.out.comment(text)
+	}
+	c := openai.Chunk{Data: a.first, Usage: a.usage}
 	for {
-		if end := peek.Events(buf); end > 0 {
-			a.watch.Stop() // a slow consumer is not the miner's fault
-			if a.emit(buf[:end]) != nil {
-				return errConsumer
-			}
-			a.count(buf[:end])
-			if peek.IsDone(buf[:end]) {
-				return nil
-			}
-			buf = buf[:copy(buf, buf[end:])]
+		a.watch.Stop() // a slow consumer is not the miner's fault
+		if !a.hand(c) {
+			return errConsumer
 		}
 		a.watch.Reset(a.Stall)
 		var err error
-		if buf, err = a.readSome(buf); err != nil {
+		if c, err = a.next(); err == io.EOF {
+			if a.out.data([]byte("[DONE]"), true) != nil {
+				return errConsumer
+			}
+			return nil
+		}
+		if err != nil {
 			return err
+		}
+	}
+}
+
+// hand gives the consumer a chunk or a comment; false if it takes no more.
+func (a *answer) hand(c openai.Chunk) bool {
+	if c.Comment {
+		return a.out.comment(c.Data) == nil
+	}
+	a.count(c.Usage)
+	return a.out.data(c.Data, !a.stream.Ready()) == nil
+}
+
+// brokenOff is the error with which a stream ends early. A consumer must not take half an answer for a whole one.
+func brokenOff(err error) *openai.Error {
+	var t *told
+	if errors.As(err, &t) && t.reason.Message != "" {
+		if isRefusal(err) {
+			return t.reason
+		}
+		return openai.Errorf(http.StatusBadGateway, "the answer is not complete: %s", t.reason.Message).WithCode("miner_failed")
+	}
+	return openai.Errorf(http.StatusBadGateway,
+		"the answer is not complete: the miner stopped in the middle of it; ask again").WithCode("miner_died")
+}
+
+// count adds the usage that an answer tells to the metrics. Miners may lie; this is no bill.
+func (c *call) count(u *openai.Usage) {
+	if u == nil {
+		return
+	}
+	const absurd = 1 << 24
+	for kind, n := range map[string]int{"input": u.PromptTokens, "output": u.CompletionTokens} {
+		if n > 0 && n < absurd {
+			c.metrics.tokens.WithLabelValues(kind, c.route.subnet).Add(float64(n))
 		}
 	}
 }

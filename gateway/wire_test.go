@@ -274,11 +274,11 @@ func TestNinetyFivePercentGoToTheTop(t *testing.T) {
 // BenchmarkGateway compares a request through the gateway to the same request sent straight to the same HTTP handler,
 // in turns, so that both see the same machine. added-us is the difference of the medians.
 func BenchmarkGateway(b *testing.B) {
-	answer := []byte(`{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"` +
-		strings.Repeat("x", 800) + `"},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}`)
+	answer := []byte(`data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"` +
+		strings.Repeat("x", 800) + `"},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}` + "\n\ndata: [DONE]\n\n")
 	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = w.Write(answer)
 	})
 	direct := httptest.NewServer(echo)

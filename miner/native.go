@@ -30,6 +30,9 @@ func (n *native) chat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if e := n.refusal(body); e != nil {
+		return e
+	}
 	req, err := openai.DecodeChat(body)
 	if err != nil {
 		return err
@@ -61,6 +64,9 @@ func (n *native) complete(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if e := n.refusal(body); e != nil {
+		return e
+	}
 	req, err := openai.DecodeCompletion(body)
 	if err != nil {
 		return err
@@ -85,6 +91,21 @@ func (n *native) complete(w http.ResponseWriter, r *http.Request) error {
 		return n.breakOff(w, events, err)
 	}
 	return finishStream(events, a.last(usage, finish))
+}
+
+// refusal is the error for what the model cannot do: nothing that a request asks for is left out in silence.
+func (n *native) refusal(body []byte) error {
+	if err := openai.CheckJSON(body); err != nil {
+		return err
+	}
+	info := n.engine.Info()
+	if info.Can == 0 {
+		return nil
+	}
+	if e := openai.ReadAsk(body).Refusal(info.Can | info.Own); e != nil {
+		return e
+	}
+	return nil
 }
 
 func (n *native) cannot(path, instead string) error {

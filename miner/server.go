@@ -19,7 +19,7 @@ type Options struct {
 	Capacity int           // requests worked on at once: declare what the hardware can do; 8
 	Queue    int           // requests that may wait for a place, beyond it 429; 4 × Capacity
 	Timeout  time.Duration // from arrival to the last byte of the answer; 2 min
-	MaxBody  int64         // bytes of a request, beyond it 413; 8 MiB
+	MaxBody  int64         // bytes of a request, beyond it 413; 33 MiB: what gateways take, and some room
 	Log      *slog.Logger  // slog.Default()
 }
 
@@ -34,7 +34,7 @@ func (o Options) withDefaults() Options {
 		o.Timeout = 2 * time.Minute
 	}
 	if o.MaxBody <= 0 {
-		o.MaxBody = 8 << 20
+		o.MaxBody = 33 << 20
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

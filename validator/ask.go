@@ -98,7 +98,7 @@ var errStatus = errors.New("miner answered with an error status")
 
 // exchange sends the question as a gateway sends a consumer's request, and reads the answer, whole.
 func (j *judge) exchange(ctx context.Context, q question, key ed25519.PublicKey) ([]byte, error) {
-	resp, err := j.hub.RoundTripper(key).RoundTrip(gateway.Request(ctx, q.Path, q.Body))
+	resp, err := j.hub.RoundTripper(key).RoundTrip(gateway.Request(ctx, q.Path, gateway.AsStream(q.Body)))
 	if errors.Is(err, wire.ErrBusy) {
 		return nil, errBusy
 	}
@@ -113,7 +113,7 @@ func (j *judge) exchange(ctx context.Context, q question, key ed25519.PublicKey)
 	default:
 		return nil, errStatus
 	}
-	if q.stream {
+	if q.stream || strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 		return joined(resp)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))

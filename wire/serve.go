@@ -33,8 +33,8 @@ type ServeConfig struct {
 	Handler      http.Handler       // gets requests whose body has been read whole
 	AllowPrivate bool               // allow private, loopback and link-local addresses: local networks only
 	Capacity     int                // requests open at once, beyond it streams are refused; 4096
-	MaxBody      int64              // bytes of one request body, beyond it 413; 8 MiB
-	MaxBuffered  int64              // bytes of all bodies being served, beyond it 429; 256 MiB
+	MaxBody      int64              // bytes of one request body, beyond it 413; 33 MiB: what gateways take, and some room
+	MaxBuffered  int64              // bytes of all bodies being served, beyond it 429; 512 MiB
 	WriteTimeout time.Duration      // for one whole answer; 15 min
 	MinBackoff   time.Duration      // before the first try again; 200 ms
 	MaxBackoff   time.Duration      // between tries; 15 s
@@ -50,10 +50,10 @@ func (c ServeConfig) withDefaults() ServeConfig {
 	set(&c.MinBackoff, 200*time.Millisecond)
 	set(&c.MaxBackoff, 15*time.Second)
 	if c.MaxBody <= 0 {
-		c.MaxBody = 8 << 20
+		c.MaxBody = 33 << 20
 	}
 	if c.MaxBuffered <= 0 {
-		c.MaxBuffered = 256 << 20
+		c.MaxBuffered = 512 << 20
 	}
 	if c.OnChange == nil {
 		c.OnChange = func(bool, error) {}

@@ -3,6 +3,7 @@
 package openai
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ type Options struct {
 	Model     string        // the backend's name for the model; without it Probe takes the only one there is
 	Key       string        // bearer key for the backend, if it wants one
 	FirstByte time.Duration // from the request to the answer's header, beyond it 504; 2 min
-	MaxBody   int64         // bytes of a request, beyond it 413; 8 MiB
+	MaxBody   int64         // bytes of a request, beyond it 413; 33 MiB
 	Log       *slog.Logger  // slog.Default()
 }
 
@@ -55,7 +56,7 @@ func New(address string, opt Options) (*Backend, error) {
 		opt.FirstByte = 2 * time.Minute
 	}
 	if opt.MaxBody <= 0 {
-		opt.MaxBody = 8 << 20
+		opt.MaxBody = 33 << 20
 	}
 	if opt.Log == nil {
 		opt.Log = slog.Default()
@@ -120,7 +121,7 @@ func (b *Backend) forward(r *http.Request) (*http.Response, error) {
 }
 
 func (b *Backend) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
-	r, err := http.NewRequestWithContext(ctx, method, b.base.JoinPath(path).String(), strings.NewReader(string(body)))
+	r, err := http.NewRequestWithContext(ctx, method, b.base.JoinPath(path).String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,12 @@
 package peek
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"math/bits"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,6 +24,39 @@ const (
 type Head struct {
 	Model  string
 	Stream bool
+	wish   span // value of "stream"; empty where there is none
+	option span // of "stream_options"
+	end    int  // the closing brace
+}
+
+// span is a place in a body.
+type span struct{ from, to int }
+
+// Room is how many bytes AsStream may add to a body.
+const Room = 64
+
+// AsStream is the body of a request for a plain answer as one for a stream with its usage; one for a stream stays as it
+// is. Where the body has Room it is written into the same memory. Head must be that of body.
+func AsStream(body []byte, h Head) []byte {
+	const wish, option = "true", `{"include_usage":true}`
+	switch {
+	case h.Stream:
+		return body
+	case h.wish.to == 0 && h.option.to == 0:
+		return append(body[:h.end], `,"stream":`+wish+`,"stream_options":`+option+`}`...)
+	case h.wish.to == 0:
+		return replace(append(body[:h.end:h.end], `,"stream":`+wish+`}`...), h.option, option)
+	case h.option.to == 0:
+		tail := append(body[:h.end:h.end], `,"stream_options":`+option+`}`...)
+		return replace(tail, h.wish, wish)
+	case h.wish.from < h.option.from:
+		return replace(replace(body, h.option, option), h.wish, wish)
+	}
+	return replace(replace(body, h.wish, wish), h.option, option)
+}
+
+func replace(body []byte, at span, by string) []byte {
+	return slices.Concat(body[:at.from], []byte(by), body[at.to:])
 }
 
 // Request reads the top level of a JSON body and checks the syntax of the rest. input is the field that must be there.
@@ -36,17 +71,9 @@ func Request(body []byte, input string) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	return readHead(fields, input)
-}
-
-// IsObject says whether an answer's body is one JSON object.
-func IsObject(body []byte) bool {
-	s := scanner{b: body}
-	if s.space(); s.next() != '{' || s.value(1) != nil {
-		return false
-	}
-	s.space()
-	return s.i == len(body)
+	h, err := readHead(fields, input)
+	h.end = bytes.LastIndexByte(body, '}')
+	return h, err
 }
 
 func readHead(fields []field, input string) (Head, error) {
@@ -68,13 +95,24 @@ func readHead(fields []field, input string) (Head, error) {
 	default:
 		return h, openai.Invalid("stream", "stream must be true or false")
 	}
+	h.wish, h.option = place(fields, "stream"), place(fields, "stream_options")
 	return h, nil
 }
 
-// field is one entry of the top-level object; value is its raw text.
+// field is one entry of the top-level object; value is its raw text, at is where that begins.
 type field struct {
 	key   string
 	value []byte
+	at    int
+}
+
+func place(fields []field, key string) span {
+	for _, f := range fields {
+		if f.key == key {
+			return span{f.at, f.at + len(f.value)}
+		}
+	}
+	return span{}
 }
 
 func find(fields []field, key string) []byte {
@@ -104,7 +142,7 @@ func (s *scanner) top() ([]field, error) {
 		if err := admit(fields, key); err != nil {
 			return err
 		}
-		fields = append(fields, field{key, value})
+		fields = append(fields, field{key, value, s.i - len(value)})
 		return nil
 	})
 	if err != nil {
@@ -120,7 +158,7 @@ func admit(fields []field, key string) error {
 	if len(fields) == maxKeys {
 		return openai.Errorf(http.StatusBadRequest, "the body has more than %d keys", maxKeys)
 	}
-	for _, known := range [...]string{"model", "stream"} {
+	for _, known := range [...]string{"model", "stream", "stream_options"} {
 		if key != known && strings.EqualFold(key, known) {
 			return openai.Invalid(known, "write the key %q in lower case", known)
 		}

@@ -18,7 +18,7 @@ func TestRequestTellsModelAndStream(t *testing.T) {
 		`{"stream":null,"messages":"m","model":"chat","seed":-0.5e+3}`:                  {Model: "chat"},
 	} {
 		got, err := Request([]byte(body), "messages")
-		if err != nil || got != want {
+		if err != nil || got.Model != want.Model || got.Stream != want.Stream {
 			t.Errorf("Request(%s) = %+v, %v; want %+v", body, got, err, want)
 		}
 	}
@@ -76,6 +76,9 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, err := Request(body, "messages")
+		if err == nil {
+			checkAsStream(t, body, got)
+		}
 		var all map[string]json.RawMessage
 		decodeErr := json.Unmarshal(body, &all)
 		if err != nil {
@@ -122,4 +125,48 @@ func FuzzScannerAgreesWithEncodingJSON(f *testing.F) {
 
 func depth(text []byte) int {
 	return bytes.Count(text, []byte("[")) + bytes.Count(text, []byte("{"))
+}
+
+// checkAsStream says that AsStream changes what it must and nothing else.
+func checkAsStream(t *testing.T, body []byte, h Head) {
+	t.Helper()
+	var before, after map[string]any
+	if err := json.Unmarshal(body, &before); err != nil {
+		t.Fatal(err)
+	}
+	out := AsStream(append(make([]byte, 0, len(body)+Room), body...), h)
+	if err := json.Unmarshal(out, &after); err != nil {
+		t.Fatalf("%s of %s: %v", out, body, err)
+	}
+	if !h.Stream {
+		before["stream"], before["stream_options"] = true, map[string]any{"include_usage": true}
+	}
+	if diff := cmp.Diff(before, after); diff != "" || h.Stream && !bytes.Equal(out, body) {
+		t.Fatalf("%s of %s: %s", out, body, diff)
+	}
+}
+
+func TestEveryPlainRequestBecomesAStream(t *testing.T) {
+	for _, body := range []string{
+		`{"model":"m","messages":[]}`,
+		` { "messages":[{"a":"}"}],"model":"m" } ` + "\n",
+		`{"stream":false,"model":"m","messages":[]}`,
+		`{"model":"m","stream" : null ,"messages":[]}`,
+		`{"model":"m","stream_options":null,"messages":[]}`,
+		`{"stream_options":{"include_usage":false},"model":"m","stream":false,"messages":[]}`,
+		`{"stream":false,"model":"m","stream_options":{},"messages":[]}`,
+		`{"model":"m","stream":true,"stream_options":{"include_usage":false},"messages":[]}`,
+	} {
+		h, err := Request([]byte(body), "messages")
+		if err != nil {
+			t.Fatal(body, err)
+		}
+		checkAsStream(t, []byte(body), h)
+	}
+	const plain = `{"model":"m","messages":[]}`
+	h, _ := Request([]byte(plain), "messages")
+	const want = `{"model":"m","messages":[],"stream":true,"stream_options":{"include_usage":true}}`
+	if got := AsStream([]byte(plain), h); string(got) != want || len(got)-len(plain) > Room {
+		t.Fatal(string(got))
+	}
 }

@@ -110,6 +110,7 @@ func Card(info engine.Info) subnettypes.ModelCard {
 	return subnettypes.ModelCard{
 		Name: clip(info.Model, 64), Digest: info.Digest, Licence: info.Licence, Input: "text", Output: "text",
 		Context: uint32(max(0, info.Context)), Precision: info.Precision, Engine: info.Engine, EngineVersion: info.Version,
+		Metadata: info.CardMetadata(),
 	}
 }
 

@@ -29,11 +29,12 @@ import (
 type Config struct {
 	Client   *client.Client
 	HotKey   ed25519.PrivateKey
-	Operator string // account address of the validator's operator
-	Home     string // folder of the judge's store and the gateway's keys
-	Wire     string // host:port that miners dial
-	HTTP     string // host:port of gateway and pages
-	DemoKey  string // shown in the pages and accepted by the gateway: local networks only
+	Operator string         // account address of the validator's operator
+	Home     string         // folder of the judge's store and the gateway's keys
+	Wire     string         // host:port that miners dial
+	HTTP     string         // host:port of gateway and pages
+	Gateway  gateway.Config // its limits; the rest is set here
+	DemoKey  string         // shown in the pages and accepted by the gateway: local networks only
 	Log      *slog.Logger
 }
 
@@ -102,7 +103,11 @@ func (d *Daemon) makeGateway() error {
 		}
 	}
 	d.market = &market{client: d.cfg.Client, judge: d.judge}
-	d.gateway, err = gateway.New(gateway.Config{Miners: d.hub, Ranking: d.market, Keys: keys, KeyHelp: "the operator makes one with `agora validator key create NAME`; a local network's is in its localnet.json", Log: d.cfg.Log})
+	c := d.cfg.Gateway
+	c.Miners, c.Ranking, c.Keys, c.Log = d.hub, d.market, keys, d.cfg.Log
+	c.Names = filepath.Join(d.cfg.Home, "names.json")
+	c.KeyHelp = "the operator makes one with `agora validator key create NAME`; a local network's is in its localnet.json"
+	d.gateway, err = gateway.New(c)
 	d.site = web.New(d.market, web.Options{DemoKey: d.cfg.DemoKey, Log: d.cfg.Log})
 	return err
 }
@@ -135,12 +140,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 // serve answers HTTP until ctx ends; open requests get two seconds to finish.
 func (d *Daemon) serve(ctx context.Context) error {
-	mux := http.NewServeMux()
-	mux.Handle("/", d.site)
-	for _, path := range []string{"/v1/", "/healthz", "/metrics"} {
-		mux.Handle(path, d.gateway)
-	}
-	s := gateway.Server(mux)
+	s := gateway.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if gateway.Serves(r.URL.Path) {
+			d.gateway.ServeHTTP(w, r)
+			return
+		}
+		d.site.ServeHTTP(w, r)
+	}))
 	stopped := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()

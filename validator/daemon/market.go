@@ -7,6 +7,7 @@ import (
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
 	"agora/client"
+	"agora/engine"
 	"agora/gateway"
 	"agora/mechanism/score"
 	"agora/validator"
@@ -80,9 +81,10 @@ func (m *market) miners(netuid uint32, g yumatypes.QueryMetagraphResponse) []gat
 	own := scores(m.judge.Scores(netuid))
 	var list []gateway.Miner
 	for _, n := range m.judge.Miners(netuid) {
-		miner := gateway.Miner{UID: n.UID, HotKey: n.HotKey, Incentive: incentive[n.UID], Score: own[uint16(n.UID)].Weight}
+		miner := gateway.Miner{UID: n.UID, Registered: n.Registered, HotKey: n.HotKey, Incentive: incentive[n.UID], Score: own[uint16(n.UID)].Weight}
 		if n.Card != nil {
-			miner.Model = n.Card.Name
+			miner.Model, miner.Digest = n.Card.Name, n.Card.Digest
+			miner.Can, miner.Context = engine.AbilitiesOf(n.Card.Metadata), int(n.Card.Context)
 		}
 		list = append(list, miner)
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -59,6 +61,9 @@ func decode(body []byte, into any) error {
 	err := json.Unmarshal(body, into)
 	var refusal *Error
 	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && strings.HasPrefix(wrong.Value, "number") {
+		err = json.Unmarshal(wholeNumbers(body), into)
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -68,6 +73,25 @@ func decode(body []byte, into any) error {
 		return Invalid(wrong.Field, "%s must be %s, not %s", wrong.Field, spoken(wrong.Type.Kind().String()), wrong.Value)
 	}
 	return Errorf(http.StatusBadRequest, "the body is not a valid request: %v", err)
+}
+
+// wholeNumbers writes top-level numbers such as 100.0 and 1e2 as 100, which is what clients mean that know no integers.
+func wholeNumbers(body []byte) []byte {
+	var top map[string]json.RawMessage
+	if json.Unmarshal(body, &top) != nil {
+		return body
+	}
+	for key, raw := range top {
+		var n float64
+		if bytes.ContainsAny(raw, ".eE") && json.Unmarshal(raw, &n) == nil && n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+			top[key] = strconv.AppendInt(nil, int64(n), 10)
+		}
+	}
+	out, err := json.Marshal(top)
+	if err != nil { // it was read from JSON
+		return body
+	}
+	return out
 }
 
 // spoken is what a person calls a Go kind.

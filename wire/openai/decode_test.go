@@ -236,3 +236,21 @@ func isRefusal(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+func TestWholeNumbersMayBeWrittenAsFloats(t *testing.T) {
+	body := func(with string) []byte {
+		return []byte(`{"model":"m","messages":[{"role":"user","content":"1.0"}],` + with + `}`)
+	}
+	req, err := DecodeChat(body(`"max_tokens":100.0,"seed":-1.0,"n":1e0,"temperature":1`))
+	if err != nil || *req.MaxTokens != 100 || *req.Seed != -1 || *req.N != 1 || req.Messages[0].Content != "1.0" {
+		t.Fatalf("%+v, %v", req, err)
+	}
+	if req, err := DecodeCompletion([]byte(`{"model":"m","prompt":"a","logprobs":2.0,"max_tokens":1E2}`)); err != nil || *req.Logprobs != 2 || *req.MaxTokens != 100 {
+		t.Fatalf("%+v, %v", req, err)
+	}
+	for _, with := range []string{`"max_tokens":100.5`, `"max_tokens":1e300`, `"seed":"1"`, `"n":true`} {
+		if _, err := DecodeChat(body(with)); err == nil {
+			t.Errorf("%s was taken", with)
+		}
+	}
+}

@@ -66,6 +66,11 @@ func (e *EventReader) Next() (Event, error) {
 	}
 }
 
+// ready says that what was read already holds a blank line, so that the next event need not be waited for. It may miss one.
+func (e *EventReader) ready() bool {
+	return bytes.Contains(e.buf, []byte("\n\n")) || bytes.Contains(e.buf, []byte("\r\n\r\n"))
+}
+
 // field takes one line that is neither blank nor a comment.
 func (e *EventReader) field(line []byte) error {
 	name, value, _ := bytes.Cut(line, []byte(":"))

@@ -14,25 +14,23 @@ const maxEntries = 1 << 16 // of all lists of a joined answer together: beside a
 // one after the other, tool calls put together by their index, lists of log-probabilities with their entries as they came,
 // of everything else what was said last. Its errors are those of Next, and ErrChunk.
 func Join(s *Stream) ([]byte, error) {
-	w := joining{top: map[string]json.RawMessage{}}
+	var j Joined
 	for {
 		c, err := s.Next()
 		switch {
 		case err == io.EOF:
-			return w.whole()
+			return j.Whole()
 		case err != nil:
 			return nil, err
-		case c.Comment:
-			continue
 		}
-		if err := w.add(c.Data); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrChunk, err)
+		if err := j.Add(c); err != nil {
+			return nil, err
 		}
 	}
 }
 
-// joining is an answer of which parts have come.
-type joining struct {
+// Joined is an answer of which parts have come; Join tells how they are put together.
+type Joined struct {
 	top     map[string]json.RawMessage // of the answer, its choices left out
 	choices []*joined
 	chat    bool
@@ -47,7 +45,18 @@ type joined struct {
 	logprobs map[string][]json.RawMessage
 }
 
-func (w *joining) add(data []byte) error {
+// Add adds the next chunk; comments add nothing. The error is ErrChunk.
+func (w *Joined) Add(c Chunk) error {
+	if c.Comment {
+		return nil
+	}
+	if err := w.add(c.Data); err != nil {
+		return fmt.Errorf("%w: %w", ErrChunk, err)
+	}
+	return nil
+}
+
+func (w *Joined) add(data []byte) error {
 	var top map[string]json.RawMessage
 	if err := json.Unmarshal(data, &top); err != nil {
 		return err
@@ -55,6 +64,9 @@ func (w *joining) add(data []byte) error {
 	var choices []map[string]json.RawMessage
 	if err := json.Unmarshal(orNothing(top["choices"]), &choices); err != nil {
 		return err
+	}
+	if w.top == nil {
+		w.top = map[string]json.RawMessage{}
 	}
 	for key, raw := range top {
 		first := key == "id" || key == "created" || key == "model"
@@ -74,7 +86,7 @@ func (w *joining) add(data []byte) error {
 	return nil
 }
 
-func (w *joining) choice(part map[string]json.RawMessage) error {
+func (w *Joined) choice(part map[string]json.RawMessage) error {
 	var index int // Stream has looked at its range
 	if err := json.Unmarshal(orZero(part["index"]), &index); err != nil {
 		return err
@@ -124,7 +136,8 @@ func (c *joined) addLogprobs(raw json.RawMessage, entries *int) error {
 	return nil
 }
 
-func (w *joining) whole() ([]byte, error) {
+// Whole is the answer so far, JSON.
+func (w *Joined) Whole() ([]byte, error) {
 	list := make([]map[string]any, len(w.choices))
 	for i, c := range w.choices {
 		out := map[string]any{"index": i, "logprobs": nil, "finish_reason": nil}

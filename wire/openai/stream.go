@@ -66,6 +66,9 @@ func (s *Stream) Next() (Chunk, error) {
 	}
 }
 
+// Ready says that the next event is here already: a writer need not flush before it. It may miss one.
+func (s *Stream) Ready() bool { return s.events.ready() }
+
 // end says whether the answer is whole.
 func (s *Stream) end() error {
 	for _, done := range s.finished {
@@ -177,3 +180,14 @@ func given(raw json.RawMessage) bool {
 
 // failed is the error of a server that gave no other status.
 const failed = http.StatusBadGateway
+
+// UsageOf is the usage that a plain answer tells, nil where it tells none.
+func UsageOf(answer []byte) *Usage {
+	var h struct {
+		Usage json.RawMessage `json:"usage"`
+	}
+	if json.Unmarshal(answer, &h) != nil {
+		return nil
+	}
+	return usageOf(h.Usage)
+}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"agora/engine"
+	"agora/task/exact"
 	"agora/wire/openai"
 )
 
@@ -27,6 +28,7 @@ func newEngine(name, digest string, w *Weights, v *Vocabulary) *Engine {
 		info: engine.Info{
 			Model: name, Digest: digest, Engine: "native", Version: Version,
 			Licence: "Apache-2.0", Context: w.Context, Precision: "f16",
+			Can: openai.CanChat | openai.CanLogprobs, Own: openai.CanSystem,
 		},
 		vocab: v,
 		idle:  sync.Pool{New: func() any { return newDecoder(w, cos, sin) }},
@@ -39,7 +41,8 @@ func (e *Engine) Info() engine.Info { return e.info }
 // Shape is the size of the model.
 func (e *Engine) Shape() Shape { return e.shape }
 
-// Chat answers the last user message; earlier turns and system messages are not read. Without a temperature it is
+// Chat answers the one user message. It reads no earlier turns, and follows no system message but the one that it was
+// trained to follow, exact.Instruction. Without a temperature it is
 // greedy. Log-probabilities are those of the model itself, before temperature and top_p, and are always given; the
 // alternatives only when top_logprobs asks. The error is an *openai.Error of status 400 for a
 // request that cannot be answered as it is.
@@ -62,18 +65,23 @@ func (e *Engine) Chat(ctx context.Context, req *openai.ChatRequest, emit func(en
 
 // prompt is the last user message between its marks. At least one token of the context is left for the answer.
 func (e *Engine) prompt(messages []openai.Message) ([]int32, error) {
+	for _, m := range messages {
+		if system := m.Role == "system" || m.Role == "developer"; system && m.Content != exact.Instruction {
+			return nil, openai.Invalid("messages", "this model follows no system prompt of a consumer's").WithCode(openai.CodeUnsupported)
+		}
+	}
 	for i := len(messages) - 1; i >= 0; i-- {
 		if messages[i].Role != "user" {
 			continue
 		}
 		text := string(messages[i].Content)
 		if limit := 64 * e.info.Context; len(text) > limit {
-			return nil, openai.Invalid("messages", "the question has %d bytes; this model reads one of at most %d tokens", len(text), e.info.Context-3)
+			return nil, openai.Invalid("messages", "the question has %d bytes; this model reads one of at most %d tokens", len(text), e.info.Context-3).WithCode(openai.CodeContext)
 		}
 		ids := append([]int32{User}, e.vocab.Encode(text)...)
 		ids = append(ids, Assistant)
 		if len(ids) >= e.info.Context {
-			return nil, openai.Invalid("messages", "the question has %d tokens; this model reads at most %d", len(ids)-2, e.info.Context-3)
+			return nil, openai.Invalid("messages", "the question has %d tokens; this model reads at most %d", len(ids)-2, e.info.Context-3).WithCode(openai.CodeContext)
 		}
 		return ids, nil
 	}

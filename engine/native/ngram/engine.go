@@ -67,6 +67,7 @@ func (e *Engine) Info() engine.Info {
 	return engine.Info{
 		Model: e.name, Digest: e.model.digest, Engine: "native", Version: "1", Licence: "Apache-2.0",
 		Context: maxPrompt, Precision: "count",
+		Can: openai.CanComplete | openai.CanLogprobs,
 	}
 }
 

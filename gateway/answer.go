@@ -1,0 +1,213 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"agora/gateway/peek"
+	"agora/wire/openai"
+)
+
+const (
+	maxReason = 64 << 10 // bytes of a miner's refusal that are read
+	maxHeld   = 32       // comments of a stream that are kept until it begins
+)
+
+// answer is one miner's answer to a call.
+type answer struct {
+	*call
+	from   *candidate
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	watch  *time.Timer // ends the request when the miner is silent for too long
+	begun  atomic.Bool // the miner's first part is here
+	resp   *http.Response
+	read   atomic.Int64 // bytes of the answer
+	sent   time.Time
+	got    time.Time // when what is delivered first was here
+
+	stream *openai.Stream
+	held   [][]byte // comments before the first chunk
+	first  []byte   // the first chunk of a stream
+	whole  []byte   // a plain answer
+	usage  *openai.Usage
+}
+
+// ask prepares the request to a miner.
+func (c *call) ask(m *candidate) *answer {
+	a := &answer{call: c, from: m, sent: time.Now()}
+	a.ctx, a.cancel = context.WithCancelCause(c.ctx)
+	a.watch = time.AfterFunc(c.patience(m), func() {
+		if a.begun.Load() {
+			a.cancel(errStalled)
+			return
+		}
+		a.cancel(errSlowStart)
+	})
+	return a
+}
+
+// patience is how long a miner may be silent before the next one is asked: a plain answer, and one that nobody else can
+// give, WholeAnswer; a stream's first event at least FirstEvent, and more where this miner's model has been seen to take
+// long, three times its slowest start of late.
+func (c *call) patience(m *candidate) time.Duration {
+	if !c.Stream || !c.route.other(c.able, c.tried) {
+		return c.WholeAnswer
+	}
+	return min(max(c.FirstEvent, 3*m.slowest(time.Now())), max(c.FirstEvent, c.WholeAnswer))
+}
+
+func (a *answer) close() {
+	a.watch.Stop()
+	if a.resp != nil {
+		a.resp.Body.Close()
+	}
+	a.cancel(nil)
+}
+
+// begin sends the request and waits for what can be delivered: a stream's first chunk, or the whole of a plain answer.
+func (a *answer) begin() error {
+	resp, err := a.Miners.RoundTripper(a.from.HotKey).RoundTrip(Request(a.ctx, a.path, a.body))
+	if err != nil {
+		return a.why(err)
+	}
+	a.resp = resp
+	kind := resp.Header.Get("Content-Type")
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		return a.refusal()
+	case strings.HasPrefix(kind, "text/event-stream"):
+		a.stream = openai.NewStream(a, a.MaxEvent)
+		if err = a.beginStream(); err == nil && !a.Stream {
+			err = a.readAll()
+		}
+	case strings.HasPrefix(kind, "application/json") && !a.Stream:
+		err = a.readPlain()
+	default:
+		err = errKind
+	}
+	a.got = time.Now()
+	if err == nil {
+		a.from.answered(a.got.Sub(a.sent), a.got)
+	}
+	return err
+}
+
+// Read reads the miner's answer within its limits.
+func (a *answer) Read(p []byte) (int, error) {
+	n, err := a.resp.Body.Read(p)
+	if a.read.Add(int64(n)) > a.MaxAnswer && !a.Stream {
+		return 0, errTooLarge
+	}
+	if err != nil && err != io.EOF {
+		err = a.why(errors.Join(errCut, err))
+	}
+	return n, err
+}
+
+// why prefers the reason for which a request was ended to what the connection says of it.
+func (a *answer) why(err error) error {
+	if a.ctx.Err() != nil {
+		return context.Cause(a.ctx)
+	}
+	return err
+}
+
+// next reads the stream's next chunk or comment; io.EOF is its proper end.
+func (a *answer) next() (openai.Chunk, error) {
+	c, err := a.stream.Next()
+	var reason *openai.Error
+	switch {
+	case err == nil, err == io.EOF:
+		return c, err
+	case errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errCut):
+		err = errCut
+	case errors.Is(err, openai.ErrEventTooLong):
+		err = errTooLarge
+	case errors.As(err, &reason):
+		err = &told{reason: reason}
+	}
+	return c, a.why(err)
+}
+
+// beginStream waits for a stream's first chunk. A stream that begins with an error, or ends, has not begun; comments are
+// no beginning.
+func (a *answer) beginStream() error {
+	for {
+		c, err := a.next()
+		switch {
+		case err == io.EOF:
+			return errCut
+		case err != nil:
+			return err
+		case c.Comment && len(a.held) < maxHeld:
+			a.held = append(a.held, slices.Clone(c.Data))
+		case !c.Comment:
+			a.begun.Store(true)
+			a.first = slices.Clone(c.Data)
+			a.usage = c.Usage
+			return nil
+		}
+	}
+}
+
+// readAll reads a stream to its end and puts the plain answer together.
+func (a *answer) readAll() error {
+	var j openai.Joined
+	err := j.Add(openai.Chunk{Data: a.first})
+	for err == nil {
+		a.watch.Reset(min(a.Stall, a.left()))
+		var c openai.Chunk
+		if c, err = a.next(); err != nil {
+			break
+		}
+		if c.Usage != nil {
+			a.usage = c.Usage
+		}
+		err = j.Add(c)
+	}
+	if err != io.EOF {
+		return err
+	}
+	a.whole, err = j.Whole()
+	return err
+}
+
+// left is what is left of WholeAnswer where another miner could give the answer; who is alone has until Total.
+func (a *answer) left() time.Duration {
+	if !a.route.other(a.able, a.tried) {
+		return a.Total
+	}
+	return max(0, a.WholeAnswer-time.Since(a.sent))
+}
+
+// readPlain reads the answer of a miner that does not stream.
+func (a *answer) readPlain() error {
+	body, err := io.ReadAll(a)
+	if err != nil {
+		return err
+	}
+	if !peek.IsObject(body) {
+		return errNotJSON
+	}
+	a.whole = body
+	a.usage = openai.UsageOf(body)
+	return nil
+}
+
+// refusal is the error for a status that is not 200.
+func (a *answer) refusal() error {
+	body, err := io.ReadAll(io.LimitReader(a.resp.Body, maxReason))
+	if err != nil {
+		return a.why(errors.Join(errCut, err))
+	}
+	wait, _ := strconv.Atoi(a.resp.Header.Get("Retry-After"))
+	return &told{openai.Foreign(a.resp.StatusCode, body), time.Duration(wait) * time.Second}
+}
