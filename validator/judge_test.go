@@ -23,7 +23,7 @@ import (
 )
 
 // field is a hub whose miners are functions. A missing one is not connected. Where a stream is asked for, what a function
-// answers without headers goes out as the only event of one.
+// answers without headers goes out as the only event of one, before its end.
 type field struct {
 	mu     sync.Mutex
 	miners map[string]func(*http.Request) (*http.Response, error)
@@ -78,7 +78,7 @@ func (f *field) RoundTripper(key ed25519.PublicKey) http.RoundTripper {
 		resp, err := answer(r)
 		if err == nil && resp.StatusCode == http.StatusOK && resp.Header == nil && bytes.Contains(body, []byte(`"stream":true`)) {
 			resp.Header = http.Header{"Content-Type": {"text/event-stream"}}
-			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("data: "), resp.Body, strings.NewReader("\n\ndata: [DONE]\n\n")))
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("data: "), resp.Body, strings.NewReader("\n\ndata: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")))
 		}
 		return resp, err
 	})
@@ -168,7 +168,8 @@ func TestStreamIsJudgedByWhatItAmountsTo(t *testing.T) {
 		{"whole", "text/event-stream", events(first, second, "[DONE]"), 1},
 		{"with a charset", "text/event-stream; charset=utf-8", events(first, second, "[DONE]"), 1},
 		{"half of it", "text/event-stream", events(first, "[DONE]"), 0},
-		{"without an end", "text/event-stream", events(first, second), 0},
+		{"without an end", "text/event-stream", events(first), 0},
+		{"without a word for its end", "text/event-stream", events(first, second), 1},
 		{"an error in it", "text/event-stream", events(first, second, `{"error":{"message":"out of memory"}}`, "[DONE]"), 0},
 		{"nothing", "text/event-stream", "", 0},
 		{"no stream", "application/json", `{"choices":[{"message":{"role":"assistant","content":"42"}}]}`, 0},
