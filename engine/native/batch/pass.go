@@ -1,0 +1,158 @@
+package batch
+
+import (
+	"fmt"
+	"time"
+
+	"agora/engine/native/model"
+)
+
+// pass sends the next tokens of the answers in the making through the model once: one of each that is being written, and
+// of prompts as many as keep the pass short.
+func (b *Batcher) pass() {
+	b.drop()
+	inputs, jobs, tokens := b.inputs()
+	if len(inputs) == 0 {
+		return
+	}
+	began := time.Now()
+	logits, err := b.runner.Forward(inputs...)
+	b.pace.took(tokens, time.Since(began))
+	if err != nil {
+		b.failed(jobs, err)
+		return
+	}
+	row := 0
+	for i, j := range jobs {
+		j.read = append(j.read, inputs[i].Tokens...)
+		j.pending = j.pending[len(inputs[i].Tokens):]
+		if inputs[i].Logits == 0 {
+			continue
+		}
+		b.choose(j, logits[row])
+		row++
+	}
+	b.sweep()
+}
+
+// inputs gathers what this pass reads.
+func (b *Batcher) inputs() (inputs []model.Input, jobs []*Job, tokens int) {
+	room := b.pace.perPass
+	for _, j := range b.active {
+		if j.made > 0 {
+			inputs, jobs = append(inputs, model.Input{Sequence: j.seq, Tokens: j.pending, Logits: 1}), append(jobs, j)
+			room--
+			tokens++
+		}
+	}
+	room = max(room, 1) // prompts go on, however many answers are being written
+	for _, j := range b.active {
+		if j.made > 0 || room == 0 {
+			continue
+		}
+		n := min(room, len(j.pending))
+		in := model.Input{Sequence: j.seq, Tokens: j.pending[:n]}
+		if n == len(j.pending) {
+			in.Logits = 1
+		}
+		inputs, jobs = append(inputs, in), append(jobs, j)
+		room -= n
+		tokens += n
+	}
+	return inputs, jobs, tokens
+}
+
+// choose lets the answer's chooser pick a token, and keeps a prompt that has just been read for others that begin so.
+func (b *Batcher) choose(j *Job, logits []float32) {
+	if j.made == 0 {
+		b.remember(j)
+	}
+	id, done := j.chooser.Choose(j.made, logits)
+	j.made++
+	if done || j.made == j.limit {
+		b.remember(j)
+		j.end(nil)
+		return
+	}
+	j.pending = []int32{id}
+}
+
+// remember keeps the text read so far, where there is memory for it.
+func (b *Batcher) remember(j *Job) {
+	b.kept.add(j.read, j.seq)
+	b.kept.shrink(b.options.Memory - b.used)
+}
+
+// drop ends the answers that were given up.
+func (b *Batcher) drop() {
+	for _, j := range b.active {
+		if j.gone() {
+			j.end(ErrCanceled)
+		}
+	}
+	b.sweep()
+}
+
+// sweep frees the slots of answers that have ended.
+func (b *Batcher) sweep() {
+	stay := b.active[:0]
+	for _, j := range b.active {
+		if j.seq != nil {
+			stay = append(stay, j)
+			continue
+		}
+		b.used -= j.reserve
+	}
+	clear(b.active[len(stay):])
+	b.active = stay
+}
+
+// failed tries each answer of a pass that failed alone: the fault of one is not the others'.
+func (b *Batcher) failed(jobs []*Job, err error) {
+	if len(jobs) == 1 {
+		jobs[0].end(fmt.Errorf("the model failed: %w", err))
+		b.sweep()
+		return
+	}
+	for _, j := range jobs {
+		n := min(len(j.pending), b.pace.perPass)
+		in := model.Input{Sequence: j.seq, Tokens: j.pending[:n]}
+		if n == len(j.pending) {
+			in.Logits = 1
+		}
+		logits, err := b.runner.Forward(in)
+		if err != nil {
+			j.end(fmt.Errorf("the model failed: %w", err))
+			continue
+		}
+		j.read, j.pending = append(j.read, in.Tokens...), j.pending[n:]
+		if in.Logits == 1 {
+			b.choose(j, logits[0])
+		}
+	}
+	b.sweep()
+}
+
+// pace chooses how many tokens a pass takes, so that a pass lasts about as long as somebody should wait for a cancelled
+// answer's place, or between two tokens of his own while another's prompt is read. What is computed does not depend on it.
+type pace struct {
+	perPass int
+	mean    float64 // seconds per token of full passes
+}
+
+const (
+	firstPass = 16
+	aim       = 0.035 // seconds a pass
+)
+
+func (p *pace) took(tokens int, d time.Duration) {
+	if tokens < p.perPass/2 {
+		return // a pass of few tokens says little about one of many
+	}
+	each := d.Seconds() / float64(tokens)
+	if p.mean == 0 {
+		p.mean = each
+	}
+	p.mean += (each - p.mean) / 8
+	p.perPass = min(max(int(aim/p.mean), 8), model.MaxPass)
+}
