@@ -71,6 +71,15 @@ type Token struct {
 	Bytes   []byte
 	Logprob float64
 	Top     []Alternative
+	Choice  int // which of the request's n answers it belongs to, from 0
+	End     *End
+}
+
+// End is the last that comes of an answer, in a Token of its own without bytes. An engine that gives one answer in text may
+// leave it out: what its Chat returns says the same.
+type End struct {
+	Finish Finish
+	Calls  []openai.ToolCall // functions that the model wants called
 }
 
 // Alternative is a token that could have stood in a place, with the natural log of its probability.
@@ -86,6 +95,7 @@ type Finish string
 const (
 	FinishStop   Finish = "stop"
 	FinishLength Finish = "length"
+	FinishCalls  Finish = "tool_calls"
 )
 
 // Chatter answers a chat turn. It calls emit once per token, in order, and stops at emit's error or when ctx ends.

@@ -5,67 +5,112 @@ import (
 	"agora/wire/openai"
 )
 
-// chatAnswer builds one chat answer from tokens, whole or in chunks.
+// chatAnswer builds the answers to one request from tokens, whole or in chunks.
 type chatAnswer struct {
 	req *openai.ChatRequest
 	stamp
+	choices []chatChoice
+}
+
+// chatChoice is one of them.
+type chatChoice struct {
 	text    stitch
 	content []byte
 	tokens  []openai.TokenLogprob
 	begun   bool
+	end     engine.End
 }
 
 func newChatAnswer(req *openai.ChatRequest, s stamp) *chatAnswer {
-	return &chatAnswer{req: req, stamp: s}
+	return &chatAnswer{req: req, stamp: s, choices: make([]chatChoice, max(1, deref(req.N)))}
+}
+
+// at is the choice of that index; an engine that gives more than were asked for is at fault, and they are left out.
+func (a *chatAnswer) at(i int) *chatChoice {
+	if i < 0 || i >= len(a.choices) {
+		return &chatChoice{}
+	}
+	return &a.choices[i]
 }
 
 func (a *chatAnswer) add(t engine.Token) error {
-	a.content = append(a.content, t.Bytes...)
+	c := a.at(t.Choice)
+	if t.End != nil {
+		c.end = *t.End
+		return nil
+	}
+	c.content = append(c.content, t.Bytes...)
 	if a.req.Logprobs {
-		a.tokens = append(a.tokens, tokenLogprob(t, deref(a.req.TopLogprobs)))
+		c.tokens = append(c.tokens, tokenLogprob(t, deref(a.req.TopLogprobs)))
 	}
 	return nil
 }
 
 func (a *chatAnswer) whole(usage openai.Usage, finish engine.Finish) openai.ChatResponse {
-	choice := openai.ChatChoice{
-		Message:      openai.Message{Role: "assistant", Content: openai.Content(a.content)},
-		FinishReason: string(finish),
+	r := openai.ChatResponse{ID: a.id, Object: "chat.completion", Created: a.created, Model: a.model, Usage: &usage}
+	for i := range a.choices {
+		c := &a.choices[i]
+		choice := openai.ChatChoice{
+			Index:        i,
+			Message:      openai.Message{Role: "assistant", Content: openai.Content(c.content), ToolCalls: c.end.Calls},
+			FinishReason: c.reason(finish),
+		}
+		if a.req.Logprobs {
+			choice.Logprobs = &openai.ChatLogprobs{Content: orEmpty(c.tokens)}
+		}
+		r.Choices = append(r.Choices, choice)
 	}
-	if a.req.Logprobs {
-		choice.Logprobs = &openai.ChatLogprobs{Content: orEmpty(a.tokens)}
+	return r
+}
+
+// reason is why this choice ended: what its own end says, else what the engine said of the whole.
+func (c *chatChoice) reason(finish engine.Finish) string {
+	if c.end.Finish != "" {
+		return string(c.end.Finish)
 	}
-	return openai.ChatResponse{
-		ID: a.id, Object: "chat.completion", Created: a.created, Model: a.model,
-		Choices: []openai.ChatChoice{choice}, Usage: &usage,
-	}
+	return string(finish)
 }
 
 // chunks are the events of one token; the first token brings the role along.
 func (a *chatAnswer) chunks(t engine.Token) []openai.ChatChunk {
-	choice := openai.ChatChunkChoice{Delta: openai.Delta{Content: a.text.push(t.Bytes)}}
+	c := a.at(t.Choice)
+	if t.End != nil {
+		c.end = *t.End
+		return nil
+	}
+	choice := openai.ChatChunkChoice{Index: t.Choice, Delta: openai.Delta{Content: c.text.push(t.Bytes)}}
 	if a.req.Logprobs {
 		choice.Logprobs = &openai.ChatLogprobs{Content: []openai.TokenLogprob{tokenLogprob(t, deref(a.req.TopLogprobs))}}
 	}
-	return append(a.opening(), a.chunk(choice))
+	return append(a.opening(t.Choice), a.chunk(choice))
 }
 
-func (a *chatAnswer) opening() []openai.ChatChunk {
-	if a.begun {
+func (a *chatAnswer) opening(i int) []openai.ChatChunk {
+	c := a.at(i)
+	if c.begun {
 		return nil
 	}
-	a.begun = true
-	return []openai.ChatChunk{a.chunk(openai.ChatChunkChoice{Delta: openai.Delta{Role: "assistant"}})}
+	c.begun = true
+	return []openai.ChatChunk{a.chunk(openai.ChatChunkChoice{Index: i, Delta: openai.Delta{Role: "assistant"}})}
 }
 
-// last are the events after the last token: bytes still held back, the reason of the end, and the usage if wanted.
+// last are the events after the last token: bytes still held back, calls, the reasons of the ends, and the usage if
+// wanted.
 func (a *chatAnswer) last(usage openai.Usage, finish engine.Finish) []openai.ChatChunk {
-	chunks := a.opening()
-	if rest := a.text.rest(); rest != "" {
-		chunks = append(chunks, a.chunk(openai.ChatChunkChoice{Delta: openai.Delta{Content: rest}}))
+	var chunks []openai.ChatChunk
+	for i := range a.choices {
+		c := &a.choices[i]
+		chunks = append(chunks, a.opening(i)...)
+		if rest := c.text.rest(); rest != "" {
+			chunks = append(chunks, a.chunk(openai.ChatChunkChoice{Index: i, Delta: openai.Delta{Content: rest}}))
+		}
+		for n, call := range c.end.Calls {
+			call.Index = &n
+			chunks = append(chunks, a.chunk(openai.ChatChunkChoice{Index: i, Delta: openai.Delta{ToolCalls: []openai.ToolCall{call}}}))
+		}
+		why := c.reason(finish)
+		chunks = append(chunks, a.chunk(openai.ChatChunkChoice{Index: i, FinishReason: &why}))
 	}
-	why := string(finish)
-	chunks = append(chunks, a.chunk(openai.ChatChunkChoice{FinishReason: &why}))
 	if a.req.StreamOptions.WantsUsage() {
 		end := a.chunk()
 		end.Usage = &usage

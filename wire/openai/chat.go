@@ -1,5 +1,7 @@
 package openai
 
+import "encoding/json"
+
 // ChatRequest is the body of POST /v1/chat/completions. Absent optional numbers are nil.
 type ChatRequest struct {
 	Model         string         `json:"model"`
@@ -16,12 +18,46 @@ type ChatRequest struct {
 	Logprobs      bool           `json:"logprobs,omitempty"`
 	TopLogprobs   *int           `json:"top_logprobs,omitempty"` // 0 to 256 on this network
 	User          string         `json:"user,omitempty"`
+
+	TopK           *int              `json:"top_k,omitempty"` // not OpenAI's, but what many servers take
+	MinP           *float64          `json:"min_p,omitempty"` // likewise
+	Tools          []json.RawMessage `json:"tools,omitempty"`
+	ToolChoice     json.RawMessage   `json:"tool_choice,omitempty"`
+	ResponseFormat *ResponseFormat   `json:"response_format,omitempty"`
 }
 
 // Message is one turn of a chat. Content is a string or a list of text parts; Text joins them.
 type Message struct {
-	Role    string  `json:"role"`
-	Content Content `json:"content"`
+	Role       string     `json:"role"`
+	Content    Content    `json:"content"`
+	ToolCalls  []ToolCall `json:"tool_calls,omitempty"`
+	ToolCallID string     `json:"tool_call_id,omitempty"`
+}
+
+// ToolCall is a function that a model wants called. Index stands in streams only.
+type ToolCall struct {
+	Index    *int         `json:"index,omitempty"`
+	ID       string       `json:"id"`
+	Type     string       `json:"type"` // "function"
+	Function FunctionCall `json:"function"`
+}
+
+// FunctionCall names a function and its arguments, which are JSON in a string.
+type FunctionCall struct {
+	Name      string `json:"name"`
+	Arguments string `json:"arguments"`
+}
+
+// ResponseFormat is the form of an answer: "text", "json_object" or "json_schema".
+type ResponseFormat struct {
+	Type       string      `json:"type"`
+	JSONSchema *JSONSchema `json:"json_schema,omitempty"`
+}
+
+// JSONSchema is the schema of a response format.
+type JSONSchema struct {
+	Name   string          `json:"name,omitempty"`
+	Schema json.RawMessage `json:"schema,omitempty"`
 }
 
 // Content is the text of a message; it decodes from a string or from [{"type":"text","text":"..."}].
@@ -40,6 +76,13 @@ type Usage struct {
 	PromptTokens     int `json:"prompt_tokens"`
 	CompletionTokens int `json:"completion_tokens"`
 	TotalTokens      int `json:"total_tokens"`
+
+	PromptDetails *PromptDetails `json:"prompt_tokens_details,omitempty"`
+}
+
+// PromptDetails says how much of a prompt was known from before.
+type PromptDetails struct {
+	CachedTokens int `json:"cached_tokens"`
 }
 
 // ChatResponse is the answer to a ChatRequest that did not ask for a stream.
@@ -57,7 +100,7 @@ type ChatChoice struct {
 	Index        int           `json:"index"`
 	Message      Message       `json:"message"`
 	Logprobs     *ChatLogprobs `json:"logprobs,omitempty"`
-	FinishReason string        `json:"finish_reason"` // "stop" or "length"
+	FinishReason string        `json:"finish_reason"` // "stop", "length" or "tool_calls"
 }
 
 // ChatLogprobs lists every token of an answer with its log-probability.
@@ -100,8 +143,9 @@ type ChatChunkChoice struct {
 
 // Delta is what a chunk adds to the message.
 type Delta struct {
-	Role    string `json:"role,omitempty"`
-	Content string `json:"content,omitempty"`
+	Role      string     `json:"role,omitempty"`
+	Content   string     `json:"content,omitempty"`
+	ToolCalls []ToolCall `json:"tool_calls,omitempty"`
 }
 
 // CompletionRequest is the body of POST /v1/completions.

@@ -24,8 +24,9 @@ func TestChatRequestIsReadWithItsOptions(t *testing.T) {
 	single := 1
 	want := &ChatRequest{
 		Model: "chat", MaxTokens: &five, Temperature: &zero, TopP: &one, Seed: &seed, Stop: Stop{"\n"}, N: &single,
-		Messages: []Message{{"system", "Be short."}, {"user", "What is\n12 + 30?"}, {"assistant", ""}},
+		Messages: []Message{{Role: "system", Content: "Be short."}, {Role: "user", Content: "What is\n12 + 30?"}, {Role: "assistant"}},
 		Stream:   true, StreamOptions: &StreamOptions{IncludeUsage: true}, Logprobs: true, TopLogprobs: &top, User: "u",
+		Tools: []json.RawMessage{json.RawMessage(`{"Name":1,"name":2}`)},
 	}
 	if diff := cmp.Diff(want, req); diff != "" {
 		t.Fatal(diff)

@@ -5,6 +5,7 @@ const (
 	MaxAlternatives = 256  // top_logprobs and logprobs: a whole distribution over bytes
 	MaxModelName    = 256  // bytes
 	MaxMessages     = 4096 // turns of a chat
+	MaxChoices      = 8    // n: answers to one request
 )
 
 var roles = map[string]bool{
@@ -97,8 +98,8 @@ func checkSampling(temperature, topP *float64, n *int) *Error {
 	if topP != nil && !(*topP >= 0 && *topP <= 1) {
 		return Invalid("top_p", "top_p is %v, must be from 0 to 1", *topP)
 	}
-	if n != nil && *n != 1 {
-		return Invalid("n", "n is %d; only one answer per request is given", *n)
+	if n != nil && (*n < 1 || *n > MaxChoices) {
+		return Invalid("n", "n is %d, must be from 1 to %d", *n, MaxChoices)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"agora/engine"
+	"agora/engine/native/stop"
 	"agora/task/exact"
 	"agora/wire/openai"
 )
@@ -57,7 +58,7 @@ func (e *Engine) Chat(ctx context.Context, req *openai.ChatRequest, emit func(en
 	}
 	d := e.idle.Get().(*decoder)
 	defer e.idle.Put(d)
-	g := &generation{engine: e, decoder: d, options: o, out: newCutter(o.stop, emit)}
+	g := &generation{engine: e, decoder: d, options: o, out: stop.New(o.stop, emit)}
 	finish, err := g.run(ctx, prompt)
 	used := openai.Usage{PromptTokens: len(prompt), CompletionTokens: g.made, TotalTokens: len(prompt) + g.made}
 	return used, finish, err
@@ -93,7 +94,7 @@ type generation struct {
 	engine  *Engine
 	decoder *decoder
 	options options
-	out     *cutter
+	out     *stop.Cutter
 	made    int // tokens chosen, the end not counted
 }
 
@@ -111,7 +112,7 @@ func (g *generation) run(ctx context.Context, prompt []int32) (engine.Finish, er
 		logits := g.decoder.predict()
 		id := g.options.choose(logits)
 		if id == End {
-			return engine.FinishStop, g.out.flush()
+			return engine.FinishStop, g.out.Flush()
 		}
 		stopped, err := g.emit(id, logits)
 		if err != nil {
@@ -121,7 +122,7 @@ func (g *generation) run(ctx context.Context, prompt []int32) (engine.Finish, er
 			return engine.FinishStop, nil
 		}
 		if g.made == g.options.limit || pos == g.engine.info.Context {
-			return engine.FinishLength, g.out.flush()
+			return engine.FinishLength, g.out.Flush()
 		}
 		g.decoder.feed(id, pos)
 	}
@@ -135,7 +136,7 @@ func (g *generation) emit(id int32, logits []float32) (stopped bool, err error) 
 		t.Top = g.top(logits, norm, g.options.top)
 	}
 	g.made++
-	return g.out.add(t)
+	return g.out.Add(t)
 }
 
 // text is what the token writes here. The answer's first space only marks the beginning of a word: it is dropped.

@@ -181,3 +181,27 @@ func (h heap) take(n int, bar, best float64) []candidate {
 	}
 	return h[len(h):end]
 }
+
+// Normaliser is ln Σ e^logit, summed in the order of ids: a token's log-probability is its logit less this.
+func Normaliser(logits []float32) float64 {
+	top := float64(logits[greedy(logits, nil)])
+	sum := 0.0
+	for _, l := range logits {
+		sum += expf(float64(l) - top)
+	}
+	return top + logf(sum)
+}
+
+// Top lists the n most probable tokens, best first, of equals the lower id first.
+func Top(logits []float32, n int) []int32 {
+	list := make([]candidate, len(logits))
+	for i, l := range logits {
+		list[i] = candidate{int32(i), float64(l)}
+	}
+	best := heapOf(list).take(min(n, len(list)), math.Inf(1), math.Inf(1))
+	ids := make([]int32, len(best))
+	for i, c := range best {
+		ids[len(best)-1-i] = c.id
+	}
+	return ids
+}

@@ -154,6 +154,23 @@ func TestOptionsOutOfRangeAreNamed(t *testing.T) {
 	}
 }
 
+func TestTopAndNormaliserDescribeTheDistribution(t *testing.T) {
+	logits := []float32{0, 5, 4, 4, -2, 3}
+	if got := Top(logits, 4); !slices.Equal(got, []int32{1, 2, 3, 5}) {
+		t.Errorf("the best four are %v", got)
+	}
+	if got := Top(logits, 100); len(got) != 6 || got[5] != 4 {
+		t.Errorf("all are %v", got)
+	}
+	sum := 0.0
+	for _, l := range logits {
+		sum += math.Exp(float64(l) - Normaliser(logits))
+	}
+	if math.Abs(sum-1) > 1e-14 {
+		t.Errorf("probabilities add up to %v", sum)
+	}
+}
+
 func TestSeedsAreApart(t *testing.T) {
 	seeds := []Seed{SeedOf(0, 1), SeedOf(1, 1), SeedOf(0, 11), SeedOf(0, -1), SeedFor(0, [16]byte{1}, [32]byte{}), SeedFor(1, [16]byte{1}, [32]byte{}), SeedFor(0, [16]byte{}, [32]byte{1})}
 	for i := range seeds {

@@ -1,4 +1,4 @@
-package chat
+package stop
 
 import (
 	"errors"
@@ -10,13 +10,13 @@ import (
 
 func cut(stop []string, parts ...string) (text string, stopped bool) {
 	var b strings.Builder
-	c := newCutter(stop, func(t engine.Token) error { b.Write(t.Bytes); return nil })
+	c := New(stop, func(t engine.Token) error { b.Write(t.Bytes); return nil })
 	for _, p := range parts {
-		if done, _ := c.add(engine.Token{Bytes: []byte(p)}); done {
+		if done, _ := c.Add(engine.Token{Bytes: []byte(p)}); done {
 			return b.String(), true
 		}
 	}
-	c.flush()
+	c.Flush()
 	return b.String(), false
 }
 
@@ -44,8 +44,8 @@ func TestAnswerEndsBeforeTheFirstStop(t *testing.T) {
 
 func TestErrorOfTheListenerEndsTheAnswer(t *testing.T) {
 	gone := errors.New("gone")
-	c := newCutter([]string{"zz"}, func(engine.Token) error { return gone })
-	if _, err := c.add(engine.Token{Bytes: []byte("a")}); !errors.Is(err, gone) {
+	c := New([]string{"zz"}, func(engine.Token) error { return gone })
+	if _, err := c.Add(engine.Token{Bytes: []byte("a")}); !errors.Is(err, gone) {
 		t.Errorf("got %v", err)
 	}
 }

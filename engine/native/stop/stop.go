@@ -1,4 +1,5 @@
-package chat
+// Package stop ends an answer before the first of its stop strings.
+package stop
 
 import (
 	"strings"
@@ -6,21 +7,22 @@ import (
 	"agora/engine"
 )
 
-// cutter passes tokens on and ends the answer before the first stop string, which may begin inside one token and end
+// Cutter passes tokens on and ends the answer before the first stop string, which may begin inside one token and end
 // in another: tokens that could begin a stop are held back until that is decided.
-type cutter struct {
+type Cutter struct {
 	stop []string
 	emit func(engine.Token) error
 	held []engine.Token
 	text string // of the held tokens
 }
 
-func newCutter(stop []string, emit func(engine.Token) error) *cutter {
-	return &cutter{stop: stop, emit: emit}
+// New passes tokens to emit, up to the first of the stop strings.
+func New(stop []string, emit func(engine.Token) error) *Cutter {
+	return &Cutter{stop: stop, emit: emit}
 }
 
-// add takes the next token; stopped means that a stop string is complete and what came before it has been emitted.
-func (c *cutter) add(t engine.Token) (stopped bool, err error) {
+// Add takes the next token; stopped means that a stop string is complete and what came before it has been emitted.
+func (c *Cutter) Add(t engine.Token) (stopped bool, err error) {
 	if len(c.stop) == 0 {
 		return false, c.emit(t)
 	}
@@ -32,7 +34,7 @@ func (c *cutter) add(t engine.Token) (stopped bool, err error) {
 }
 
 // first is where the earliest stop string begins in the held text, -1 where there is none.
-func (c *cutter) first() int {
+func (c *Cutter) first() int {
 	first := -1
 	for _, s := range c.stop {
 		if at := strings.Index(c.text, s); at >= 0 && (first < 0 || at < first) {
@@ -43,7 +45,7 @@ func (c *cutter) first() int {
 }
 
 // open is the length of the longest end of the held text that begins a stop string.
-func (c *cutter) open() int {
+func (c *Cutter) open() int {
 	longest := 0
 	for _, s := range c.stop {
 		for n := min(len(s)-1, len(c.text)); n > longest; n-- {
@@ -56,7 +58,7 @@ func (c *cutter) open() int {
 }
 
 // release emits the held tokens that lie in the first n bytes; with cut, also the part of the one across that border.
-func (c *cutter) release(n int, cut bool) error {
+func (c *Cutter) release(n int, cut bool) error {
 	for len(c.held) > 0 {
 		t := c.held[0]
 		if len(t.Bytes) > n {
@@ -76,5 +78,5 @@ func (c *cutter) release(n int, cut bool) error {
 	return nil
 }
 
-// flush emits what is held: the answer ended without a stop string.
-func (c *cutter) flush() error { return c.release(len(c.text), false) }
+// Flush emits what is held: the answer ended without a stop string.
+func (c *Cutter) Flush() error { return c.release(len(c.text), false) }
