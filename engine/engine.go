@@ -80,6 +80,7 @@ type Token struct {
 type End struct {
 	Finish Finish
 	Calls  []openai.ToolCall // functions that the model wants called
+	IDs    []int32           // the tokens that were chosen, by their numbers in the model's vocabulary, an end token included
 }
 
 // Alternative is a token that could have stood in a place, with the natural log of its probability.
@@ -107,6 +108,23 @@ type Chatter interface {
 type Completer interface {
 	Complete(ctx context.Context, req *openai.CompletionRequest, emit func(Token) error) (openai.Usage, Finish, error)
 }
+
+// Replayer checks answers by running the model on them again: an exact engine chooses the same tokens on every machine.
+type Replayer interface {
+	// Replay reads the request and the tokens of one of its answers, and draws every token again.
+	Replay(ctx context.Context, req *openai.ChatRequest, ids []int32, seed [32]byte) (Verdict, error)
+	// Score returns the natural logarithm of each token's probability after the ones before it, but for the first token.
+	Score(ctx context.Context, ids []int32) ([]float64, error)
+}
+
+// Verdict is what a replay found.
+type Verdict struct {
+	Differs int  // the first position whose token would not have been chosen; -1 for none
+	Ends    bool // the answer ends where it must: with an end token, a stop string, a whole form, or the limit
+}
+
+// Right says whether the answer is one that the model gave.
+func (v Verdict) Right() bool { return v.Differs < 0 && v.Ends }
 
 // Engine is a model that can be served: it describes itself and implements Chatter, Completer or both.
 type Engine interface {

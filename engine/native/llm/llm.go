@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"agora/engine"
 	"agora/engine/native/batch"
@@ -42,7 +43,8 @@ type Engine struct {
 	info     engine.Info
 	context  int
 	ends     []int32 // tokens that end an answer
-	whyNot   error   // why there is no template
+	runners  sync.Pool
+	whyNot   error // why there is no template
 }
 
 // Open loads a GGUF file. A model without a known chat template only continues texts; Template says why.
@@ -84,6 +86,7 @@ func New(f *gguf.File, o Options) (*Engine, error) {
 	}
 	e.findEnds()
 	e.batcher = batch.New(e.model, o.Batch)
+	e.runners.New = func() any { return e.model.NewRunner() }
 	e.info = e.describe(o)
 	return e, nil
 }

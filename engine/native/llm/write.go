@@ -89,10 +89,11 @@ type writer struct {
 	tokens  chan engine.Token // has room for all
 	finish  engine.Finish
 	made    int // tokens chosen, the end not counted
+	ids     []int32
 	err     error
 }
 
-func (e *Engine) begin(a *ask, choice int) (*writer, error) {
+func (e *Engine) newWriter(a *ask, choice int) *writer {
 	w := &writer{
 		engine: e, ask: a, choice: choice, sampler: sample.New(a.options, a.seeds[choice]),
 		tokens: make(chan engine.Token, a.limit), finish: engine.FinishLength,
@@ -105,6 +106,11 @@ func (e *Engine) begin(a *ask, choice int) (*writer, error) {
 		w.tokens <- t // at most one per token chosen
 		return nil
 	})
+	return w
+}
+
+func (e *Engine) begin(a *ask, choice int) (*writer, error) {
+	w := e.newWriter(a, choice)
 	var err error
 	w.job, err = e.batcher.Start(a.prompt, a.limit, w)
 	switch {
@@ -125,6 +131,7 @@ func (w *writer) Choose(position int, logits []float32) (id int32, done bool) {
 		w.err = errNoToken
 		return 0, true
 	}
+	w.ids = append(w.ids, id)
 	if w.engine.tokens.End(id) {
 		w.finish = engine.FinishStop
 		return id, true
@@ -205,7 +212,7 @@ func (w *writer) end(begun func() error, out *outlet) error {
 	if err := begun(); err != nil { // an answer without a token
 		return err
 	}
-	return out.end(&w.finish)
+	return out.end(&w.finish, w.ids)
 }
 
 // outlet emits an answer's tokens, but holds back what may be a call of a function.
@@ -255,8 +262,8 @@ func (o *outlet) release() error {
 	return nil
 }
 
-func (o *outlet) end(finish *engine.Finish) error {
-	end := engine.End{Finish: *finish}
+func (o *outlet) end(finish *engine.Finish, ids []int32) error {
+	end := engine.End{Finish: *finish, IDs: ids}
 	if text, calls := callsOf(o.text.String(), o.choice); len(calls) > 0 {
 		o.held, end.Calls = nil, calls
 		*finish, end.Finish = engine.FinishCalls, engine.FinishCalls

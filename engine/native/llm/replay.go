@@ -1,0 +1,91 @@
+package llm
+
+import (
+	"context"
+	"fmt"
+
+	"agora/engine"
+	"agora/engine/native/model"
+	"agora/engine/native/sample"
+	"agora/wire/openai"
+)
+
+// Replay implements engine.Replayer. Prompt and answer go through the model in passes of model.MaxPass tokens, so a check
+// costs much less than the answer did.
+func (e *Engine) Replay(ctx context.Context, r *openai.ChatRequest, ids []int32, seed [32]byte) (engine.Verdict, error) {
+	a, err := e.chatAsk(r)
+	if err != nil {
+		return engine.Verdict{}, err
+	}
+	if len(ids) == 0 {
+		return engine.Verdict{Differs: 0}, nil
+	}
+	if len(ids) > a.limit {
+		return engine.Verdict{Differs: a.limit}, nil
+	}
+	a.seeds, a.logprob = []sample.Seed{seed}, false
+	w := e.newWriter(a, 0)
+	v := engine.Verdict{Differs: -1}
+	err = e.each(ctx, a.prompt, ids, func(position int, logits []float32) bool {
+		id, done := w.Choose(position, logits)
+		last := position == len(ids)-1
+		switch {
+		case w.err != nil, id != ids[position], done && !last:
+			v.Differs = position
+		case last:
+			v.Ends = done || len(ids) == a.limit
+		}
+		for len(w.tokens) > 0 {
+			<-w.tokens
+		}
+		return v.Differs < 0
+	})
+	return v, err
+}
+
+// Score implements engine.Replayer.
+func (e *Engine) Score(ctx context.Context, ids []int32) ([]float64, error) {
+	if len(ids) < 2 {
+		return nil, nil
+	}
+	scores := make([]float64, 0, len(ids)-1)
+	err := e.each(ctx, ids[:1], ids[1:], func(position int, logits []float32) bool {
+		scores = append(scores, min(0, float64(logits[ids[position+1]])-sample.Normaliser(logits)))
+		return true
+	})
+	return scores, err
+}
+
+// each calls see with the logits before each of the ids that follow a prompt, until it says no.
+func (e *Engine) each(ctx context.Context, prompt, ids []int32, see func(position int, logits []float32) bool) error {
+	for _, id := range ids {
+		if id < 0 || int(id) >= e.model.Vocab {
+			return fmt.Errorf("%w: %d", model.ErrToken, id)
+		}
+	}
+	r := e.runners.Get().(*model.Runner)
+	defer e.runners.Put(r)
+	seq := e.model.NewSequence()
+	next, position := prompt, 0
+	for position < len(ids) {
+		wanted := 1
+		if position > 0 {
+			wanted = len(next)
+		}
+		logits, err := r.Forward(model.Input{Sequence: seq, Tokens: next, Logits: wanted})
+		if err != nil {
+			return err
+		}
+		for _, row := range logits {
+			if !see(position, row) {
+				return nil
+			}
+			position++
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		next = ids[position-1 : min(len(ids)-1, position-1+model.MaxPass)]
+	}
+	return nil
+}
