@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"agora/engine"
 	"agora/engine/native/batch"
@@ -30,7 +31,7 @@ var (
 // small is a model of random weights behind ChatML.
 func small(t testing.TB, o Options) *Engine {
 	t.Helper()
-	f, err := gguf.Parse(modeltest.Model(modeltest.Shape{Architecture: "llama", Types: []tensor.Type{tensor.Q41}, Embedding: tensor.Q80, Width: 64, Seed: 1}))
+	f, err := gguf.Parse(modeltest.Model(modeltest.Shape{Architecture: "llama", Types: []tensor.Type{tensor.Q41}, Embedding: tensor.Q80, Output: true, Width: 64, Seed: 1}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,21 +145,22 @@ func TestAnAnswerIsOfTheFormThatIsAsked(t *testing.T) {
 	seen := map[string]bool{}
 	for seed := range 20 {
 		a := must(t, e, `{`+question+`,"temperature":2,"seed":`+string(rune('0'+seed%10))+`,"max_tokens":200,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":
-			{"type":"object","properties":{"colour":{"enum":["red","green","blue"]},"sure":{"type":"boolean"}},"required":["colour","sure"]}}}}`)
+			{"type":"object","properties":{"colour":{"enum":["red","green","blue"]},"sure":{"type":"boolean"},"word":{"type":"string","minLength":3,"maxLength":8}},"required":["colour","sure","word"]}}}}`)
 		var v struct {
 			Colour string
 			Sure   *bool
+			Word   string
 		}
-		if err := json.Unmarshal([]byte(a.text[0]), &v); err != nil || v.Sure == nil || !slices.Contains([]string{"red", "green", "blue"}, v.Colour) {
+		if err := json.Unmarshal([]byte(a.text[0]), &v); err != nil || v.Sure == nil || !slices.Contains([]string{"red", "green", "blue"}, v.Colour) || utf8.RuneCountInString(v.Word) < 3 || utf8.RuneCountInString(v.Word) > 8 {
 			t.Fatalf("%q: %v", a.text[0], err)
 		}
 		if a.finish != engine.FinishStop {
 			t.Errorf("a whole answer ends by %s", a.finish)
 		}
-		seen[v.Colour] = true
+		seen[v.Word] = true
 	}
 	if len(seen) < 2 {
-		t.Errorf("twenty answers at temperature 2 say only %v", seen)
+		t.Errorf("twenty answers at temperature 2 say %v", seen)
 	}
 }
 

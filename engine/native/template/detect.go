@@ -3,6 +3,7 @@ package template
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -28,7 +29,7 @@ func Detect(source, begin, end string) (*Template, error) {
 			continue
 		}
 		t := newTemplate(f)
-		t.Begin = strings.Contains(source, "bos_token") || (begin != "" && strings.Contains(source, begin))
+		t.Begin = strings.Contains(source, "bos_token") || (begin != "" && strings.Contains(source, begin) && !f.says(begin))
 		if !covers(said, t, source, begin, end) {
 			continue
 		}
@@ -52,6 +53,9 @@ func (f *family) marked(source string) bool {
 	return true
 }
 
+// says whether the token is one of the family's own markers: in ChatML files the first token is often <|im_start|>.
+func (f *family) says(token string) bool { return slices.Contains(f.needs, token) }
+
 // covers says whether what t writes for the probe is made of the texts said, with and without a system turn where the
 // file refuses one.
 func covers(said []string, t *Template, source, begin, end string) bool {
@@ -70,23 +74,22 @@ func covers(said []string, t *Template, source, begin, end string) bool {
 	if strings.Contains(source, "eos_token") {
 		atoms = append(atoms, "\x03")
 	}
-	for i, a := range atoms {
-		if begin != "" {
-			a = strings.ReplaceAll(a, begin, "\x02")
-		}
-		if end != "" {
-			a = strings.ReplaceAll(a, end, "\x03")
-		}
-		atoms[i] = a
+	ends := []string{"\x00", "\x00"} // nothing
+	if begin != "" {
+		ends = append(ends, begin, "\x02")
 	}
-	return made(String(parts, "\x02", "\x03"), atoms, end)
+	if end != "" {
+		ends = append(ends, end, "\x03")
+	}
+	plain := strings.NewReplacer(ends...)
+	for i, a := range atoms {
+		atoms[i] = plain.Replace(a)
+	}
+	return made(plain.Replace(String(parts, "\x02", "\x03")), atoms)
 }
 
 // made says whether text is a sequence of atoms.
-func made(text string, atoms []string, end string) bool {
-	if end != "" {
-		text = strings.ReplaceAll(text, end, "\x03")
-	}
+func made(text string, atoms []string) bool {
 	reached := make([]bool, len(text)+1)
 	reached[0] = true
 	for i := range text {

@@ -146,6 +146,21 @@ func TestDetectFindsTheTemplateThatSaysTheSame(t *testing.T) {
 	}
 }
 
+// SmolLM2's file names the mark of a turn as the token that begins a text; its template does not put one before the prompt.
+func TestAMarkThatAlsoBeginsTextsIsNotWrittenTwice(t *testing.T) {
+	tm, err := Detect(programs[0].source, "<|im_start|>", "<|im_end|>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := tm.Render(conversations["many"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := String(parts, "<|im_start|>", "<|im_end|>"); tm.Name != "chatml" || got != programs[0].many {
+		t.Errorf("%s writes %q", tm.Name, got)
+	}
+}
+
 func TestDetectRefusesWhatIsNotInTheList(t *testing.T) {
 	for name, source := range map[string]string{
 		"another separator": strings.ReplaceAll(programs[0].source, "<|im_end|>", "<|im_sep|>"),
