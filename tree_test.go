@@ -30,6 +30,7 @@ var rules = map[string][]string{
 	"engine/native/kernel":    {"engine/native/tensor"},
 	"engine/native/token":     {"engine/native/gguf"},
 	"engine/native/model":     {"engine/native/tensor", "engine/native/gguf", "engine/native/kernel"},
+	"engine/native/bench":     {"engine/native/kernel", "engine/native/model"},
 	"engine/native/modeltest": {"engine/native/tensor"}, // small random models, for tests
 	"task":                    {"task", "wire/openai"},
 	"client":                  {"chain/network", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types", "mechanism", "client"},

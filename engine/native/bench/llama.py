@@ -1,0 +1,44 @@
+# llama.cpp, as the PyPI wheel xllamacpp builds it, with one thread: processor seconds around each request. It reads one
+# JSON command per line and answers with one, so that the other engine can be measured in between.
+import http.client, json, os, sys
+from concurrent.futures import ThreadPoolExecutor
+
+import xllamacpp
+
+params = xllamacpp.CommonParams()
+params.model.path = sys.argv[1]
+params.hostnames, params.port = ["127.0.0.1"], 0
+params.n_parallel, params.n_ctx, params.kv_unified = int(sys.argv[2]), 4096, True
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+params.cache_ram_mib, params.warmup = 0, True
+server = xllamacpp.Server(params)
+host = server.listening_address.split("//")[1].rstrip("/")
+
+
+def cpu():
+    t = os.times()
+    return t.user + t.system
+
+
+def ask(prompt, n):
+    c = http.client.HTTPConnection(host)
+    body = dict(prompt=prompt, n_predict=n, temperature=0, ignore_eos=True, cache_prompt=False)
+    c.request("POST", "/completion", json.dumps(body), {"Content-Type": "application/json"})
+    c.getresponse().read()
+
+
+def timed(prompt, n, together):
+    before = cpu()
+    if together == 1:
+        ask(prompt, n)
+    else:
+        with ThreadPoolExecutor(together) as pool:
+            list(pool.map(lambda _: ask(prompt, n), range(together)))
+    return cpu() - before
+
+
+print("{}", flush=True)
+for line in sys.stdin:
+    c = json.loads(line)
+    print(json.dumps(dict(seconds=timed(c["prompt"], c["n"], c["together"]))), flush=True)
+os._exit(0)

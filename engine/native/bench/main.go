@@ -1,0 +1,251 @@
+// Command bench measures the native engine beside llama.cpp: the same files, prompts and thread, in turns, processor time per
+// token. It needs a Python in which the wheels xllamacpp, gguf and numpy are installed; make bench-engine sees to that.
+//
+//	bench -python build/bench/bin/python -model FILE.gguf [-rounds 5]
+package main
+
+import (
+	"bufio"
+	_ "embed"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"agora/engine/native/kernel"
+	"agora/engine/native/model"
+)
+
+//go:embed llama.py
+var llamaProgram string
+
+//go:embed convert.py
+var convertProgram string
+
+var (
+	python = flag.String("python", "python3", "Python with xllamacpp, gguf and numpy")
+	path   = flag.String("model", "", "a GGUF file of Q4_1 matrices, such as SmolLM2-135M's")
+	rounds = flag.Int("rounds", 5, "turns that each engine gets")
+	only   = flag.String("format", "", "measure one file only: Q4_1 or Q4_0")
+)
+
+// job is something to do: a prompt, so many tokens after it, so many times together. What is measured is the difference
+// to one token after it where more are asked, else the prompt.
+type job struct {
+	name              string
+	prompt, n, copies int
+}
+
+var jobs = []job{{"decode", 40, 200, 1}, {"prefill 512", 512, 1, 1}, {"8 together", 40, 100, 8}}
+
+func main() {
+	flag.Parse()
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	q40 := filepath.Join(dir, "q4_0.gguf")
+	if out, err := exec.Command(*python, "-c", convertProgram, *path, q40).CombinedOutput(); err != nil {
+		return fmt.Errorf("writing the file of Q4_0: %w: %s", err, out)
+	}
+	fmt.Printf("%d rounds, kernels %s, processor ms per token: median (least–most)\n\n", *rounds, kernel.Level())
+	fmt.Println("| file, job | Agora | llama.cpp | ratio of medians |")
+	fmt.Println("| --- | --- | --- | --- |")
+	for _, file := range []struct{ name, path string }{{"Q4_1", *path}, {"Q4_0", q40}} {
+		if *only != "" && *only != file.name {
+			continue
+		}
+		if err := compare(file.name, file.path); err != nil {
+			return err
+		}
+	}
+	return alone(*path)
+}
+
+// compare runs every job with both engines, in turns.
+func compare(name, path string) error {
+	m, err := model.Open(path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	other, err := start(path)
+	if err != nil {
+		return err
+	}
+	defer other.stop()
+	for _, j := range jobs {
+		var ours, theirs []float64
+		for range *rounds {
+			a, err := measure(j, func(n int) (float64, error) { return generate(m, j, n) })
+			if err != nil {
+				return err
+			}
+			b, err := measure(j, func(n int) (float64, error) { return other.ask(j, n) })
+			if err != nil {
+				return err
+			}
+			ours, theirs = append(ours, a), append(theirs, b)
+		}
+		fmt.Printf("| %s %s | %s | %s | %.2f |\n", name, j.name, summary(ours), summary(theirs), median(ours)/median(theirs))
+	}
+	return nil
+}
+
+// measure is the processor time per token of a job, in milliseconds.
+func measure(j job, do func(n int) (float64, error)) (float64, error) {
+	if j.n == 1 {
+		s, err := do(1)
+		return s * 1e3 / float64(j.prompt), err
+	}
+	one, err := do(1)
+	if err != nil {
+		return 0, err
+	}
+	all, err := do(j.n + 1)
+	return (all - one) * 1e3 / float64(j.n*j.copies), err
+}
+
+func tokens(n int) []int32 {
+	out := make([]int32, n)
+	for i := range out {
+		out[i] = int32(300 + i%40)
+	}
+	return out
+}
+
+// generate is the processor seconds of a job in this process.
+func generate(m *model.Model, j job, n int) (float64, error) {
+	r, inputs := m.NewRunner(), make([]model.Input, j.copies)
+	before := processor()
+	for i := range inputs {
+		inputs[i] = model.Input{Sequence: m.NewSequence(), Tokens: tokens(j.prompt), Logits: 1}
+	}
+	for range n {
+		logits, err := r.Forward(inputs...)
+		if err != nil {
+			return 0, err
+		}
+		for i, l := range logits {
+			inputs[i].Tokens = []int32{int32(slices.Index(l, slices.Max(l)))}
+		}
+	}
+	return processor() - before, nil
+}
+
+// alone is what has no counterpart there: checking an answer in one pass, loading, memory, and portable code.
+func alone(path string) error {
+	was := time.Now()
+	m, err := model.Open(path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	loaded := time.Since(was)
+	var check, plain []float64
+	for range *rounds {
+		before := processor()
+		if _, err := m.NewRunner().Forward(model.Input{Sequence: m.NewSequence(), Tokens: tokens(240), Logits: 201}); err != nil {
+			return err
+		}
+		check = append(check, (processor()-before)*1e3/200)
+	}
+	kernel.Use("portable")
+	for range 2 {
+		ms, err := measure(job{"", 8, 12, 1}, func(n int) (float64, error) { return generate(m, job{"", 8, 12, 1}, n) })
+		if err != nil {
+			return err
+		}
+		plain = append(plain, ms)
+	}
+	fmt.Printf("\nchecking an answer of 200 tokens after 40: %s ms per answer token, %.0f per processor second\n", summary(check), 1e3/median(check))
+	fmt.Printf("portable code, decode: %s ms per token\n", summary(plain))
+	fmt.Printf("loading: %.2f s by the clock; memory: %s\n", loaded.Seconds(), memory())
+	return nil
+}
+
+func memory() string {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	return "unknown"
+}
+
+// llama is the other engine, in a process of its own.
+type llama struct {
+	cmd *exec.Cmd
+	in  *json.Encoder
+	out *bufio.Scanner
+}
+
+func start(path string) (*llama, error) {
+	cmd := exec.Command(*python, "-c", llamaProgram, path, "8")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	l := &llama{cmd, json.NewEncoder(in), bufio.NewScanner(out)}
+	return l, l.read(nil)
+}
+
+// read takes the next answer; what the server prints besides is passed over.
+func (l *llama) read(v any) error {
+	for l.out.Scan() {
+		if line := l.out.Bytes(); len(line) > 0 && line[0] == '{' {
+			if v == nil {
+				return nil
+			}
+			return json.Unmarshal(line, v)
+		}
+	}
+	return fmt.Errorf("llama.cpp ended: %w", l.out.Err())
+}
+
+func (l *llama) ask(j job, n int) (float64, error) {
+	if err := l.in.Encode(map[string]any{"prompt": tokens(j.prompt), "n": n, "together": j.copies}); err != nil {
+		return 0, err
+	}
+	var answer struct{ Seconds float64 }
+	err := l.read(&answer)
+	return answer.Seconds, err
+}
+
+func (l *llama) stop() {
+	_ = l.cmd.Process.Kill()
+	_ = l.cmd.Wait()
+}
+
+func median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	return (x[len(x)/2] + x[(len(x)-1)/2]) / 2
+}
+
+func summary(x []float64) string {
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", median(x), slices.Min(x), slices.Max(x))
+}
