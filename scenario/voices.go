@@ -138,7 +138,8 @@ func (w *World) waits(s *sealed) bool {
 	if err != nil || !w.weighs(s.netuid, s.voice) {
 		return false
 	}
-	_, found, err := w.App.Yuma.CommitOf(w.Ctx(), s.netuid, s.epoch, neuron.Uid)
+	operator, _ := w.App.Subnet.VoiceOf(w.Ctx(), s.netuid, neuron.Uid)
+	_, found, err := w.App.Yuma.CommitOf(w.Ctx(), s.netuid, s.epoch, operator)
 	return err == nil && found
 }
 

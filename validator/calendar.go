@@ -39,18 +39,19 @@ type sender interface {
 
 // calendar commits and reveals one subnet's weights, each once. One goroutine calls step.
 type calendar struct {
-	netuid  uint32
-	chainID string
-	hotKey  ed25519.PublicKey
-	store   *store
-	chain   schedule
-	queue   sender
-	items   *drawer
-	voice   func() (uid uint32, ok bool)
-	vote    func(context.Context) (ballot, error)
-	begin   func(yumatypes.Schedule) error // told of every new epoch
-	log     *slog.Logger
-	report  func(func(*Status)) // edits the public status
+	netuid   uint32
+	chainID  string
+	operator string // whose stake speaks
+	hotKey   ed25519.PublicKey
+	store    *store
+	chain    schedule
+	queue    sender
+	items    *drawer
+	voice    func() (uid uint32, ok bool)
+	vote     func(context.Context) (ballot, error)
+	begin    func(yumatypes.Schedule) error // told of every new epoch
+	log      *slog.Logger
+	report   func(func(*Status)) // edits the public status
 
 	seen   int64  // height of the first step
 	epoch  uint64 // of the last step
@@ -80,14 +81,13 @@ func (c *calendar) step(ctx context.Context, height int64) error {
 		c.seen = height
 	}
 	c.report(func(st *Status) { st.Epoch = s.Epoch })
-	uid, ok := c.voice()
-	if !ok {
+	if _, ok := c.voice(); !ok {
 		return nil
 	}
 	if !s.CommitReveal {
 		return c.setOpenly(ctx, s, height)
 	}
-	if err := c.settle(ctx, s, uid, height); err != nil {
+	if err := c.settle(ctx, s, height); err != nil {
 		return err
 	}
 	if err := c.reveal(ctx, s, height); err != nil {

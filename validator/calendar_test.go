@@ -134,7 +134,7 @@ func newProgram(t *testing.T, path string, s *stage.Stage, c *client.Client, k *
 	}
 	key := stage.ValidatorHot(0)
 	return &program{store: st, calendar: &calendar{
-		netuid: 1, chainID: chainID, hotKey: key.Public().(ed25519.PublicKey), store: st, chain: c, items: items,
+		netuid: 1, chainID: chainID, operator: stage.Address(stage.ValidatorKey(0)), hotKey: key.Public().(ed25519.PublicKey), store: st, chain: c, items: items,
 		queue: &post{t: t, stage: s, queue: c.Queue(client.HotSigner(key)), kill: k},
 		voice: func() (uint32, bool) { return 0, true },
 		vote: func(context.Context) (ballot, error) {

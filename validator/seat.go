@@ -59,8 +59,8 @@ func (v *Validator) newJudge(s *seat, items *drawer) *judge {
 
 func (v *Validator) newCalendar(s *seat, items *drawer) *calendar {
 	return &calendar{
-		netuid: s.netuid, chainID: v.cfg.Client.ChainID(), hotKey: v.directory.hotKey, store: v.store,
-		chain: v.cfg.Client, queue: v.queue, items: items, log: v.cfg.Log, report: s.edit,
+		netuid: s.netuid, chainID: v.cfg.Client.ChainID(), operator: v.cfg.Operator, hotKey: v.directory.hotKey,
+		store: v.store, chain: v.cfg.Client, queue: v.queue, items: items, log: v.cfg.Log, report: s.edit,
 		voice: func() (uint32, bool) { return v.voice(s.netuid) },
 		vote: func(ctx context.Context) (ballot, error) {
 			b, err := s.book.vote(uidsOf(v.Miners(s.netuid)))

@@ -1,9 +1,11 @@
 package bench
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -145,19 +147,37 @@ func (m *market) fillWeights(s *yumatypes.GenesisState) {
 		for voice := range m.voices {
 			uids, weights := m.weightsOf(voice, n+1)
 			if m.revealed {
-				row := yumatypes.Row{Netuid: netuid, Uid: uint32(voice), Entries: pack(uids, weights), CommitHeight: 1, Epoch: epoch}
+				row := yumatypes.Row{
+					Netuid: netuid, Uid: uint32(voice), Operator: operator(voice), Entries: pack(uids, weights), CommitHeight: 1, Epoch: epoch,
+				}
 				s.Weights = append(s.Weights, row)
-				row.CommitHeight = 0
+				row.CommitHeight, row.Height = 0, 1
 				s.Bonds = append(s.Bonds, row)
 				continue
 			}
 			key := public("voice", voice)
 			hash := yumatypes.CommitHash(chainID, netuid, epoch-delay, key, uids, weights, salt(voice))
 			s.Commits = append(s.Commits, yumatypes.Commit{
-				Netuid: netuid, Uid: uint32(voice), Epoch: epoch - delay, Hash: hash[:], Height: 0, HotKey: key,
+				Netuid: netuid, Uid: uint32(voice), Operator: operator(voice), Epoch: epoch - delay, Hash: hash[:], Height: 0, HotKey: key,
 			})
 		}
 	}
+	sortRows(s)
+}
+
+// operator is the account behind a voice.
+func operator(voice int) string { return account(cold("validator", voice)).String() }
+
+// sortRows puts the tables in the order of their keys, as a genesis has them.
+func sortRows(s *yumatypes.GenesisState) {
+	byOperator := func(a, b yumatypes.Row) int {
+		return cmp.Or(cmp.Compare(a.Netuid, b.Netuid), cmp.Compare(a.Operator, b.Operator))
+	}
+	slices.SortFunc(s.Weights, byOperator)
+	slices.SortFunc(s.Bonds, byOperator)
+	slices.SortFunc(s.Commits, func(a, b yumatypes.Commit) int {
+		return cmp.Or(cmp.Compare(a.Netuid, b.Netuid), cmp.Compare(a.Operator, b.Operator))
+	})
 }
 
 // pack is a row of little-endian (uid, weight) pairs.

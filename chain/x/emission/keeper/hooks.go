@@ -14,8 +14,8 @@ var _ subnettypes.SubnetHooks = Hooks{}
 // Hooks returns what the subnet module must tell.
 func (k *Keeper) Hooks() Hooks { return Hooks{k} }
 
-// AfterNeuronReplaced does nothing: pay is by owner at the epoch.
-func (Hooks) AfterNeuronReplaced(sdk.Context, uint32, uint32) error { return nil }
+// AfterHotKeyRotated does nothing: pay is by owner at the epoch.
+func (Hooks) AfterHotKeyRotated(sdk.Context, uint32, string, []byte) error { return nil }
 
 // AfterTempoBegan does nothing: what is pending waits for its epoch.
 func (Hooks) AfterTempoBegan(sdk.Context, uint32) error { return nil }

@@ -64,9 +64,13 @@ func (k *Keeper) beginTempo(ctx sdk.Context, subnet *types.Subnet) {
 }
 
 // RecordStanding keeps what an epoch decided, by uid: the emission (rao) that later evictions compare and the permits
-// that protect voices. It also renews the subnet's smoothed emission per block.
+// that protect voices, for MaxAbsence epochs more. It also renews the subnet's smoothed emission per block.
 func (k *Keeper) RecordStanding(ctx sdk.Context, netuid uint32, emissions []uint64, permits []bool) error {
 	last, err := k.standing(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	subnet, err := k.Subnet(ctx, netuid)
 	if err != nil {
 		return err
 	}
@@ -75,9 +79,23 @@ func (k *Keeper) RecordStanding(ctx sdk.Context, netuid uint32, emissions []uint
 		total = addSaturating(total, e)
 	}
 	return k.standings.Set(ctx, netuid, types.Standing{
-		Netuid: netuid, Emissions: emissions, Permits: permits,
+		Netuid: netuid, Emissions: emissions, KeptUntil: keptUntil(last.KeptUntil, permits, subnet.Epoch),
 		Smoothed: smooth(last.Smoothed, total, blocksSince(ctx, last.Height)), Height: ctx.BlockHeight(),
 	})
+}
+
+// keptUntil renews the terms of the voices that epoch permits and ends those that have passed.
+func keptUntil(last []uint64, permits []bool, epoch uint64) []uint64 {
+	terms := make([]uint64, len(permits))
+	for uid, permitted := range permits {
+		switch until := at(last, uid); {
+		case permitted:
+			terms[uid] = epoch + types.MaxAbsence
+		case until >= epoch:
+			terms[uid] = until
+		}
+	}
+	return terms
 }
 
 // standing returns what the last epoch of netuid left, nothing before the first.

@@ -10,8 +10,8 @@ import (
 )
 
 // evict removes the weakest neuron of a full subnet and returns its uid: the lowest by (emission of the last epoch,
-// block of registration, uid) among those that are neither immune, nor a permitted voice, nor the one protected neuron
-// of the subnet's owner. The error is ErrNoRoom if there is none.
+// block of registration, uid) among those that are neither immune, nor a voice that is permitted or was not long ago, nor the
+// one protected neuron of the subnet's owner. The error is ErrNoRoom if there is none.
 func (k *Keeper) evict(ctx sdk.Context, subnet types.Subnet) (uint32, error) {
 	neurons, err := k.Neurons(ctx, subnet.Netuid)
 	if err != nil {
@@ -67,11 +67,17 @@ func (k *Keeper) spared(ctx sdk.Context, subnet types.Subnet, neurons []types.Ne
 	}
 	voices, err := k.Stakes(ctx, subnet.Netuid)
 	for _, v := range voices {
-		if v.Permitted || at(standing.Permits, int(v.Voice.Uid)) {
+		if v.Permitted || keepsSeat(standing, v.Voice, subnet.Epoch) {
 			spared[v.Voice.Uid] = true
 		}
 	}
 	return spared, err
+}
+
+// keepsSeat tells whether a voice was permitted in one of the last MaxAbsence epochs before epoch: a jail or a silence
+// does not cost the seat.
+func keepsSeat(standing types.Standing, voice types.Voice, epoch uint64) bool {
+	return at(standing.KeptUntil, int(voice.Uid)) >= max(epoch, 1)
 }
 
 // judgedFrom is the block from which a neuron that registers now can have been judged: weights made after its
@@ -90,8 +96,8 @@ func (k *Keeper) forgetStanding(ctx sdk.Context, standing types.Standing, uid in
 	if uid < len(standing.Emissions) {
 		standing.Emissions[uid] = 0
 	}
-	if uid < len(standing.Permits) {
-		standing.Permits[uid] = false
+	if uid < len(standing.KeptUntil) {
+		standing.KeptUntil[uid] = 0
 	}
 	return k.standings.Set(ctx, standing.Netuid, standing)
 }

@@ -99,7 +99,7 @@ func TestInvariantsSeeDamage(t *testing.T) {
 			last.Value = types.Value{Name: types.MaxUids, Value: 5_000}
 		},
 		"standing of a lost subnet": func(g *types.GenesisState) { g.Standings[0].Netuid = 44 },
-		"standing of lost neurons":  func(g *types.GenesisState) { g.Standings[0].Permits = make([]bool, 3) },
+		"standing of lost neurons":  func(g *types.GenesisState) { g.Standings[0].KeptUntil = make([]uint64, 3) },
 		"slots of a lost subnet":    func(g *types.GenesisState) { g.Slots[0].Netuid = 44 },
 		"too many slots":            func(g *types.GenesisState) { g.Slots[0].Taken = 3 },
 		"slots of the future":       func(g *types.GenesisState) { g.Slots[0].Epoch = 44 },
@@ -168,9 +168,9 @@ func TestGenesisThatDoesNotFitIsRefused(t *testing.T) {
 		"heir in capitals":          func(g *types.GenesisState) { g.Neurons[3].NewOwner = strings.ToUpper(g.Neurons[3].NewOwner) },
 		"standing of a lost subnet": func(g *types.GenesisState) { g.Standings[0].Netuid = 44 },
 		"standing twice":            func(g *types.GenesisState) { g.Standings = append(g.Standings, g.Standings[0]) },
-		"standing out of step":      func(g *types.GenesisState) { g.Standings[0].Permits = make([]bool, 3) },
+		"standing out of step":      func(g *types.GenesisState) { g.Standings[0].KeptUntil = make([]uint64, 3) },
 		"standing of too many": func(g *types.GenesisState) {
-			g.Standings[0].Permits, g.Standings[0].Emissions = make([]bool, 9), make([]uint64, 9)
+			g.Standings[0].KeptUntil, g.Standings[0].Emissions = make([]uint64, 9), make([]uint64, 9)
 		},
 		"slots of a lost subnet": func(g *types.GenesisState) { g.Slots[0].Netuid = 44 },
 		"slots twice":            func(g *types.GenesisState) { g.Slots = append(g.Slots, g.Slots[0]) },

@@ -65,14 +65,14 @@ func (b burner) BurnFrom(ctx sdk.Context, module string, amount uint64, _ string
 
 // recorder remembers the hooks that ran.
 type recorder struct {
-	replaced  [][2]uint32
+	rotated   []string // operators
 	dissolved []uint32
 }
 
 func (r *recorder) AfterTempoBegan(sdk.Context, uint32) error { return nil }
 
-func (r *recorder) AfterNeuronReplaced(_ sdk.Context, netuid, uid uint32) error {
-	r.replaced = append(r.replaced, [2]uint32{netuid, uid})
+func (r *recorder) AfterHotKeyRotated(_ sdk.Context, _ uint32, operator string, _ []byte) error {
+	r.rotated = append(r.rotated, operator)
 	return nil
 }
 

@@ -93,8 +93,10 @@ func (k *Keeper) checkFree(ctx sdk.Context, netuid uint32, owner string, hotKey 
 	return nil
 }
 
-// Rotate gives the neuron at uid another hot key on behalf of its owner. Uid, registration, voice and standing stay.
-// Errors: ErrNoNeuron, ErrNotAllowed and those of a claim.
+// Rotate gives the neuron at uid another hot key on behalf of its owner. Uid, registration, voice and standing stay. The
+// first rotation of a tempo takes back what the old key did in it: its free messages may be sent again, and a commit of it
+// is void, so that a thief of the key cannot silence the voice. A later one changes the key only: nobody gets more free
+// messages than twice a tempo's. Errors: ErrNoNeuron, ErrNotAllowed and those of a claim.
 func (k *Keeper) Rotate(ctx sdk.Context, owner string, netuid, uid uint32, claim types.Claim) error {
 	neuron, err := k.owned(ctx, owner, netuid, uid)
 	if err != nil {
@@ -104,7 +106,7 @@ func (k *Keeper) Rotate(ctx sdk.Context, owner string, netuid, uid uint32, claim
 		return err
 	}
 	from := neuron.HotKey
-	if err := k.moveSlots(ctx, netuid, from, claim.HotKey); err != nil {
+	if err := k.takeBack(ctx, neuron, claim.HotKey); err != nil {
 		return err
 	}
 	if err := k.dropHotKey(ctx, netuid, from); err != nil {
@@ -115,6 +117,23 @@ func (k *Keeper) Rotate(ctx sdk.Context, owner string, netuid, uid uint32, claim
 		return err
 	}
 	return k.emit(ctx, &types.HotKeyRotated{Netuid: netuid, Uid: uid, From: from, To: claim.HotKey})
+}
+
+// takeBack undoes what the neuron's hot key did in the running tempo, if it was not rotated in it before; else the new key
+// has sent what the old one did.
+func (k *Keeper) takeBack(ctx sdk.Context, neuron types.Neuron, fresh []byte) error {
+	subnet, err := k.Subnet(ctx, neuron.Netuid)
+	if err != nil {
+		return err
+	}
+	if neuron.Rotated > 0 && neuron.Rotated >= subnet.TempoStart {
+		return k.moveSlots(ctx, neuron.Netuid, neuron.HotKey, fresh)
+	}
+	operator, is := k.VoiceOf(ctx, neuron.Netuid, neuron.Uid)
+	if !is {
+		return nil
+	}
+	return k.hooks.AfterHotKeyRotated(ctx, neuron.Netuid, operator, neuron.HotKey)
 }
 
 // SetModel publishes a model card for the neuron of netuid whose hot key signs for account; it takes a slot.

@@ -58,19 +58,32 @@ func TestRotationIsRefused(t *testing.T) {
 	m.refuses(m.k.Rotate(m.ctx, carl, netuid, 9, m.claim(carl, netuid, hotKey("new"))), types.ErrNoNeuron)
 }
 
-// TestARotationBringsNoFreeMessages rotates to another key and back within a tempo.
-func TestARotationBringsNoFreeMessages(t *testing.T) {
+// TestARotationBringsFreeMessagesBackOncePerTempo rotates to another key and back within a tempo.
+func TestARotationBringsFreeMessagesBackOncePerTempo(t *testing.T) {
 	m, netuid := fullSubnet(t)
 	key := func(name string) []byte { return public(hotKey(name)) }
-	for range types.SlotsPerTempo {
-		m.must(m.k.TakeSlot(m.ctx, netuid, key("carl"), types.SlotModel))
+	owner, from := m.player("carl", 0), "carl"
+	sendAll := func() {
+		for range types.SlotsPerTempo {
+			m.must(m.k.TakeSlot(m.ctx, netuid, key(from), types.SlotModel))
+		}
 	}
-	owner := m.player("carl", 0)
-	for _, to := range []string{"carl2", "carl"} {
+	rotate := func(to string) {
 		m.must(m.k.Rotate(m.ctx, owner, netuid, 2, m.claim(owner, netuid, hotKey(to))))
-		m.refuses(m.k.TakeSlot(m.ctx, netuid, key(to), types.SlotModel), types.ErrNoSlot)
+		from = to
 	}
-	m.must(m.k.TakeSlot(m.ctx, netuid, key("carl"), types.SlotCommit))
+	for range 2 { // tempos
+		m.must(m.k.AdvanceEpoch(m.ctx, netuid))
+		m.pass(1)
+		sendAll()
+		rotate(from + "+")
+		sendAll()
+		for _, to := range []string{from + "+", from + "++"} {
+			rotate(to)
+			m.refuses(m.k.TakeSlot(m.ctx, netuid, key(to), types.SlotModel), types.ErrNoSlot)
+		}
+	}
+	m.must(m.k.TakeSlot(m.ctx, netuid, key(from), types.SlotCommit))
 	m.holds()
 }
 

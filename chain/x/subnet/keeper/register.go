@@ -83,10 +83,7 @@ func (k *Keeper) seat(ctx sdk.Context, subnet *types.Subnet, neuron *types.Neuro
 	if err != nil {
 		return false, err
 	}
-	if err := k.putNeuron(ctx, *neuron); err != nil {
-		return false, err
-	}
-	return true, k.hooks.AfterNeuronReplaced(ctx, subnet.Netuid, neuron.Uid)
+	return true, k.putNeuron(ctx, *neuron)
 }
 
 // raisePrice writes the subnet with the price after one more registration at paid rao, at most max_burn.

@@ -37,7 +37,7 @@ func (k *Keeper) RequireSlot(ctx sdk.Context, netuid uint32, hotKey []byte, kind
 	return k.TakeSlot(ctx, netuid, hotKey, kind)
 }
 
-// moveSlots books on a new hot key what the old one has taken: a rotation brings no free messages.
+// moveSlots books on a new hot key what the old one has taken.
 func (k *Keeper) moveSlots(ctx sdk.Context, netuid uint32, from, to []byte) error {
 	for _, kind := range types.SlotKinds {
 		slot, err := k.slots.Get(ctx, collections.Join3(netuid, from, kind))

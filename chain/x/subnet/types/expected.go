@@ -37,8 +37,8 @@ type Burner interface {
 
 // SubnetHooks tell other modules what they must forget.
 type SubnetHooks interface {
-	// AfterNeuronReplaced runs when uid has been taken over by a new registration.
-	AfterNeuronReplaced(ctx sdk.Context, netuid, uid uint32) error
+	// AfterHotKeyRotated runs when the voice of operator in netuid has given up a hot key, once per tempo.
+	AfterHotKeyRotated(ctx sdk.Context, netuid uint32, operator string, old []byte) error
 	// AfterTempoBegan runs when netuid has started or its epoch has ended: what its next epoch reads is fixed now.
 	AfterTempoBegan(ctx sdk.Context, netuid uint32) error
 	// AfterSubnetDissolved runs when netuid and all its neurons are gone.
@@ -50,10 +50,10 @@ type MultiHooks []SubnetHooks
 
 var _ SubnetHooks = MultiHooks{}
 
-// AfterNeuronReplaced implements SubnetHooks.
-func (m MultiHooks) AfterNeuronReplaced(ctx sdk.Context, netuid, uid uint32) error {
+// AfterHotKeyRotated implements SubnetHooks.
+func (m MultiHooks) AfterHotKeyRotated(ctx sdk.Context, netuid uint32, operator string, old []byte) error {
 	for _, hooks := range m {
-		if err := hooks.AfterNeuronReplaced(ctx, netuid, uid); err != nil {
+		if err := hooks.AfterHotKeyRotated(ctx, netuid, operator, old); err != nil {
 			return err
 		}
 	}

@@ -214,9 +214,9 @@ func (g GenesisState) checkStandings(subnets map[uint32]Subnet) error {
 
 // CheckFits checks that the columns are of one length, and of no more neurons than there are. The error is ErrInvalid.
 func (s Standing) CheckFits(subnet Subnet) error {
-	if len(s.Emissions) != len(s.Permits) || len(s.Emissions) > int(subnet.Size_) || s.Height < 0 {
-		return fmt.Errorf("%w: the standing of netuid %d at height %d has %d emissions and %d permits, of %d neurons",
-			ErrInvalid, s.Netuid, s.Height, len(s.Emissions), len(s.Permits), subnet.Size_)
+	if len(s.Emissions) != len(s.KeptUntil) || len(s.Emissions) > int(subnet.Size_) || s.Height < 0 {
+		return fmt.Errorf("%w: the standing of netuid %d at height %d has %d emissions and %d terms of voices, of %d neurons",
+			ErrInvalid, s.Netuid, s.Height, len(s.Emissions), len(s.KeptUntil), subnet.Size_)
 	}
 	return nil
 }

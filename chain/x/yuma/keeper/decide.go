@@ -83,27 +83,35 @@ func anyAbove(shares []fixed.I32F32) bool {
 	return false
 }
 
-// storeBonds keeps the bonds of permitted voices and forgets all others.
+// storeBonds keeps the bonds of the voices that were present, leaves those of absent ones asleep, and forgets what has
+// slept too long.
 func (k *Keeper) storeBonds(ctx sdk.Context, e *epoch, result *yuma.Result) error {
 	if err := removeAll(ctx, k.bonds, e.stale); err != nil {
 		return err
 	}
 	boxed := context.Context(ctx)
-	for uid, entries := range result.Bonds {
-		key := collections.Join(e.subnet.Netuid, uint32(uid))
-		switch {
-		case len(entries) > 0:
-			row := types.Row{Netuid: e.subnet.Netuid, Uid: uint32(uid), Entries: entries, Epoch: e.subnet.Epoch}
-			if err := k.bonds.Set(boxed, key, row); err != nil {
-				return err
-			}
-		case len(e.input.Bonds[uid]) > 0:
-			if err := k.bonds.Remove(boxed, key); err != nil {
-				return err
-			}
+	for i := range e.voices {
+		uid := e.voices[i].Voice.Uid
+		if int(uid) >= len(e.owners) || !e.input.Active[uid] {
+			continue
+		}
+		row := types.Row{
+			Netuid: e.subnet.Netuid, Uid: uid, Operator: e.voices[i].Voice.Operator,
+			Entries: result.Bonds[uid], Epoch: e.subnet.Epoch, Height: ctx.BlockHeight(),
+		}
+		if err := k.keepBonds(boxed, row); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// keepBonds writes the bonds of a voice that was present; none is kept as none.
+func (k *Keeper) keepBonds(ctx context.Context, row types.Row) error {
+	if len(row.Entries) == 0 {
+		return k.bonds.Remove(ctx, row.Key())
+	}
+	return k.bonds.Set(ctx, row.Key(), row)
 }
 
 // carryOver ends an epoch without a quorum: nothing is paid, the emission waits, and after max_carry epochs in a row it
@@ -187,7 +195,7 @@ func (k *Keeper) forgetCommits(ctx sdk.Context, subnet subnettypes.Subnet) error
 
 // commitsUntil lists the commits of netuid made in epoch last or before, without reading them.
 func (k *Keeper) commitsUntil(ctx sdk.Context, netuid uint32, last uint64) (keys []byCommit, err error) {
-	iter, err := k.commits.Iterate(ctx, collections.NewPrefixedTripleRange[uint32, uint64, uint32](netuid))
+	iter, err := k.commits.Iterate(ctx, collections.NewPrefixedTripleRange[uint32, uint64, string](netuid))
 	if err != nil {
 		return nil, err
 	}

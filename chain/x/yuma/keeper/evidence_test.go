@@ -124,24 +124,12 @@ func TestTheCalendarDoesNotChangeWithinATempo(t *testing.T) {
 	}
 }
 
-// TestASealedSheetStands tries another commit when the leaves that the first must open are known.
-func TestASealedSheetStands(t *testing.T) {
-	m, netuid, voices, _ := market(t)
-	epoch, hash := m.Schedule(netuid).Epoch, make([]byte, 32)
-	commit := func(root []byte) error {
-		return m.Yuma.Commit(m.Ctx, yumatest.HotAccount(voices[0]), netuid, epoch, hash, root)
-	}
-	m.Must(commit(nil))
-	m.Must(commit(make([]byte, 32)))
-	m.NextBlock()
-	m.Refuses(m.Yuma.Commit(subnettypes.WithSlotsTaken(m.Ctx), yumatest.HotAccount(voices[0]), netuid, epoch, hash, hash), types.ErrSealed)
-}
-
-func TestANeuronReplacedInTheBlockOfItsCommitDoesNotStopTheChain(t *testing.T) {
+// TestACommitThatIsVoidedInItsOwnBlockDoesNotStopTheChain rotates the key before the commit gets its seed.
+func TestACommitThatIsVoidedInItsOwnBlockDoesNotStopTheChain(t *testing.T) {
 	m, netuid, _, _ := market(t)
 	hash, root := make([]byte, 32), make([]byte, 32)
 	m.Must(m.Yuma.Commit(m.Ctx, yumatest.HotAccount("val0"), netuid, m.Schedule(netuid).Epoch, hash, root))
-	m.Must(m.Yuma.Hooks().AfterNeuronReplaced(m.Ctx, netuid, 0))
+	m.Rotate("val0", netuid, 0, "fresh")
 	m.NextBlock()
 	g, err := m.Yuma.ExportGenesis(m.Ctx)
 	m.Must(err)

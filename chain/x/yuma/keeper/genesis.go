@@ -19,12 +19,12 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, g types.GenesisState) error {
 		}
 	}
 	for _, r := range g.Weights {
-		if err := k.weights.Set(ctx, collections.Join(r.Netuid, r.Uid), r); err != nil {
+		if err := k.weights.Set(ctx, r.Key(), r); err != nil {
 			return err
 		}
 	}
 	for _, r := range g.Bonds {
-		if err := k.bonds.Set(ctx, collections.Join(r.Netuid, r.Uid), r); err != nil {
+		if err := k.bonds.Set(ctx, r.Key(), r); err != nil {
 			return err
 		}
 	}
@@ -48,13 +48,12 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, g types.GenesisState) error {
 
 // restore writes a commit; one of the last block before the export still waits for its seed.
 func (k *Keeper) restore(ctx sdk.Context, c types.Commit) error {
-	key := collections.Join3(c.Netuid, c.Epoch, c.Uid)
 	if len(c.EvidenceRoot) > 0 && len(c.Seed) == 0 {
-		if err := k.unseeded.Set(ctx, key); err != nil {
+		if err := k.unseeded.Set(ctx, c.Key()); err != nil {
 			return err
 		}
 	}
-	return k.commits.Set(ctx, key, c)
+	return k.commits.Set(ctx, c.Key(), c)
 }
 
 // ExportGenesis reads the whole state of the module.

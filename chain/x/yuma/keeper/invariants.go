@@ -17,7 +17,7 @@ type Invariant struct {
 // Invariants lists what holds after every block.
 func (k *Keeper) Invariants() []Invariant {
 	return []Invariant{
-		{"commits wait in their subnet's past for a neuron that exists", k.checkCommits},
+		{"a commit of an operator waits in its subnet's past", k.checkCommits},
 		{"what waits for a seed is a commit with an evidence root", k.checkUnseeded},
 		{"rows belong to neurons that exist and name such", k.checkRows},
 		{"the history is of epochs that ended", k.checkRecords},
@@ -28,8 +28,8 @@ func (k *Keeper) Invariants() []Invariant {
 
 func (k *Keeper) checkCommits(ctx sdk.Context) error {
 	return k.commits.Walk(ctx, nil, func(key byCommit, c types.Commit) (bool, error) {
-		if key.K1() != c.Netuid || key.K2() != c.Epoch || key.K3() != c.Uid {
-			return true, fmt.Errorf("a commit of netuid %d, epoch %d, uid %d is stored at %v", c.Netuid, c.Epoch, c.Uid, key)
+		if key.K1() != c.Netuid || key.K2() != c.Epoch || key.K3() != c.Operator {
+			return true, fmt.Errorf("a commit of netuid %d, epoch %d, operator %s is stored at %v", c.Netuid, c.Epoch, c.Operator, key)
 		}
 		if err := c.Validate(); err != nil {
 			return true, err
@@ -63,9 +63,9 @@ func (k *Keeper) checkUnseeded(ctx sdk.Context) error {
 }
 
 func (k *Keeper) checkRows(ctx sdk.Context) error {
-	check := func(key byUID, r types.Row) (bool, error) {
-		if key.K1() != r.Netuid || key.K2() != r.Uid {
-			return true, fmt.Errorf("a row of netuid %d, uid %d is stored at %v", r.Netuid, r.Uid, key)
+	check := func(key bySpeaker, r types.Row) (bool, error) {
+		if key.K1() != r.Netuid || key.K2() != r.Operator {
+			return true, fmt.Errorf("a row of netuid %d, operator %s is stored at %v", r.Netuid, r.Operator, key)
 		}
 		if err := r.Validate(); err != nil {
 			return true, err

@@ -73,7 +73,10 @@ func TestInvariantsSeeDamage(t *testing.T) {
 
 func TestACommitThatIsForgottenWaitsForNoSeed(t *testing.T) {
 	for name, forget := range map[string]func(*yumatest.Market) error{
-		"the neuron is replaced": func(m *yumatest.Market) error { return m.Yuma.Hooks().AfterNeuronReplaced(m.Ctx, 1, 0) },
+		"the hot key is rotated": func(m *yumatest.Market) error {
+			m.Rotate("val0", 1, 0, "fresh")
+			return nil
+		},
 		"the subnet is dissolved": func(m *yumatest.Market) error {
 			return m.Subnet.Dissolve(m.Ctx, m.Authority, 1)
 		},

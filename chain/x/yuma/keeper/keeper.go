@@ -15,9 +15,9 @@ import (
 )
 
 type (
-	byUID    = collections.Pair[uint32, uint32]           // (netuid, uid)
-	byEpoch  = collections.Pair[uint32, uint64]           // (netuid, epoch)
-	byCommit = collections.Triple[uint32, uint64, uint32] // (netuid, epoch, uid)
+	bySpeaker = collections.Pair[uint32, string]           // (netuid, operator): a stake has one opinion, whichever neuron speaks it
+	byEpoch   = collections.Pair[uint32, uint64]           // (netuid, epoch)
+	byCommit  = collections.Triple[uint32, uint64, string] // (netuid, epoch, operator)
 )
 
 // Keeper is the yuma module's state.
@@ -31,12 +31,13 @@ type Keeper struct {
 
 	params    collections.Item[types.Params]
 	commits   collections.Map[byCommit, types.Commit]
-	weights   collections.Map[byUID, types.Row]
-	bonds     collections.Map[byUID, types.Row]
+	weights   collections.Map[bySpeaker, types.Row]
+	bonds     collections.Map[bySpeaker, types.Row]
 	records   collections.Map[byEpoch, types.EpochRecord]
 	carries   collections.Map[uint32, types.Carry]
 	snapshots collections.Map[uint32, types.Snapshot] // of the running tempo, by netuid
 	unseeded  collections.KeySet[byCommit]            // commits of this block that wait for the next one's hash
+	v1        tablesV1
 
 	runner *yuma.Runner // scratch of EndBlock, which runs alone; queries must not touch it
 }
@@ -46,19 +47,20 @@ func NewKeeper(cdc codec.BinaryCodec, store corestore.KVStoreService, authority 
 	subnets types.SubnetKeeper, emission types.EmissionKeeper,
 ) *Keeper {
 	sb := collections.NewSchemaBuilder(store)
-	uid := collections.PairKeyCodec(collections.Uint32Key, collections.Uint32Key)
+	speaker := collections.PairKeyCodec(collections.Uint32Key, collections.StringKey)
 	epoch := collections.PairKeyCodec(collections.Uint32Key, collections.Uint64Key)
-	commit := collections.TripleKeyCodec(collections.Uint32Key, collections.Uint64Key, collections.Uint32Key)
+	commit := collections.TripleKeyCodec(collections.Uint32Key, collections.Uint64Key, collections.StringKey)
 	k := &Keeper{
 		authority: authority, subnets: subnets, emission: emission, runner: &yuma.Runner{},
 		params:    collections.NewItem(sb, types.ParamsPrefix, "params", codec.CollValue[types.Params](cdc)),
 		commits:   collections.NewMap(sb, types.CommitsPrefix, "commits", commit, codec.CollValue[types.Commit](cdc)),
-		weights:   collections.NewMap(sb, types.WeightsPrefix, "weights", uid, codec.CollValue[types.Row](cdc)),
-		bonds:     collections.NewMap(sb, types.BondsPrefix, "bonds", uid, codec.CollValue[types.Row](cdc)),
+		weights:   collections.NewMap(sb, types.WeightsPrefix, "weights", speaker, codec.CollValue[types.Row](cdc)),
+		bonds:     collections.NewMap(sb, types.BondsPrefix, "bonds", speaker, codec.CollValue[types.Row](cdc)),
 		records:   collections.NewMap(sb, types.RecordsPrefix, "records", epoch, codec.CollValue[types.EpochRecord](cdc)),
 		carries:   collections.NewMap(sb, types.CarriesPrefix, "carries", collections.Uint32Key, codec.CollValue[types.Carry](cdc)),
 		snapshots: collections.NewMap(sb, types.SnapshotsPrefix, "snapshots", collections.Uint32Key, codec.CollValue[types.Snapshot](cdc)),
 		unseeded:  collections.NewKeySet(sb, types.UnseededPrefix, "unseeded", commit),
+		v1:        openV1(sb, cdc),
 	}
 	schema, err := sb.Build()
 	if err != nil {

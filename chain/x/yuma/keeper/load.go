@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 
 	"cosmossdk.io/collections"
@@ -21,9 +22,10 @@ type epoch struct {
 	carry    types.Carry
 	budget   emission.Budget
 	voices   []subnettypes.VoiceStake
-	owners   []string // by uid, who is paid for a miner
-	spoke    []bool   // by uid, voices that revealed lately enough to count for the quorum
-	stale    []byUID  // bonds of voices without a permit, to be forgotten
+	seats    map[string]int // by operator, the uid of his permitted voice
+	owners   []string       // by uid, who is paid for a miner
+	spoke    []bool         // by uid, voices that revealed lately enough to count for the quorum
+	stale    []bySpeaker    // bonds of voices that were absent for too long, to be forgotten
 	input    yuma.Input
 }
 
@@ -92,6 +94,7 @@ func (k *Keeper) loadNeurons(ctx sdk.Context, e *epoch) error {
 func (k *Keeper) loadVoices(ctx sdk.Context, e *epoch) error {
 	boxed := context.Context(ctx) // once: a copy of the context for every read costs more than the read
 	e.voices = make([]subnettypes.VoiceStake, len(e.snapshot.Speakers))
+	e.seats = make(map[string]int, len(e.voices))
 	for i, s := range e.snapshot.Speakers {
 		validator, now, err := k.subnets.Staked(boxed, s.Operator)
 		if err != nil {
@@ -105,6 +108,7 @@ func (k *Keeper) loadVoices(ctx sdk.Context, e *epoch) error {
 		}
 		e.input.Barred[s.Uid] = true
 		if permitted {
+			e.seats[s.Operator] = int(s.Uid)
 			e.input.Permit[s.Uid] = true
 			e.input.Stake[s.Uid] = stake
 		}
@@ -115,14 +119,14 @@ func (k *Keeper) loadVoices(ctx sdk.Context, e *epoch) error {
 // loadWeights puts the rows of permitted voices that were revealed in this epoch in force and forgets rows too old to
 // matter for the quorum.
 func (k *Keeper) loadWeights(ctx sdk.Context, e *epoch) error {
-	var old []byUID
-	prefix := collections.NewPrefixedPairRange[uint32, uint32](e.subnet.Netuid)
-	err := k.weights.Walk(ctx, prefix, func(key byUID, row types.Row) (bool, error) {
-		uid := int(row.Uid)
+	var old []bySpeaker
+	prefix := collections.NewPrefixedPairRange[uint32, string](e.subnet.Netuid)
+	err := k.weights.Walk(ctx, prefix, func(key bySpeaker, row types.Row) (bool, error) {
+		uid, permitted := e.seats[row.Operator]
 		switch {
 		case row.Epoch+uint64(e.snapshot.Params.QuorumLookback) <= e.subnet.Epoch:
 			old = append(old, key)
-		case uid < len(e.owners) && e.input.Permit[uid]:
+		case permitted:
 			e.spoke[uid] = true
 			if row.Epoch == e.subnet.Epoch {
 				e.input.Active[uid] = true
@@ -138,17 +142,34 @@ func (k *Keeper) loadWeights(ctx sdk.Context, e *epoch) error {
 	return removeAll(ctx, k.weights, old)
 }
 
-// loadBonds reads the bonds of permitted voices; those of others end with this epoch.
+// loadBonds reads the bonds of voices that are present: permitted and speaking. Those of an absent voice sleep for
+// MaxAbsence tempos, so that an epoch in jail costs what a silent one does; then they end.
 func (k *Keeper) loadBonds(ctx sdk.Context, e *epoch) error {
-	prefix := collections.NewPrefixedPairRange[uint32, uint32](e.subnet.Netuid)
-	return k.bonds.Walk(ctx, prefix, func(key byUID, row types.Row) (bool, error) {
-		if uid := int(row.Uid); uid < len(e.owners) && e.input.Permit[uid] {
-			e.input.Bonds[uid] = row.Entries
-		} else {
+	prefix := collections.NewPrefixedPairRange[uint32, string](e.subnet.Netuid)
+	return k.bonds.Walk(ctx, prefix, func(key bySpeaker, row types.Row) (bool, error) {
+		uid, permitted := e.seats[row.Operator]
+		fresh := row.Epoch == e.carry.DecidedEpoch
+		switch {
+		case !fresh && row.Epoch+subnettypes.MaxAbsence < e.subnet.Epoch:
 			e.stale = append(e.stale, key)
+		case permitted && e.input.Active[uid] && fresh:
+			e.input.Bonds[uid] = row.Entries
+		case permitted && e.input.Active[uid]:
+			e.input.Bonds[uid] = e.awake(row)
 		}
 		return false, nil
 	})
+}
+
+// awake returns the bonds that slept while other epochs decided, without those on seats that changed hands meanwhile.
+func (e *epoch) awake(row types.Row) (bonds yuma.Row) {
+	for i := 0; i+4 <= len(row.Entries); i += 4 {
+		uid := int(binary.LittleEndian.Uint16(row.Entries[i:]))
+		if uid < len(e.input.Registered) && int64(e.input.Registered[uid]) <= row.Height {
+			bonds = append(bonds, row.Entries[i:i+4]...)
+		}
+	}
+	return bonds
 }
 
 // quorate tells whether the epoch may decide: the stake that revealed is more than half of the stake of the permitted

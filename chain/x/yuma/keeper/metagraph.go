@@ -104,13 +104,14 @@ func (k *Keeper) metagraphLine(ctx sdk.Context, netuid, uid uint32, record types
 		line.Model = neuron.Card.Name
 	}
 	if int(uid) < len(voices) && voices[uid] != nil {
-		line.Voice, line.Permit, line.Stake = true, voices[uid].Permitted, voices[uid].Stake
+		v := voices[uid]
+		line.Voice, line.Permit, line.Stake = true, v.Permitted, v.Stake
+		row, err := k.weights.Get(ctx, collections.Join(netuid, v.Voice.Operator))
+		if err != nil && !errors.Is(err, collections.ErrNotFound) {
+			return line, err
+		}
+		line.LastUpdate = row.CommitHeight
 	}
-	row, err := k.weights.Get(ctx, collections.Join(netuid, uid))
-	if err != nil && !errors.Is(err, collections.ErrNotFound) {
-		return line, err
-	}
-	line.LastUpdate = row.CommitHeight
 	if neuron.Registered < record.Height {
 		fill(&line, record)
 	}

@@ -34,24 +34,24 @@ func (q queryServer) Snapshot(ctx context.Context, req *types.QuerySnapshotReque
 	return &types.QuerySnapshotResponse{Snapshot: snapshot}, err
 }
 
-// Commits returns a subnet's commits that may still be revealed, by epoch and uid.
+// Commits returns a subnet's commits that may still be revealed, by epoch and operator.
 func (q queryServer) Commits(ctx context.Context, req *types.QueryCommitsRequest) (*types.QueryCommitsResponse, error) {
 	commits, page, err := query.CollectionPaginate(ctx, q.k.commits, bounded(req.Pagination),
 		func(_ byCommit, c types.Commit) (types.Commit, error) { return c, nil },
 		func(o *query.CollectionsPaginateOptions[byCommit]) {
-			prefix := collections.TriplePrefix[uint32, uint64, uint32](req.Netuid)
+			prefix := collections.TriplePrefix[uint32, uint64, string](req.Netuid)
 			o.Prefix = &prefix
 		})
 	return &types.QueryCommitsResponse{Commits: commits, Pagination: page}, err
 }
 
-// Weights returns the last weights of a subnet's voices, by uid.
+// Weights returns the last weights of a subnet's voices, by operator.
 func (q queryServer) Weights(ctx context.Context, req *types.QueryWeightsRequest) (*types.QueryWeightsResponse, error) {
 	rows, page, err := pageOfRows(ctx, q.k.weights, req.Netuid, req.Pagination)
 	return &types.QueryWeightsResponse{Rows: rows, Pagination: page}, err
 }
 
-// Bonds returns the bonds that a subnet's last epoch left, by uid.
+// Bonds returns the bonds that a subnet's epochs left, by operator.
 func (q queryServer) Bonds(ctx context.Context, req *types.QueryBondsRequest) (*types.QueryBondsResponse, error) {
 	rows, page, err := pageOfRows(ctx, q.k.bonds, req.Netuid, req.Pagination)
 	return &types.QueryBondsResponse{Rows: rows, Pagination: page}, err
@@ -72,11 +72,11 @@ func bounded(page *query.PageRequest) *query.PageRequest {
 	return &limited
 }
 
-func pageOfRows(ctx context.Context, table collections.Map[byUID, types.Row], netuid uint32, page *query.PageRequest,
+func pageOfRows(ctx context.Context, table collections.Map[bySpeaker, types.Row], netuid uint32, page *query.PageRequest,
 ) ([]types.Row, *query.PageResponse, error) {
 	return query.CollectionPaginate(ctx, table, bounded(page),
-		func(_ byUID, row types.Row) (types.Row, error) { return row, nil },
-		query.WithCollectionPaginationPairPrefix[uint32, uint32](netuid))
+		func(_ bySpeaker, row types.Row) (types.Row, error) { return row, nil },
+		query.WithCollectionPaginationPairPrefix[uint32, string](netuid))
 }
 
 // Epochs returns a subnet's history, newest first unless reverse is set.

@@ -28,6 +28,7 @@ type sender struct {
 	subnet   subnettypes.Subnet
 	schedule types.Schedule
 	neuron   subnettypes.Neuron
+	operator string // whose stake the neuron speaks for
 }
 
 // admit finds the voice behind a hot account and takes a slot of kind for it. Errors: ErrInvalid, ErrNotVoice,
@@ -44,7 +45,8 @@ func (k *Keeper) admit(ctx sdk.Context, hotAccount string, netuid, kind uint32) 
 	if s.neuron, err = k.subnets.NeuronOfHotKey(ctx, netuid, hotKey); err != nil {
 		return s, err
 	}
-	if _, is := k.subnets.VoiceOf(ctx, netuid, s.neuron.Uid); !is {
+	operator, is := k.subnets.VoiceOf(ctx, netuid, s.neuron.Uid)
+	if !is {
 		return s, fmt.Errorf("%w: uid %d of netuid %d; its operator can make it one", types.ErrNotVoice, s.neuron.Uid, netuid)
 	}
 	if s.subnet, err = k.subnets.Subnet(ctx, netuid); err != nil {
@@ -53,7 +55,7 @@ func (k *Keeper) admit(ctx sdk.Context, hotAccount string, netuid, kind uint32) 
 	if !s.subnet.Started {
 		return s, fmt.Errorf("%w: netuid %d has not started", types.ErrCalendar, netuid)
 	}
-	s.schedule = types.NewSchedule(s.subnet)
+	s.schedule, s.operator = types.NewSchedule(s.subnet), operator
 	return s, k.subnets.RequireSlot(ctx, netuid, hotKey, kind)
 }
 
@@ -80,9 +82,10 @@ func (k *Keeper) CheckOpen(ctx sdk.Context, netuid, kind uint32, height int64, w
 	}
 }
 
-// Commit binds a voice to weights that it reveals reveal_delay tempos later, under the rules of now. A second commit in a
-// tempo replaces the first, unless that had an evidence root: who could seal another sheet would choose the leaves that
-// he must open. Errors: ErrInvalid, ErrSealed, ErrMode, ErrWrongEpoch, ErrCalendar, and those of admission.
+// Commit binds an operator to weights that his voice reveals reveal_delay tempos later, under the rules of now. The first
+// commit of an epoch stands, whichever neuron or key sent it: who could seal another would choose, when others have
+// revealed or the leaves that he must open are known. Errors: ErrInvalid, ErrCommitted, ErrMode, ErrWrongEpoch,
+// ErrCalendar, and those of admission.
 func (k *Keeper) Commit(ctx sdk.Context, hotAccount string, netuid uint32, epoch uint64, hash, evidenceRoot []byte) error {
 	if len(hash) != 32 || len(evidenceRoot) != 0 && len(evidenceRoot) != 32 {
 		return fmt.Errorf("%w: hash of %d bytes, want 32; evidence root of %d, want 0 or 32",
@@ -104,7 +107,7 @@ func (k *Keeper) Commit(ctx sdk.Context, hotAccount string, netuid uint32, epoch
 	}
 	commit := types.Commit{
 		Netuid: netuid, Uid: s.neuron.Uid, Epoch: epoch, Hash: hash, EvidenceRoot: evidenceRoot,
-		Height: ctx.BlockHeight(), HotKey: s.neuron.HotKey, Rules: rules,
+		Height: ctx.BlockHeight(), HotKey: s.neuron.HotKey, Rules: rules, Operator: s.operator,
 	}
 	if err := k.keep(ctx, commit); err != nil {
 		return err
@@ -112,23 +115,41 @@ func (k *Keeper) Commit(ctx sdk.Context, hotAccount string, netuid uint32, epoch
 	return ctx.EventManager().EmitTypedEvent(&types.WeightsCommitted{Netuid: netuid, Uid: commit.Uid, Epoch: epoch})
 }
 
-// keep stores a commit; one with an evidence root waits for the next block's hash.
+// keep stores the first commit of an operator in an epoch; one with an evidence root waits for the next block's hash.
 func (k *Keeper) keep(ctx sdk.Context, commit types.Commit) error {
-	key := collections.Join3(commit.Netuid, commit.Epoch, commit.Uid)
-	first, found, err := k.CommitOf(ctx, commit.Netuid, commit.Epoch, commit.Uid)
+	first, found, err := k.CommitOf(ctx, commit.Netuid, commit.Epoch, commit.Operator)
 	if err != nil {
 		return err
 	}
-	if found && len(first.EvidenceRoot) > 0 {
-		return fmt.Errorf("%w: uid %d of netuid %d at block %d", types.ErrSealed, commit.Uid, commit.Netuid, first.Height)
+	if found {
+		return fmt.Errorf("%w: uid %d of netuid %d sent it with hot key %x at block %d; if that was not you, rotate the key",
+			types.ErrCommitted, first.Uid, first.Netuid, first.HotKey, first.Height)
 	}
-	if err := k.commits.Set(ctx, key, commit); err != nil {
+	key := commit.Key()
+	if err := k.commits.Set(ctx, key, commit); err != nil || len(commit.EvidenceRoot) == 0 {
 		return err
 	}
-	if len(commit.EvidenceRoot) == 0 {
-		return k.unseeded.Remove(ctx, key)
-	}
 	return k.unseeded.Set(ctx, key)
+}
+
+// void forgets what an operator committed to in the running epoch with a hot key that he has given up, so that a thief's
+// word does not stand for his.
+func (k *Keeper) void(ctx sdk.Context, netuid uint32, operator string, hotKey []byte) error {
+	subnet, err := k.subnets.Subnet(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	commit, found, err := k.CommitOf(ctx, netuid, subnet.Epoch, operator)
+	if err != nil || !found || !bytes.Equal(commit.HotKey, hotKey) {
+		return err
+	}
+	if err := k.unseeded.Remove(ctx, commit.Key()); err != nil {
+		return err
+	}
+	if err := k.commits.Remove(ctx, commit.Key()); err != nil {
+		return err
+	}
+	return ctx.EventManager().EmitTypedEvent(&types.CommitVoided{Netuid: netuid, Uid: commit.Uid, Epoch: commit.Epoch, Operator: operator})
 }
 
 // Reveal opens the sender's commit of epoch. Errors: ErrMode, ErrWrongEpoch, ErrCalendar, ErrNoCommit, ErrRevealed,
@@ -145,7 +166,7 @@ func (k *Keeper) Reveal(ctx sdk.Context, msg *types.MsgRevealWeights) error {
 		return fmt.Errorf("%w: reveal of epoch %d in epoch %d with a delay of %d",
 			types.ErrWrongEpoch, msg.Epoch, s.schedule.Epoch, s.schedule.RevealDelay)
 	}
-	commit, err := k.openCommit(ctx, msg, s.neuron.Uid)
+	commit, err := k.openCommit(ctx, msg, s.operator)
 	if err != nil {
 		return err
 	}
@@ -162,7 +183,7 @@ func (k *Keeper) Reveal(ctx sdk.Context, msg *types.MsgRevealWeights) error {
 		return err
 	}
 	commit.Revealed = true
-	if err := k.commits.Set(ctx, collections.Join3(commit.Netuid, commit.Epoch, commit.Uid), commit); err != nil {
+	if err := k.commits.Set(ctx, commit.Key(), commit); err != nil {
 		return err
 	}
 	inForce := types.Row{Entries: row, CommitHeight: commit.Height, MaxWeightLimit: commit.Rules.MaxWeightLimit}
@@ -203,17 +224,17 @@ func checkOpenTime(s types.Schedule, height int64) error {
 }
 
 // openCommit returns the commit that a reveal opens, if it is not open yet and the hash fits: over the hot key of the
-// time of the commit, so that a rotation in between loses nothing.
-func (k *Keeper) openCommit(ctx sdk.Context, msg *types.MsgRevealWeights, uid uint32) (commit types.Commit, err error) {
-	commit, found, err := k.CommitOf(ctx, msg.Netuid, msg.Epoch, uid)
+// time of the commit, so that a rotation or another voice in between loses nothing.
+func (k *Keeper) openCommit(ctx sdk.Context, msg *types.MsgRevealWeights, operator string) (commit types.Commit, err error) {
+	commit, found, err := k.CommitOf(ctx, msg.Netuid, msg.Epoch, operator)
 	if err != nil {
 		return commit, err
 	}
 	if !found {
-		return commit, fmt.Errorf("%w: uid %d of netuid %d in epoch %d", types.ErrNoCommit, uid, msg.Netuid, msg.Epoch)
+		return commit, fmt.Errorf("%w: %s in netuid %d, epoch %d", types.ErrNoCommit, operator, msg.Netuid, msg.Epoch)
 	}
 	if commit.Revealed {
-		return commit, fmt.Errorf("%w: epoch %d of uid %d in netuid %d", types.ErrRevealed, msg.Epoch, uid, msg.Netuid)
+		return commit, fmt.Errorf("%w: epoch %d of %s in netuid %d", types.ErrRevealed, msg.Epoch, operator, msg.Netuid)
 	}
 	if n := len(msg.Salt); n < types.MinSalt || n > types.MaxSalt {
 		return commit, fmt.Errorf("%w: salt of %d bytes, want %d to %d", types.ErrInvalid, n, types.MinSalt, types.MaxSalt)
@@ -259,8 +280,8 @@ func (k *Keeper) rules(ctx sdk.Context, netuid uint32) (types.Rules, error) {
 
 // enforce puts a row in force for the running epoch: the voice is active in it.
 func (k *Keeper) enforce(ctx sdk.Context, s sender, row types.Row, committed uint64) error {
-	row.Netuid, row.Uid, row.Epoch = s.subnet.Netuid, s.neuron.Uid, s.schedule.Epoch
-	if err := k.weights.Set(ctx, collections.Join(row.Netuid, row.Uid), row); err != nil {
+	row.Netuid, row.Uid, row.Operator, row.Epoch = s.subnet.Netuid, s.neuron.Uid, s.operator, s.schedule.Epoch
+	if err := k.weights.Set(ctx, row.Key(), row); err != nil {
 		return err
 	}
 	return ctx.EventManager().EmitTypedEvent(&types.WeightsRevealed{
@@ -268,9 +289,9 @@ func (k *Keeper) enforce(ctx sdk.Context, s sender, row types.Row, committed uin
 	})
 }
 
-// CommitOf returns what a uid committed to in an epoch, if it did and it can still be revealed.
-func (k *Keeper) CommitOf(ctx sdk.Context, netuid uint32, epoch uint64, uid uint32) (commit types.Commit, found bool, err error) {
-	commit, err = k.commits.Get(ctx, collections.Join3(netuid, epoch, uid))
+// CommitOf returns what an operator committed to in an epoch, if he did and it can still be revealed.
+func (k *Keeper) CommitOf(ctx sdk.Context, netuid uint32, epoch uint64, operator string) (commit types.Commit, found bool, err error) {
+	commit, err = k.commits.Get(ctx, collections.Join3(netuid, epoch, operator))
 	if errors.Is(err, collections.ErrNotFound) {
 		return commit, false, nil
 	}

@@ -37,7 +37,7 @@ func (g game) reveal(t play.Turn) ([]simsx.SimAccount, *types.MsgRevealWeights) 
 		t.Skip("nothing to reveal")
 		return nil, nil
 	}
-	commit, found, err := g.k.CommitOf(t.Context, schedule.Netuid, epoch, voice.Voice.Uid)
+	commit, found, err := g.k.CommitOf(t.Context, schedule.Netuid, epoch, voice.Voice.Operator)
 	if err != nil || !found || len(commit.EvidenceRoot) != 32 {
 		t.Skip("the voice did not commit")
 		return nil, nil

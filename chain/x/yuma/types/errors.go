@@ -15,7 +15,7 @@ var (
 	ErrRevealed   = errors.Register(ModuleName, 10, "already revealed")
 	ErrMode       = errors.Register(ModuleName, 11, "the subnet takes weights the other way")
 	ErrWeights    = errors.Register(ModuleName, 12, "the weights are refused")
-	ErrSealed     = errors.Register(ModuleName, 14, "a commit with a score sheet stands")
+	ErrCommitted  = errors.Register(ModuleName, 14, "a commit of this epoch stands")
 	ErrNoSnapshot = errors.Register(ModuleName, 15, "the subnet has no running tempo")
 	ErrEvidence   = errors.Register(ModuleName, 13, "the evidence is refused")
 )

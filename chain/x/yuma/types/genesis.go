@@ -4,6 +4,10 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+
+	"cosmossdk.io/collections"
+
+	subnettypes "agora/chain/x/subnet/types"
 )
 
 // DefaultGenesis has no weights yet.
@@ -16,15 +20,17 @@ func (g GenesisState) Validate() error {
 		return err
 	}
 	if err := checkEach("commit", g.Commits, Commit.Validate, func(a, b Commit) int {
-		return cmp.Or(cmp.Compare(a.Netuid, b.Netuid), cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Uid, b.Uid))
+		return cmp.Or(cmp.Compare(a.Netuid, b.Netuid), cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Operator, b.Operator))
 	}); err != nil {
 		return err
 	}
-	byUID := func(a, b Row) int { return cmp.Or(cmp.Compare(a.Netuid, b.Netuid), cmp.Compare(a.Uid, b.Uid)) }
-	if err := checkEach("row of weights", g.Weights, Row.Validate, byUID); err != nil {
+	bySpeaker := func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.Netuid, b.Netuid), cmp.Compare(a.Operator, b.Operator))
+	}
+	if err := checkEach("row of weights", g.Weights, Row.Validate, bySpeaker); err != nil {
 		return err
 	}
-	if err := checkEach("row of bonds", g.Bonds, Row.Validate, byUID); err != nil {
+	if err := checkEach("row of bonds", g.Bonds, Row.Validate, bySpeaker); err != nil {
 		return err
 	}
 	if err := checkEach("record", g.Records, EpochRecord.Validate, func(a, b EpochRecord) int {
@@ -58,6 +64,9 @@ func (c Commit) Validate() error {
 	if err := checkPlace("commit", c.Netuid, c.Uid); err != nil {
 		return err
 	}
+	if err := subnettypes.CheckSpelling("operator", c.Operator); err != nil {
+		return err
+	}
 	if len(c.Hash) != 32 || len(c.HotKey) != 32 || len(c.EvidenceRoot) != 0 && len(c.EvidenceRoot) != 32 {
 		return fmt.Errorf("%w: commit of netuid %d, uid %d: hash of %d bytes, hot key of %d, evidence root of %d",
 			ErrInvalid, c.Netuid, c.Uid, len(c.Hash), len(c.HotKey), len(c.EvidenceRoot))
@@ -81,6 +90,9 @@ func (r Row) Validate() error {
 	if err := checkPlace("row", r.Netuid, r.Uid); err != nil {
 		return err
 	}
+	if err := subnettypes.CheckSpelling("operator", r.Operator); err != nil {
+		return err
+	}
 	if len(r.Entries)%4 != 0 || len(r.Entries) > 4*MaxEntries {
 		return fmt.Errorf("%w: row of netuid %d, uid %d has %d bytes", ErrInvalid, r.Netuid, r.Uid, len(r.Entries))
 	}
@@ -90,6 +102,14 @@ func (r Row) Validate() error {
 		}
 	}
 	return nil
+}
+
+// Key is where the row is kept: by subnet and operator.
+func (r Row) Key() collections.Pair[uint32, string] { return collections.Join(r.Netuid, r.Operator) }
+
+// Key is where the commit is kept: by subnet, epoch and operator.
+func (c Commit) Key() collections.Triple[uint32, uint64, string] {
+	return collections.Join3(c.Netuid, c.Epoch, c.Operator)
 }
 
 // LastUID is the highest uid that a valid row names; false if it names none.

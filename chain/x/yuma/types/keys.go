@@ -14,11 +14,19 @@ const (
 // Prefixes of the module's store, one per table of its state.
 var (
 	ParamsPrefix    = collections.NewPrefix(0)
-	CommitsPrefix   = collections.NewPrefix(1)
-	WeightsPrefix   = collections.NewPrefix(2)
-	BondsPrefix     = collections.NewPrefix(3)
 	RecordsPrefix   = collections.NewPrefix(4)
 	CarriesPrefix   = collections.NewPrefix(5)
-	UnseededPrefix  = collections.NewPrefix(6)
 	SnapshotsPrefix = collections.NewPrefix(7)
+	CommitsPrefix   = collections.NewPrefix(11)
+	WeightsPrefix   = collections.NewPrefix(12)
+	BondsPrefix     = collections.NewPrefix(13)
+	UnseededPrefix  = collections.NewPrefix(14)
+)
+
+// Prefixes of version 1 of the store, which kept these tables by uid. Nothing is there after the migration.
+var (
+	CommitsV1Prefix  = collections.NewPrefix(1)
+	WeightsV1Prefix  = collections.NewPrefix(2)
+	BondsV1Prefix    = collections.NewPrefix(3)
+	UnseededV1Prefix = collections.NewPrefix(6)
 )
