@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Capacity int           // requests worked on at once: declare what the hardware can do; 8
 	Queue    int           // requests that may wait for a place, beyond it 429; 4 × Capacity
-	Timeout  time.Duration // from arrival to the last byte of the answer; 2 min
+	Timeout  time.Duration // from arrival to the last byte of the answer; 15 min, as gateways have it
 	MaxBody  int64         // bytes of a request, beyond it 413; 33 MiB: what gateways take, and some room
 	Log      *slog.Logger  // slog.Default()
 }
@@ -31,7 +31,7 @@ func (o Options) withDefaults() Options {
 		o.Queue = 4 * o.Capacity
 	}
 	if o.Timeout <= 0 {
-		o.Timeout = 2 * time.Minute
+		o.Timeout = 15 * time.Minute
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = 33 << 20

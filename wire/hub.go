@@ -27,6 +27,7 @@ type Options struct {
 	MaxConns         int           // miners connected at once; 4096
 	MaxPerAddress    int           // connections from one IP address (IPv6: one /64); 256
 	MaxHandshakes    int           // handshakes going on at once; 256. Beyond it a new connection is closed at once
+	MaxGreeting      int           // of these from one address; 32
 	HandshakeTimeout time.Duration // for TLS and greeting together; 10 s
 	MaxStreams       int           // requests open to one miner at once, beyond it ErrBusy; 4096
 	IdleStreams      int           // streams kept open per miner between requests; 64
@@ -41,6 +42,7 @@ func (o Options) withDefaults() Options {
 	set(&o.MaxConns, 4096)
 	set(&o.MaxPerAddress, 256)
 	set(&o.MaxHandshakes, 256)
+	set(&o.MaxGreeting, 32)
 	set(&o.HandshakeTimeout, 10*time.Second)
 	set(&o.MaxStreams, 4096)
 	set(&o.IdleStreams, 64)
@@ -78,7 +80,7 @@ type Hub struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	slots  chan struct{} // handshakes going on
+	door   door // handshakes going on
 
 	change sync.Mutex   // held over a join or leave together with its OnChange call, so that calls come in order
 	mu     sync.RWMutex // guards the maps
@@ -100,7 +102,7 @@ func Listen(addr string, key ed25519.PrivateKey, allow func(ed25519.PublicKey) e
 	opt = opt.withDefaults()
 	h := &Hub{
 		opt: opt, allow: allow, tls: cfg, l: l,
-		slots:  make(chan struct{}, opt.MaxHandshakes),
+		door:   newDoor(opt.MaxHandshakes, opt.MaxGreeting),
 		peers:  map[[ed25519.PublicKeySize]byte]*peer{},
 		byAddr: map[netip.Addr]int{},
 	}

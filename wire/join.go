@@ -33,21 +33,19 @@ func (h *Hub) accept() {
 // admit starts the handshake if the limits leave room for one more connection from this address.
 func (h *Hub) admit(conn net.Conn) {
 	from := address(conn)
-	select {
-	case h.slots <- struct{}{}:
-	default:
+	if !h.door.enter(from) {
 		conn.Close()
 		return
 	}
 	if !h.enter(from) {
-		<-h.slots
+		h.door.leave(from, false)
 		conn.Close()
 		return
 	}
 	h.wg.Go(func() {
 		defer h.exit(from)
 		p := h.greet(conn)
-		<-h.slots
+		h.door.leave(from, p != nil)
 		if p != nil {
 			h.hold(p)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,8 @@ type mining struct {
 	maxPrice     string
 	capacity     int
 	allowPrivate bool
+	timeout      time.Duration
+	firstByte    time.Duration
 	runFor       time.Duration
 }
 
@@ -62,6 +65,8 @@ func minerCommand() *cobra.Command {
 	f.StringVar(&m.licence, "licence", "NOASSERTION", "SPDX identifier of the model's licence")
 	f.StringVar(&m.maxPrice, "max-price", "10", "most TAO to pay for registering")
 	f.IntVar(&m.capacity, "capacity", 8, "requests worked on at once")
+	f.DurationVar(&m.timeout, "timeout", 0, "from a request's arrival to the last byte of its answer (15m)")
+	f.DurationVar(&m.firstByte, "first-byte", 0, "for the backend to begin an answer (2m)")
 	f.BoolVar(&m.allowPrivate, "allow-private", false, "dial validators on private and loopback addresses: local networks only")
 	f.DurationVar(&m.runFor, "for", 0, "stop after this long; 0 runs until Ctrl-C")
 	return cmd
@@ -97,7 +102,7 @@ func (m *mining) run(cmd *cobra.Command) error {
 
 // open probes the model and wraps it in a server.
 func (m *mining) open(ctx context.Context, cmd *cobra.Command) (http.Handler, engine.Info, error) {
-	opt := miner.Options{Capacity: m.capacity, Log: m.log(cmd)}
+	opt := miner.Options{Capacity: m.capacity, Timeout: m.timeout, Log: m.log(cmd)}
 	if m.backend == "" {
 		e, err := m.native()
 		if err != nil {
@@ -105,7 +110,7 @@ func (m *mining) open(ctx context.Context, cmd *cobra.Command) (http.Handler, en
 		}
 		return miner.NewServer(e, opt), e.Info(), nil
 	}
-	b, err := backend.New(m.backend, backend.Options{Model: m.model, Key: cmp.Or(m.backendKey, os.Getenv(backendKeyVar)), Log: opt.Log})
+	b, err := backend.New(m.backend, backend.Options{Model: m.model, Key: cmp.Or(m.backendKey, os.Getenv(backendKeyVar)), FirstByte: m.firstByte, Log: opt.Log})
 	if err != nil {
 		return nil, engine.Info{}, err
 	}
@@ -116,8 +121,9 @@ func (m *mining) open(ctx context.Context, cmd *cobra.Command) (http.Handler, en
 	info.Licence = m.licence
 	fmt.Fprintf(cmd.OutOrStdout(), "backend serves %s: chat %t, completions %t, streaming %t, log-probabilities %t, seed %t\n",
 		info.Model, can.Chat, can.Completions, can.Streaming, can.Logprobs, can.Seed)
+	fmt.Fprintf(cmd.OutOrStdout(), "it can: %s\n", strings.Join(info.Can.Names(), ", "))
 	if can.Chat && !can.Streaming {
-		fmt.Fprintln(cmd.ErrOrStderr(), "warning: the backend does not stream; half of the challenges ask for a stream, as most consumers do, and each will count as a wrong answer")
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning: the backend does not stream, or not to a finish_reason; each answer will be passed on when it is whole, which consumers notice")
 	}
 	return miner.NewProxy(b, opt), info, nil
 }

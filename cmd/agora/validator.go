@@ -10,6 +10,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"agora/client"
+	"agora/gateway"
 	"agora/validator/daemon"
 )
 
@@ -17,6 +18,7 @@ import (
 func validatorCommand() *cobra.Command {
 	var r role
 	var wire, http string
+	var limits gateway.Config
 	var runFor time.Duration
 	cmd := &cobra.Command{
 		Use:   "validator",
@@ -44,7 +46,7 @@ func validatorCommand() *cobra.Command {
 			}
 			d, err := daemon.New(daemon.Config{
 				Client: c, HotKey: hot, Operator: sdk.AccAddress(cold.PubKey().Address()).String(),
-				Home: r.home, Wire: wire, HTTP: http, Log: r.log(cmd),
+				Home: r.home, Wire: wire, HTTP: http, Gateway: limits, Log: r.log(cmd),
 			})
 			if err != nil {
 				return err
@@ -56,6 +58,7 @@ func validatorCommand() *cobra.Command {
 		},
 	}
 	r.flags(cmd, "validator")
+	gatewayFlags(cmd.Flags(), &limits)
 	cmd.Flags().StringVar(&wire, "wire", "0.0.0.0:7070", "address that miners dial; publish it with `agora validator voice`")
 	cmd.Flags().StringVar(&http, "http", "127.0.0.1:8080", "address of gateway and web page; put TLS in front of a public one")
 	cmd.Flags().DurationVar(&runFor, "for", 0, "stop after this long; 0 runs until Ctrl-C")

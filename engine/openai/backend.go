@@ -5,6 +5,7 @@ package openai
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,8 @@ type Backend struct {
 	base   *url.URL // up to and with "/v1"
 	opt    Options
 	client *http.Client
+	can    openai.Ability // what Probe found; 0 before
+	plain  bool           // Probe found that it does not stream
 }
 
 // New checks the address, "http://127.0.0.1:11434/v1"; without a path, "/v1" is assumed. Nothing is dialled yet.
@@ -84,7 +87,7 @@ func (b *Backend) Close() { b.client.CloseIdleConnections() }
 
 // ServeHTTP forwards one request. Once an answer has begun, a failure cuts it, so that nobody takes it for whole.
 func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	resp, err := b.forward(r)
+	resp, stream, err := b.forward(r)
 	if err != nil {
 		openai.WriteError(w, b.explain(r.Context(), err))
 		return
@@ -95,6 +98,16 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	keep(w.Header(), resp.Header, answerHeaders)
+	if resp.StatusCode != http.StatusOK {
+		openai.WriteError(w, reason(resp))
+		return
+	}
+	if stream && !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		if err := restream(w, resp.Body); err != nil {
+			openai.WriteError(w, err)
+		}
+		return
+	}
 	w.WriteHeader(resp.StatusCode)
 	if err := relay(w, resp.Body); err != nil {
 		b.opt.Log.Debug("answer broke off", "path", r.URL.Path, "err", err)
@@ -102,22 +115,43 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (b *Backend) forward(r *http.Request) (*http.Response, error) {
+// forward also says whether a stream was asked for.
+func (b *Backend) forward(r *http.Request) (_ *http.Response, stream bool, _ error) {
 	body, err := openai.ReadBody(r.Body, b.opt.MaxBody)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if r.Method == http.MethodPost {
-		if body, err = renameModel(body, b.opt.Model); err != nil {
-			return nil, err
+		if body, stream, err = b.fit(body); err != nil {
+			return nil, false, err
 		}
 	}
 	out, err := b.request(r.Context(), r.Method, strings.TrimPrefix(r.URL.Path, "/v1"), body)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	keep(out.Header, r.Header, requestHeaders)
-	return b.client.Do(out)
+	resp, err := b.client.Do(out)
+	return resp, stream, err
+}
+
+// fit is a request as the backend gets it, unless it asks for what the backend does not do.
+func (b *Backend) fit(body []byte) (_ []byte, stream bool, _ error) {
+	body, err := renameModel(body, b.opt.Model)
+	if err != nil {
+		return nil, false, err
+	}
+	if e := openai.ReadAsk(body).Refusal(b.can); e != nil {
+		return nil, false, e
+	}
+	var wish struct {
+		Stream bool `json:"stream"`
+	}
+	_ = json.Unmarshal(body, &wish) // a stream that is no wish is the backend's to refuse
+	if wish.Stream && b.plain {
+		body, err = withoutStream(body)
+	}
+	return body, wish.Stream, err
 }
 
 func (b *Backend) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {

@@ -68,7 +68,6 @@ func TestBytesPassUnchangedButForTheModel(t *testing.T) {
 		body, _ = io.ReadAll(r.Body)
 		w.Header().Set("Set-Cookie", "a=b")
 		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusTeapot)
 		w.Write([]byte("{ \"odd\" :1}\n"))
 	}), Options{Model: "llama3.2", Key: "backend-key"})
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/v1/chat/completions", strings.NewReader(question))
@@ -85,7 +84,7 @@ func TestBytesPassUnchangedButForTheModel(t *testing.T) {
 	if got.Header.Get("Authorization") != "Bearer backend-key" || got.Header.Get("Cookie") != "" || got.Header.Get("X-Forwarded-For") != "" {
 		t.Errorf("headers passed: %v", got.Header)
 	}
-	if resp.StatusCode != http.StatusTeapot || string(answer) != "{ \"odd\" :1}\n" || resp.Header.Get("Set-Cookie") != "" {
+	if resp.StatusCode != http.StatusOK || string(answer) != "{ \"odd\" :1}\n" || resp.Header.Get("Set-Cookie") != "" {
 		t.Errorf("%d %s %v", resp.StatusCode, answer, resp.Header)
 	}
 }
@@ -200,6 +199,10 @@ func TestBackendsFaultsGetAStatusAndASentence(t *testing.T) {
 		{"overload passes", status(429), question, 429, "own words"},
 		{"bad request passes", status(400), question, 400, "own words"},
 		{"fault passes", status(503), question, 503, "own words"},
+		{"context of llama.cpp", answers(400, `{"error":{"code":400,"message":"exceeds","type":"exceed_context_size_error"}}`), question, 400, `"param":"messages","code":"context_length_exceeded"`},
+		{"image of llama.cpp", answers(500, `{"error":{"code":500,"message":"image input is not supported - hint: mmproj","type":"server_error"}}`), question, 400, `"code":"unsupported_parameter"`},
+		{"shape of Ollama", answers(400, `{"error":"model runner crashed"}`), question, 400, `"message":"model runner crashed"`},
+		{"shape of FastAPI", answers(422, `{"detail":"bad n"}`), question, 422, `"message":"bad n"`},
 		{"wrong key", status(401), question, 502, "not set up"},
 		{"wrong model", status(404), question, 502, "not set up"},
 		{"redirect", status(307), question, 502, "not set up"},
@@ -217,7 +220,7 @@ func TestBackendsFaultsGetAStatusAndASentence(t *testing.T) {
 			if code != c.status || !strings.Contains(text, c.says) {
 				t.Fatalf("%d %s", code, text)
 			}
-			if c.says != "own words" && !strings.HasPrefix(text, `{"error":`) {
+			if !strings.HasPrefix(text, `{"error":`) {
 				t.Fatalf("not in OpenAI's shape: %s", text)
 			}
 			if code == 429 && header.Get("Retry-After") != "7" {
@@ -225,6 +228,14 @@ func TestBackendsFaultsGetAStatusAndASentence(t *testing.T) {
 			}
 		})
 	}
+}
+
+func answers(code int, text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		readAll(r)
+		w.WriteHeader(code)
+		fmt.Fprint(w, text)
+	})
 }
 
 func TestUnreachableBackendIs502WithoutItsAddress(t *testing.T) {

@@ -27,9 +27,10 @@ type Capabilities struct {
 	Streaming   bool     // sends an answer as server-sent events, up to its finish_reason
 	Logprobs    bool     // gives token log-probabilities with alternatives
 	Seed        bool     // gave the same answer twice for the same seed at temperature 1
+	Abilities   openai.Ability
 }
 
-// Probe asks the backend what it can do, with a few requests of at most 8 tokens each, and settles on its model:
+// Probe asks the backend what it can do, with about a dozen requests of at most 48 tokens each, and settles on its model:
 // Options.Model, else the only one listed. The error says what the operator can change.
 func (b *Backend) Probe(ctx context.Context) (engine.Info, Capabilities, error) {
 	var can Capabilities
@@ -52,7 +53,9 @@ func (b *Backend) Probe(ctx context.Context) (engine.Info, Capabilities, error) 
 		can.Streaming = b.tryStream(ctx)
 		can.Seed = b.trySeed(ctx)
 	}
-	return engine.Info{Model: b.opt.Model, Engine: "openai"}, can, ctx.Err()
+	can.Abilities = b.abilities(ctx, can)
+	b.can, b.plain = can.Abilities, can.Chat && !can.Streaming
+	return engine.Info{Model: b.opt.Model, Engine: "openai", Can: can.Abilities}, can, ctx.Err()
 }
 
 func (b *Backend) settle(models []string) error {
