@@ -44,7 +44,7 @@ func rootCommand() (*cobra.Command, error) {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(localnetCommand(), testnetCommand(), minerCommand(), validatorCommand(), simCommand())
+	root.AddCommand(localnetCommand(), testnetCommand(), minerCommand(), validatorCommand(), modelCommand(), simCommand())
 	if err := addChain(root); err != nil {
 		return nil, err
 	}

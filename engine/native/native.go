@@ -1,0 +1,54 @@
+// Package native opens models that run in this process: those that ship with the program, and those in the store.
+package native
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"agora/engine"
+	"agora/engine/native/chat"
+	"agora/engine/native/llm"
+	"agora/engine/native/ngram"
+	"agora/engine/native/store"
+)
+
+// Shipped names the models that ship, weakest first of each kind.
+func Shipped() []string {
+	names := chat.Models()
+	for order := 1; order <= ngram.MaxOrder; order++ {
+		names = append(names, fmt.Sprintf("ngram-%d", order))
+	}
+	return names
+}
+
+// Open finds a model: one that ships, one of the store by its name or hash, or a GGUF file by its path. An engine that
+// holds memory or a goroutine is an io.Closer. The error names what there is.
+func Open(name string, s *store.Store, o llm.Options) (engine.Engine, error) {
+	if e, err := ngram.Open(name); err == nil {
+		return e, nil
+	}
+	if e, err := chat.Open(name); !errors.Is(err, chat.ErrUnknown) {
+		return e, err
+	}
+	if strings.HasSuffix(name, ".gguf") {
+		if _, err := os.Stat(name); err == nil {
+			return llm.Open(name, o)
+		}
+	}
+	entry, err := s.Find(name)
+	if errors.Is(err, store.ErrNotHere) {
+		return nil, fmt.Errorf("%w; these ship with agora: %s", err, strings.Join(Shipped(), ", "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.Name == "" {
+		o.Name = entry.Name
+	}
+	if o.Licence == "" {
+		o.Licence = entry.Licence
+	}
+	return llm.Open(entry.Path, o)
+}
