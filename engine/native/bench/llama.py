@@ -20,11 +20,11 @@ def cpu():
     return t.user + t.system
 
 
-def ask(prompt, n):
+def ask(prompt, n, probabilities=0):
     c = http.client.HTTPConnection(host)
-    body = dict(prompt=prompt, n_predict=n, temperature=0, ignore_eos=True, cache_prompt=False)
+    body = dict(prompt=prompt, n_predict=n, temperature=0, ignore_eos=True, cache_prompt=False, n_probs=probabilities)
     c.request("POST", "/completion", json.dumps(body), {"Content-Type": "application/json"})
-    c.getresponse().read()
+    return json.loads(c.getresponse().read())
 
 
 def timed(prompt, n, together):
@@ -40,5 +40,9 @@ def timed(prompt, n, together):
 print("{}", flush=True)
 for line in sys.stdin:
     c = json.loads(line)
+    if c.get("probabilities"):
+        answer = ask(c["prompt"], c["n"], 1)["completion_probabilities"]
+        print(json.dumps(dict(tokens=[t["id"] for t in answer], logprobs=[t["logprob"] for t in answer])), flush=True)
+        continue
     print(json.dumps(dict(seconds=timed(c["prompt"], c["n"], c["together"]))), flush=True)
 os._exit(0)

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -30,9 +31,10 @@ var convertProgram string
 
 var (
 	python = flag.String("python", "python3", "Python with xllamacpp, gguf and numpy")
-	path   = flag.String("model", "", "a GGUF file of Q4_1 matrices, such as SmolLM2-135M's")
+	path   = flag.String("model", "", "a GGUF file")
 	rounds = flag.Int("rounds", 5, "turns that each engine gets")
-	only   = flag.String("format", "", "measure one file only: Q4_1 or Q4_0")
+	jobsOf = flag.String("jobs", "", "only the jobs whose name contains this")
+	asQ40  = flag.Bool("q4_0", true, "also measure the file with its Q4_1 matrices written as Q4_0")
 )
 
 // job is something to do: a prompt, so many tokens after it, so many times together. What is measured is the difference
@@ -52,6 +54,24 @@ func main() {
 }
 
 func run() error {
+	fmt.Printf("%d rounds, kernels %s, processor ms per token: median (least–most)\n\n", *rounds, kernel.Level())
+	fmt.Println("| file, job | Agora | llama.cpp | ratio of medians |")
+	fmt.Println("| --- | --- | --- | --- |")
+	if err := compare(filepath.Base(*path), *path); err != nil {
+		return err
+	}
+	if *asQ40 {
+		if err := compareQ40(); err != nil {
+			return err
+		}
+	}
+	if err := quality(*path); err != nil {
+		return err
+	}
+	return alone(*path)
+}
+
+func compareQ40() error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -61,18 +81,7 @@ func run() error {
 	if out, err := exec.Command(*python, "-c", convertProgram, *path, q40).CombinedOutput(); err != nil {
 		return fmt.Errorf("writing the file of Q4_0: %w: %s", err, out)
 	}
-	fmt.Printf("%d rounds, kernels %s, processor ms per token: median (least–most)\n\n", *rounds, kernel.Level())
-	fmt.Println("| file, job | Agora | llama.cpp | ratio of medians |")
-	fmt.Println("| --- | --- | --- | --- |")
-	for _, file := range []struct{ name, path string }{{"Q4_1", *path}, {"Q4_0", q40}} {
-		if *only != "" && *only != file.name {
-			continue
-		}
-		if err := compare(file.name, file.path); err != nil {
-			return err
-		}
-	}
-	return alone(*path)
+	return compare("as Q4_0", q40)
 }
 
 // compare runs every job with both engines, in turns.
@@ -88,6 +97,9 @@ func compare(name, path string) error {
 	}
 	defer other.stop()
 	for _, j := range jobs {
+		if !strings.Contains(j.name, *jobsOf) {
+			continue
+		}
 		var ours, theirs []float64
 		for range *rounds {
 			a, err := measure(j, func(n int) (float64, error) { return generate(m, j, n) })
@@ -148,6 +160,7 @@ func generate(m *model.Model, j job, n int) (float64, error) {
 
 // alone is what has no counterpart there: checking an answer in one pass, loading, memory, and portable code.
 func alone(path string) error {
+	runtime.GC() // what was measured before gives its memory back
 	was := time.Now()
 	m, err := model.Open(path)
 	if err != nil {
@@ -155,6 +168,10 @@ func alone(path string) error {
 	}
 	defer m.Close()
 	loaded := time.Since(was)
+	if _, err := generate(m, job{"", 40, 200, 1}, 200); err != nil {
+		return err
+	}
+	used := memory()
 	var check, plain []float64
 	for range *rounds {
 		before := processor()
@@ -173,7 +190,7 @@ func alone(path string) error {
 	}
 	fmt.Printf("\nchecking an answer of 200 tokens after 40: %s ms per answer token, %.0f per processor second\n", summary(check), 1e3/median(check))
 	fmt.Printf("portable code, decode: %s ms per token\n", summary(plain))
-	fmt.Printf("loading: %.2f s by the clock; memory: %s\n", loaded.Seconds(), memory())
+	fmt.Printf("loading: %.2f s by the clock; memory after 240 tokens: %s\n", loaded.Seconds(), used)
 	return nil
 }
 

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 
+	"agora/engine/native/mapping"
 	"agora/engine/native/tensor"
 )
 
@@ -35,7 +35,7 @@ type File struct {
 
 // Open maps a file and reads its directory. Close it when no tensor of it is read any more.
 func Open(path string) (*File, error) {
-	data, unmap, err := load(path)
+	data, unmap, err := mapping.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -55,12 +55,6 @@ func (f *File) Close() error {
 	unmap := f.unmap
 	f.unmap = nil
 	return unmap()
-}
-
-// read is what Open does where files cannot be mapped.
-func read(path string) ([]byte, func() error, error) {
-	data, err := os.ReadFile(path)
-	return data, func() error { return nil }, err
 }
 
 // Parse reads the directory of a file that lies in data, which must not change while the File is used.

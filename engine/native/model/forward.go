@@ -132,6 +132,9 @@ func (r *Runner) passes(inputs []Input, out *[][]float32) error {
 // pass sends the items through all layers.
 func (r *Runner) pass(out *[][]float32) error {
 	r.embed()
+	if !kernel.Bounded(r.x[:len(r.items)*r.m.Width]) {
+		return ErrNotFinite
+	}
 	for i := range r.m.layers {
 		if err := r.attention(i); err != nil {
 			return err

@@ -69,6 +69,9 @@ func FromGGUF(f *gguf.File) (*Model, error) {
 	return m, nil
 }
 
+// OnClose says what is to be done when the model is closed: giving back the file that Tensors' data lie in.
+func (m *Model) OnClose(do func() error) { m.close = do }
+
 // Close gives back the file.
 func (m *Model) Close() error {
 	if m.close == nil {
@@ -219,3 +222,6 @@ func rootWidth(width int) float32 {
 	b := math.Float32bits(float32(math.Sqrt(float64(width))))
 	return math.Float32frombits((b + 0x7fff + b>>16&1) &^ 0xffff)
 }
+
+// RopeWave is base^(2i/n): the positions in which pair i of n/2 turns by one radian.
+func RopeWave(base float64, i, n int) float64 { return 1 / turns(base, n, 1, nil)[i] }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package gguf
+package mapping
 
 import (
 	"fmt"
@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// load maps the file, so that only what is read takes memory, and memory that can be had back at any time. The file must
+// Open maps the file, so that only what is read takes memory, and memory that can be had back at any time. The file must
 // not be cut short while it is open: reading what is gone is a fault that ends the process.
-func load(path string) ([]byte, func() error, error) {
+func Open(path string) ([]byte, func() error, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
@@ -22,7 +22,7 @@ func load(path string) ([]byte, func() error, error) {
 		return nil, nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() == 0 || info.Size() > math.MaxInt {
-		return nil, nil, fmt.Errorf("%s: %w: %d bytes, not a regular file that can be mapped", path, ErrFormat, info.Size())
+		return nil, nil, fmt.Errorf("%s: %w: %d bytes", path, ErrFile, info.Size())
 	}
 	data, err := syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_PRIVATE)
 	if err != nil {
