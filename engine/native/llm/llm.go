@@ -10,10 +10,12 @@ import (
 
 	"agora/engine"
 	"agora/engine/native/batch"
+	"agora/engine/native/digest"
 	"agora/engine/native/gguf"
 	"agora/engine/native/grammar"
 	"agora/engine/native/model"
 	"agora/engine/native/template"
+	"agora/engine/native/tensor"
 	"agora/engine/native/token"
 	"agora/wire/openai"
 )
@@ -74,6 +76,7 @@ func New(f *gguf.File, o Options) (*Engine, error) {
 	if e.template, e.whyNot = templateOf(f, e.tokens, o.Template); e.whyNot != nil && o.Template != "" {
 		return nil, e.whyNot
 	}
+	told := identify(f)
 	if e.model, err = model.FromGGUF(f); err != nil {
 		return nil, err
 	}
@@ -87,8 +90,36 @@ func New(f *gguf.File, o Options) (*Engine, error) {
 	e.findEnds()
 	e.batcher = batch.New(e.model, o.Batch)
 	e.runners.New = func() any { return e.model.NewRunner() }
-	e.info = e.describe(o)
+	e.info = e.describe(o, told)
 	return e, nil
+}
+
+// told is what the file says of itself.
+type told struct {
+	digest     string // empty where the file holds what its architecture does not read, so that it is no model with a name
+	parameters int64
+	precision  string // of most weights
+}
+
+func identify(f *gguf.File) told {
+	var t told
+	if id, err := digest.Of(f); err == nil {
+		t.digest, t.parameters = id.String(), id.Parameters
+	}
+	most, weights := 0, map[tensor.Type]int{}
+	for _, one := range f.Tensors() {
+		if weights[one.Type] += one.Elements(); weights[one.Type] > most {
+			most, t.precision = weights[one.Type], one.Type.String()
+		}
+	}
+	return t
+}
+
+func (t told) metadata() string {
+	if t.parameters == 0 {
+		return ""
+	}
+	return fmt.Sprintf(`{"parameters":%d}`, t.parameters)
 }
 
 func templateOf(f *gguf.File, t *token.Tokenizer, name string) (*template.Template, error) {
@@ -123,7 +154,7 @@ func (e *Engine) findEnds() {
 	e.vocab = grammar.NewVocabulary(words)
 }
 
-func (e *Engine) describe(o Options) engine.Info {
+func (e *Engine) describe(o Options, t told) engine.Info {
 	can := openai.CanComplete | openai.CanLogprobs
 	if e.template != nil {
 		can |= openai.CanChat | openai.CanTurns | openai.CanSystem | openai.CanFormat | openai.CanChoices
@@ -132,7 +163,8 @@ func (e *Engine) describe(o Options) engine.Info {
 		}
 	}
 	return engine.Info{
-		Model: o.Name, Engine: "native", Version: Version, Licence: o.Licence, Context: e.context, Can: can,
+		Model: o.Name, Digest: t.digest, Engine: "native", Version: Version, Licence: o.Licence, Context: e.context,
+		Precision: t.precision, Metadata: t.metadata(), Can: can,
 	}
 }
 

@@ -306,8 +306,15 @@ func TestABaseModelOnlyContinues(t *testing.T) {
 	if _, err := say(t, e, request(t, `{`+question+`}`)); err == nil || !strings.Contains(err.Error(), "no chat template") || !strings.Contains(err.Error(), "/v1/completions") {
 		t.Errorf("a base model is asked: %v", err)
 	}
-	if can := e.describe(Options{}).Can; can&openai.CanChat != 0 || can&openai.CanComplete == 0 {
+	if can := e.describe(Options{}, told{}).Can; can&openai.CanChat != 0 || can&openai.CanComplete == 0 {
 		t.Errorf("a base model can %v", can.Names())
+	}
+}
+
+func TestTheCardSaysWhatTheFileIs(t *testing.T) {
+	info := small(t, Options{Licence: "MIT"}).Info()
+	if !strings.HasPrefix(info.Digest, "sha256:") || info.Precision != "Q4_1" || info.Licence != "MIT" || info.Context != 512 || !strings.Contains(info.Metadata, `"parameters":`) {
+		t.Errorf("%+v", info)
 	}
 }
 
