@@ -23,7 +23,8 @@ func Shipped() []string {
 	return names
 }
 
-// Open finds a model: one that ships, one of the store by its name or hash, or a GGUF file by its path. An engine that
+// Open finds a model: one that ships, one of the store by its name or hash, or a GGUF file or a
+// folder of safetensors by its path. An engine that
 // holds memory or a goroutine is an io.Closer. The error names what there is.
 func Open(name string, s *store.Store, o llm.Options) (engine.Engine, error) {
 	if e, err := ngram.Open(name); err == nil {
@@ -32,10 +33,8 @@ func Open(name string, s *store.Store, o llm.Options) (engine.Engine, error) {
 	if e, err := chat.Open(name); !errors.Is(err, chat.ErrUnknown) {
 		return e, err
 	}
-	if strings.HasSuffix(name, ".gguf") {
-		if _, err := os.Stat(name); err == nil {
-			return llm.Open(name, o)
-		}
+	if info, err := os.Stat(name); err == nil && (info.IsDir() || strings.HasSuffix(name, ".gguf")) {
+		return llm.Open(name, o)
 	}
 	entry, err := s.Find(name)
 	if errors.Is(err, store.ErrNotHere) {

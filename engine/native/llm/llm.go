@@ -3,19 +3,19 @@
 package llm
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
 	"agora/engine"
 	"agora/engine/native/batch"
-	"agora/engine/native/digest"
 	"agora/engine/native/gguf"
 	"agora/engine/native/grammar"
 	"agora/engine/native/model"
 	"agora/engine/native/template"
-	"agora/engine/native/tensor"
 	"agora/engine/native/token"
 	"agora/wire/openai"
 )
@@ -49,39 +49,71 @@ type Engine struct {
 	whyNot   error // why there is no template
 }
 
-// Open loads a GGUF file. A model without a known chat template only continues texts; Template says why.
+// Open loads a GGUF file, or a folder as models are published for training. A model without a known chat template only
+// continues texts; Template says why.
 func Open(path string, o Options) (*Engine, error) {
+	if o.Name == "" {
+		o.Name = strings.TrimSuffix(filepath.Base(path), ".gguf")
+	}
+	e, err := openPath(path, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return e, nil
+}
+
+func openPath(path string, o Options) (*Engine, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return openFolder(path, o)
+	}
 	f, err := gguf.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if o.Name == "" {
-		o.Name = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	}
 	e, err := New(f, o)
 	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, errors.Join(err, f.Close())
 	}
 	return e, nil
 }
 
 // New loads a model from an open file, which the engine closes with itself.
 func New(f *gguf.File, o Options) (*Engine, error) {
-	e := &Engine{}
-	var err error
-	if e.tokens, err = token.FromGGUF(f); err != nil {
+	tokens, err := token.FromGGUF(f)
+	if err != nil {
 		return nil, err
 	}
-	if e.template, e.whyNot = templateOf(f, e.tokens, o.Template); e.whyNot != nil && o.Template != "" {
+	source, _ := f.Meta("tokenizer.chat_template").Text()
+	c, err := model.ConfigOf(f)
+	if err != nil {
+		return nil, err
+	}
+	return build(parts{tokens, source, identify(c, f.Tensors(), tokens), func() (*model.Model, error) { return model.FromGGUF(f) }}, o)
+}
+
+// parts is what a model is made of, wherever it came from.
+type parts struct {
+	tokens   *token.Tokenizer
+	template string // the program that came with it
+	told     told
+	load     func() (*model.Model, error)
+}
+
+func build(p parts, o Options) (*Engine, error) {
+	e := &Engine{tokens: p.tokens}
+	if e.template, e.whyNot = templateOf(p.template, e.tokens, o.Template); e.whyNot != nil && o.Template != "" {
 		return nil, e.whyNot
 	}
-	told := identify(f)
-	if e.model, err = model.FromGGUF(f); err != nil {
+	var err error
+	if e.model, err = p.load(); err != nil {
 		return nil, err
 	}
 	if e.tokens.Len() > e.model.Vocab {
-		return nil, fmt.Errorf("%w: %d tokens for a model of %d", token.ErrDamaged, e.tokens.Len(), e.model.Vocab)
+		return nil, errors.Join(fmt.Errorf("%w: %d tokens for a model of %d", token.ErrDamaged, e.tokens.Len(), e.model.Vocab), e.model.Close())
 	}
 	e.context = min(e.model.Context, MaxContext)
 	if o.Context > 0 {
@@ -90,40 +122,11 @@ func New(f *gguf.File, o Options) (*Engine, error) {
 	e.findEnds()
 	e.batcher = batch.New(e.model, o.Batch)
 	e.runners.New = func() any { return e.model.NewRunner() }
-	e.info = e.describe(o, told)
+	e.info = e.describe(o, p.told)
 	return e, nil
 }
 
-// told is what the file says of itself.
-type told struct {
-	digest     string // empty where the file holds what its architecture does not read, so that it is no model with a name
-	parameters int64
-	precision  string // of most weights
-}
-
-func identify(f *gguf.File) told {
-	var t told
-	if id, err := digest.Of(f); err == nil {
-		t.digest, t.parameters = id.String(), id.Parameters
-	}
-	most, weights := 0, map[tensor.Type]int{}
-	for _, one := range f.Tensors() {
-		if weights[one.Type] += one.Elements(); weights[one.Type] > most {
-			most, t.precision = weights[one.Type], one.Type.String()
-		}
-	}
-	return t
-}
-
-func (t told) metadata() string {
-	if t.parameters == 0 {
-		return ""
-	}
-	return fmt.Sprintf(`{"parameters":%d}`, t.parameters)
-}
-
-func templateOf(f *gguf.File, t *token.Tokenizer, name string) (*template.Template, error) {
-	source, _ := f.Meta("tokenizer.chat_template").Text()
+func templateOf(source string, t *token.Tokenizer, name string) (*template.Template, error) {
 	begin, end := spelling(t, t.BOS), spelling(t, t.EOS)
 	if name == "" {
 		return template.Detect(source, begin, end)

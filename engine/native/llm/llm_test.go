@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -315,6 +317,32 @@ func TestTheCardSaysWhatTheFileIs(t *testing.T) {
 	info := small(t, Options{Licence: "MIT"}).Info()
 	if !strings.HasPrefix(info.Digest, "sha256:") || info.Precision != "Q4_1" || info.Licence != "MIT" || info.Context != 512 || !strings.Contains(info.Metadata, `"parameters":`) {
 		t.Errorf("%+v", info)
+	}
+}
+
+func TestAFoldersTemplateIsFound(t *testing.T) {
+	for name, try := range map[string]struct{ jinja, config, want string }{
+		"a file of its own":  {"{{ a }}", `{"chat_template":"{{ b }}"}`, "{{ a }}"},
+		"in the tokenizer's": {"", `{"chat_template":"{{ b }}"}`, "{{ b }}"},
+		"several":            {"", `{"chat_template":[{"name":"default","template":"x"}]}`, ""},
+		"none":               {"", `{}`, ""},
+		"no file at all":     {"", "", ""},
+	} {
+		dir := t.TempDir()
+		for file, text := range map[string]string{"chat_template.jinja": try.jinja, "tokenizer_config.json": try.config} {
+			if text == "" {
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := folderTemplate(dir); err != nil || got != try.want {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, try.want)
+		}
+	}
+	if _, err := Open(t.TempDir(), Options{}); err == nil {
+		t.Error("an empty folder is opened")
 	}
 }
 
