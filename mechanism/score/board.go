@@ -1,8 +1,6 @@
 package score
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -13,8 +11,7 @@ type Result struct {
 	Registered uint64        // block of the uid's registration; another value means that the uid changed hands
 	Score      float64       // [0, 1]; ignored where Failed
 	Failed     bool          // no answer: offline, timed out, refused, 5xx. A malformed answer is not Failed but scores 0
-	Answer     [32]byte      // hash of what the miner answered (text and probabilities); zero where Failed
-	Trivial    bool          // unrelated honest models may well give these bytes (short, right or refused answers)
+	Said       Said          // what the miner answered; ignored where Failed
 	Latency    time.Duration // from request to whole answer; ignored where Failed
 }
 
@@ -22,35 +19,58 @@ type Result struct {
 // It is owned by one goroutine; it needs no lock and takes none.
 type Board struct {
 	params  Params
-	once    float64  // standard errors of a bound at one look
-	always  float64  // standard errors of a lead at all looks between MinItems and Window
-	ranking *ranking // of the present answers; nil where it is to be derived anew
-	next    uint64   // sequence number of the next item
+	once    float64   // standard errors of a bound at one look
+	always  []float64 // standard errors of a lead at all looks between MinItems and Window, by the number of rivals (surely)
+	ranking *ranking  // of the present answers; nil where it is to be derived anew
 	records map[uint16]*record
-	used    map[[32]byte]uint64 // items in the window, so that none counts twice
-	twins   map[[2]uint16]twins // pairs of uids, the lower first, that once answered alike
+	items   []item               // of the latest items, by number from first on
+	first   uint64               // number of items[0]
+	used    map[[32]byte]uint64  // their numbers by ID
+	twins   map[[2]uint16]*twins // pairs of uids, the lower first, that once answered alike
 }
+
+// item is what is remembered of an item: how much better than usual the miners did on it, and what the latest of them said.
+type item struct {
+	ID      [32]byte `json:"id"`
+	Surplus float64  `json:"surplus"` // Σ score − own mean, over the miners with a record
+	Known   int      `json:"known"`   // how many those are
+	Said    []answer `json:"said,omitempty"`
+}
+
+// answer is one miner's to an item.
+type answer struct {
+	UID   uint16  `json:"uid"`
+	Score float64 `json:"score"`
+	Said
+}
+
+// Bounds of what is remembered.
+const (
+	keptAnswers = 256 // latest items whose answers are compared with later ones
+	keptItems   = 4   // windows of items that an item is remembered for
+)
 
 // record is one miner's past. It follows (uid, registration), so a new owner starts afresh.
 type record struct {
 	registered uint64
-	marks      []mark // oldest first, at most Params.Window
-	sum        *Tally // of the scores; nil where it is to be counted anew
-	eased      Tally  // of score − ease; counted with sum
-	asked      int    // requests since the record began, failed ones too
+	since      uint64  // number of items there were when the record began: with its first answer, or when another model showed
+	marks      []mark  // in the order in which they were given, at most Params.Window
+	sorted     []mark  // by item; nil where it is to be sorted anew
+	sum        *Tally  // of the scores; nil where it is to be counted anew
+	doubt      float64 // what the change test said at the latest answer, in standard normal units
+	asked      int     // requests since the record began, failed ones too
 	gate       float64
 	service    service
+	errors     []uint64 // latest short wrong answers, oldest first
 }
 
 // mark is one scored answer.
 type mark struct {
-	Item  uint64  `json:"i"` // sequence number, the same for every miner that got the item
+	Item  uint64  `json:"i"` // number, the same for every miner that got the item
 	Score float64 `json:"s"`
-	Ease  float64 `json:"e,omitempty"` // how much better than usual the others did on this item
+	Own   float64 `json:"o,omitempty"` // what it added to the item's surplus
+	Known bool    `json:"k,omitempty"` // whether it did
 }
-
-// ErrItemUsed says that an item was judged before: items are single use.
-var ErrItemUsed = errors.New("score: item was judged before")
 
 // NewBoard returns an empty board, or ErrParams.
 func NewBoard(p Params) (*Board, error) {
@@ -58,68 +78,91 @@ func NewBoard(p Params) (*Board, error) {
 		return nil, err
 	}
 	return &Board{
-		params: p, once: boundary(p.Error, 1, 1), always: boundary(p.Error, p.MinItems, p.Window),
-		records: map[uint16]*record{}, used: map[[32]byte]uint64{}, twins: map[[2]uint16]twins{},
+		params: p, once: boundary(p.Error, 1, 1),
+		records: map[uint16]*record{}, used: map[[32]byte]uint64{}, twins: map[[2]uint16]*twins{},
 	}, nil
 }
 
 // Params returns the board's settings.
 func (b *Board) Params() Params { return b.params }
 
-// Add counts the results of one item that went to several miners at once. Scores outside [0, 1] are clamped, NaN is 0.
-// A second call with the same item is refused with ErrItemUsed.
-func (b *Board) Add(item [32]byte, results []Result) error {
-	if _, used := b.used[item]; used {
-		return fmt.Errorf("%w: %x", ErrItemUsed, item[:8])
-	}
+// Add counts what miners did with one item; other miners may answer it later. Scores outside [0, 1] are clamped, NaN is 0. An item
+// counts once for a miner: what it answers to it again is ignored.
+func (b *Board) Add(id [32]byte, results []Result) {
 	b.ranking = nil
-	seq := b.next
-	b.next++
-	b.used[item] = seq
-	surplus := b.surplus(results)
+	number := b.number(id)
 	for _, r := range results {
-		b.count(seq, r, surplus.without(r.UID))
+		b.count(number, r)
 	}
-	b.compareAnswers(results)
-	b.dropChanged(results)
-	b.forgetItems()
-	return nil
-}
-
-// count files one result.
-func (b *Board) count(seq uint64, r Result, ease float64) {
-	rec := b.records[r.UID]
-	if rec == nil || rec.registered != r.Registered {
-		b.forgetTwins(r.UID)
-		rec = &record{registered: r.Registered, gate: 1}
-		b.records[r.UID] = rec
-	}
-	rec.asked++
-	rec.service.count(r.Failed, r.Latency)
-	if r.Failed {
-		return
-	}
-	if n := len(rec.marks); n > 0 && rec.marks[n-1].Item == seq {
-		return // the same uid twice in one call: the first counts
-	}
-	if len(rec.marks) >= b.params.Window {
-		rec.marks = slices.Delete(rec.marks, 0, len(rec.marks)-b.params.Window+1)
-	}
-	rec.setMarks(append(rec.marks, mark{seq, clamp(r.Score), ease}))
-}
-
-// forgetItems drops item IDs that have left every window.
-func (b *Board) forgetItems() {
-	limit := 4 * b.params.Window
-	if len(b.used) <= limit {
-		return
-	}
-	for id, seq := range b.used {
-		if seq+uint64(limit)/2 < b.next {
-			delete(b.used, id)
+	for _, r := range results {
+		if !r.Failed {
+			b.lookForChange(r.UID)
 		}
 	}
 }
+
+// number is an item's, given out in the order in which items are first seen.
+func (b *Board) number(id [32]byte) uint64 {
+	if n, known := b.used[id]; known {
+		return n
+	}
+	n := b.next()
+	b.used[id] = n
+	b.items = append(b.items, item{ID: id})
+	if len(b.items) > keptAnswers {
+		b.items[len(b.items)-1-keptAnswers].Said = nil
+	}
+	if limit := keptItems * b.params.Window; len(b.items) > limit+limit/4 {
+		for _, old := range b.items[:limit/4] {
+			delete(b.used, old.ID)
+		}
+		b.items, b.first = slices.Clone(b.items[limit/4:]), b.first+uint64(limit/4)
+	}
+	return n
+}
+
+// next is the number of the next item.
+func (b *Board) next() uint64 { return b.first + uint64(len(b.items)) }
+
+// item finds what is remembered of an item, or nil.
+func (b *Board) item(number uint64) *item {
+	if number < b.first || number >= b.next() {
+		return nil
+	}
+	return &b.items[number-b.first]
+}
+
+// count files one result.
+func (b *Board) count(number uint64, r Result) {
+	rec := b.records[r.UID]
+	if rec == nil || rec.registered != r.Registered {
+		b.forgetTwins(r.UID)
+		rec = &record{registered: r.Registered, gate: 1, since: never}
+		b.records[r.UID] = rec
+	}
+	if rec.has(number) {
+		return
+	}
+	rec.asked++
+	rec.service.count(r.Failed, r.Latency, b.params.Recent)
+	if r.Failed {
+		return
+	}
+	if rec.since == never {
+		rec.since = b.next()
+	}
+	m := mark{Item: number, Score: clamp(r.Score)}
+	it := b.item(number)
+	if m.Known = len(rec.marks) >= minShared; m.Known {
+		m.Own = m.Score - rec.tally().Mean()
+		it.Surplus, it.Known = it.Surplus+m.Own, it.Known+1
+	}
+	rec.append(m, b.params.Window)
+	b.compareAnswers(it, answer{r.UID, m.Score, r.Said}, rec)
+}
+
+// never is the beginning of a record without answers.
+const never = ^uint64(0)
 
 // Forget drops a uid's record: it was pruned or changed hands.
 func (b *Board) Forget(uid uint16) {
@@ -136,14 +179,6 @@ func (b *Board) SetGate(uid uint16, gate float64) {
 	}
 }
 
-// EndTempo ages the service record: what was answered a tempo ago counts half.
-func (b *Board) EndTempo() {
-	b.ranking = nil
-	for _, rec := range b.records {
-		rec.service.fade()
-	}
-}
-
 // UIDs returns the miners on the board in ascending order.
 func (b *Board) UIDs() []uint16 {
 	uids := make([]uint16, 0, len(b.records))
@@ -155,15 +190,51 @@ func (b *Board) UIDs() []uint16 {
 }
 
 // setMarks replaces a record's answers.
-func (r *record) setMarks(marks []mark) { r.marks, r.sum = marks, nil }
+func (r *record) setMarks(marks []mark) { r.marks, r.sum, r.sorted = marks, nil, nil }
+
+// append adds an answer and drops the oldest beyond window.
+func (r *record) append(m mark, window int) {
+	sum, sorted := r.sum, r.sorted
+	if len(r.marks) < window {
+		r.setMarks(append(r.marks, m))
+		if sum != nil {
+			sum.Add(m.Score)
+			r.sum = sum
+		}
+	} else {
+		r.setMarks(append(slices.Delete(r.marks, 0, len(r.marks)-window+1), m))
+		sorted = nil
+	}
+	if n := len(sorted); n > 0 && n == len(r.marks)-1 && sorted[n-1].Item < m.Item {
+		r.sorted = append(sorted, m)
+	}
+}
+
+// has says whether the record holds an answer to an item.
+func (r *record) has(number uint64) bool {
+	return slices.ContainsFunc(r.marks, func(m mark) bool { return m.Item == number })
+}
+
+// inOrder lists a record's answers by item.
+func (r *record) inOrder() []mark {
+	if r.sorted == nil {
+		r.sorted = slices.Clone(r.marks)
+		slices.SortFunc(r.sorted, func(x, y mark) int {
+			if x.Item < y.Item {
+				return -1
+			}
+			return 1
+		})
+	}
+	return r.sorted
+}
 
 // tally sums up a record's scores.
 func (r *record) tally() Tally {
 	if r.sum == nil {
-		r.sum, r.eased = &Tally{}, Tally{}
+		r.sum = &Tally{}
 		for _, m := range r.marks {
 			r.sum.Add(m.Score)
-			r.eased.Add(m.Score - m.Ease)
 		}
 	}
 	return *r.sum

@@ -1,6 +1,9 @@
 package score
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Levels of the change test, in standard normal units.
 const (
@@ -11,61 +14,43 @@ const (
 // spans are the lengths of the recent past that is held against what came before.
 var spans = []int{4, 8, 16, 32, 64, 128}
 
-// dropChanged cuts the records of miners whose latest answers show another model than before, so that the old model's
+// lookForChange cuts the record of a miner whose latest answers show another model than before, so that the old model's
 // merits (or faults) end with it. Only the answers since the change stay, and the miner must fill MinItems again.
-func (b *Board) dropChanged(results []Result) {
-	for _, r := range results {
-		rec := b.records[r.UID]
-		if span, z := rec.change(); z >= changed {
-			rec.setMarks(append([]mark(nil), rec.marks[len(rec.marks)-span:]...))
-			rec.asked = span
-			b.forgetTwins(r.UID)
-		}
+func (b *Board) lookForChange(uid uint16) {
+	rec := b.records[uid]
+	span, z := b.change(rec)
+	if rec.doubt = z; z < changed {
+		return
 	}
-}
-
-// surplus is by how much each miner that is known beat its own mean on an item.
-type surplus struct {
-	total float64
-	each  map[uint16]float64
-}
-
-// surplus measures an item by the miners with a record long enough to know what is usual for them.
-func (b *Board) surplus(results []Result) surplus {
-	s := surplus{each: make(map[uint16]float64, len(results))}
-	for _, r := range results {
-		rec := b.records[r.UID]
-		if _, twice := s.each[r.UID]; twice || r.Failed || rec == nil || len(rec.marks) < minShared {
-			continue
-		}
-		s.each[r.UID] = clamp(r.Score) - rec.tally().Mean()
-		s.total += s.each[r.UID]
-	}
-	return s
+	rec.setMarks(slices.Clone(rec.marks[len(rec.marks)-span:]))
+	rec.asked, rec.since, rec.doubt = span, b.next(), 0
+	b.forgetTwins(uid)
 }
 
 // minOthers is the least number of other miners that can say how easy an item was, so that no one of them says it alone.
 const minOthers = 3
 
-// without is the item's ease as the others than one miner see it, drawn toward 0 for their number: Σ surplus / (others + 1).
+// ease is by how much the others beat their own means on an item, drawn toward 0 for their number: Σ surplus / (others + 1).
 // It is 0 on average whoever was asked, so a miner's score less the ease has the mean of its score and less spread.
-func (s surplus) without(uid uint16) float64 {
-	own, counted := s.each[uid]
-	others := len(s.each)
-	if counted {
-		others--
-	}
-	if others < minOthers {
+func (b *Board) ease(m mark) float64 {
+	it := b.item(m.Item)
+	if it == nil || it.Known-one(m.Known) < minOthers {
 		return 0
 	}
-	return (s.total - own) / float64(others+1)
+	return (it.Surplus - m.Own) / float64(it.Known-one(m.Known)+1)
 }
 
 // change returns the recent span that differs most from a miner's earlier answers, and by how much (z, at least 0).
 // Graded scores are also compared less their items' ease, which shows in a fraction of the items.
-func (r *record) change() (span int, z float64) {
+func (b *Board) change(r *record) (span int, z float64) {
 	n, all := len(r.marks), r.tally()
 	graded := all.dispersion() < 0.5
+	var eases Tally // of all scores, less their items' ease
+	if graded {
+		for _, m := range r.marks {
+			eases.Add(m.Score - b.ease(m))
+		}
+	}
 	recent, eased, k := 0.0, 0.0, 0
 	for _, length := range spans {
 		if n-length < 2*length || n-length < minShared {
@@ -74,11 +59,11 @@ func (r *record) change() (span int, z float64) {
 		for ; k < length; k++ {
 			m := r.marks[n-1-k]
 			recent += m.Score
-			eased += m.Score - m.Ease
+			eased += m.Score - b.ease(m)
 		}
 		d := deviance(all, recent, k)
 		if graded && k >= minEased {
-			d = math.Max(d, shift(r.eased, eased, k))
+			d = math.Max(d, shift(eases, eased, k))
 		}
 		if d > z {
 			span, z = k, d
@@ -93,7 +78,7 @@ const minEased = 16
 // shift is the difference between the mean of the last k values, of sum recent, and that of the others, in standard errors.
 func shift(all Tally, recent float64, k int) float64 {
 	n, last := float64(all.n), float64(k)
-	d := recent/last - (all.Mean()*n-recent)/(n-last)
+	d := recent/last - (float64(all.Mean()*n)-recent)/(n-last)
 	se := math.Sqrt(all.Variance() * (1/last + 1/(n-last)))
 	if se == 0 {
 		return 0
@@ -110,8 +95,8 @@ func shift(all Tally, recent float64, k int) float64 {
 // near 0 and 1.
 func deviance(all Tally, recent float64, k int) float64 {
 	n, m := float64(all.n), all.Mean()
-	before, after := (m*n-recent)/(n-float64(k)), recent/float64(k)
-	sum := (n-float64(k))*divergence(before, m) + float64(k)*divergence(after, m)
+	before, after := (float64(m*n)-recent)/(n-float64(k)), recent/float64(k)
+	sum := float64((n-float64(k))*divergence(before, m)) + float64(float64(k)*divergence(after, m))
 	return math.Sqrt(math.Max(0, 2*sum/all.dispersion()))
 }
 
@@ -123,10 +108,10 @@ func divergence(p, q float64) float64 {
 	}
 	d := 0.0
 	if p > 0 {
-		d += p * math.Log(p/q)
+		d += float64(p * ln(p/q))
 	}
 	if p < 1 {
-		d += (1 - p) * math.Log((1-p)/(1-q))
+		d += float64((1 - p) * ln((1-p)/(1-q)))
 	}
 	return math.Max(0, d)
 }

@@ -8,33 +8,51 @@ type difference struct {
 	stderr float64
 }
 
-// significant reports whether the lead is beyond z standard errors.
-func (d difference) significant(z float64) bool { return d.lead > 0 && d.lead > z*d.stderr }
+// significant reports whether the lead is beyond z standard errors, and large enough to matter.
+func (d difference) significant(z, matters float64) bool {
+	return d.lead > matters && d.lead > z*d.stderr
+}
 
 // same reports whether the two are surely closer than tolerance.
-func (d difference) same(z, tolerance float64) bool { return math.Abs(d.lead)+z*d.stderr <= tolerance }
+func (d difference) same(z, tolerance float64) bool {
+	return math.Abs(d.lead)+float64(z*d.stderr) <= tolerance
+}
+
+// worth is what a miner's answers are worth above chance, over all that it was asked: answered/asked · (mean − chance).
+func (b *Board) worth(r *record) float64 {
+	return float64(r.service.answered() * (r.tally().Mean() - b.params.Chance))
+}
+
+// unsure is the variance of a miner's worth that comes from its answered share a of the last n requests:
+// a(1−a)/n · (mean − chance)².
+func (b *Board) unsure(r *record) float64 {
+	a, skill := r.service.answered(), r.tally().Mean()-b.params.Chance
+	return a * (1 - a) / float64(max(1, len(r.service.Outcomes))) * skill * skill
+}
 
 // compare estimates a's lead over b in two ways and keeps the sharper:
 // over the items that both answered, where what is hard for one is hard for the other and cancels, se² = s²(a−b)/n;
 // and over all items of each, se² = s²(a)/n + s²(b)/m, which wins where few items are shared.
-func compare(a, b *record) difference {
-	ta, tb := a.tally(), b.tally()
-	all := difference{ta.Mean() - tb.Mean(), math.Hypot(ta.StdErr(), tb.StdErr())}
-	shared := paired(a.marks, b.marks)
+//
+// Both are of worth: each score counts above chance and times its miner's answered share, whose own error is added.
+func (b *Board) compare(x, y *record) difference {
+	sx, sy := x.service.answered(), y.service.answered()
+	absent := math.Sqrt(b.unsure(x) + b.unsure(y))
+	all := difference{b.worth(x) - b.worth(y), hypot(sx*x.tally().StdErr(), sy*y.tally().StdErr())}
+	var shared Tally
+	meet(x.inOrder(), y.inOrder(), func(a, c mark) {
+		shared.Add(float64(sx*(a.Score-b.params.Chance)) - float64(sy*(c.Score-b.params.Chance)))
+	})
+	best := all
 	if both := (difference{shared.Mean(), shared.StdErr()}); shared.N() >= minShared && both.stderr <= all.stderr {
-		return both
+		best = both
 	}
-	return all
+	best.stderr = hypot(best.stderr, absent)
+	return best
 }
 
 // minShared is the least number of shared items for which their differences are taken to be near normal.
 const minShared = 30
-
-// paired tallies a's score minus b's over the items that both answered.
-func paired(a, b []mark) (t Tally) {
-	meet(a, b, func(x, y mark) { t.Add(x.Score - y.Score) })
-	return t
-}
 
 // meet calls visit for every item that is in both lists; each list is in item order.
 func meet(a, b []mark, visit func(x, y mark)) {
@@ -52,6 +70,17 @@ func meet(a, b []mark, visit func(x, y mark)) {
 	}
 }
 
+// surely is the z of a lead over the n-th of the miners that share a leader's tier, n ≥ 1. Among n equal ones the best and the
+// worst are far apart by chance, so that the error of one pair is divided by the number of pairs, about n²: otherwise many
+// identities of one model would now and then make two tiers.
+func (b *Board) surely(n int) float64 {
+	for len(b.always) < n {
+		k := float64(len(b.always) + 1)
+		b.always = append(b.always, boundary(b.params.Error/(k*k), b.params.MinItems, b.params.Window))
+	}
+	return b.always[n-1]
+}
+
 // boundary returns the z beyond which a lead is called real, such that two equal miners are told apart with probability
 // at most alpha in one direction, whenever between n = low and n = high items one looks, and however often:
 //
@@ -60,12 +89,11 @@ func meet(a, b []mark, visit func(x, y mark)) {
 // the crossing probability of a square-root boundary by Brownian motion on [low, high] (Siegmund, Sequential Analysis,
 // 1985, section 4.3, leading terms), solved for c. With one look (high = low) it is the usual one-sided quantile.
 func boundary(alpha float64, low, high int) float64 {
-	span := math.Log(math.Max(1, float64(high)/math.Max(1, float64(low))))
+	span := ln(math.Max(1, float64(high)/math.Max(1, float64(low))))
 	least, most := 0.5, 10.0
 	for range 60 {
 		c := (least + most) / 2
-		density := math.Exp(-c*c/2) / math.Sqrt(2*math.Pi)
-		if c/2*density*span+upperTail(c) > alpha {
+		if float64(c/2*density(c)*span)+upperTail(c) > alpha {
 			least = c
 		} else {
 			most = c
@@ -73,6 +101,3 @@ func boundary(alpha float64, low, high int) float64 {
 	}
 	return most
 }
-
-// upperTail is Q(z): the chance that a standard normal value exceeds z.
-func upperTail(z float64) float64 { return math.Erfc(z/math.Sqrt2) / 2 }

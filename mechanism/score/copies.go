@@ -2,48 +2,135 @@ package score
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 )
 
-// twins counts how alike two miners answer, from their first identical answer on.
-type twins struct {
-	shared int // non-trivial answers of both to the same item
-	same   int // of those, byte-identical ones
+// Said is what is kept of an answer to see whether another miner gives it too.
+type Said struct {
+	Text    uint64  `json:"t"`           // hash of the text, normalised; 0 where there is none
+	Telling bool    `json:"l,omitempty"` // unrelated honest models would hardly write the same text: it is long
+	Levels  []Level `json:"p,omitempty"` // the likeliest of the declared probabilities, by token; empty where none are declared
 }
 
-// compareAnswers counts, for every pair of miners that answered the same item, whether they wrote the same bytes. Counts
-// are halved when they reach the window, so that what was long ago fades.
-func (b *Board) compareAnswers(results []Result) {
-	for i, x := range results {
-		if !x.telling() {
+// Level is one declared probability.
+type Level struct {
+	Token   uint32 `json:"k"` // hash of the token
+	Logprob int32  `json:"v"` // natural logarithm, in thousandths
+}
+
+// Declared probabilities are alike when every likely one is within tolerance; they tell something unless one token has nearly
+// all, which every good model says of an easy place.
+const (
+	tolerance = 20    // thousandths: two parts in a hundred of a probability
+	likely    = -4600 // thousandths: one in a hundred. What is less likely is not compared
+	sure      = -105  // thousandths: nine in ten
+)
+
+// telling says whether the answer shows by itself who made it.
+func (s Said) telling() bool {
+	if len(s.Levels) > 0 {
+		return !slices.ContainsFunc(s.Levels, func(l Level) bool { return l.Logprob > sure })
+	}
+	return s.Telling
+}
+
+// alike says whether two answers are the same: the declared probabilities where both declare them, else the text.
+func (s Said) alike(o Said) bool {
+	if len(s.Levels) == 0 || len(o.Levels) == 0 {
+		return s.Text != 0 && s.Text == o.Text && len(s.Levels) == len(o.Levels)
+	}
+	return s.covers(o) && o.covers(s)
+}
+
+// covers says that o gives every token which s holds likely about the same probability.
+func (s Said) covers(o Said) bool {
+	for _, l := range s.Levels {
+		if l.Logprob < likely {
 			continue
 		}
-		for _, y := range results[:i] {
-			if !y.telling() || x.UID == y.UID {
-				continue
-			}
-			pair := [2]uint16{min(x.UID, y.UID), max(x.UID, y.UID)}
-			t, known := b.twins[pair]
-			same := x.Answer == y.Answer
-			if !known && !same {
-				continue
-			}
-			t.shared++
-			if same {
-				t.same++
-			}
-			if t.shared >= b.params.Window {
-				t = twins{t.shared / 2, t.same / 2}
-			}
-			b.twins[pair] = t
+		at := slices.IndexFunc(o.Levels, func(x Level) bool { return x.Token == l.Token })
+		if at < 0 || max(l.Logprob-o.Levels[at].Logprob, o.Levels[at].Logprob-l.Logprob) > tolerance {
+			return false
+		}
+	}
+	return true
+}
+
+// twins counts how alike two miners answer, from their first answer on that is the same and tells something.
+type twins struct {
+	Shared int `json:"shared"` // telling answers of both to one item
+	Same   int `json:"same"`   // of those, the same ones
+	Short  int `json:"short"`  // other answers of both to one item, right or wrong
+	Equal  int `json:"equal"`  // of those, the same ones
+	Errors int `json:"errors"` // of the others, items on which one of them or both were wrong, otherwise than they often are
+	Alike  int `json:"alike"`  // of those, the same ones
+}
+
+// Short answers prove nothing where they are right: honest models agree on what is right. They do where they are many, hardly
+// any differs, and the errors are the same ones too.
+const (
+	manyShort  = 100
+	manyErrors = 8
+	nearlyAll  = 0.95
+	usual      = 64 // latest errors of a miner among which a new one counts as its habit
+)
+
+// compareAnswers holds an answer against those of the others to the same item and remembers it for those to come.
+func (b *Board) compareAnswers(it *item, a answer, rec *record) {
+	odd := a.Score < 1 && !slices.Contains(rec.errors, a.Text)
+	if a.Score < 1 && !a.telling() {
+		rec.errors = append(rec.errors, a.Text)
+		rec.errors = slices.Delete(rec.errors, 0, max(0, len(rec.errors)-usual))
+	}
+	for _, o := range it.Said {
+		b.compareTwo(a, o, odd)
+	}
+	it.Said = append(it.Said, a)
+}
+
+// compareTwo counts one pair of answers. odd says that a is an error such as its miner did not make lately.
+func (b *Board) compareTwo(a, o answer, odd bool) {
+	if a.UID == o.UID {
+		return
+	}
+	pair := [2]uint16{min(a.UID, o.UID), max(a.UID, o.UID)}
+	same, telling := a.alike(o.Said), a.telling() && o.telling()
+	t := b.twins[pair]
+	if t == nil {
+		if !same || !telling && !odd {
+			return
+		}
+		t = &twins{}
+		b.twins[pair] = t
+	}
+	if telling {
+		t.Shared, t.Same = t.Shared+1, t.Same+one(same)
+	} else {
+		t.Short, t.Equal = t.Short+1, t.Equal+one(same)
+		if different := a.Score < 1 != (o.Score < 1); different || odd {
+			t.Errors, t.Alike = t.Errors+1, t.Alike+one(same)
+		}
+	}
+	if t.Shared+t.Short >= b.params.Window {
+		for _, n := range []*int{&t.Shared, &t.Same, &t.Short, &t.Equal, &t.Errors, &t.Alike} {
+			*n /= 2
 		}
 	}
 }
 
-// telling reports whether the answer's bytes say who made it.
-func (r Result) telling() bool {
-	return !r.Failed && !r.Trivial && binary.BigEndian.Uint64(r.Answer[:8]) != 0
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// copies says whether two miners answer alike: on enough telling items and at least half of them, or on nearly all of many short
+// ones, errors among them.
+func (t *twins) copies(enough int) bool {
+	return t.Same >= enough && 2*t.Same >= t.Shared ||
+		t.Short >= manyShort && float64(t.Equal) >= nearlyAll*float64(t.Short) &&
+			t.Alike >= manyErrors && float64(t.Alike) >= nearlyAll*float64(t.Errors)
 }
 
 // forgetTwins drops what is known of a uid's likeness to others.
@@ -55,10 +142,10 @@ func (b *Board) forgetTwins(uid uint16) {
 	}
 }
 
-// twinPairs lists the pairs that answer alike: on Params.Copies or more non-trivial items, and on at least half.
+// twinPairs lists the pairs that answer alike.
 func (b *Board) twinPairs() (pairs [][2]uint16) {
 	for pair, t := range b.twins {
-		if t.same >= b.params.Copies && 2*t.same >= t.shared {
+		if t.copies(b.params.Copies) {
 			pairs = append(pairs, pair)
 		}
 	}
@@ -66,9 +153,9 @@ func (b *Board) twinPairs() (pairs [][2]uint16) {
 	return pairs
 }
 
-// seatCopies lets each group of miners that answer alike share one seat: it is held by the present member that registered
-// first (then by the lower uid); the others point to it with CopyOf and earn nothing. A seat whose holder is gone passes
-// to the next, so honest twins still stand in for each other.
+// seatCopies lets each group of miners that answer alike share one seat: it is held by the present member whose judged record
+// began first (then by the earlier registration, then by the lower uid); the others point to it with CopyOf and earn nothing. A
+// seat whose holder is gone passes to the next, so honest twins still stand in for each other.
 func (b *Board) seatCopies(all []Standing) {
 	seat := make([]int, len(all)) // index of the group's holder, as far as known
 	index := make(map[uint16]int, len(all))
@@ -77,7 +164,7 @@ func (b *Board) seatCopies(all []Standing) {
 	}
 	for _, pair := range b.twinPairs() {
 		x, y := seat[index[pair[0]]], seat[index[pair[1]]]
-		if seatBefore(all[y], all[x]) {
+		if b.seatBefore(all[y], all[x]) {
 			x, y = y, x
 		}
 		for i := range seat {
@@ -93,10 +180,13 @@ func (b *Board) seatCopies(all []Standing) {
 	}
 }
 
-// seatBefore orders claims to a seat: present before absent, earlier registration, lower uid.
-func seatBefore(x, y Standing) bool {
+// seatBefore orders claims to a seat: present before absent, then by the beginning of the record, earlier registration, lower uid.
+// Who only passes on another's answers has none of that kind before the other serves, whenever it registered; and a record
+// begins anew where other answers than before show.
+func (b *Board) seatBefore(x, y Standing) bool {
 	if present := x.present(); present != y.present() {
 		return present
 	}
-	return cmp.Or(cmp.Compare(x.Registered, y.Registered), cmp.Compare(x.UID, y.UID)) < 0
+	return cmp.Or(cmp.Compare(b.records[x.UID].since, b.records[y.UID].since),
+		cmp.Compare(x.Registered, y.Registered), cmp.Compare(x.UID, y.UID)) < 0
 }

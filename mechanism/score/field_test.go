@@ -45,14 +45,12 @@ func (f *field) ask(t testing.TB, b *Board, uids []uint16) {
 	ease := f.random.NormFloat64()
 	results := make([]Result, len(uids))
 	for i, uid := range uids {
-		results[i] = Result{UID: uid, Answer: f.hash()}
+		results[i] = Result{UID: uid, Said: f.said()}
 		if f.load*ease+math.Sqrt(1-f.load*f.load)*f.random.NormFloat64() < f.quantiles[uid] {
 			results[i].Score = 1
 		}
 	}
-	if err := b.Add(f.item(), results); err != nil {
-		t.Fatal(err)
-	}
+	b.Add(f.item(), results)
 }
 
 // settle asks as the board wishes until it wishes nothing, or for so many rounds; it returns the requests made.
@@ -75,7 +73,6 @@ func (f *field) tempo(t testing.TB, b *Board) (requests int) {
 	for range b.Params().Idle {
 		f.ask(t, b, f.live)
 	}
-	defer b.EndTempo()
 	return b.Params().Idle*len(f.live) + f.settle(t, b, 40)
 }
 
@@ -86,11 +83,8 @@ func (f *field) item() (id [32]byte) {
 	return id
 }
 
-// hash is an answer that no other miner gives.
-func (f *field) hash() (h [32]byte) {
-	binary.BigEndian.PutUint64(h[:], f.random.Uint64())
-	return h
-}
+// said is an answer that no other miner gives.
+func (f *field) said() Said { return Said{Text: f.random.Uint64() | 1, Telling: true} }
 
 func newBoard(t testing.TB) *Board {
 	t.Helper()

@@ -114,7 +114,7 @@ func TestSwapOfGradedModelsShowsThroughTheItemsEase(t *testing.T) {
 			ease := 0.06 * f.random.NormFloat64()
 			var results []Result
 			for i, q := range quality {
-				results = append(results, Result{UID: uint16(i), Score: q + ease + 0.03*f.random.NormFloat64(), Answer: f.hash()})
+				results = append(results, Result{UID: uint16(i), Score: q + ease + 0.03*f.random.NormFloat64(), Said: f.said()})
 			}
 			add(t, b, f, results...)
 		}
@@ -135,9 +135,7 @@ func TestHonestMinerIsSeldomTakenForAnother(t *testing.T) {
 		random, b, f, cuts := rand.New(rand.NewPCG(7, 7)), newBoard(t), newField(1, 0), 0
 		last := 0
 		for range 30_000 {
-			if err := b.Add(f.item(), []Result{{Score: float64(count(random.Float64() < p))}}); err != nil {
-				t.Fatal(err)
-			}
+			b.Add(f.item(), []Result{{Score: float64(count(random.Float64() < p))}})
 			if b.records[0].asked < last {
 				cuts++
 			}

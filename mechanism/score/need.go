@@ -7,7 +7,7 @@ import "slices"
 //   - miners with fewer than MinItems requests behind them;
 //   - pairs that share a tier, are not surely the same, and have not filled the window;
 //   - miners whose latest answers do not look like their record, with their neighbours as the measure;
-//   - miners that failed lately but are not given up.
+//   - miners that failed just now but are not given up.
 //
 // When it is empty nothing is in doubt: Params.Idle items per tempo to everyone are enough.
 // Every sequence of calls to Add ends in an empty Need while nothing changes: the sampling stops.
@@ -48,7 +48,7 @@ func (b *Board) needTies(ranked []*Standing, want map[uint16]bool) {
 		}
 		x, y := b.records[ranked[leader].UID], b.records[s.UID]
 		full := len(x.marks) >= b.params.Window && len(y.marks) >= b.params.Window
-		if !full && !compare(x, y).same(b.always, b.params.Same) {
+		if !full && !b.compare(x, y).same(b.surely(1), b.params.Same) {
 			want[ranked[leader].UID], want[s.UID] = true, true
 		}
 	}
@@ -57,7 +57,7 @@ func (b *Board) needTies(ranked []*Standing, want map[uint16]bool) {
 // needSuspects wants the miners that may have changed, and those beside them.
 func (b *Board) needSuspects(ranked []*Standing, want map[uint16]bool) {
 	for i, s := range ranked {
-		if _, z := b.records[s.UID].change(); z < suspect {
+		if b.records[s.UID].doubt < suspect {
 			continue
 		}
 		for _, n := range ranked[max(0, i-1):min(len(ranked), i+2)] {

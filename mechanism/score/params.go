@@ -13,9 +13,10 @@ import (
 //	Idle      items     4        1..MinItems  asked of everyone per tempo when nothing is in doubt, so that a swap is seen
 //	Error     share     0.01     0.0001..0.1  chance that a pair of equal miners is ever told apart, over all looks
 //	Chance    score     0        0..0.99      what an answer without any skill scores; capability counts from there
-//	Same      score     0.005    0..0.1       miners whose means are surely closer than this need no more items
-//	Copies    items     3        2..100       identical non-trivial answers that make two miners share a seat
-//	Gone      requests  4        2..100       failures in a row after which a miner has no service
+//	Same      score     0.005    0..0.1       a lead below it breaks no tier; miners surely closer than this need no more items
+//	Copies    items     3        2..100       identical telling answers that make two miners share a seat
+//	Recent    requests  100      10..1000     that an absence is counted over; the least that tells 5 % from 15 %
+//	Gone      requests  10       2..100       failures in a row after which a miner is away: a decliner of three in ten has them never
 type Params struct {
 	MinItems int
 	Window   int
@@ -24,12 +25,13 @@ type Params struct {
 	Chance   float64
 	Same     float64
 	Copies   int
+	Recent   int
 	Gone     int
 }
 
 // DefaultParams returns the defaults of the table above.
 func DefaultParams() Params {
-	return Params{MinItems: 100, Window: 1000, Idle: 4, Error: 0.01, Same: 0.005, Copies: 3, Gone: 4}
+	return Params{MinItems: 100, Window: 1000, Idle: 4, Error: 0.01, Same: 0.005, Copies: 3, Recent: 100, Gone: 10}
 }
 
 // ErrParams says that a setting is outside its bounds.
@@ -48,6 +50,7 @@ func (p Params) Validate() error {
 		{"Chance", p.Chance, 0, 0.99},
 		{"Same", p.Same, 0, 0.1},
 		{"Copies", float64(p.Copies), 2, 100},
+		{"Recent", float64(p.Recent), 10, 1000},
 		{"Gone", float64(p.Gone), 2, 100},
 	} {
 		if !(c.is >= c.low && c.is <= c.up) {

@@ -7,55 +7,65 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // snapshot is the form in which a board is kept on disk.
 type snapshot struct {
-	Version int               `json:"version"`
-	Next    uint64            `json:"next"`
-	Miners  []minerSnapshot   `json:"miners"`
-	Used    map[string]uint64 `json:"used"`
-	Twins   []twinsSnapshot   `json:"twins"`
+	Version int             `json:"version"`
+	First   uint64          `json:"first"` // number of the first of Items
+	Items   []item          `json:"items"`
+	Miners  []minerSnapshot `json:"miners"`
+	Twins   []twinsSnapshot `json:"twins"`
+
+	// Of version 1.
+	Next uint64            `json:"next,omitempty"` // number of the next item
+	Used map[string]uint64 `json:"used,omitempty"` // numbers by ID
 }
 
 type minerSnapshot struct {
-	UID        uint16  `json:"uid"`
-	Registered uint64  `json:"registered"`
-	Asked      int     `json:"asked"`
-	Gate       float64 `json:"gate"`
-	Service    service `json:"service"`
-	Marks      []mark  `json:"marks"`
+	UID        uint16   `json:"uid"`
+	Registered uint64   `json:"registered"`
+	Since      uint64   `json:"since"`
+	Asked      int      `json:"asked"`
+	Gate       float64  `json:"gate"`
+	Doubt      float64  `json:"doubt"`
+	Service    service  `json:"service"`
+	Errors     []uint64 `json:"errors"`
+	Marks      []mark   `json:"marks"`
+}
+
+// oldService is what version 1 kept under the same name: counts that faded, and a moving average in seconds.
+type oldService struct {
+	Answered, Failed, Latency float64
+	Streak                    int
 }
 
 type twinsSnapshot struct {
-	Pair   [2]uint16 `json:"pair"`
-	Shared int       `json:"shared"`
-	Same   int       `json:"same"`
+	Pair [2]uint16 `json:"pair"`
+	twins
 }
 
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // ErrSnapshot says that a saved board cannot be used; delete the file and the board fills again from new items.
 var ErrSnapshot = errors.New("score: saved board is damaged")
 
 // MarshalJSON writes the board, without its Params.
 func (b *Board) MarshalJSON() ([]byte, error) {
-	s := snapshot{Version: snapshotVersion, Next: b.next, Used: make(map[string]uint64, len(b.used))}
-	for id, seq := range b.used {
-		s.Used[hex.EncodeToString(id[:])] = seq
-	}
+	s := snapshot{Version: snapshotVersion, First: b.first, Items: b.items}
 	for _, uid := range b.UIDs() {
-		rec := b.records[uid]
-		s.Miners = append(s.Miners, minerSnapshot{uid, rec.registered, rec.asked, rec.gate, rec.service, rec.marks})
+		r := b.records[uid]
+		s.Miners = append(s.Miners, minerSnapshot{uid, r.registered, r.since, r.asked, r.gate, r.doubt, r.service, r.errors, r.marks})
 	}
 	for pair, t := range b.twins {
-		s.Twins = append(s.Twins, twinsSnapshot{pair, t.shared, t.same})
+		s.Twins = append(s.Twins, twinsSnapshot{pair, *t})
 	}
 	slices.SortFunc(s.Twins, func(x, y twinsSnapshot) int { return slices.Compare(x.Pair[:], y.Pair[:]) })
 	return json.Marshal(s)
 }
 
-// Restore reads a board that MarshalJSON wrote, or returns ErrSnapshot or ErrParams.
+// Restore reads a board that MarshalJSON wrote, also that of the version before, or returns ErrSnapshot or ErrParams.
 // Answers beyond p.Window are dropped, oldest first.
 func Restore(p Params, data []byte) (*Board, error) {
 	b, err := NewBoard(p)
@@ -66,36 +76,85 @@ func Restore(p Params, data []byte) (*Board, error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
-	if s.Version != snapshotVersion {
-		return nil, fmt.Errorf("%w: version %d, this program reads %d", ErrSnapshot, s.Version, snapshotVersion)
+	switch s.Version {
+	case 1:
+		err = s.upgrade(data)
+	case snapshotVersion:
+	default:
+		err = fmt.Errorf("%w: version %d, this program reads %d", ErrSnapshot, s.Version, snapshotVersion)
 	}
-	b.next = s.Next
-	for text, seq := range s.Used {
-		var id [32]byte
-		if raw, err := hex.DecodeString(text); err != nil || copy(id[:], raw) != len(id) || len(raw) != len(id) || seq >= s.Next {
-			return nil, fmt.Errorf("%w: item %q", ErrSnapshot, text)
+	if err != nil {
+		return nil, err
+	}
+	for i, it := range s.Items {
+		if _, twice := b.used[it.ID]; twice || it.Known < 0 || !(math.Abs(it.Surplus) <= float64(it.Known)) {
+			return nil, fmt.Errorf("%w: item %d", ErrSnapshot, i)
 		}
-		b.used[id] = seq
+		b.used[it.ID] = s.First + uint64(i)
 	}
+	b.items, b.first = s.Items, s.First
 	for _, m := range s.Miners {
 		if err := b.restoreMiner(m); err != nil {
 			return nil, err
 		}
 	}
-	if err := b.restoreTwins(s.Twins); err != nil {
-		return nil, err
+	return b, b.restoreTwins(s.Twins)
+}
+
+// upgrade makes this version's snapshot of version 1: the items come without what was said of them, the shares of answers that
+// faded become as many outcomes, and likenesses are found anew.
+func (s *snapshot) upgrade(data []byte) error {
+	var old struct {
+		Miners []struct {
+			Service oldService `json:"service"`
+		} `json:"miners"`
 	}
-	return b, nil
+	if err := json.Unmarshal(data, &old); err != nil {
+		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	s.Twins = nil
+	s.First = s.Next - min(s.Next, uint64(len(s.Used)))
+	s.Items = make([]item, s.Next-s.First)
+	for text, number := range s.Used {
+		id, err := hex.DecodeString(text)
+		if err != nil || len(id) != 32 || number >= s.Next {
+			return fmt.Errorf("%w: item %q", ErrSnapshot, text)
+		}
+		if number >= s.First {
+			s.Items[number-s.First].ID = [32]byte(id)
+		}
+	}
+	for i := range s.Items {
+		if s.Items[i].ID == ([32]byte{}) { // one that left the window before its neighbours
+			s.Items[i].ID = [32]byte{0: 1, 1: byte(i), 2: byte(i >> 8), 3: byte(i >> 16)}
+		}
+	}
+	for i := range s.Miners {
+		m, was := &s.Miners[i], old.Miners[i].Service
+		share := 1.0
+		if asked := was.Answered + was.Failed; asked > 0 && was.Answered >= 0 && was.Failed >= 0 {
+			share = was.Answered / asked
+		}
+		missed := int(math.Round(float64(20 * (1 - clamp(share)))))
+		m.Service = service{Outcomes: strings.Repeat(didNot, missed) + strings.Repeat(did, 20-missed), Streak: max(0, was.Streak)}
+		if was.Latency > 0 {
+			m.Service.Seconds = []float64{was.Latency}
+		}
+		if m.Since = never; len(m.Marks) > 0 {
+			m.Since = m.Marks[0].Item
+		}
+	}
+	return nil
 }
 
 // restoreTwins checks the saved likenesses and takes them over.
 func (b *Board) restoreTwins(saved []twinsSnapshot) error {
 	for _, t := range saved {
 		x, y := b.records[t.Pair[0]], b.records[t.Pair[1]]
-		if x == nil || y == nil || t.Pair[0] >= t.Pair[1] || t.Same < 0 || t.Shared < t.Same {
+		if x == nil || y == nil || t.Pair[0] >= t.Pair[1] || t.Same < 0 || t.Shared < t.Same || t.Alike < 0 || t.Errors < t.Alike || t.Equal < 0 || t.Short < t.Equal {
 			return fmt.Errorf("%w: pair %v", ErrSnapshot, t.Pair)
 		}
-		b.twins[t.Pair] = twins{t.Shared, t.Same}
+		b.twins[t.Pair] = &t.twins
 	}
 	return nil
 }
@@ -106,16 +165,24 @@ func (b *Board) restoreMiner(m minerSnapshot) error {
 		return fmt.Errorf("%w: uid %d twice", ErrSnapshot, m.UID)
 	}
 	sv := m.Service
-	for _, x := range []float64{sv.Answered, sv.Failed, sv.Latency, float64(sv.Streak), float64(m.Asked), m.Gate} {
+	for _, x := range append([]float64{float64(sv.Streak), float64(m.Asked), m.Gate, m.Doubt}, sv.Seconds...) {
 		if !(x >= 0) || math.IsInf(x, 0) {
 			return fmt.Errorf("%w: uid %d has a number below 0", ErrSnapshot, m.UID)
 		}
 	}
-	rec := &record{registered: m.Registered, asked: m.Asked, gate: clamp(m.Gate), service: sv}
+	if strings.Trim(sv.Outcomes, did+didNot) != "" {
+		return fmt.Errorf("%w: uid %d has outcomes %q", ErrSnapshot, m.UID, sv.Outcomes)
+	}
+	sv.Outcomes = sv.Outcomes[max(0, len(sv.Outcomes)-b.params.Recent):]
+	seen := make(map[uint64]bool, len(m.Marks))
 	for i, k := range m.Marks {
-		if k.Item >= b.next || i > 0 && k.Item <= m.Marks[i-1].Item || k.Score != clamp(k.Score) || !(math.Abs(k.Ease) <= 1) {
+		if k.Item >= b.next() || seen[k.Item] || k.Score != clamp(k.Score) || !(math.Abs(k.Own) <= 1) {
 			return fmt.Errorf("%w: uid %d, answer %d", ErrSnapshot, m.UID, i)
 		}
+		seen[k.Item] = true
+	}
+	rec := &record{
+		registered: m.Registered, since: m.Since, asked: m.Asked, gate: clamp(m.Gate), doubt: m.Doubt, service: sv, errors: m.Errors,
 	}
 	rec.setMarks(m.Marks[max(0, len(m.Marks)-b.params.Window):])
 	b.records[m.UID] = rec

@@ -15,8 +15,9 @@ type Standing struct {
 	Mean       float64 // of the scores, [0, 1]
 	Lower      float64 // one-sided confidence bounds of the mean at Params.Error
 	Upper      float64
-	Capability float64 // (Lower − Chance) / (1 − Chance), at least 0
-	Service    float64 // [0, 1]
+	Answered   float64 // [0, 1]: share of the last Params.Recent requests that it answered
+	Capability float64 // Answered · (lower bound of the mean of MinItems answers − Chance) / (1 − Chance), at least 0
+	Service    float64 // [0, 1]: for its speed; 0 while it is away
 	Gate       float64 // [0, 1]
 	Ready      bool    // has MinItems requests behind it; before that the weight is 0
 	Tier       int     // 0 is the best; miners without capability come after all tiers
@@ -40,7 +41,7 @@ func (b *Board) rank() *ranking {
 	}
 	r := &ranking{all: b.describe()}
 	b.seatCopies(r.all)
-	r.ranked = contenders(r.all)
+	r.ranked = b.contenders(r.all)
 	b.tier(r.ranked)
 	pay(r.ranked)
 	r.placeRest()
@@ -65,9 +66,11 @@ func (b *Board) describe() []Standing {
 		rec := b.records[uid]
 		t := rec.tally()
 		lower, upper := t.Bound(b.once)
+		proven, _ := t.boundOf(b.once, min(t.N(), b.params.MinItems)) // nobody earns by being asked more often
+		answered := rec.service.answered()
 		all = append(all, Standing{
-			UID: uid, Registered: rec.registered, Asked: rec.asked, N: t.N(), Mean: t.Mean(), Lower: lower, Upper: upper,
-			Capability: clamp((lower - b.params.Chance) / (1 - b.params.Chance)),
+			UID: uid, Registered: rec.registered, Asked: rec.asked, N: t.N(), Mean: t.Mean(), Lower: lower, Upper: upper, Answered: answered,
+			Capability: answered * clamp((proven-b.params.Chance)/(1-b.params.Chance)),
 			Service:    rec.service.factor(b.params.Gone, median), Gate: rec.gate,
 			Ready: rec.asked >= b.params.MinItems, Tier: -1, CopyOf: -1,
 		})
@@ -75,14 +78,16 @@ func (b *Board) describe() []Standing {
 	return all
 }
 
-// contenders are the miners that take a place of their own, by mean score, best first.
-func contenders(all []Standing) (c []*Standing) {
+// contenders are the miners that take a place of their own, by the worth of their answers, best first.
+func (b *Board) contenders(all []Standing) (c []*Standing) {
 	for i := range all {
 		if s := &all[i]; s.Ready && s.Capability > 0 && s.CopyOf < 0 && s.present() {
 			c = append(c, s)
 		}
 	}
-	slices.SortStableFunc(c, func(x, y *Standing) int { return cmp.Compare(y.Mean, x.Mean) })
+	slices.SortStableFunc(c, func(x, y *Standing) int {
+		return cmp.Compare(b.worth(b.records[y.UID]), b.worth(b.records[x.UID]))
+	})
 	return c
 }
 
@@ -90,30 +95,31 @@ func contenders(all []Standing) (c []*Standing) {
 func (b *Board) tier(ranked []*Standing) {
 	leader, tier := 0, 0
 	for i, s := range ranked {
-		if i > 0 && compare(b.records[ranked[leader].UID], b.records[s.UID]).significant(b.always) {
+		if i > 0 && b.compare(b.records[ranked[leader].UID], b.records[s.UID]).significant(b.surely(i-leader), b.params.Same) {
 			leader, tier = i, tier+1
 		}
 		s.Tier = tier
 	}
 }
 
-// prize of a place, 0 the best: 1/(place+1)^1.5. The sum over all places is finite (2.612), so many identities
-// in one tier cannot multiply their pay without end, and the 256th place still earns a whole unit of weight.
-func prize(place int) float64 { return math.Pow(float64(place+1), -1.5) }
+// prize of a tier, 0 the best: 1/(tier+1)^1.5. The sum over all tiers is finite (2.612), and the 256th still earns a whole unit
+// of weight.
+func prize(tier int) float64 {
+	n := float64(tier + 1)
+	return 1 / (n * math.Sqrt(n))
+}
 
-// pay gives every tier the mean prize of the places that it covers and the mean capability of its members,
-// and every member of it that product times its own service and gate.
+// pay gives every tier its one prize times the mean capability of its members, and every member of it an even share of that, times
+// its own service and gate. However many identities a model has, its tier has one prize, and no tier below is moved down.
 func pay(ranked []*Standing) {
 	for from := 0; from < len(ranked); {
-		to := from
-		prizes, capability := 0.0, 0.0
+		to, capability := from, 0.0
 		for ; to < len(ranked) && ranked[to].Tier == ranked[from].Tier; to++ {
-			prizes += prize(to)
 			capability += ranked[to].Capability
 		}
 		n := float64(to - from)
 		for _, s := range ranked[from:to] {
-			s.Weight = prizes / n * capability / n * s.Service * s.Gate
+			s.Weight = prize(s.Tier) / n * capability / n * s.Service * s.Gate
 		}
 		from = to
 	}

@@ -15,7 +15,7 @@ func (t *Tally) Add(x float64) {
 	t.n++
 	d := x - t.mean
 	t.mean += d / float64(t.n)
-	t.sq += d * (x - t.mean)
+	t.sq += float64(d * (x - t.mean))
 }
 
 // N is the number of values counted.
@@ -50,15 +50,18 @@ func (t Tally) StdErr() float64 {
 // where Student's t leaves [0, 1]. Scores of small spread get the narrower interval that they deserve, and the one
 // pseudo-item in φ keeps k below n(n+1): the 1/n term that an empirical Bernstein bound has for the same reason.
 // With no values the interval is [0, 1].
-func (t Tally) Bound(z float64) (lower, upper float64) {
-	if t.n == 0 {
+func (t Tally) Bound(z float64) (lower, upper float64) { return t.boundOf(z, t.n) }
+
+// boundOf is Bound as if only n values had been seen.
+func (t Tally) boundOf(z float64, n int) (lower, upper float64) {
+	if n == 0 {
 		return 0, 1
 	}
 	m := clamp(t.mean)
-	k := float64(t.n) / t.dispersion()
+	k := float64(n) / t.dispersion()
 	z2 := z * z
 	centre := (m + z2/(2*k)) / (1 + z2/k)
-	half := z / (1 + z2/k) * math.Sqrt(m*(1-m)/k+z2/(4*k*k))
+	half := z / (1 + z2/k) * math.Sqrt(float64(m*(1-m))/k+z2/(4*k*k))
 	lower, upper = clamp(centre-half), clamp(centre+half)
 	switch m { // exactly: rounding must not pay a miner that was never right
 	case 0:
