@@ -237,7 +237,7 @@ func (c *checker) organic(ctx context.Context) (string, error) {
 	}
 	hits := 0
 	for i := range organic {
-		_, uid, err := c.ask(ctx, i%len(c.file.Gateways), fmt.Sprintf("What is %d + %d?", 10+i, 3*i))
+		_, uid, err := c.ask(ctx, i%len(c.file.Gateways), fmt.Sprintf("What is %d + %d?", 10+i, 100+3*i)) // no judge asks for such a sum
 		if err != nil {
 			return "", fmt.Errorf("request %d: %w", i, err)
 		}

@@ -2,48 +2,80 @@ package validator
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"cmp"
 	"encoding/json"
+	"hash/fnv"
+	"math"
+	"slices"
+	"strings"
+
+	"agora/mechanism/score"
 )
 
 // shortAnswer is the length in bytes up to which unrelated honest models often say the same.
-const shortAnswer = 24
+const shortAnswer = 40
 
-// said is the part of an answer that a model is responsible for; ids, dates and names in it are left out.
-type said struct {
+// levelsKept is how many of the likeliest declared tokens are compared.
+const levelsKept = 16
+
+// spoken is the part of an answer that a model is responsible for; ids, dates and names in it are left out.
+type spoken struct {
 	Choices []struct {
 		Text    string `json:"text"`
 		Message struct {
 			Content json.RawMessage `json:"content"`
 		} `json:"message"`
-		Logprobs json.RawMessage `json:"logprobs"`
+		Logprobs struct {
+			TopLogprobs []map[string]float64 `json:"top_logprobs"`
+			TopBytes    [][]struct {
+				Token   string  `json:"token"`
+				Logprob float64 `json:"logprob"`
+			} `json:"top_bytes"`
+		} `json:"logprobs"`
 	} `json:"choices"`
 }
 
-// fingerprint hashes what was answered. trivial says that another honest model may well answer the same: it is right,
-// or short, and declares no probabilities.
-func fingerprint(body []byte, score float64) (hash [32]byte, trivial bool) {
-	var s said
-	if json.Unmarshal(body, &s) != nil || len(s.Choices) == 0 {
-		return sha256.Sum256(body), true
+// saidIn keeps of an answer what shows whether another miner gives it too: its text without blanks, stops and case, and the
+// likeliest of the probabilities that it declares.
+func saidIn(body []byte) (said score.Said) {
+	var s spoken
+	_ = json.Unmarshal(body, &s) // what does not fit its type is left out, so that nobody hides the rest behind it
+	if len(s.Choices) == 0 {
+		return said
 	}
-	h := sha256.New()
-	length, declared := 0, false
+	var text strings.Builder
 	for _, c := range s.Choices {
-		for _, part := range [][]byte{[]byte(c.Text), c.Message.Content, compact(c.Logprobs)} {
-			h.Write(part)
-			h.Write([]byte{0})
+		text.WriteString(c.Text)
+		var content string
+		if json.Unmarshal(c.Message.Content, &content) != nil {
+			content = string(bytes.TrimSpace(c.Message.Content))
 		}
-		length += len(c.Text) + len(c.Message.Content)
-		declared = declared || len(c.Logprobs) > 0 && !bytes.Equal(c.Logprobs, []byte("null"))
+		text.WriteString(content)
 	}
-	return [32]byte(h.Sum(nil)), !declared && (score >= 1 || length <= shortAnswer)
+	first := s.Choices[0].Logprobs
+	switch {
+	case len(first.TopBytes) > 0:
+		for _, t := range first.TopBytes[0] {
+			said.Levels = append(said.Levels, level(t.Token, t.Logprob))
+		}
+	case len(first.TopLogprobs) > 0:
+		for token, logprob := range first.TopLogprobs[0] {
+			said.Levels = append(said.Levels, level(token, logprob))
+		}
+	}
+	slices.SortFunc(said.Levels, func(a, b score.Level) int {
+		return cmp.Or(cmp.Compare(b.Logprob, a.Logprob), cmp.Compare(a.Token, b.Token))
+	})
+	said.Levels = slices.Clip(said.Levels[:min(len(said.Levels), levelsKept)])
+	said.Text, said.Telling = normalised(strings.ReplaceAll(text.String(), "**", ""))|1, text.Len() > shortAnswer
+	return said
 }
 
-func compact(raw json.RawMessage) []byte {
-	var b bytes.Buffer
-	if json.Compact(&b, raw) != nil {
-		return nil
+func level(token string, logprob float64) score.Level {
+	h := fnv.New32a()
+	h.Write([]byte(token))
+	if !(logprob > -30) {
+		logprob = -30
 	}
-	return b.Bytes()
+	return score.Level{Token: h.Sum32(), Logprob: int32(math.Round(1000 * min(logprob, 0)))}
 }

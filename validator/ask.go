@@ -26,9 +26,8 @@ type Hub interface {
 }
 
 const (
-	maxAnswer = 4 << 20         // bytes of one answer that are read
-	maxEvent  = 1 << 20         // bytes of one event of a stream, as gateways have it
-	busyPause = 2 * time.Second // before a miner that had no room is asked the same again
+	maxAnswer = 1 << 20 // bytes of one answer that are read
+	maxEvent  = 1 << 20 // bytes of one event of a stream, as gateways have it
 )
 
 // errBusy marks a miner without room for another request.
@@ -53,41 +52,46 @@ func pose(item task.Item) question {
 	return question{task.Item{ID: item.ID, Path: item.Path, Body: body, Score: item.Score}, form != ""}
 }
 
-// ask puts one question to one miner. counted is false if ctx ended, which says nothing about the miner.
-func (j *judge) ask(ctx context.Context, q question, m Miner) (result score.Result, counted bool) {
-	result = score.Result{UID: uint16(m.UID), Registered: m.Registered, Failed: true}
+// outcome is what became of a question.
+type outcome int
+
+const (
+	counted   outcome = iota // answered, or not: the result says
+	refused                  // the miner has no room now
+	uncounted                // this program ended it, which says nothing about the miner
+)
+
+// ask puts one question to one miner. Whatever kept the miner from answering (it is not there, it has no room, it is too slow, an
+// error, an answer that breaks off) is the same: it did not answer.
+func (j *judge) ask(ctx context.Context, q question, m Miner) (score.Result, outcome) {
+	result := score.Result{UID: uint16(m.UID), Registered: m.Registered, Failed: true}
 	if !j.hub.Connected(m.HotKey) {
-		return result, true
+		return result, counted
 	}
 	select {
 	case j.slots <- struct{}{}:
 		defer func() { <-j.slots }()
 	case <-ctx.Done():
-		return result, false
+		return result, uncounted
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, j.deadline, errSlow)
 	defer cancel()
 	began := time.Now()
 	body, err := j.exchange(ctx, q, m.HotKey)
-	if errors.Is(err, errBusy) {
-		pause(ctx, busyPause)
-		began = time.Now()
-		body, err = j.exchange(ctx, q, m.HotKey)
-	}
-	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errSlow) {
-		return result, false
-	}
-	if errors.Is(err, errBusy) || errors.Is(err, wire.ErrNotConnected) {
-		return result, true
+	switch {
+	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errSlow):
+		return result, uncounted
+	case errors.Is(err, errBusy):
+		return result, refused
+	case err != nil && !errors.Is(err, errKind):
+		return result, counted
 	}
 	result.Failed, result.Latency = false, time.Since(began)
-	if err != nil {
-		result.Trivial = true // it saw the item and gave nothing: a wrong answer
-		return result, true
+	if err == nil {
+		result.Score, _ = q.Score(body) // malformed is 0
+		result.Said = saidIn(body)
 	}
-	result.Score, _ = q.Score(body) // malformed is 0
-	result.Answer, result.Trivial = fingerprint(body, result.Score)
-	return result, true
+	return result, counted
 }
 
 // errSlow ends a request that took longer than its deadline.
@@ -118,13 +122,13 @@ func (j *judge) exchange(ctx context.Context, q question, key ed25519.PublicKey)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(body) > maxAnswer {
-		err = io.ErrShortBuffer
+		err = errKind
 	}
 	return body, err
 }
 
-// errKind marks an answer that should have been a stream.
-var errKind = errors.New("miner did not stream")
+// errKind marks an answer that is none: no stream where one was asked for, or more than can be read.
+var errKind = errors.New("miner answered something else")
 
 // joined reads a stream and returns the answer that it amounts to, JSON. It asks of a stream what a gateway does.
 func joined(resp *http.Response) ([]byte, error) {

@@ -1,8 +1,8 @@
 package validator
 
 import (
+	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,31 +11,36 @@ import (
 	"agora/task"
 )
 
-// entry is one thing that happened to a board: the results of an item, or what else changed it.
+// entry is one thing that happened to a board: answers, or what else changed it.
 type entry struct {
-	Item    []byte   `json:"item,omitempty"`
-	Results []mark   `json:"results,omitempty"`
-	Tempo   *uint64  `json:"tempo,omitempty"` // the epoch that began
+	Answers []mark   `json:"answers,omitempty"`
 	Forget  []uint16 `json:"forget,omitempty"`
 	Proven  bool     `json:"proven,omitempty"` // every miner has been asked often enough
+
+	// Of earlier versions.
+	Item    []byte  `json:"item,omitempty"`
+	Results []mark  `json:"results,omitempty"`
+	Tempo   *uint64 `json:"tempo,omitempty"`
 }
 
 // mark is a score.Result as the journal keeps it.
 type mark struct {
+	Item       []byte        `json:"i,omitempty"`
 	UID        uint16        `json:"u"`
 	Registered uint64        `json:"r"`
 	Score      float64       `json:"s"`
 	Failed     bool          `json:"f,omitempty"`
-	Answer     []byte        `json:"a,omitempty"`
-	Trivial    bool          `json:"t,omitempty"`
+	Said       *score.Said   `json:"w,omitempty"`
 	Latency    time.Duration `json:"l,omitempty"`
+
+	// Of earlier versions.
+	Answer  []byte `json:"a,omitempty"`
+	Trivial bool   `json:"t,omitempty"`
 }
 
 // saved is a board's snapshot.
 type saved struct {
 	Board  json.RawMessage `json:"board"`
-	Epoch  uint64          `json:"epoch"`
-	Items  uint64          `json:"items"`
 	Family string          `json:"family"`
 	Proven bool            `json:"proven"`
 }
@@ -55,16 +60,17 @@ type book struct {
 
 	mu     sync.Mutex // guards what follows
 	board  *score.Board
-	epoch  uint64 // last tempo that was begun
-	items  uint64 // judged so far
-	proven bool   // every miner has once had MinItems requests
+	proven bool      // every miner has once had MinItems requests, or a fair chance of them
+	began  time.Time // when judging began
+	first  time.Time // since when a miner has had them
+	half   time.Time // since when half of the miners have
 	ranked []score.Standing
 	fresh  bool // ranked is the board's
 }
 
 // openBook restores a subnet's board. What another family judged does not count.
 func openBook(netuid uint32, family string, p score.Params, s *store) (*book, error) {
-	b := &book{netuid: netuid, family: family, store: s}
+	b := &book{netuid: netuid, family: family, store: s, began: time.Now()}
 	data, journal, next, err := s.history(netuid)
 	if err != nil {
 		return nil, err
@@ -85,9 +91,9 @@ func openBook(netuid uint32, family string, p score.Params, s *store) (*book, er
 	if b.board, err = score.Restore(p, old.Board); err != nil {
 		return nil, fmt.Errorf("%w: subnet %d: %w", ErrStore, netuid, err)
 	}
-	b.epoch, b.items, b.proven, b.number = old.Epoch, old.Items, old.Proven, next
+	b.proven, b.number = old.Proven, next
 	for _, e := range journal {
-		if err := b.apply(e); err != nil && !errors.Is(err, score.ErrItemUsed) {
+		if err := b.apply(e); err != nil {
 			return nil, err
 		}
 	}
@@ -95,34 +101,18 @@ func openBook(netuid uint32, family string, p score.Params, s *store) (*book, er
 	return b, nil
 }
 
-// add counts the results of one item.
-func (b *book) add(item [32]byte, results []score.Result) error {
-	e := entry{Item: item[:]}
-	for _, r := range results {
-		e.Results = append(e.Results, mark{r.UID, r.Registered, r.Score, r.Failed, answerOf(r), r.Trivial, r.Latency})
+// add counts answers, in the order in which they came.
+func (b *book) add(list []filed) error {
+	var e entry
+	for _, f := range list {
+		r := f.result
+		m := mark{Item: f.item[:], UID: r.UID, Registered: r.Registered, Score: r.Score, Failed: r.Failed, Latency: r.Latency}
+		if !r.Failed {
+			m.Said = &r.Said
+		}
+		e.Answers = append(e.Answers, m)
 	}
 	return b.record(e)
-}
-
-func answerOf(r score.Result) []byte {
-	if r.Failed {
-		return nil
-	}
-	return r.Answer[:]
-}
-
-// beginTempo ages the record of service once per epoch.
-func (b *book) beginTempo(epoch uint64) error {
-	if b.lastTempo() >= epoch {
-		return nil
-	}
-	return b.record(entry{Tempo: &epoch})
-}
-
-func (b *book) lastTempo() uint64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.epoch
 }
 
 // keepOnly drops the records of uids that are no miners any more or changed hands.
@@ -166,8 +156,6 @@ func (b *book) apply(e entry) error {
 	b.fresh = false
 	switch {
 	case e.Tempo != nil:
-		b.board.EndTempo()
-		b.epoch = *e.Tempo
 		return nil
 	case e.Forget != nil:
 		for _, uid := range e.Forget {
@@ -177,11 +165,31 @@ func (b *book) apply(e entry) error {
 	case e.Proven:
 		b.proven = true
 		return nil
-	case len(e.Item) != len(task.Item{}.ID):
-		return fmt.Errorf("%w: subnet %d: an item of %d bytes", ErrStore, b.netuid, len(e.Item))
+	case e.Item != nil:
+		for i := range e.Results {
+			e.Results[i].Item = e.Item
+		}
+		e.Answers = e.Results
 	}
-	b.items++
-	return b.board.Add([32]byte(e.Item), resultsOf(e.Results))
+	for _, m := range e.Answers {
+		if len(m.Item) != len(task.Item{}.ID) {
+			return fmt.Errorf("%w: subnet %d: an item of %d bytes", ErrStore, b.netuid, len(m.Item))
+		}
+		b.board.Add([32]byte(m.Item), []score.Result{m.result()})
+	}
+	return nil
+}
+
+// result is what the journal keeps, as the board counts it.
+func (m mark) result() score.Result {
+	r := score.Result{UID: m.UID, Registered: m.Registered, Score: m.Score, Failed: m.Failed, Latency: m.Latency}
+	switch {
+	case m.Said != nil:
+		r.Said = *m.Said
+	case len(m.Answer) >= 8:
+		r.Said = score.Said{Text: binary.BigEndian.Uint64(m.Answer), Telling: !m.Trivial}
+	}
+	return r
 }
 
 // save writes the board whole and empties the journal. Only record and openBook call it.
@@ -192,7 +200,7 @@ func (b *book) save() error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(saved{board, b.epoch, b.items, b.family, b.proven})
+	data, err := json.Marshal(saved{board, b.family, b.proven})
 	if err != nil {
 		return err
 	}
@@ -224,20 +232,20 @@ func (b *book) standings() []score.Standing {
 func (b *book) progress(uids []uint16) (items uint64, settled bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.items, len(uids) > 0 && b.board.Ready(uids) && len(b.board.Need(uids)) == 0
+	return b.board.Items(), len(uids) > 0 && b.board.Ready(uids) && len(b.board.Need(uids)) == 0
 }
 
 // ballot is what a board would have its validator say.
 type ballot struct {
 	uids    []uint32
 	weights []uint32
-	proven  bool // every miner has once been asked often enough; before that nothing is said
+	proven  bool // every miner has once been asked often enough, or could have been; before that nothing is said
 	settled bool // and so have the miners of now, and nothing is in doubt
 }
 
 // vote draws up the ballot over the miners of now.
-func (b *book) vote(uids []uint16) (ballot, error) {
-	if b.ripens(uids) {
+func (b *book) vote(uids []uint16, tempo time.Duration) (ballot, error) {
+	if b.ripens(uids, tempo, time.Now()) {
 		if err := b.record(entry{Proven: true}); err != nil {
 			return ballot{}, err
 		}
@@ -267,19 +275,26 @@ func spell(miners []uint16, board *score.Board) (uids, weights []uint32) {
 	return uids, weights
 }
 
-// ripens says that the board is ready for the first time.
-func (b *book) ripens(uids []uint16) bool {
+// ripens says that it is time for the first vote: every miner that is there has been asked often enough, or the others no longer
+// wait for it. They do as long again as half of the miners took, and no more than a tempo after the first.
+func (b *book) ripens(uids []uint16, tempo time.Duration, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.proven && len(uids) > 0 && b.board.Ready(uids)
-}
-
-func resultsOf(marks []mark) []score.Result {
-	results := make([]score.Result, 0, len(marks))
-	for _, m := range marks {
-		r := score.Result{UID: m.UID, Registered: m.Registered, Score: m.Score, Failed: m.Failed, Trivial: m.Trivial, Latency: m.Latency}
-		copy(r.Answer[:], m.Answer)
-		results = append(results, r)
+	if b.proven || len(uids) == 0 {
+		return false
 	}
-	return results
+	ready := 0
+	for _, uid := range uids {
+		if b.board.Ready([]uint16{uid}) {
+			ready++
+		}
+	}
+	if ready > 0 && b.first.IsZero() {
+		b.first = now
+	}
+	if 2*ready >= len(uids) && b.half.IsZero() {
+		b.half = now
+	}
+	return ready == len(uids) || !b.half.IsZero() && now.Sub(b.half) > b.half.Sub(b.began) ||
+		!b.first.IsZero() && now.Sub(b.first) > tempo
 }

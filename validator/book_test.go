@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -32,7 +33,7 @@ func results(n int) []score.Result {
 	r := rand.New(rand.NewPCG(7, uint64(n)))
 	var list []score.Result
 	for uid, quality := range []float64{0.9, 0.6, 0.2} {
-		one := score.Result{UID: uint16(uid), Registered: 5, Answer: itemID(n + 1000*uid), Latency: time.Second}
+		one := score.Result{UID: uint16(uid), Registered: 5, Said: score.Said{Text: uint64(n+1000*uid) | 1<<40, Telling: true}, Latency: time.Second}
 		if r.Float64() < quality {
 			one.Score = 1
 		}
@@ -53,21 +54,15 @@ func TestBookIsTheSameAfterAnyCrash(t *testing.T) {
 	b := openTestBook(t, s)
 	for n := range 2*snapshotEvery + 40 {
 		s.fault = nil
-		if n%60 == 59 {
-			if err := b.beginTempo(uint64(n)); err != nil {
-				t.Fatal(err)
-			}
-			whole.EndTempo()
-		}
 		kill := &killer{at: n % 7} // 1 is before the write and 2 after it; with 0 and the rest the program lives on
 		s.fault = kill.fault
-		err := b.add(itemID(n), results(n))
+		err := b.add(filedOf(n))
 		if err != nil && !kill.dead {
 			t.Fatal(err)
 		}
 		if kill.at != 1 {
-			if err := whole.Add(itemID(n), kept(results(n))); err != nil {
-				t.Fatal(err)
+			for _, r := range results(n) {
+				whole.Add(itemID(n), []score.Result{r})
 			}
 		}
 		if !kill.dead {
@@ -85,12 +80,10 @@ func TestBookIsTheSameAfterAnyCrash(t *testing.T) {
 	s.close()
 }
 
-// kept is what the journal keeps of results: a failure has no answer.
-func kept(list []score.Result) []score.Result {
-	for i, r := range list {
-		if r.Failed {
-			list[i].Answer = [32]byte{}
-		}
+// filedOf is what three miners answer to item n, as lanes file it.
+func filedOf(n int) (list []filed) {
+	for _, r := range results(n) {
+		list = append(list, filed{itemID(n), r})
 	}
 	return list
 }
@@ -100,7 +93,7 @@ func TestRecordEndsWhenAUIDChangesHands(t *testing.T) {
 	defer s.close()
 	b := openTestBook(t, s)
 	for n := range 150 {
-		if err := b.add(itemID(n), results(n)); err != nil {
+		if err := b.add(filedOf(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -113,7 +106,7 @@ func TestRecordEndsWhenAUIDChangesHands(t *testing.T) {
 			t.Errorf("uid %d is still on the board", one.UID)
 		}
 	}
-	v, err := b.vote(uidsOf(miners))
+	v, err := b.vote(uidsOf(miners), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,22 +121,22 @@ func TestNothingIsSaidBeforeEveryMinerWasAskedOftenEnough(t *testing.T) {
 	b := openTestBook(t, s)
 	miners := []uint16{0, 1, 2}
 	for n := range 100 {
-		v, err := b.vote(miners)
+		v, err := b.vote(miners, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if v.proven {
 			t.Fatalf("proven after %d items", n)
 		}
-		if err := b.add(itemID(n), results(n)); err != nil {
+		if err := b.add(filedOf(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	v, err := b.vote(miners)
+	v, err := b.vote(miners, time.Minute)
 	if err != nil || !v.proven {
 		t.Fatalf("after 100 items: %+v, %v", v, err)
 	}
-	if v, _ = b.vote([]uint16{0, 1, 2, 3}); !v.proven || v.settled || v.weights[3] != 0 {
+	if v, _ = b.vote([]uint16{0, 1, 2, 3}, time.Minute); !v.proven || v.settled || v.weights[3] != 0 {
 		t.Errorf("with a newcomer: %+v; the others keep their weights and it has none", v)
 	}
 }
@@ -169,7 +162,7 @@ func TestDamagedStoreSaysWhatToDo(t *testing.T) {
 	s := openTestStore(t, whole)
 	b := openTestBook(t, s)
 	for n := range 50 {
-		if err := b.add(itemID(n), results(n)); err != nil {
+		if err := b.add(filedOf(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -232,15 +225,31 @@ func TestNoItemIsDrawnTwiceAcrossCrashes(t *testing.T) {
 	}
 }
 
-func FuzzFingerprint(f *testing.F) {
-	f.Add([]byte(`{"choices":[{"message":{"content":"42"},"logprobs":null}]}`), 1.0)
-	f.Add([]byte(`{"choices":[{"text":"a","logprobs":{"tokens":["a"]}}]}`), 0.5)
-	f.Add([]byte(`null`), 0.0)
-	f.Fuzz(func(t *testing.T, body []byte, score float64) {
-		one, trivial := fingerprint(body, score)
-		two, again := fingerprint(body, score)
-		if one != two || trivial != again {
-			t.Error("the same answer has two fingerprints")
+func FuzzSaid(f *testing.F) {
+	f.Add([]byte(`{"choices":[{"message":{"content":"42"},"logprobs":null}]}`))
+	f.Add([]byte(`{"choices":[{"text":"a","logprobs":{"tokens":["a"],"top_logprobs":[{"a":-0.1,"b":-3}]}}]}`))
+	f.Add([]byte(`{"choices":[{"text":"a","logprobs":{"top_bytes":[[{"token":"a","logprob":-0.5,"bytes":[97]}]]}}]}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		one, two := saidIn(body), saidIn(body)
+		if !reflect.DeepEqual(one, two) || len(one.Levels) > levelsKept {
+			t.Errorf("%+v and %+v", one, two)
 		}
 	})
+}
+
+func TestStopsBlanksAndCaseHideNoCopy(t *testing.T) {
+	chat := func(text string) []byte {
+		b, _ := json.Marshal(map[string]any{"choices": []any{map[string]any{"message": map[string]any{"content": text}}}})
+		return b
+	}
+	base := saidIn(chat("The quick answer is 42"))
+	for text, same := range map[string]bool{"The quick answer is 42.": true, " the quick answer is 42 \n": true, "**The quick answer is 42**": true, "The quick answer is 43": false, "": false} {
+		if got := saidIn(chat(text)).Text == base.Text; got != same {
+			t.Errorf("%q counts as the same: %v", text, got)
+		}
+	}
+	if strange := saidIn([]byte(`{"choices":[{"message":{"content":"The quick answer is 42"},"logprobs":7}]}`)); strange.Text != base.Text {
+		t.Error("a field of a strange type hides the text")
+	}
 }

@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -155,7 +156,12 @@ func (plain) Item(seed task.Seed, index uint64) task.Item {
 	id := [32]byte(seed)
 	id[0] ^= byte(index)
 	id[1] ^= byte(index >> 8)
-	return task.Item{ID: id, Path: "/v1/completions", Body: body, Score: func([]byte) (float64, error) { return 1, nil }}
+	return task.Item{ID: id, Path: "/v1/completions", Body: body, Score: func(answer []byte) (float64, error) {
+		if bytes.Contains(answer, []byte("no")) {
+			return 0, nil
+		}
+		return 1, nil
+	}}
 }
 
 // tale is what a chain tells of one account's commits and reveals.

@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,6 +34,7 @@ type registry interface {
 type market struct {
 	subnettypes.Subnet
 	miners []Miner // by uid
+	voices int     // of all validators
 	voice  *uint32 // uid of this validator's voice with its present hot key; nil where it has none
 }
 
@@ -76,7 +78,7 @@ func (d *directory) read(ctx context.Context, s subnettypes.Subnet) (*market, er
 	if err != nil {
 		return nil, err
 	}
-	m := &market{Subnet: s}
+	m := &market{Subnet: s, voices: len(voices)}
 	speaks := map[uint32]bool{}
 	for _, v := range voices {
 		speaks[v.Voice.Uid] = true
@@ -91,6 +93,23 @@ func (d *directory) read(ctx context.Context, s subnettypes.Subnet) (*market, er
 	}
 	return m, nil
 }
+
+// undeclared is the capacity of a miner whose card tells none.
+const undeclared = 2
+
+// Capacity is how many requests the miner works on at once, as its card says in its free field: {"capacity": 8}.
+func (m Miner) Capacity() int {
+	var told struct {
+		Capacity int `json:"capacity"`
+	}
+	if m.Card == nil || json.Unmarshal([]byte(m.Card.Metadata), &told) != nil || told.Capacity < 1 {
+		return undeclared
+	}
+	return min(told.Capacity, maxCapacity)
+}
+
+// maxCapacity bounds what a card is believed.
+const maxCapacity = 1 << 12
 
 func minerOf(n subnettypes.Neuron) Miner {
 	return Miner{UID: n.Uid, Registered: uint64(n.Registered), HotKey: n.HotKey, Owner: n.Owner, Card: n.Card}

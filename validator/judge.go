@@ -2,10 +2,7 @@ package validator
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,62 +11,125 @@ import (
 
 // Pace of judging.
 const (
-	look       = 500 * time.Millisecond // between two looks for something to do
-	offlineGap = time.Second            // between two items that an absent miner misses
+	look       = 200 * time.Millisecond // between two looks at who is there and whom the board asks about
 	firstTempo = 10 * time.Second       // assumed until two blocks have shown how long a tempo takes
+	maxFiled   = 1024                   // answers that wait to be written
 )
 
-// judge asks one subnet's miners and fills its book.
+// judge asks one subnet's miners, each in a lane of its own, and fills its book.
 type judge struct {
 	netuid   uint32
 	hub      Hub
-	items    *drawer
+	pool     *pool
 	book     *book
 	miners   func() []Miner
+	judges   func() int    // voices of the subnet: they share what a miner can do
 	slots    chan struct{} // requests open at once, over all subnets
-	rounds   int           // items under way at once
 	idle     int           // items to everyone per tempo when nothing is in doubt
 	deadline time.Duration // for one answer
 	settling time.Duration // after the start, in which an absent miner is not blamed
 	log      *slog.Logger
+	began    time.Time
+	answers  chan filed
 
-	mu    sync.Mutex
-	tempo time.Duration
-
-	began   time.Time
-	next    time.Time // of the next trickled item
-	present map[uint32]bool
-	blamed  map[uint32]time.Time // when an absent miner last missed an item
-	moved   map[uint32]bool      // came or went since it was last asked
+	mu     sync.Mutex
+	tempo  time.Duration
+	known  map[uint32]Miner // by uid, at the last look
+	wanted map[uint32]bool  // whom the board asks about, at the last look
 }
 
-// run judges until ctx ends, and returns when no request is open any more.
+// filed is what became of an item with one miner.
+type filed struct {
+	item   [32]byte
+	result score.Result
+}
+
+// run judges until ctx ends, and returns when no request is open any more and all that came is written.
 func (j *judge) run(ctx context.Context) {
 	j.began = time.Now()
-	j.present, j.blamed, j.moved = map[uint32]bool{}, map[uint32]time.Time{}, map[uint32]bool{}
-	j.next = j.began
-	var open sync.WaitGroup
-	defer open.Wait()
-	room := make(chan struct{}, j.rounds)
+	j.answers = make(chan filed, maxFiled)
+	var filing sync.WaitGroup
+	filing.Go(j.write)
+	var lanes sync.WaitGroup
+	open := map[uint32]openLane{}
 	for ctx.Err() == nil {
-		targets := j.targets(time.Now())
-		if len(targets) == 0 {
-			pause(ctx, look)
+		j.look()
+		j.keepLanes(ctx, open, &lanes)
+		pause(ctx, look)
+	}
+	for _, l := range open {
+		l.stop()
+	}
+	lanes.Wait()
+	close(j.answers)
+	filing.Wait()
+}
+
+// openLane is a lane that runs.
+type openLane struct {
+	registered uint64
+	stop       context.CancelFunc
+}
+
+// keepLanes opens lanes for miners that are new and ends those of miners that are gone.
+func (j *judge) keepLanes(ctx context.Context, open map[uint32]openLane, lanes *sync.WaitGroup) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for uid, l := range open {
+		if m, there := j.known[uid]; !there || m.Registered != l.registered {
+			l.stop()
+			delete(open, uid)
+		}
+	}
+	for uid, m := range j.known {
+		if _, has := open[uid]; has {
 			continue
 		}
-		select {
-		case room <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-		open.Go(func() {
-			defer func() { <-room }()
-			if err := j.round(ctx, targets); err != nil {
-				j.log.Error("round not counted", "netuid", j.netuid, "err", err)
-				pause(ctx, time.Second)
-			}
-		})
+		ctx, stop := context.WithCancel(ctx)
+		open[uid] = openLane{m.Registered, stop}
+		l := &lane{judge: j, miner: m}
+		lanes.Go(func() { l.run(ctx) })
 	}
+}
+
+// look notes who is there and whom the board asks about.
+func (j *judge) look() {
+	miners := j.miners()
+	known, wanted := make(map[uint32]Miner, len(miners)), map[uint32]bool{}
+	for _, m := range miners {
+		known[m.UID] = m
+	}
+	for _, uid := range j.book.need(uidsOf(miners)) {
+		wanted[uint32(uid)] = true
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.known, j.wanted = known, wanted
+}
+
+// now is what was last seen of a miner.
+func (j *judge) now(uid uint32) (Miner, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	m, there := j.known[uid]
+	return m, there
+}
+
+// wants says whether the board asks about a miner.
+func (j *judge) wants(uid uint32) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.wanted[uid]
+}
+
+// crowd is how many miners get items now: those that the board asks about or, when there is none, all.
+func (j *judge) crowd() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if n := len(j.wanted); n > 1 {
+		return n
+	}
+	return len(j.known)
 }
 
 // setTempo tells how long a tempo takes.
@@ -79,93 +139,27 @@ func (j *judge) setTempo(d time.Duration) {
 	j.tempo = d
 }
 
-// targets names the miners of the next item: those that the board asks about or, when a trickled item is due, all.
-func (j *judge) targets(now time.Time) []Miner {
-	miners := j.miners()
-	j.notice(miners)
-	if now.After(j.next) {
-		j.next = now.Add(j.gap())
-		return j.askable(miners, now)
-	}
-	uids := make([]uint16, len(miners))
-	for i, m := range miners {
-		uids[i] = uint16(m.UID)
-	}
-	need := j.book.need(uids)
-	return j.askable(slices.DeleteFunc(miners, func(m Miner) bool {
-		return !slices.Contains(need, uint16(m.UID)) && !j.moved[m.UID]
-	}), now)
-}
-
-// gap is the time to the next trickled item: a tempo's share, drawn between half and one and a half of it.
-func (j *judge) gap() time.Duration {
+func (j *judge) tempoNow() time.Duration {
 	j.mu.Lock()
-	tempo := j.tempo
-	j.mu.Unlock()
-	if tempo == 0 {
-		tempo = firstTempo
+	defer j.mu.Unlock()
+	if j.tempo == 0 {
+		return firstTempo
 	}
-	share := float64(tempo) / float64(j.idle)
-	return time.Duration(share * (0.5 + rand.Float64()))
+	return j.tempo
 }
 
-// notice keeps track of who comes and goes: both are asked soon, so that a loss and a return of service are seen.
-func (j *judge) notice(miners []Miner) {
-	for _, m := range miners {
-		if m.Connected != j.present[m.UID] {
-			j.moved[m.UID] = true
+// file passes a result on to be written.
+func (j *judge) file(f filed) { j.answers <- f }
+
+// write counts results as they come: all that came while the disk was busy in one entry.
+func (j *judge) write() {
+	for f := range j.answers {
+		batch := []filed{f}
+		for len(batch) < maxFiled && len(j.answers) > 0 {
+			batch = append(batch, <-j.answers)
 		}
-		j.present[m.UID] = m.Connected
-	}
-}
-
-// askable leaves out the absent: they are blamed once in a while, and not while this program has just started.
-func (j *judge) askable(miners []Miner, now time.Time) []Miner {
-	var list []Miner
-	for _, m := range miners {
-		switch {
-		case m.Connected:
-		case now.Sub(j.began) < j.settling || now.Sub(j.blamed[m.UID]) < offlineGap:
-			continue
-		default:
-			j.blamed[m.UID] = now
-		}
-		delete(j.moved, m.UID)
-		list = append(list, m)
-	}
-	return list
-}
-
-// round puts one item to all targets at once and counts what comes back.
-func (j *judge) round(ctx context.Context, targets []Miner) error {
-	item, err := j.items.item()
-	if err != nil {
-		return err
-	}
-	results := j.collect(ctx, pose(item), targets)
-	if len(results) == 0 {
-		return nil
-	}
-	err = j.book.add(item.ID, results)
-	if errors.Is(err, score.ErrItemUsed) {
-		return nil // the same question came up by chance: it counts once
-	}
-	return err
-}
-
-func (j *judge) collect(ctx context.Context, q question, targets []Miner) []score.Result {
-	results := make([]score.Result, len(targets))
-	counted := make([]bool, len(targets))
-	var wg sync.WaitGroup
-	for i, m := range targets {
-		wg.Go(func() { results[i], counted[i] = j.ask(ctx, q, m) })
-	}
-	wg.Wait()
-	kept := results[:0]
-	for i, r := range results {
-		if counted[i] {
-			kept = append(kept, r)
+		if err := j.book.add(batch); err != nil {
+			j.log.Error("answers not counted", "netuid", j.netuid, "err", err)
 		}
 	}
-	return kept
 }

@@ -51,8 +51,9 @@ func (v *Validator) take(ctx context.Context, m *market) (*seat, error) {
 
 func (v *Validator) newJudge(s *seat, items *drawer) *judge {
 	return &judge{
-		netuid: s.netuid, hub: v.hub, items: items, book: s.book, miners: func() []Miner { return v.Miners(s.netuid) },
-		slots: v.slots, rounds: v.cfg.Rounds, idle: v.rules(s.family).Idle, deadline: v.cfg.Deadline,
+		netuid: s.netuid, hub: v.hub, pool: &pool{draw: items.numbered, seed: items.count}, book: s.book,
+		miners: func() []Miner { return v.Miners(s.netuid) }, judges: func() int { return v.voices(s.netuid) },
+		slots: v.slots, idle: v.rules(s.family).Idle, deadline: v.cfg.Deadline,
 		settling: v.cfg.Settling, log: v.cfg.Log,
 	}
 }
@@ -63,7 +64,7 @@ func (v *Validator) newCalendar(s *seat, items *drawer) *calendar {
 		store: v.store, chain: v.cfg.Client, queue: v.queue, items: items, log: v.cfg.Log, report: s.edit,
 		voice: func() (uint32, bool) { return v.voice(s.netuid) },
 		vote: func(ctx context.Context) (ballot, error) {
-			b, err := s.book.vote(uidsOf(v.Miners(s.netuid)))
+			b, err := s.book.vote(uidsOf(v.Miners(s.netuid)), s.judge.tempoNow())
 			if err != nil {
 				return b, err
 			}
@@ -71,7 +72,7 @@ func (v *Validator) newCalendar(s *seat, items *drawer) *calendar {
 		},
 		begin: func(c yumatypes.Schedule) error {
 			s.judge.setTempo(v.pace.of(c.Tempo))
-			return s.book.beginTempo(c.Epoch)
+			return nil
 		},
 	}
 }
@@ -138,6 +139,27 @@ func (v *Validator) voice(netuid uint32) (uint32, bool) {
 		return 0, false
 	}
 	return *m.voice, true
+}
+
+// voices is how many voices a subnet has, at least 1: as many judges share what a miner can do.
+func (v *Validator) voices(netuid uint32) int {
+	if m := v.directory.market(netuid); m != nil {
+		return max(1, m.voices)
+	}
+	return 1
+}
+
+// Open says whether a miner may be answering this prompt as an item now. It is the gateway's reason to refuse it: a miner that
+// passes its items on to a better one by this validator's own gateway gets no answer.
+func (v *Validator) Open(prompt string) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, s := range v.seats {
+		if s.judge.pool.asks(prompt) {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *Validator) seat(netuid uint32) *seat {

@@ -51,6 +51,7 @@ type drawer struct {
 	record seedRecord
 	next   uint64     // first unused index, at most record.Next
 	drawn  [][32]byte // ids of the latest items
+	seeds  int        // used since the start
 }
 
 // Two indices may give the same short question. An item is passed over if it is among the latest drawn, a few times;
@@ -81,7 +82,21 @@ func (d *drawer) use(r seedRecord) error {
 		return err
 	}
 	d.record, d.next = r, r.Next
+	d.seeds++
 	return nil
+}
+
+// count is the number of seeds used since the start.
+func (d *drawer) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.seeds
+}
+
+// numbered draws the next item, with the number of its seed.
+func (d *drawer) numbered() (task.Item, int, error) {
+	item, err := d.item()
+	return item, d.count(), err
 }
 
 // epoch is the last one whose commit came before the seed in use, -1 where there was none.

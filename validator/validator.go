@@ -25,9 +25,8 @@ type Config struct {
 	Rules    map[string]score.Params // by family; score.DefaultParams
 	Subnets  []uint32                // netuids to serve; all that are started and whose family is known
 
-	Rounds   int           // items under way at once in one subnet; 2
-	Requests int           // requests open at once in all; 64
-	Deadline time.Duration // for one answer; 20 s
+	Requests int           // requests open at once in all; 1024
+	Deadline time.Duration // for one answer; 60 s, in which a model that thinks writes its 1,024 tokens
 	Settling time.Duration // after the start, in which an absent miner is not blamed; 10 s
 	Log      *slog.Logger  // slog.Default()
 }
@@ -36,9 +35,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Client == nil || len(c.HotKey) != ed25519.PrivateKeySize || c.Operator == "" || c.Store == "" || len(c.Families) == 0 {
 		return c, errors.New("validator: Config needs Client, HotKey, Operator, Store and Families")
 	}
-	set(&c.Rounds, 2)
-	set(&c.Requests, 64)
-	set(&c.Deadline, 20*time.Second)
+	set(&c.Requests, 1024)
+	set(&c.Deadline, time.Minute)
 	set(&c.Settling, 10*time.Second)
 	if c.Log == nil {
 		c.Log = slog.Default()

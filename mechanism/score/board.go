@@ -121,6 +121,9 @@ func (b *Board) number(id [32]byte) uint64 {
 	return n
 }
 
+// Items is how many items were counted so far.
+func (b *Board) Items() uint64 { return b.next() }
+
 // next is the number of the next item.
 func (b *Board) next() uint64 { return b.first + uint64(len(b.items)) }
 

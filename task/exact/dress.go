@@ -19,6 +19,11 @@ func (q Question) value(text string) (string, bool) {
 	}
 	lines := linesOf(text)
 	if q.turn.match != nil {
+		text = quotedSentence.ReplaceAllString(text, "$1")
+		if v, ok := q.read(q, undress(text)); ok {
+			return v, true
+		}
+		lines = linesOf(text)
 		lines = slices.DeleteFunc(lines, func(s string) bool { return strings.Contains(strings.ToLower(s), "sentence") })
 	}
 	if len(lines) == 0 {
@@ -98,7 +103,7 @@ func (q Question) piece(line string) (found string, ok bool) {
 			v, ok = q.say(q, undress(sentence))
 		}
 		switch {
-		case !ok && hedged(sentence), ok && found != "" && v != found:
+		case !ok && (hedged(sentence) || q.several(sentence)), ok && found != "" && v != found:
 			return "", false
 		case ok:
 			found = v
@@ -110,9 +115,11 @@ func (q Question) piece(line string) (found string, ok bool) {
 var emphasis = strings.NewReplacer("**", "", "__", "", "`", "", `\(`, "", `\)`, "", "$", "")
 
 var (
-	mark  = regexp.MustCompile(`(?i)\b(?:answer|result|solution|output)\b[*_]*\s*(?:is|are|would be|:|=|→|->|-|–|—)[*_]*\s*:?[*_]*\s*(.*)$`)
-	boxed = regexp.MustCompile(`\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}`)
-	hash  = regexp.MustCompile(`^#### *(.+)$`)
+	mark = regexp.MustCompile(`(?i)\b(?:answer|result|solution|output)\b(?: to (?:this|the|your) question)?[*_]*\s*(?:is|are|would be|:|=|→|->|-|–|—)[*_]*\s*:?[*_]*\s*(.*)$`)
+	// quotedSentence is talk about a sentence before one in quotes.
+	quotedSentence = regexp.MustCompile(`(?im)^[^"“\n]*\bsentence\b[^"“\n]*["“]([^"”\n]+)["”]\.?$`)
+	boxed          = regexp.MustCompile(`\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}`)
+	hash           = regexp.MustCompile(`^#### *(.+)$`)
 	// heading is a line that only announces an answer.
 	heading = regexp.MustCompile(`(?i)^(?:the |my |final |correct )*(?:answer|solution|result|output|sure|certainly|okay|explanation)$`)
 	tag     = regexp.MustCompile(`(?i)^<answer>(.*)</answer>$`)
@@ -150,7 +157,7 @@ func sentencesOf(line string) (list []string) {
 	return slices.DeleteFunc(append(list, line[from:]), func(s string) bool { return strings.TrimSpace(s) == "" })
 }
 
-var hedge = regexp.MustCompile(`(?i)\b(?:or|wait|actually|sorry|instead|rather|however|correction|mistake|wrong|incorrect|alternatively|maybe|perhaps|also|no|could be|might be|(?:it|this)(?:'s| is) not)\b`)
+var hedge = regexp.MustCompile(`(?i)^\s*or\b|\b(?:wait|actually|sorry|instead|rather|however|correction|mistake|wrong|incorrect|alternatively|maybe|perhaps|also|no|could be|might be|(?:it|this)(?:'s| is) not)\b`)
 
 // hedged says that a text takes back what was said before it, or leaves it open.
 func hedged(text string) bool { return hedge.MatchString(text) }

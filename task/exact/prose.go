@@ -18,7 +18,7 @@ var fillers = wordSet(`the a an of is are was were be it its it's so then thus t
 	after before sum product difference plus minus times time appear appears occurs occur contains contain written spelled spelt read reversed
 	backwards reverse upper lower case uppercase lowercase capital city country opposite antonym roman numeral numerals initials acronym one than
 	ascending descending maximum minimum larger largest bigger biggest greater greatest smaller smallest less least between among day month days
-	months comes come follows next precedes sequence that's he's she's does do what long length characters lives live who owns own colour color`)
+	months comes come follows following next because formula use used find calculate compute need add subtract multiply solve problem adds equation precedes sequence that's he's she's does do what long length characters lives live who owns own colour color`)
 
 func wordSet(text string) map[string]bool {
 	set := map[string]bool{}
@@ -60,7 +60,7 @@ var (
 	numberWord = regexp.MustCompile(`^\d[\d.]*$`)
 	numberAt   = regexp.MustCompile(`(?:^|[^\w.,-]|[(=$])([-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[-+]?\d+(?:\.\d+)?)`)
 	verbBefore = regexp.MustCompile(`(?i)(?:\b(?:is|are|was|be|equals|equal to|gives|makes|has|have|had|contains|get|gets|becomes|to|of length|number)|=|:|≈)\s*(?:the number |exactly |just |only |now )*["'“‘(]*$`)
-	larger     = regexp.MustCompile(`(?i)^(?:the number )?(\d+) is (?:(larger|bigger|greater|more|higher)|(smaller|less|lower|fewer))(?: in value)? than (?:the number )?(\d+)$`)
+	larger     = regexp.MustCompile(`(?i)^(?:the number )?(\d+) is (?:an? |the )?(?:(larger|bigger|greater|more|higher)|(smaller|less|lower|fewer))(?: number)?(?: in value)? (?:than|compared to) (?:the number )?(\d+)$`)
 	strange    = regexp.MustCompile(`[%€£@#&~^|<>]|\bmore$`) // what makes another quantity of a number
 	joint      = regexp.MustCompile(`(?i)^[\s("'-]*(?:and|or|/|,|;|&|to|-|–)?[\s("'-]*$`)
 	headed     = regexp.MustCompile(`(?i)^(?:the number )?(\d+) (?:is|comes|follows|are)\b`)
@@ -72,6 +72,9 @@ func numberIn(q Question, sentence string) (string, bool) {
 		return q.compared(m)
 	}
 	if denial.MatchString(sentence) || strange.MatchString(sentence) || slices.ContainsFunc(q.unknown(wordsIn(sentence)), notNumber(q)) {
+		return "", false
+	}
+	if wantsLess.MatchString(q.base) && wantsMore.MatchString(sentence) || wantsMore.MatchString(q.base) && wantsLess.MatchString(sentence) {
 		return "", false
 	}
 	asked := numberValues(q.base)
@@ -156,7 +159,10 @@ func appendNew(list []string, v string) []string {
 	return append(list, v)
 }
 
-var wantsLess = regexp.MustCompile(`(?i)\b(?:smaller|less)\b`)
+var (
+	wantsLess = regexp.MustCompile(`(?i)\b(?:smaller|smallest|less|least|minimum|lower|lowest)\b`)
+	wantsMore = regexp.MustCompile(`(?i)\b(?:larger|largest|bigger|biggest|greater|greatest|maximum|higher|highest)\b`)
+)
 
 // compared reads "33 is less than 55": true or not, it says which of the two is which.
 func (q Question) compared(m []string) (string, bool) {
@@ -292,6 +298,9 @@ func wordIn(q Question, sentence string) (string, bool) {
 		}
 	}
 	left := q.unknown(wordsIn(sentence))
+	if m := endWord.FindStringSubmatch(anyQuote.Replace(sentence)); m != nil && len(left) == 0 {
+		return q.read(q, m[1])
+	}
 	if !states.MatchString(sentence) || len(left) == 0 || len(left) > 2 {
 		return "", false
 	}
@@ -308,10 +317,11 @@ var tells = regexp.MustCompile(`(?i)\b(?:is|are|has|have|had|lives|owns|comes)\b
 // oneOfIn reads a sentence that names one of the words that were offered, or ends with one after a verb, or says it in the part
 // that speaks of what was asked.
 func oneOfIn(q Question, sentence string) (string, bool) {
+	sentence = aside.ReplaceAllString(sentence, "")
 	if denial.MatchString(sentence) || !tells.MatchString(sentence) || len(q.unknown(wordsIn(sentence))) > 0 {
 		return "", false
 	}
-	if v, ok := q.only(sentence); ok {
+	if v, ok := q.only(sentence); ok && (allIn(wordsIn(strings.Join(q.turn.about, " ")), wordsIn(sentence)) || q.plainly(v, sentence)) {
 		return v, true
 	}
 	if len(q.turn.about) == 0 {
@@ -333,6 +343,24 @@ func oneOfIn(q Question, sentence string) (string, bool) {
 	}
 	return found, found != ""
 }
+
+// several says that a sentence which cannot be read names more than one of the words offered.
+func (q Question) several(sentence string) bool {
+	n, words := 0, wordsIn(sentence)
+	for _, w := range q.turn.among {
+		if slices.Contains(words, strings.ToLower(w)) {
+			n++
+		}
+	}
+	return n > 1 && len(q.unknown(words)) > 0
+}
+
+// plainly says that a sentence has nothing but fillers and the value, so that it speaks of what was asked.
+func (q Question) plainly(v, sentence string) bool {
+	return !slices.ContainsFunc(wordsIn(sentence), func(w string) bool { return !fillers[w] && w != v })
+}
+
+var aside = regexp.MustCompile(`(?i)(?:,\s*which\b|\s+and the rest\b).*$`)
 
 var clause = regexp.MustCompile(`(?i),\s*(?:and\s+)?|\s+and\s+|\s+while\s+`)
 

@@ -79,6 +79,21 @@ func TestRealModelGetsItsDueOnSixtyQuestions(t *testing.T) {
 	}
 }
 
+func TestCheckerAgreesWithACarefulReader(t *testing.T) {
+	list := readRecords(t, "testdata/smollm2-600.jsonl")
+	checker, reader := compareWithReader(t, list, func(r recorded) Question {
+		q := At(task.Seed{202}, r.Index)
+		if q.Text != r.Question {
+			t.Fatalf("item %d is %q now, it was %q", r.Index, q.Text, r.Question)
+		}
+		return q
+	})
+	t.Logf("the checker counts %d of %d, a careful reader %d", checker, len(list), reader)
+	if len(list) != 600 || float64(checker) < 0.9*float64(reader) {
+		t.Errorf("%d of %d, a careful reader %d", checker, len(list), reader)
+	}
+}
+
 // Whatever a model writes, a right answer names what is right.
 func FuzzCheck(f *testing.F) {
 	f.Add("The answer is **regit**.", uint64(3))

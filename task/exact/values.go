@@ -214,7 +214,7 @@ func verbatim(_ Question, text string) (string, bool) {
 func aSentence(q Question, text string) (string, bool) {
 	words, ok := wordsOf(text)
 	_, marked := afterMark(text)
-	return text, ok && !marked && allIn(q.turn.about, words)
+	return text, ok && !marked && allIn(q.turn.about, words) && !slices.Contains(words, "sentence")
 }
 
 // anObject reads the JSON object in a text, fenced or not, with words before it or after it. Of several all must be the same.
@@ -224,7 +224,7 @@ func anObject(_ Question, text string) (found string, ok bool) {
 		if open < 0 {
 			return found, found != "" && outside(text)
 		}
-		if !outside(text[:open]) {
+		if !outside(text[:open]) || assigned.MatchString(text[:open]) {
 			return "", false
 		}
 		d := json.NewDecoder(strings.NewReader(text[open:]))
@@ -240,6 +240,9 @@ func anObject(_ Question, text string) (found string, ok bool) {
 		found, text = string(b), text[open+int(d.InputOffset()):]
 	}
 }
+
+// assigned ends a text that goes on as a program, not as an answer.
+var assigned = regexp.MustCompile(`(?:=|return|\()\s*$`)
 
 // outside says that a text beside an object is prose: it has no bracket, and its end does not touch the object as a letter would.
 func outside(beside string) bool {

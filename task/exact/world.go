@@ -30,7 +30,7 @@ var (
 var (
 	alsoOpposite = map[string]string{
 		"hot": "cool chilly", "cold": "warm", "big": "little tiny", "small": "large", "fast": "sluggish", "slow": "quick rapid", "old": "new",
-		"open": "shut close", "light": "heavy", "dark": "bright", "full": "hungry", "hard": "easy", "soft": "loud rough firm", "rich": "needy",
+		"open": "shut close", "light": "heavy darkness", "dark": "bright", "full": "hungry", "hard": "easy", "soft": "loud rough firm", "rich": "needy",
 		"poor": "wealthy", "happy": "unhappy", "sad": "joyful", "clean": "soiled filthy", "strong": "feeble",
 		"weak": "powerful", "near": "distant", "far": "close", "dry": "moist damp", "long": "brief", "short": "tall",
 		"right": "wrong",

@@ -104,7 +104,7 @@ func (d *Daemon) makeGateway() error {
 	}
 	d.market = &market{client: d.cfg.Client, judge: d.judge}
 	c := d.cfg.Gateway
-	c.Miners, c.Ranking, c.Keys, c.Log = d.hub, d.market, keys, d.cfg.Log
+	c.Miners, c.Ranking, c.Judge, c.Keys, c.Log = d.hub, d.market, d.judge, keys, d.cfg.Log
 	c.Names = filepath.Join(d.cfg.Home, "names.json")
 	c.KeyHelp = "the operator makes one with `agora validator key create NAME`; a local network's is in its localnet.json"
 	d.gateway, err = gateway.New(c)
