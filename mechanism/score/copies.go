@@ -58,8 +58,10 @@ func (s Said) covers(o Said) bool {
 
 // twins counts how alike two miners answer, from their first answer on that is the same and tells something.
 type twins struct {
-	Shared int `json:"shared"` // telling answers of both to one item
+	Shared int `json:"shared"` // long answers of both to one item
 	Same   int `json:"same"`   // of those, the same ones
+	Told   int `json:"told"`   // items to which both declared probabilities that tell something
+	Like   int `json:"like"`   // of those, the ones with like probabilities
 	Short  int `json:"short"`  // other answers of both to one item, right or wrong
 	Equal  int `json:"equal"`  // of those, the same ones
 	Errors int `json:"errors"` // of the others, items on which one of them or both were wrong, otherwise than they often are
@@ -71,6 +73,7 @@ type twins struct {
 const (
 	manyShort  = 100
 	manyErrors = 8
+	manyTold   = 20 // honest models that one was made of the other agree on two items in three
 	nearlyAll  = 0.95
 	usual      = 64 // latest errors of a miner among which a new one counts as its habit
 )
@@ -103,16 +106,19 @@ func (b *Board) compareTwo(a, o answer, odd bool) {
 		t = &twins{}
 		b.twins[pair] = t
 	}
-	if telling {
+	switch {
+	case telling && len(a.Levels) > 0 && len(o.Levels) > 0:
+		t.Told, t.Like = t.Told+1, t.Like+one(same)
+	case telling:
 		t.Shared, t.Same = t.Shared+1, t.Same+one(same)
-	} else {
+	default:
 		t.Short, t.Equal = t.Short+1, t.Equal+one(same)
 		if different := a.Score < 1 != (o.Score < 1); different || odd {
 			t.Errors, t.Alike = t.Errors+1, t.Alike+one(same)
 		}
 	}
-	if t.Shared+t.Short >= b.params.Window {
-		for _, n := range []*int{&t.Shared, &t.Same, &t.Short, &t.Equal, &t.Errors, &t.Alike} {
+	if t.Shared+t.Told+t.Short >= b.params.Window {
+		for _, n := range []*int{&t.Shared, &t.Same, &t.Told, &t.Like, &t.Short, &t.Equal, &t.Errors, &t.Alike} {
 			*n /= 2
 		}
 	}
@@ -125,10 +131,11 @@ func one(b bool) int {
 	return 0
 }
 
-// copies says whether two miners answer alike: on enough telling items and at least half of them, or on nearly all of many short
-// ones, errors among them.
+// copies says whether two miners answer alike: by enough long answers and at least half of them, by nearly all of the
+// probabilities that both declare, or by nearly all of many short answers, errors among them.
 func (t *twins) copies(enough int) bool {
 	return t.Same >= enough && 2*t.Same >= t.Shared ||
+		t.Like >= manyTold && float64(t.Like) >= nearlyAll*float64(t.Told) ||
 		t.Short >= manyShort && float64(t.Equal) >= nearlyAll*float64(t.Short) &&
 			t.Alike >= manyErrors && float64(t.Alike) >= nearlyAll*float64(t.Errors)
 }

@@ -151,7 +151,7 @@ func (s *snapshot) upgrade(data []byte) error {
 func (b *Board) restoreTwins(saved []twinsSnapshot) error {
 	for _, t := range saved {
 		x, y := b.records[t.Pair[0]], b.records[t.Pair[1]]
-		if x == nil || y == nil || t.Pair[0] >= t.Pair[1] || t.Same < 0 || t.Shared < t.Same || t.Alike < 0 || t.Errors < t.Alike || t.Equal < 0 || t.Short < t.Equal {
+		if x == nil || y == nil || t.Pair[0] >= t.Pair[1] || t.Same < 0 || t.Shared < t.Same || t.Like < 0 || t.Told < t.Like || t.Alike < 0 || t.Errors < t.Alike || t.Equal < 0 || t.Short < t.Equal {
 			return fmt.Errorf("%w: pair %v", ErrSnapshot, t.Pair)
 		}
 		b.twins[t.Pair] = &t.twins
