@@ -6,7 +6,7 @@ TEST_TIMEOUT ?= 25m
 # What `agora --version` says: the last tag, or the commit.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build localnet test race lint generate weights bench-epoch bench-chain bench-wire bench-engine measure figures nightly
+.PHONY: build localnet test clients models race lint generate weights bench-epoch bench-chain bench-wire bench-engine measure figures nightly
 .DEFAULT_GOAL := build
 
 build: .toolchain ## build/agora
@@ -18,6 +18,12 @@ localnet: build ## a whole market on this machine; Ctrl-C stops it
 
 test: .toolchain ## every test
 	$(GO) test -p 3 -timeout $(TEST_TIMEOUT) ./... # the longest wait for blocks more than they work
+
+clients: .toolchain ## seven OpenAI clients, as their users install them, against the gateway (needs node and python3; they are kept in the user's cache)
+	AGORA_CLIENTS=1 $(GO) test -count=1 -timeout 30m -run Client -v ./gateway
+
+models: .toolchain ## 500 requests without a pause to llama.cpp behind gateway and miner (needs python3; 60 of them are in make test)
+	AGORA_MODELS=1 $(GO) test -count=1 -timeout 60m -run RealServer -v ./gateway
 
 race: .toolchain ## tests of the concurrent packages under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./wire/... ./miner/... ./gateway/... ./validator/... ./client/...
