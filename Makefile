@@ -22,7 +22,8 @@ test: .toolchain ## every test
 clients: .toolchain ## seven OpenAI clients, as their users install them, against the gateway (needs node and python3; they are kept in the user's cache)
 	AGORA_CLIENTS=1 $(GO) test -count=1 -timeout 30m -run Client -v ./gateway
 
-models: .toolchain ## 500 requests without a pause to llama.cpp behind gateway and miner (needs python3; 60 of them are in make test)
+models: .toolchain ## a real model held to its bits; 500 requests without a pause to llama.cpp behind gateway and miner (needs python3; 60 of them are in make test)
+	AGORA_NIGHTLY=1 $(GO) test -count=1 -timeout $(TEST_TIMEOUT) ./engine/native/model
 	AGORA_MODELS=1 $(GO) test -count=1 -timeout 60m -run RealServer -v ./gateway
 
 race: .toolchain ## tests of the concurrent packages under the race detector (needs a C compiler)

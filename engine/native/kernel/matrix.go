@@ -52,13 +52,7 @@ func Pack(t tensor.Tensor) (*Matrix, error) {
 	m := &Matrix{Rows: t.Shape[1], Cols: t.Shape[0], kind: t.Type, layout: l}
 	chunks := m.Width() / Lanes * (m.Cols / Block)
 	m.quants, m.scales = allocate(m, chunks*l.quants), allocate(m, chunks*l.scales)
-	p := packer{m: m, t: t}
-	for r := range m.Rows {
-		if err := p.row(r); err != nil {
-			return nil, fmt.Errorf("%w: %s, row %d: %w", ErrWeights, t.Name, r, err)
-		}
-	}
-	return m, nil
+	return m, (&packer{m: m, t: t}).pack()
 }
 
 // chunk is the packed quants and scales of 16 rows and 32 columns.

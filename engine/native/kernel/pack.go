@@ -3,7 +3,10 @@ package kernel
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
+	"runtime"
+	"sync"
 
 	"agora/engine/native/tensor"
 )
@@ -14,6 +17,28 @@ var errNotFinite = errors.New("a number is not finite")
 type packer struct {
 	m *Matrix
 	t tensor.Tensor
+}
+
+// pack copies all rows, on all processors, since most of the time goes into the first touch of the memory.
+func (p *packer) pack() error {
+	groups := p.m.Width() / Lanes
+	workers := min(runtime.GOMAXPROCS(0), max(1, groups*p.m.Cols>>12))
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for i := range workers {
+		wg.Go(func() { errs[i] = p.rows(groups*i/workers*Lanes, min(groups*(i+1)/workers*Lanes, p.m.Rows)) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (p *packer) rows(from, to int) error {
+	for r := from; r < to; r++ {
+		if err := p.row(r); err != nil {
+			return fmt.Errorf("%w: %s, row %d: %w", ErrWeights, p.t.Name, r, err)
+		}
+	}
+	return nil
 }
 
 func (p *packer) row(r int) error {

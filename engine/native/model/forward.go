@@ -38,7 +38,6 @@ type Runner struct {
 	weights                  []float32 // of attention
 	scaled                   []float32
 	acts                     kernel.Activations
-	tokens                   int
 }
 
 // item is one token of a pass.

@@ -62,7 +62,6 @@ type Tokenizer struct {
 	}
 	defined []int32 // user-defined tokens, longest first
 	ends    map[int32]bool
-	digest  []byte
 }
 
 // New checks the table and builds what encoding needs.
