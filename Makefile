@@ -6,7 +6,7 @@ TEST_TIMEOUT ?= 25m
 # What `agora --version` says: the last tag, or the commit.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build localnet test clients models race lint generate weights bench-epoch bench-chain bench-wire bench-engine measure figures nightly
+.PHONY: build localnet test clients models race lint generate weights bench-epoch bench-chain bench-wire bench-engine measure soak figures nightly
 .DEFAULT_GOAL := build
 
 build: .toolchain ## build/agora
@@ -61,10 +61,14 @@ build/bench/bin/python:
 measure: build ## the figures of README.md
 	$(GO) run ./localnet/measure -agora build/agora
 
+soak: .toolchain ## a market left alone for two hours, with one node and with four: memory must stay flat
+	$(GO) run ./localnet/soak -validators 1 $(ARGS)
+	$(GO) run ./localnet/soak -validators 4 $(ARGS)
+
 figures: .toolchain ## the plots and tables of docs/epoch.md, computed again (minutes)
 	$(GO) run ./study/figures
 
-nightly: .toolchain ## every test, with ten markets and ten random plays of 500 blocks x 100 operations; one package at a time
+nightly: soak ## every test, with ten markets and ten random plays of 500 blocks x 100 operations; one package at a time
 	AGORA_NIGHTLY=1 $(GO) test -count=1 -p 1 -timeout 6h ./...
 
 .PHONY: .toolchain

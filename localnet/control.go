@@ -2,6 +2,7 @@ package localnet
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,14 @@ func (m *Market) serveControl() (stop func() error, err error) {
 	}
 	mux.HandleFunc("POST /miners/{name}/stop", order(m.StopMiner))
 	mux.HandleFunc("POST /miners/{name}/start", order(m.StartMiner))
+	mux.HandleFunc("GET /vitals", func(w http.ResponseWriter, _ *http.Request) {
+		v, err := m.vitals()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(v) // whoever left needs no answer
+	})
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }() // ends with Close below
@@ -49,23 +58,32 @@ func (m *Market) serveControl() (stop func() error, err error) {
 
 // order tells the market that runs on home to stop or start a miner.
 func order(ctx context.Context, home, miner, action string) error {
+	_, err := call(ctx, home, http.MethodPost, fmt.Sprintf("/miners/%s/%s", miner, action))
+	return err
+}
+
+// call asks the market that runs on home and returns what it answers.
+func call(ctx context.Context, home, method, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", controlSocket(home))
 	}, DisableKeepAlives: true}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, fmt.Sprintf("http://market/miners/%s/%s", miner, action), nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://market"+path, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := c.Do(req)
 	if err != nil {
-		return fmt.Errorf("no market runs on %s: start one with `agora localnet --home %s` (%w)", home, home, err)
+		return nil, fmt.Errorf("no market runs on %s: start one with `agora localnet --home %s` (%w)", home, home, err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // the status alone is an error already
-		return fmt.Errorf("%s miner %s: %s", action, miner, text)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", path, body)
+	}
+	return body, nil
 }

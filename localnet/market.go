@@ -12,9 +12,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cometbft/cometbft/rpc/client/local"
 	"golang.org/x/sync/errgroup"
 
+	sdkclient "github.com/cosmos/cosmos-sdk/client"
+	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
+
+	"agora/chain/node"
 	"agora/client"
 	"agora/gateway"
 	"agora/validator/daemon"
@@ -23,7 +26,7 @@ import (
 // Market is a running local network.
 type Market struct {
 	*plan
-	nodes   []*chainNode
+	nodes   []*node.Node
 	clients []*client.Client
 	workers []*worker
 	log     *slog.Logger
@@ -83,14 +86,15 @@ func openLog(home string, m *Market) (*slog.Logger, error) {
 
 func (m *Market) startNodes(ctx context.Context) error {
 	for i := range m.Validators {
-		n, err := m.startNode(i)
+		n, err := m.startNode(m.ctx, i)
 		if err != nil {
 			return err
 		}
 		m.nodes = append(m.nodes, n)
-		m.clients = append(m.clients, client.New(local.New(n.comet), m.file.ChainID))
+		m.clients = append(m.clients, client.New(n.Client(), m.file.ChainID))
+		m.daemons.Go(func() { m.watch(i, n) })
 	}
-	if err := m.nodes[0].serve(m.ctx, m.file.Ports.REST, m.file.Ports.GRPC); err != nil {
+	if err := m.nodes[0].Serve(m.ctx, m.services(), sdkclient.Context{}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("no block within a minute"))
@@ -101,6 +105,15 @@ func (m *Market) startNodes(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// watch ends the market where a node's consensus ends before it.
+func (m *Market) watch(i int, n *node.Node) {
+	select {
+	case <-n.Halted():
+		m.stop(fmt.Errorf("node %d: %w", i, n.Cause(serverconfig.BaseConfig{})))
+	case <-m.ctx.Done():
+	}
 }
 
 // awaitBlock waits until the node of c has a first block, before which it answers nothing.
@@ -202,7 +215,7 @@ func (m *Market) Close() error {
 		m.daemons.Wait()
 		var nodes errgroup.Group
 		for _, n := range m.nodes {
-			nodes.Go(n.close)
+			nodes.Go(n.Close)
 		}
 		err = nodes.Wait()
 		if m.file.PID != 0 {

@@ -5,41 +5,24 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	cmtcfg "github.com/cometbft/cometbft/config"
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
-	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
-	"github.com/cometbft/cometbft/proxy"
-	"github.com/cometbft/cometbft/rpc/client/local"
-	cmttypes "github.com/cometbft/cometbft/types"
 	dbm "github.com/cosmos/cosmos-db"
-	"golang.org/x/sync/errgroup"
 
 	"cosmossdk.io/log/v2"
 
-	"github.com/cosmos/cosmos-sdk/client"
-	"github.com/cosmos/cosmos-sdk/server"
-	"github.com/cosmos/cosmos-sdk/server/api"
 	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
-	servercmtlog "github.com/cosmos/cosmos-sdk/server/log"
 	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
 
 	"agora/chain/app"
+	"agora/chain/node"
 )
-
-// chainNode is one CometBFT node with our application, in this process.
-type chainNode struct {
-	comet *node.Node
-	app   *app.App
-	http  *errgroup.Group // REST and gRPC; nil where they are not served
-	stop  context.CancelFunc
-}
 
 // nodeHome is the folder of node i.
 func nodeHome(home string, i int) string { return filepath.Join(home, fmt.Sprintf("node%d", i)) }
@@ -102,92 +85,29 @@ type settings map[string]any
 func (s settings) Get(key string) any { return s[key] }
 
 // startNode starts node i. A damaged store is an error that says how to start afresh.
-func (p *plan) startNode(i int) (_ *chainNode, err error) {
+func (p *plan) startNode(ctx context.Context, i int) (*node.Node, error) {
 	c := p.cometConfig(i)
-	db, err := dbm.NewDB("application", dbm.GoLevelDBBackend, filepath.Join(c.RootDir, "data"))
-	if err != nil {
-		return nil, damaged(p.Home, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, db.Close())
-		}
-	}()
-	opts := settings{
-		"home": c.RootDir, "chain-id": p.file.ChainID, "pruning": "default", "minimum-gas-prices": "0rao",
-		"iavl-cache-size": 50_000, "mempool.max-txs": -1,
-	}
-	a, err := app.New(log.NewNopLogger(), db, true, opts, server.DefaultBaseappOptions(opts)...)
-	if err != nil {
-		return nil, damaged(p.Home, err)
-	}
-	n, err := newComet(c, a)
-	if err != nil {
-		return nil, damaged(p.Home, err)
-	}
-	if err := n.Start(); err != nil {
-		return nil, fmt.Errorf("start node %d: %w", i, err)
-	}
-	return &chainNode{comet: n, app: a}, nil
-}
-
-func newComet(c *cmtcfg.Config, a *app.App) (*node.Node, error) {
-	key, err := p2p.LoadNodeKey(c.NodeKeyFile())
-	if err != nil {
+	db, err := node.OpenDB(c, dbm.GoLevelDBBackend)
+	if errors.Is(err, node.ErrInUse) {
 		return nil, err
 	}
-	for _, f := range []string{c.PrivValidatorKeyFile(), c.PrivValidatorStateFile()} {
-		if _, err := os.Stat(f); err != nil { // LoadFilePV ends the process where a file is missing
-			return nil, err
-		}
-	}
-	genesis := func() (*cmttypes.GenesisDoc, error) {
-		g, err := genutiltypes.AppGenesisFromFile(c.GenesisFile())
-		if err != nil {
-			return nil, err
-		}
-		return g.ToGenesisDoc()
-	}
-	return node.NewNode(c, privval.LoadFilePV(c.PrivValidatorKeyFile(), c.PrivValidatorStateFile()), key,
-		proxy.NewLocalClientCreator(server.NewCometABCIWrapper(a)), genesis, cmtcfg.DefaultDBProvider,
-		node.DefaultMetricsProvider(c.Instrumentation), servercmtlog.CometLoggerWrapper{Logger: log.NewNopLogger()})
-}
-
-// serve starts REST and gRPC on this node.
-func (n *chainNode) serve(ctx context.Context, rest, grpc int) error {
-	ctx, n.stop = context.WithCancel(ctx)
-	cfg := serverconfig.DefaultConfig()
-	cfg.API.Enable, cfg.API.Address = true, fmt.Sprintf("tcp://%s:%d", host, rest)
-	cfg.GRPC.Address = fmt.Sprintf("%s:%d", host, grpc)
-	c := client.Context{}.WithCodec(n.app.Codec).WithInterfaceRegistry(n.app.Registry).WithTxConfig(n.app.TxConfig).
-		WithClient(local.New(n.comet)).WithChainID(n.comet.GenesisDoc().ChainID)
-	n.app.RegisterTxService(c)
-	n.app.RegisterTendermintService(c)
-	n.app.RegisterNodeService(c, *cfg)
-
-	n.http = &errgroup.Group{}
-	server0 := server.NewDefaultContext()
-	server0.Logger = log.NewNopLogger()
-	g, c, err := server.StartGrpcServer(ctx, n.http, cfg.GRPC, c, server0, n.app)
 	if err != nil {
-		return err
+		return nil, damaged(p.Home, err)
 	}
-	rests := api.New(c, log.NewNopLogger(), g)
-	n.app.RegisterAPIRoutes(rests, cfg.API)
-	n.http.Go(func() error { return rests.Start(ctx, *cfg) })
-	return nil
+	n, err := node.Start(ctx, c, db, settings{
+		"home": c.RootDir, "chain-id": p.file.ChainID, "pruning": "default", "minimum-gas-prices": "0rao",
+		"iavl-cache-size": 1_000, "mempool.max-txs": -1,
+	}, log.NewNopLogger())
+	if err != nil {
+		return nil, damaged(p.Home, err)
+	}
+	return n, nil
 }
 
-// close stops the node and closes its stores.
-func (n *chainNode) close() error {
-	var errs []error
-	if n.stop != nil {
-		n.stop()
-		if err := n.http.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-			errs = append(errs, err)
-		}
-	}
-	errs = append(errs, n.comet.Stop())
-	n.comet.Wait()
-	return errors.Join(append(errs, n.app.Close())...)
+// services are REST and gRPC on the market's ports.
+func (p *plan) services() serverconfig.Config {
+	cfg := serverconfig.DefaultConfig()
+	cfg.API.Enable, cfg.API.Address = true, fmt.Sprintf("tcp://%s:%d", host, p.file.Ports.REST)
+	cfg.GRPC.Address = fmt.Sprintf("%s:%d", host, p.file.Ports.GRPC)
+	return *cfg
 }

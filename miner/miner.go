@@ -62,11 +62,21 @@ type Connection struct {
 	Reason    string
 }
 
+// ErrShared ends a miner whose hot key another program uses too: they would throw each other off for ever.
+var ErrShared = errors.New("miner: another program serves with this hot key and the two throw each other off: stop one of them, or give one --hot-key FILE of its own")
+
+// A validator that throws a miner off so many times, each within the time after the last, has another program there.
+const (
+	maxReplaced   = 3
+	replacedApart = 2 * time.Minute
+)
+
 // Miner keeps one connection to each validator of a directory.
 type Miner struct {
 	Config
 	mu    sync.Mutex
 	links map[place]*link
+	end   context.CancelCauseFunc // of Run
 }
 
 // place identifies an endpoint: the same address under another key is another endpoint.
@@ -76,8 +86,9 @@ type place struct {
 }
 
 type link struct {
-	state Connection
-	stop  context.CancelFunc
+	state    Connection
+	stop     context.CancelFunc
+	replaced int // times in a row that another program with this key came in its place
 }
 
 // New checks the configuration; Run does the work.
@@ -88,12 +99,17 @@ func New(c Config) (*Miner, error) {
 	if c.Handler == nil || c.Directory == nil {
 		return nil, errors.New("miner: a handler and a directory are needed")
 	}
-	return &Miner{Config: c.withDefaults(), links: map[place]*link{}}, nil
+	return &Miner{Config: c.withDefaults(), links: map[place]*link{}, end: func(error) {}}, nil
 }
 
 // Run follows the directory until ctx ends, then closes every connection, waits for the requests being answered and
-// returns nil. While the directory cannot be read, the connections stay as they are.
+// returns nil. While the directory cannot be read, the connections stay as they are. ErrShared ends it too.
 func (m *Miner) Run(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	m.mu.Lock()
+	m.end = end
+	m.mu.Unlock()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	tick := time.NewTicker(m.Poll)
@@ -109,6 +125,9 @@ func (m *Miner) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), ErrShared) {
+				return ErrShared
+			}
 			return nil
 		case <-tick.C:
 		}
@@ -181,11 +200,26 @@ func (m *Miner) serveConfig(l *link) wire.ServeConfig {
 func (m *Miner) note(l *link, connected bool, reason error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if errors.Is(reason, wire.ErrReplaced) {
+		m.countReplaced(l)
+	}
 	if l.state.Connected != connected {
 		l.state.Since = time.Now()
 	}
 	l.state.Connected, l.state.Reason = connected, ""
 	if reason != nil {
 		l.state.Reason = reason.Error()
+	}
+}
+
+// countReplaced notes that another program came in this link's place, and ends the miner where that goes on. The lock is held.
+func (m *Miner) countReplaced(l *link) {
+	if time.Since(l.state.Since) > replacedApart {
+		l.replaced = 0
+	}
+	l.replaced++
+	m.Log.Warn("another program connected with this hot key", "validator", l.state.Addr, "times", l.replaced)
+	if l.replaced >= maxReplaced {
+		m.end(ErrShared)
 	}
 }

@@ -172,3 +172,28 @@ func TestMinerNeedsAKeyAHandlerAndADirectory(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoProgramsWithOneKeyEndWithAReason lets two miners of one key fight over a validator.
+func TestTwoProgramsWithOneKeyEndWithAReason(t *testing.T) {
+	_, at := openHub(t, "a")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	ended := make(chan error, 2)
+	for range 2 {
+		m, err := New(Config{
+			Key: hotKey("miner"), Handler: NewServer(euro(), Options{Log: quiet()}), Directory: Static{at}, AllowPrivate: true,
+			Poll: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond, Log: quiet(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { ended <- m.Run(ctx) }()
+	}
+	if err := <-ended; !errors.Is(err, ErrShared) {
+		t.Fatalf("the first to end says %v", err)
+	}
+	cancel() // the other may go on alone
+	if err := <-ended; err != nil && !errors.Is(err, ErrShared) {
+		t.Fatal(err)
+	}
+}

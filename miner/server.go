@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,7 @@ type Options struct {
 	Queue    int           // requests that may wait for a place, beyond it 429; 4 × Capacity
 	Timeout  time.Duration // from arrival to the last byte of the answer; 15 min, as gateways have it
 	MaxBody  int64         // bytes of a request, beyond it 413; 33 MiB: what gateways take, and some room
+	Backend  *Watch        // of the backend behind a proxy: while it is away requests get 503; nil is always there
 	Log      *slog.Logger  // slog.Default()
 }
 
@@ -42,10 +44,12 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Stats counts a Server's requests since it started. Refused ones (429) are neither served nor failed.
+// Stats counts a Server's requests since it started.
 type Stats struct {
-	Served, Failed, Refused uint64
-	InFlight, Waiting       int
+	Outcomes                     // of all kinds
+	Kinds    map[string]Outcomes // by what was asked: "chat", "chat, streamed", "completions", …
+	InFlight int                 // being worked on
+	Waiting  int                 // for a place
 }
 
 // Server answers POST /v1/chat/completions, POST /v1/completions, GET /v1/models and GET /healthz.
@@ -54,8 +58,8 @@ type Server struct {
 	mux   *http.ServeMux
 	slots chan struct{} // one for each request being worked on
 
-	waiting                 atomic.Int64
-	served, failed, refused atomic.Uint64
+	waiting atomic.Int64
+	counts  tally
 }
 
 // NewServer serves an engine of this process. A request for what the engine cannot do gets a 404.
@@ -63,8 +67,8 @@ func NewServer(e engine.Engine, opt Options) *Server {
 	s := newServer(opt)
 	n := &native{engine: e, opt: &s.opt, started: time.Now().Unix()}
 	s.mux.Handle("GET /v1/models", handler(n.models))
-	s.mux.Handle("POST /v1/chat/completions", s.work(n.chat))
-	s.mux.Handle("POST /v1/completions", s.work(n.complete))
+	s.mux.Handle("POST /v1/chat/completions", s.work(kindChat, n.chat))
+	s.mux.Handle("POST /v1/completions", s.work(kindCompletion, n.complete))
 	return s
 }
 
@@ -76,8 +80,8 @@ func NewProxy(backend http.Handler, opt Options) *Server {
 		return nil
 	}
 	s.mux.Handle("GET /v1/models", handler(pass))
-	s.mux.Handle("POST /v1/chat/completions", s.work(pass))
-	s.mux.Handle("POST /v1/completions", s.work(pass))
+	s.mux.Handle("POST /v1/chat/completions", s.work(kindChat, pass))
+	s.mux.Handle("POST /v1/completions", s.work(kindCompletion, pass))
 	return s
 }
 
@@ -93,10 +97,11 @@ func newServer(opt Options) *Server {
 
 // Stats returns the counts so far.
 func (s *Server) Stats() Stats {
-	return Stats{
-		Served: s.served.Load(), Failed: s.failed.Load(), Refused: s.refused.Load(),
-		InFlight: len(s.slots), Waiting: int(s.waiting.Load()),
+	st := Stats{Kinds: s.counts.byKind(), InFlight: len(s.slots), Waiting: int(s.waiting.Load())}
+	for _, o := range st.Kinds {
+		st.add(o)
 	}
+	return st
 }
 
 // ServeHTTP answers one request. A panic below costs that request only.
@@ -132,24 +137,29 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // work runs h within the capacity and the deadline, and counts how it went.
-func (s *Server) work(h handler) http.Handler {
+func (s *Server) work(kind string, h handler) http.Handler {
 	return handler(func(w http.ResponseWriter, r *http.Request) error {
+		if s.opt.Backend.absent() {
+			s.counts.count(kind, Outcomes{Away: 1})
+			w.Header().Set("Retry-After", "5")
+			return openai.Errorf(http.StatusServiceUnavailable, "the miner's model server is away, ask another miner")
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), s.opt.Timeout)
 		defer cancel()
 		if err := s.enter(ctx); err != nil {
-			s.refused.Add(1)
+			s.counts.count(kind, Outcomes{Refused: 1})
 			w.Header().Set("Retry-After", "1")
 			return err
 		}
-		ok := false
-		defer func() { s.leave(ok) }()
+		rec := recorderOf(w)
+		end := ending{rec: rec}
+		defer func() { s.leave(kind, end, r.Context().Err() != nil) }()
 		// A reader that stopped reading must not hold a place for longer than the deadline.
 		deadline, _ := ctx.Deadline()
 		http.NewResponseController(w).SetWriteDeadline(deadline.Add(time.Second))
-		err := h(w, r.WithContext(ctx))
-		rec, _ := w.(*recorder)
-		ok = err == nil && (rec == nil || rec.status < 500 && !rec.broken)
-		return s.explain(err)
+		err := s.explain(h(rec, r.WithContext(ctx)))
+		end.whole, end.err = true, err
+		return err
 	})
 }
 
@@ -172,13 +182,32 @@ func (s *Server) enter(ctx context.Context) error {
 	}
 }
 
-func (s *Server) leave(ok bool) {
-	<-s.slots
-	if ok {
-		s.served.Add(1)
-		return
+// ending is how a request went: Whole unless a panic cut its answer.
+type ending struct {
+	rec   *recorder
+	whole bool
+	err   error
+}
+
+// outcome counts it. Left is whether the asker had gone before the end.
+func (e ending) outcome(left bool) Outcomes {
+	status := e.rec.status
+	if status == 0 && e.err != nil {
+		status = openai.AsError(e.err).Status
 	}
-	s.failed.Add(1)
+	if left && (!e.whole || e.err != nil || e.rec.broken) {
+		return Outcomes{Cancelled: 1}
+	}
+	return outcomeOf(status, !e.whole || e.rec.broken || e.rec.status != 0 && e.err != nil)
+}
+
+// leave frees the place and counts the request by what was asked and how it went.
+func (s *Server) leave(kind string, e ending, left bool) {
+	<-s.slots
+	if strings.HasPrefix(e.rec.Header().Get("Content-Type"), "text/event-stream") {
+		kind += streamed
+	}
+	s.counts.count(kind, e.outcome(left))
 }
 
 // explain gives an engine's error the words and the status that leave the process.
@@ -194,6 +223,14 @@ func (s *Server) explain(err error) error {
 	}
 	s.opt.Log.Error("engine failed", "err", err)
 	return openai.Errorf(http.StatusInternalServerError, "the miner's engine failed to answer this request")
+}
+
+// recorderOf is the recorder that ServeHTTP put in, or a new one.
+func recorderOf(w http.ResponseWriter) *recorder {
+	if rec, ok := w.(*recorder); ok {
+		return rec
+	}
+	return &recorder{ResponseWriter: w}
 }
 
 // recorder remembers what was answered. Broken is set by who had to end an answer that had begun.

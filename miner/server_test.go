@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -304,7 +305,7 @@ func TestRequestsBeyondCapacityAndQueueAreRefusedWith429(t *testing.T) {
 	}
 	close(gate)
 	wg.Wait()
-	if got, want := s.Stats(), (Stats{Served: 5, Refused: 1}); got != want {
+	if got, want := s.Stats().Outcomes, (Outcomes{Served: 5, Refused: 1}); got != want {
 		t.Fatalf("%+v", got)
 	}
 }
@@ -338,7 +339,7 @@ func TestPanicCostsOneRequest(t *testing.T) {
 	if status, text, _ := post(t, url, body); status != 200 {
 		t.Fatalf("%d %s", status, text)
 	}
-	if got, want := s.Stats(), (Stats{Served: 1, Failed: 1}); got != want {
+	if got, want := s.Stats().Outcomes, (Outcomes{Served: 1, Failed: 1}); got != want {
 		t.Fatalf("%+v", got)
 	}
 }
@@ -358,7 +359,81 @@ func TestConsumerThatLeavesStopsTheEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-stopped
-	eventually(t, "the place is free", func() bool { return s.Stats().InFlight == 0 })
+	eventually(t, "it counts as left, not as failed", func() bool { st := s.Stats(); return st.InFlight == 0 && st.Cancelled == 1 && st.Failed == 0 })
+}
+
+func TestRequestsAreCountedByKindAndOutcome(t *testing.T) {
+	s, web := start(t, euro(), Options{})
+	for _, one := range []struct{ path, body string }{
+		{"/v1/chat/completions", body},
+		{"/v1/chat/completions", `{"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]}`},
+		{"/v1/completions", `{"model":"m","prompt":"x"}`},
+		{"/v1/completions", `{"model":"m","prompt":"x","temperature":3}`},
+	} {
+		post(t, web.URL+one.path, one.body)
+	}
+	const want = "chat: 1 served; chat, streamed: 1 served; completions: 1 served, 1 declined"
+	eventually(t, "the counts are there", func() bool { return describe(s.Stats().Kinds) == want })
+}
+
+// TestBackendThatIsAwayCostsAnAbsence asks through a proxy whose backend goes and comes back.
+func TestBackendThatIsAwayCostsAnAbsence(t *testing.T) {
+	var gone atomic.Bool
+	w := &Watch{Log: quiet(), Every: 5 * time.Millisecond, Ask: func(context.Context) error {
+		if gone.Load() {
+			return errors.New("connection refused")
+		}
+		return nil
+	}}
+	hub, at := openHub(t, "a")
+	backend := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{}`)) })
+	s := NewProxy(backend, Options{Log: quiet(), Backend: w})
+	web := httptest.NewServer(s)
+	t.Cleanup(web.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); w.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	run(t, WhileThere(Static{at}, w), s)
+	me := pub(hotKey("miner"))
+	eventually(t, "the miner is at its validator", func() bool { return hub.Connected(me) })
+	gone.Store(true)
+	eventually(t, "it leaves", func() bool { return !hub.Connected(me) })
+	status, text, header := post(t, web.URL+"/v1/completions", `{"model":"m","prompt":"x"}`)
+	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || !strings.Contains(text, "away") {
+		t.Errorf("%d %s", status, text)
+	}
+	if since, why := w.Away(); since.IsZero() || why == nil {
+		t.Error("it does not say that it is away")
+	}
+	gone.Store(false)
+	eventually(t, "it comes back", func() bool { return hub.Connected(me) })
+	if status, text, _ := post(t, web.URL+"/v1/completions", `{"model":"m","prompt":"x"}`); status != 200 {
+		t.Errorf("%d %s", status, text)
+	}
+	if got, want := s.Stats().Outcomes, (Outcomes{Served: 1, Away: 1}); got != want {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestABusyBackendIsNotAway(t *testing.T) {
+	w := &Watch{Log: quiet()}
+	for range patience - 1 {
+		w.note(context.DeadlineExceeded)
+	}
+	if w.absent() {
+		t.Fatal("away after a slow answer")
+	}
+	w.note(nil)
+	for range patience - 1 {
+		w.note(context.DeadlineExceeded)
+	}
+	if w.absent() {
+		t.Fatal("slow answers with a good one between them count as a row")
+	}
+	if w.note(context.DeadlineExceeded); !w.absent() {
+		t.Fatal("there although it answers nothing")
+	}
 }
 
 // onlyText is an engine without chat.

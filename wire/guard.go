@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"syscall"
@@ -23,10 +25,25 @@ func dialer(allowPrivate bool) *net.Dialer {
 	if !allowPrivate {
 		d.Control = func(network, address string, c syscall.RawConn) error {
 			if err := public.Safe(network, address, c); err != nil {
-				return fmt.Errorf("%w; a validator must have a public address, allow private ones only on your own network", err)
+				return fmt.Errorf("%w (%w): --allow-private dials such addresses, for validators on your own network only", ErrPrivate, err)
 			}
 			return nil
 		}
 	}
 	return d
 }
+
+// Reachable dials a validator's address as Serve would, without a word over the connection, and says why it cannot.
+func Reachable(ctx context.Context, addr string, allowPrivate bool) error {
+	conn, err := dialer(allowPrivate).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("wire: %w", err)
+	}
+	return conn.Close()
+}
+
+// Dialer dials addresses that strangers published; without allowPrivate only public ones.
+func Dialer(allowPrivate bool) *net.Dialer { return dialer(allowPrivate) }
+
+// ErrPrivate says that an address is not public and private ones were not allowed.
+var ErrPrivate = errors.New("not a public address")

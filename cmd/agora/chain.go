@@ -9,8 +9,12 @@ import (
 	"path/filepath"
 
 	dbm "github.com/cosmos/cosmos-db"
+	"github.com/cosmos/gogoproto/proto"
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"cosmossdk.io/client/v2/autocli"
+	"cosmossdk.io/client/v2/autocli/flag"
 	"cosmossdk.io/log/v2"
 
 	"github.com/cosmos/cosmos-sdk/client"
@@ -22,6 +26,8 @@ import (
 	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
 	servertypes "github.com/cosmos/cosmos-sdk/server/types"
 	simtestutil "github.com/cosmos/cosmos-sdk/testutil/sims"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/version"
 	authcmd "github.com/cosmos/cosmos-sdk/x/auth/client/cli"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	genutilcli "github.com/cosmos/cosmos-sdk/x/genutil/client/cli"
@@ -51,17 +57,45 @@ func addChain(root *cobra.Command) error {
 		c.PersistentFlags().String(flags.FlagHome, walletHome(), "the wallet: a folder with the keyring and config/client.toml")
 		root.AddCommand(c)
 	}
-	root.AddCommand(nodeCommand(base, tmp))
-	cli := tmp.AutoCLI()
-	cli.ClientCtx = base
-	if err := cli.EnhanceRootCommand(root); err != nil {
+	node, err := nodeCommand(base, tmp)
+	if err != nil {
 		return err
 	}
-	if err := mend(tx); err != nil {
+	status := statusCommand()
+	status.PersistentPreRunE = read
+	status.Flags().String(flags.FlagHome, walletHome(), "the wallet, whose config/client.toml names the node")
+	root.AddCommand(node, status, version.NewVersionCommand())
+	cli := tmp.AutoCLI()
+	cli.ClientCtx = base
+	if err := enhance(root, cli); err != nil {
+		return err
+	}
+	if err := errors.Join(mend(tx), ease(query, tx), checkHex(ring), showWhole(query)); err != nil {
 		return err
 	}
 	settle(tx)
+	sdk.GetConfig().Seal() // `keys parse` waits for it
 	return setPrices(tx)
+}
+
+// enhance adds the commands that autocli makes of the modules' services.
+func enhance(root *cobra.Command, cli autocli.AppOptions) error {
+	files, err := proto.MergedRegistry()
+	if err != nil {
+		return err
+	}
+	return cli.EnhanceRootCommandWithBuilder(root, &autocli.Builder{
+		Builder: flag.Builder{
+			TypeResolver: protoregistry.GlobalTypes, FileResolver: files, AddressCodec: cli.AddressCodec,
+			ValidatorAddressCodec: cli.ValidatorAddressCodec, ConsensusAddressCodec: cli.ConsensusAddressCodec,
+		},
+		GetClientConn: connect,
+		AddQueryConnFlags: func(c *cobra.Command) {
+			flags.AddQueryFlagsToCmd(c)
+			flags.AddKeyringFlags(c.Flags())
+		},
+		AddTxConnFlags: flags.AddTxFlagsToCmd,
+	})
 }
 
 // readClient fills the client's context from flags and HOME/config/client.toml, and writes nothing.
@@ -75,6 +109,9 @@ func readClient(base client.Context, cmd *cobra.Command) error {
 		return err
 	}
 	if ctx, err = configured(ctx); err != nil {
+		return err
+	}
+	if ctx, err = reach(ctx, cmd.Flags()); err != nil {
 		return err
 	}
 	return client.SetCmdClientContextHandler(ctx, cmd)
@@ -96,7 +133,7 @@ func configured(ctx client.Context) (client.Context, error) {
 }
 
 // nodeCommand holds what runs a chain node of its own.
-func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
+func nodeCommand(base client.Context, tmp *app.App) (*cobra.Command, error) {
 	home := nodeHome()
 	node := group(&cobra.Command{
 		Use: "node", Short: "Run a chain node", SilenceUsage: true,
@@ -113,7 +150,10 @@ func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
 			}
 			// the handler fills the server's context but does not make one
 			cmd.SetContext(context.WithValue(cmd.Context(), server.ServerContextKey, server.NewDefaultContext()))
-			return server.InterceptConfigsPreRunHandler(cmd, serverconfig.DefaultConfigTemplate, testnet.AppConfig(), testnet.CometConfig())
+			if err := server.InterceptConfigsPreRunHandler(cmd, serverconfig.DefaultConfigTemplate, testnet.AppConfig(), testnet.CometConfig()); err != nil {
+				return err
+			}
+			return setLogger(cmd)
 		},
 	})
 	f := node.PersistentFlags()
@@ -122,9 +162,10 @@ func nodeCommand(base client.Context, tmp *app.App) *cobra.Command {
 	f.String(flags.FlagLogFormat, "plain", "plain or json")
 	f.Bool(flags.FlagLogNoColor, false, "log without colours")
 	genesis := genutilcli.Commands(tmp.TxConfig, tmp.Basics, home)
-	node.AddCommand(initCommand(&home), joinCommand(&home), genesis)
-	server.AddCommands(node, home, newNode, exportNode, func(*cobra.Command) {})
-	return node
+	node.AddCommand(initCommand(&home), joinCommand(&home), statusCommand(), genesis)
+	server.AddCommandsWithStartCmdOptions(node, home, newNode, exportNode, server.StartCmdOptions{StartCommandHandler: startNode})
+	node.AddCommand(server.ModuleHashByHeightQuery(newNode))
+	return node, tidyStart(node)
 }
 
 // needsNode tells whether a command works on a node that is there; init and join make one.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +28,15 @@ type consumerKey struct {
 	Secret  string    `json:"secret,omitempty"`
 	Created time.Time `json:"created"`
 	Revoked time.Time `json:"revoked,omitzero"`
+}
+
+// there is an error where the folder is missing: reading makes none.
+func (c *consumers) there() error {
+	_, err := os.Stat(c.home)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no folder %s: name the validator's with --home", c.home)
+	}
+	return err
 }
 
 func (c *consumers) open() (*gateway.Keys, error) {
@@ -58,6 +69,9 @@ func keyCommand() *cobra.Command {
 }
 
 func (c *consumers) create(cmd *cobra.Command, args []string) error {
+	if strings.TrimSpace(args[0]) == "" {
+		return usageError{errors.New("give the key a name: it is how you know whose it is")}
+	}
 	if err := os.MkdirAll(c.home, 0o700); err != nil {
 		return err
 	}
@@ -76,6 +90,9 @@ func (c *consumers) create(cmd *cobra.Command, args []string) error {
 }
 
 func (c *consumers) revoke(cmd *cobra.Command, args []string) error {
+	if err := c.there(); err != nil {
+		return err
+	}
 	keys, err := c.open()
 	if err != nil {
 		return err
@@ -87,6 +104,9 @@ func (c *consumers) revoke(cmd *cobra.Command, args []string) error {
 }
 
 func (c *consumers) list(cmd *cobra.Command, _ []string) error {
+	if err := c.there(); err != nil {
+		return err
+	}
 	keys, err := c.open()
 	if err != nil {
 		return err

@@ -23,7 +23,11 @@ func run() int {
 	context.AfterFunc(ctx, stop)
 	root, err := rootCommand()
 	if err == nil {
-		err = root.ExecuteContext(ctx)
+		var args []string
+		if args, err = inRao(root, os.Args[1:]); err == nil {
+			root.SetArgs(args)
+			err = root.ExecuteContext(ctx)
+		}
 	}
 	if err == nil {
 		return exitOK

@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
-	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	backend "agora/engine/openai"
 	"agora/miner"
 	"agora/miner/enrolment"
+	"agora/wallet"
 )
 
 // backendKeyVar is the environment variable with the backend's key where no --backend-key is given.
@@ -40,7 +42,12 @@ type mining struct {
 	allowPrivate bool
 	timeout      time.Duration
 	firstByte    time.Duration
+	anyway       bool
+	replace      bool
+	every        time.Duration
 	runFor       time.Duration
+
+	watch *miner.Watch // of the backend; nil for a native model
 }
 
 func minerCommand() *cobra.Command {
@@ -56,7 +63,7 @@ func minerCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return stopped(cmd.Context(), m.run(cmd)) },
 	}
-	m.flags(cmd, "miner")
+	m.flags(cmd, "miner-SUBNET-MODEL")
 	f := cmd.Flags()
 	f.Uint32Var(&m.subnet, "subnet", 1, "netuid to mine")
 	f.StringVar(&m.backend, "backend", "", "base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:11434/v1")
@@ -68,28 +75,51 @@ func minerCommand() *cobra.Command {
 	f.DurationVar(&m.timeout, "timeout", 0, "from a request's arrival to the last byte of its answer (15m)")
 	f.DurationVar(&m.firstByte, "first-byte", 0, "for the backend to begin an answer (2m)")
 	f.BoolVar(&m.allowPrivate, "allow-private", false, "dial validators on private and loopback addresses: local networks only")
+	f.BoolVar(&m.anyway, "register-anyway", false, "pay for a place although no validator can be dialled")
+	f.BoolVar(&m.replace, "replace-card", false, "rename the place of this hot key where it is another model's")
+	f.DurationVar(&m.every, "report", time.Minute, "print how the miner does this often; 0 is never")
 	f.DurationVar(&m.runFor, "for", 0, "stop after this long; 0 runs until Ctrl-C")
+	cmd.AddCommand(minerStatusCommand())
 	return cmd
 }
 
-func (m *mining) run(cmd *cobra.Command) error {
+// keyFile is the hot key's file where none is named: one for each model in each subnet, for a place is one model's.
+func keyFile(subnet uint32, model string) string {
+	tame := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(model))
+	return fmt.Sprintf("miner-%d-%.64s", subnet, tame)
+}
+
+func (m *mining) run(cmd *cobra.Command) (err error) {
 	ctx := cmd.Context()
-	m.settle("miner")
-	handler, info, err := m.open(ctx, cmd)
+	server, info, err := m.open(ctx, cmd)
 	if err != nil {
 		return err
 	}
+	m.settle(keyFile(m.subnet, info.Model))
 	c, err := client.Dial(m.node)
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(filepath.Dir(m.hotKey), 0o700); err != nil {
+		return err
+	}
+	hold, err := wallet.Take(m.hotKey, fmt.Sprintf("a place in subnet %d for %s", m.subnet, info.Model))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, hold.Release()) }()
 	uid, hot, err := m.enrol(ctx, cmd, c, info)
 	if err != nil {
 		return err
 	}
 	worker, err := miner.New(miner.Config{
-		Key: hot, Handler: handler, AllowPrivate: m.allowPrivate, Log: m.log(cmd),
-		Directory: &enrolment.Directory{Client: c, NetUID: m.subnet, Every: 30 * time.Second},
+		Key: hot, Handler: server, AllowPrivate: m.allowPrivate, Log: m.log(cmd),
+		Directory: miner.WhileThere(&enrolment.Directory{Client: c, NetUID: m.subnet, Every: 30 * time.Second}, m.watch),
 	})
 	if err != nil {
 		return err
@@ -97,11 +127,11 @@ func (m *mining) run(cmd *cobra.Command) error {
 	fmt.Fprintf(cmd.OutOrStdout(), "mining subnet %d as uid %d with %s; Ctrl-C stops\n", m.subnet, uid, info.Model)
 	ctx, cancel := atMost(ctx, m.runFor)
 	defer cancel()
-	return worker.Run(ctx)
+	return m.serve(ctx, cmd, &worked{mining: m, chain: c, worker: worker, server: server, hold: hold, uid: uid, model: info.Model, since: time.Now()})
 }
 
 // open probes the model and wraps it in a server.
-func (m *mining) open(ctx context.Context, cmd *cobra.Command) (http.Handler, engine.Info, error) {
+func (m *mining) open(ctx context.Context, cmd *cobra.Command) (*miner.Server, engine.Info, error) {
 	opt := miner.Options{Capacity: m.capacity, Timeout: m.timeout, Log: m.log(cmd)}
 	if m.backend == "" {
 		e, err := m.native()
@@ -125,10 +155,19 @@ func (m *mining) open(ctx context.Context, cmd *cobra.Command) (http.Handler, en
 	if can.Chat && !can.Streaming {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning: the backend does not stream, or not to a finish_reason; each answer will be passed on when it is whole, which consumers notice")
 	}
+	if can.Chat && can.Untemplated != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s is no chat model: %s; a chat subnet will rank it last\n", info.Model, can.Untemplated)
+	}
+	m.watch = &miner.Watch{Ask: b.Alive, Log: opt.Log}
+	opt.Backend = m.watch
 	return miner.NewProxy(b, opt), info, nil
 }
 
 func (m *mining) native() (engine.Engine, error) {
+	if m.model == "" {
+		return nil, usageError{errors.New("give --backend URL of a model server, or --model NAME of a model that ships: " +
+			strings.Join(chat.Models(), ", ") + ", ngram-1 to ngram-8")}
+	}
 	if e, err := ngram.Open(m.model); err == nil {
 		return e, nil
 	}
@@ -154,6 +193,12 @@ func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client
 	}
 	r, err := enrolment.Enrol(ctx, c, enrolment.Request{
 		NetUID: m.subnet, Hot: hot, Owner: cold, MaxPrice: limit.MulInt64(network.TAO).TruncateInt().Uint64(), Card: enrolment.Card(info),
+		Replace: m.replace, Before: func() error {
+			if m.anyway {
+				return nil
+			}
+			return enrolment.Reachable(ctx, c, m.subnet, m.allowPrivate)
+		},
 	})
 	if err != nil {
 		return 0, nil, err

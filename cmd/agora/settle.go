@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,10 +20,12 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 	authtx "github.com/cosmos/cosmos-sdk/x/auth/tx"
+	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 )
 
 const (
 	waitFlag     = "wait"
+	verboseFlag  = "verbose"
 	waitStandard = time.Minute
 	waitPoll     = 250 * time.Millisecond
 )
@@ -50,7 +54,11 @@ func settleOne(cmd *cobra.Command, asks bool) {
 		return
 	}
 	wait := cmd.Flags().Duration(waitFlag, waitStandard, "wait at most this long for the transaction's block; 0 ends when a node has taken it")
+	verbose := cmd.Flags().BoolP(verboseFlag, "v", false, "print every event of the transaction")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := unsignedAlone(cmd); err != nil {
+			return err
+		}
 		ctx, err := client.GetClientTxContext(cmd)
 		if err != nil {
 			return err
@@ -58,22 +66,66 @@ func settleOne(cmd *cobra.Command, asks bool) {
 		if asks && !ctx.SkipConfirm && !ctx.GenerateOnly && !ctx.Simulate && !ctx.IsAux && !interactive(cmd.InOrStdin()) {
 			return usageError{fmt.Errorf("nobody can confirm, for the standard input is no terminal: give --yes")}
 		}
-		out := &reply{to: cmd.OutOrStdout(), codec: ctx.Codec}
+		out := &reply{to: cmd.OutOrStdout(), codec: ctx.Codec, brief: !*verbose && ctx.OutputFormat == flags.OutputFormatText}
 		cmd.SetOut(out)
 		if err := client.SetCmdClientContext(cmd, client.GetClientContextFromCmd(cmd).WithOutput(out)); err != nil {
 			return err
 		}
 		if err := send(cmd, args); err != nil || out.got == nil {
-			return err
+			return boundUntil(ctx, cmd, args, err)
 		}
-		return out.conclude(ctx.WithOutput(out.to), *wait)
+		return boundUntil(ctx, cmd, args, out.conclude(ctx.WithOutput(out.to), *wait))
 	}
+}
+
+// unsignedAlone lets --generate-only --offline work with nothing else: an unsigned transaction names no chain, account
+// number or sequence.
+func unsignedAlone(cmd *cobra.Command) error {
+	f := cmd.Flags()
+	offline, _ := f.GetBool(flags.FlagOffline)
+	unsigned, _ := f.GetBool(flags.FlagGenerateOnly)
+	if !offline || !unsigned {
+		return nil
+	}
+	for _, name := range []string{flags.FlagAccountNumber, flags.FlagSequence} {
+		if flag := f.Lookup(name); flag != nil && !flag.Changed {
+			if err := f.Set(name, "0"); err != nil {
+				return err
+			}
+		}
+	}
+	if chain := f.Lookup(flags.FlagChainID); chain != nil && chain.Changed {
+		return nil
+	}
+	return client.SetCmdClientContext(cmd, client.GetClientContextFromCmd(cmd).WithChainID(""))
+}
+
+// boundUntil says of a redelegation that came too early when it is possible.
+func boundUntil(ctx client.Context, cmd *cobra.Command, args []string, err error) error {
+	if err == nil || cmd.Name() != "redelegate" || len(args) == 0 || !strings.Contains(err.Error(), stakingtypes.ErrTransitiveRedelegation.Error()) {
+		return err
+	}
+	reply, failure := stakingtypes.NewQueryClient(ctx).Redelegations(ctx.GetCmdContextWithFallback(),
+		&stakingtypes.QueryRedelegationsRequest{DelegatorAddr: ctx.GetFromAddress().String()})
+	if failure != nil {
+		return err // what is known is better than why the rest is not
+	}
+	var until time.Time
+	for _, r := range reply.RedelegationResponses {
+		for _, e := range r.Entries {
+			if r.Redelegation.ValidatorDstAddress == args[0] && e.RedelegationEntry.CompletionTime.After(until) {
+				until = e.RedelegationEntry.CompletionTime
+			}
+		}
+	}
+	return fmt.Errorf("%s: what was moved to %s can be moved on from %s (%w)", "too early", args[0], until.Format(time.RFC3339), err)
 }
 
 // reply passes on what a command prints, but keeps the answer of the node that took its transaction.
 type reply struct {
 	to    io.Writer
 	codec codec.Codec
+	brief bool // three lines instead of the whole document
 	got   *sdk.TxResponse
 }
 
@@ -93,6 +145,9 @@ func (r *reply) Write(text []byte) (int, error) {
 
 // conclude waits for the block, prints the outcome, and is an error if the transaction was refused.
 func (r *reply) conclude(ctx client.Context, wait time.Duration) error {
+	if again(r.got) {
+		return r.sentAgain(ctx)
+	}
 	if r.got.Code == 0 && wait > 0 {
 		done, err := included(ctx, r.got.TxHash, wait)
 		if err != nil {
@@ -100,22 +155,53 @@ func (r *reply) conclude(ctx client.Context, wait time.Duration) error {
 		}
 		r.got = done
 	}
+	return r.tell(ctx)
+}
+
+// tell prints a transaction as it stands, and is an error if it was refused.
+func (r *reply) tell(ctx client.Context) error {
 	r.got.Tx = nil // what was sent is known
-	if err := ctx.PrintProto(r.got); err != nil {
-		return err
+	refused := r.got.Code != 0
+	switch {
+	case !r.brief:
+		if err := ctx.PrintProto(r.got); err != nil {
+			return err
+		}
+	case !refused:
+		if err := outcome(r.to, r.got); err != nil {
+			return err
+		}
 	}
-	if r.got.Code != 0 {
+	if refused {
 		return fmt.Errorf("transaction %s was refused: %s (%s, code %d)", r.got.TxHash, reason(r.got), r.got.Codespace, r.got.Code)
 	}
 	return nil
 }
 
+// again tells whether a node has this very transaction already.
+func again(r *sdk.TxResponse) bool {
+	known := sdkerrors.ErrTxInMempoolCache
+	return r.Codespace == known.Codespace() && r.Code == known.ABCICode()
+}
+
+// sentAgain says what became of a transaction that was sent before. Whoever reads "refused" signs a new one and pays twice.
+func (r *reply) sentAgain(ctx client.Context) error {
+	hash := r.got.TxHash
+	done, err := authtx.QueryTx(ctx, hash)
+	if err != nil {
+		_, err := fmt.Fprintf(r.to, "transaction %s\nwas sent before and waits for a block; do not sign another\nask with `agora query tx %s`\n", hash, hash)
+		return err
+	}
+	r.got = done
+	return r.tell(ctx)
+}
+
 // reason is the chain's own, or where a node turned the transaction away before the chain saw it, the code's.
 func reason(r *sdk.TxResponse) string {
 	if r.RawLog != "" {
-		return r.RawLog
+		return plain(r.RawLog)
 	}
-	for _, known := range []*errorsmod.Error{sdkerrors.ErrTxInMempoolCache, sdkerrors.ErrMempoolIsFull, sdkerrors.ErrTxTooLarge} {
+	for _, known := range []*errorsmod.Error{sdkerrors.ErrMempoolIsFull, sdkerrors.ErrTxTooLarge} {
 		if known.Codespace() == r.Codespace && known.ABCICode() == r.Code {
 			return known.Error()
 		}
@@ -125,6 +211,7 @@ func reason(r *sdk.TxResponse) string {
 
 // included waits until the transaction is in a block.
 func included(ctx client.Context, hash string, wait time.Duration) (*sdk.TxResponse, error) {
+	began := time.Now()
 	until, cancel := context.WithTimeout(ctx.GetCmdContextWithFallback(), wait)
 	defer cancel()
 	for {
@@ -134,7 +221,8 @@ func included(ctx client.Context, hash string, wait time.Duration) (*sdk.TxRespo
 		}
 		select {
 		case <-until.Done():
-			return nil, fmt.Errorf("transaction %s is in no block after %s and may still come: ask with `agora query tx %s` (%w)", hash, wait, hash, err)
+			return nil, fmt.Errorf("transaction %s is in no block after %s and may still come, so do not sign another: ask with `agora query tx %s` (%w)",
+				hash, time.Since(began).Round(time.Second), hash, errors.New(plain(err.Error())))
 		case <-time.After(waitPoll):
 		}
 	}

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"agora/wallet"
 )
 
 // What the program returns to a shell.
@@ -39,6 +42,18 @@ func finish(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see `%s --help`)", err, c.CommandPath())}
 	})
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(c *cobra.Command, args []string) error {
+			err := run(c, args)
+			if err == nil {
+				return nil
+			}
+			if text, wrong := argumentError(err.Error(), c.Use); wrong {
+				return usageError{fmt.Errorf("%s (see `%s --help`)", text, c.CommandPath())}
+			}
+			return err
+		}
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
@@ -74,16 +89,23 @@ func advised(ctx context.Context, err error) error {
 	case unanswered(err) && !interactive(os.Stdin):
 		return fmt.Errorf("%w: the standard input ended where an answer was expected: give --yes to confirm, pipe the passphrase in, "+
 			"or take keys without one by --keyring-backend test", err)
-	case strings.Contains(err.Error(), "connection refused") && !strings.Contains(err.Error(), "does not answer"):
-		return fmt.Errorf("%w: no node answers there: name one with --node or in HOME/config/client.toml; "+
-			"for a local market run eval \"$(agora localnet env)\" first", err)
+	case strings.Contains(err.Error(), "connection refused") && !strings.Contains(err.Error(), "does not answer") && !strings.Contains(err.Error(), "backend "):
+		return fmt.Errorf("%s: no node answers there: name one with --node or in HOME/config/client.toml; "+
+			"for a local market run eval \"$(agora localnet env)\" first", plain(err.Error()))
+	case strings.Contains(err.Error(), "wrong ID: no ID"), strings.Contains(err.Error(), "error unmarshalling: invalid character"):
+		return errNoNode
+	case noKey.MatchString(err.Error()):
+		return fmt.Errorf("no key %s in the wallet: `agora keys list` shows what it holds", noKey.FindStringSubmatch(err.Error())[1])
 	}
-	return err
+	return errors.New(plain(err.Error()))
 }
+
+// noKey is how the keyring says it.
+var noKey = regexp.MustCompile(`(?:^|[ :])([^ :]+)\.info: key not found`)
 
 // unanswered tells whether the SDK asked for something and got nothing; the keyring gives its error no type.
 func unanswered(err error) bool {
-	return errors.Is(err, io.EOF) || strings.Contains(err.Error(), "too many failed passphrase attempts")
+	return errors.Is(err, io.EOF) && !errors.Is(err, wallet.ErrDamaged) || strings.Contains(err.Error(), "too many failed passphrase attempts")
 }
 
 // interactive tells whether a person can answer at in.

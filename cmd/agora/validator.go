@@ -51,7 +51,7 @@ func validatorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "miners dial %s, consumers ask http://%s/v1; Ctrl-C stops\n", wire, http)
+			fmt.Fprintf(cmd.OutOrStdout(), "miners dial %s, consumers ask http://%s/v1; Ctrl-C stops\n", d.Wire(), d.HTTP())
 			ctx, cancel := atMost(cmd.Context(), runFor)
 			defer cancel()
 			return stopped(ctx, d.Run(ctx))
@@ -59,7 +59,7 @@ func validatorCommand() *cobra.Command {
 	}
 	r.flags(cmd, "validator")
 	gatewayFlags(cmd.Flags(), &limits)
-	cmd.Flags().StringVar(&wire, "wire", "0.0.0.0:7070", "address that miners dial; publish it with `agora validator voice`")
+	cmd.Flags().StringVar(&wire, "wire", "0.0.0.0:7070", "address that miners dial; publish it with agora validator voice")
 	cmd.Flags().StringVar(&http, "http", "127.0.0.1:8080", "address of gateway and web page; put TLS in front of a public one")
 	cmd.Flags().DurationVar(&runFor, "for", 0, "stop after this long; 0 runs until Ctrl-C")
 	cmd.AddCommand(keyCommand(), voiceCommand())

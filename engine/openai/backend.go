@@ -47,7 +47,7 @@ type Backend struct {
 func New(address string, opt Options) (*Backend, error) {
 	base, err := url.Parse(strings.TrimRight(address, "/"))
 	if err != nil {
-		return nil, fmt.Errorf("backend address: %w", err)
+		return nil, fmt.Errorf("backend address %q must look like http://127.0.0.1:11434/v1: write http:// before it", address)
 	}
 	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil || base.RawQuery != "" {
 		return nil, fmt.Errorf("backend address %q must look like http://127.0.0.1:11434/v1", base.Redacted())

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"agora/engine"
 	"agora/wire/openai"
@@ -17,6 +18,8 @@ import (
 const (
 	maxProbe = 4 << 20 // bytes of an answer that a probe reads
 	maxNames = 20      // models named in an error
+
+	maxListing = 10 * time.Second // for the list of models: it needs no model loaded
 )
 
 // Capabilities are what a backend showed it can do.
@@ -28,6 +31,7 @@ type Capabilities struct {
 	Logprobs    bool     // gives token log-probabilities with alternatives
 	Seed        bool     // gave the same answer twice for the same seed at temperature 1
 	Abilities   openai.Ability
+	Untemplated string   // why the model looks like a base model without a chat template; empty where it does not
 }
 
 // Probe asks the backend what it can do, with about a dozen requests of at most 48 tokens each, and settles on its model:
@@ -35,7 +39,9 @@ type Capabilities struct {
 func (b *Backend) Probe(ctx context.Context) (engine.Info, Capabilities, error) {
 	var can Capabilities
 	var list openai.ModelList
-	if err := b.ask(ctx, http.MethodGet, "/models", nil, &list); err != nil {
+	listing, cancel := context.WithTimeout(ctx, maxListing)
+	defer cancel()
+	if err := b.ask(listing, http.MethodGet, "/models", nil, &list); err != nil {
 		return engine.Info{}, can, fmt.Errorf("backend %s: %w; is the server running, and does its address end in /v1?", b.base, err)
 	}
 	for _, m := range list.Data {
@@ -51,11 +57,16 @@ func (b *Backend) Probe(ctx context.Context) (engine.Info, Capabilities, error) 
 	}
 	if can.Chat {
 		can.Streaming = b.tryStream(ctx)
-		can.Seed = b.trySeed(ctx)
+		var said string
+		can.Seed, said = b.trySeed(ctx)
+		known, has := b.templated(ctx)
+		can.Untemplated = untemplated(known, has, said)
 	}
 	can.Abilities = b.abilities(ctx, can)
 	b.can, b.plain = can.Abilities, can.Chat && !can.Streaming
-	return engine.Info{Model: b.opt.Model, Engine: "openai", Can: can.Abilities}, can, ctx.Err()
+	info := b.describe(ctx)
+	info.Can = can.Abilities
+	return info, can, ctx.Err()
 }
 
 func (b *Backend) settle(models []string) error {
@@ -107,17 +118,18 @@ func (b *Backend) tryStream(ctx context.Context) bool {
 	return err == nil
 }
 
-func (b *Backend) trySeed(ctx context.Context) bool {
+// trySeed also returns what was said, which may betray a base model.
+func (b *Backend) trySeed(ctx context.Context) (same bool, answer string) {
 	wish := map[string]any{"seed": 7, "temperature": 1}
 	var said [2]openai.Content
 	for i := range said {
 		var answer openai.ChatResponse
 		if b.ask(ctx, http.MethodPost, "/chat/completions", b.question(8, wish), &answer) != nil || len(answer.Choices) == 0 {
-			return false
+			return false, string(said[0])
 		}
 		said[i] = answer.Choices[0].Message.Content
 	}
-	return said[0] == said[1] && said[0] != ""
+	return said[0] == said[1] && said[0] != "", string(said[0]) + string(said[1])
 }
 
 // ask sends v and decodes the answer.

@@ -14,6 +14,7 @@ import (
 	"agora/client"
 	"agora/engine"
 	"agora/miner"
+	"agora/wire"
 )
 
 // proofLife is how many blocks a registration may take to get into one.
@@ -26,6 +27,8 @@ type Request struct {
 	Owner    client.Signer         // cold key that pays the price and is paid
 	MaxPrice uint64                // rao; the registration is refused above it
 	Card     subnettypes.ModelCard // published after registering; without a name there is none, as for a validator's voice
+	Replace  bool                  // publish Card although the place holds one of another model
+	Before   func() error          // asked before a price is paid, an error of it ends the enrolment; may be nil
 }
 
 // Result is the place taken.
@@ -37,14 +40,22 @@ type Result struct {
 // ErrTooDear says that a registration costs more than the miner is ready to pay.
 var ErrTooDear = errors.New("registration costs more than the limit")
 
+// ErrOtherModel says that the hot key's place is another model's.
+var ErrOtherModel = errors.New("this hot key's place is another model's")
+
 // Enrol registers the hot key unless it is registered, then publishes the card unless it is published. A hot key that
-// another owner holds is an error of the chain; a price above MaxPrice is ErrTooDear.
+// another owner holds is an error of the chain; a price above MaxPrice is ErrTooDear. The card of another model stays as it
+// is, with ErrOtherModel, unless Replace is set: consumers ask for a model by its card's name.
 func Enrol(ctx context.Context, c *client.Client, r Request) (Result, error) {
 	have, found, err := find(ctx, c, r.NetUID, public(r.Hot))
 	if err != nil {
 		return Result{}, err
 	}
 	res := Result{UID: have.Uid}
+	if named := have.Card != nil && have.Card.Name != "" && r.Card.Name != ""; named && have.Card.Name != r.Card.Name && !r.Replace {
+		return res, fmt.Errorf("%w: uid %d of subnet %d serves %q, not %q: give --hot-key FILE for a place of its own, or --replace-card to rename this one",
+			ErrOtherModel, have.Uid, r.NetUID, have.Card.Name, r.Card.Name)
+	}
 	if !found {
 		if res, err = register(ctx, c, r); err != nil {
 			return res, err
@@ -84,6 +95,11 @@ func register(ctx context.Context, c *client.Client, r Request) (Result, error) 
 		return Result{}, fmt.Errorf("%w: subnet %d asks %d rao, the limit is %d rao; raise --max-price or wait, the price falls with every block",
 			ErrTooDear, r.NetUID, prices.Register, r.MaxPrice)
 	}
+	if r.Before != nil {
+		if err := r.Before(); err != nil {
+			return Result{}, err
+		}
+	}
 	height, err := c.Height(ctx)
 	if err != nil {
 		return Result{}, err
@@ -109,7 +125,7 @@ func register(ctx context.Context, c *client.Client, r Request) (Result, error) 
 func Card(info engine.Info) subnettypes.ModelCard {
 	return subnettypes.ModelCard{
 		Name: clip(info.Model, 64), Digest: info.Digest, Licence: info.Licence, Input: "text", Output: "text",
-		Context: uint32(max(0, info.Context)), Precision: info.Precision, Engine: info.Engine, EngineVersion: info.Version,
+		Context: uint32(max(0, info.Context)), Precision: clip(info.Precision, 32), Engine: info.Engine, EngineVersion: clip(info.Version, 64),
 		Metadata: info.CardMetadata(),
 	}
 }
@@ -150,3 +166,33 @@ func (d *Directory) Validators(ctx context.Context) ([]miner.Endpoint, error) {
 	d.list, d.read = list, time.Now()
 	return list, nil
 }
+
+// Reachable looks whether any validator of the subnet can be dialled, before money is spent on a place where nobody
+// would ask. The error says what stands in the way.
+func Reachable(ctx context.Context, c *client.Client, netuid uint32, allowPrivate bool) error {
+	voices, err := c.Voices(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	var reason error
+	tried := 0
+	for _, v := range voices {
+		for _, address := range v.Addresses {
+			if tried++; tried > maxDialled {
+				break
+			}
+			if err := wire.Reachable(ctx, address, allowPrivate); err == nil {
+				return nil
+			} else if reason == nil || errors.Is(err, wire.ErrPrivate) {
+				reason = err
+			}
+		}
+	}
+	if reason == nil {
+		return fmt.Errorf("no validator of subnet %d has published an address yet, so nobody would judge this miner: wait for one, or give --register-anyway", netuid)
+	}
+	return fmt.Errorf("none of subnet %d's validators can be dialled, nothing was paid: %w; --register-anyway pays without", netuid, reason)
+}
+
+// maxDialled bounds the addresses that Reachable tries.
+const maxDialled = 16

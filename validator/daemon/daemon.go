@@ -138,6 +138,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 	return err
 }
 
+// Wire is the address that miners dial, with the port that was taken.
+func (d *Daemon) Wire() string { return d.hub.Addr() }
+
+// HTTP is the address of gateway and pages, with the port that was taken.
+func (d *Daemon) HTTP() string { return d.http.Addr().String() }
+
 // serve answers HTTP until ctx ends; open requests get two seconds to finish.
 func (d *Daemon) serve(ctx context.Context) error {
 	s := gateway.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,185 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+
+	cmtcfg "github.com/cometbft/cometbft/config"
+	cmtnode "github.com/cometbft/cometbft/node"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/proxy"
+	"github.com/cometbft/cometbft/rpc/client/local"
+	cmttypes "github.com/cometbft/cometbft/types"
+	dbm "github.com/cosmos/cosmos-db"
+	"golang.org/x/sync/errgroup"
+
+	"cosmossdk.io/log/v2"
+
+	"github.com/cosmos/cosmos-sdk/client"
+	"github.com/cosmos/cosmos-sdk/server"
+	"github.com/cosmos/cosmos-sdk/server/api"
+	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
+	servercmtlog "github.com/cosmos/cosmos-sdk/server/log"
+	servertypes "github.com/cosmos/cosmos-sdk/server/types"
+	"github.com/cosmos/cosmos-sdk/telemetry"
+	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
+
+	"agora/chain/app"
+)
+
+// Node is a running node. Only Close may be called from several goroutines.
+type Node struct {
+	Comet *cmtnode.Node
+	App   *app.App
+
+	log    log.Logger
+	http   *errgroup.Group // REST and gRPC
+	stop   context.CancelFunc
+	halted chan struct{}
+}
+
+// ErrInUse says that another process has a node's store open.
+var ErrInUse = errors.New("another node runs there")
+
+// OpenDB opens the application's store. One that another process has open is ErrInUse: nothing is wrong with it.
+func OpenDB(c *cmtcfg.Config, kind dbm.BackendType) (dbm.DB, error) {
+	db, err := dbm.NewDB("application", kind, filepath.Join(c.RootDir, "data"))
+	if errors.Is(err, syscall.EAGAIN) { // the store's lock
+		return nil, fmt.Errorf("%s: %w: stop it, or give another --home (the data is well, nothing needs a reset)", c.RootDir, ErrInUse)
+	}
+	return db, err
+}
+
+// Start opens the application on db, runs a node with it and starts making or following blocks. It refuses to run
+// without the validator's key or its record where there is data. Close stops it and closes db; after an error db is closed.
+func Start(ctx context.Context, c *cmtcfg.Config, db dbm.DB, options servertypes.AppOptions, logger log.Logger) (_ *Node, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	pv, err := signer(c)
+	if err != nil {
+		return nil, err
+	}
+	name, err := p2p.LoadOrGenNodeKey(c.NodeKeyFile())
+	if err != nil {
+		return nil, fmt.Errorf("node key: %w", err)
+	}
+	a, err := app.New(logger, db, true, options, server.DefaultBaseappOptions(options)...)
+	if err != nil {
+		return nil, err
+	}
+	comet, err := cmtnode.NewNodeWithContext(ctx, c, pv, name, proxy.NewLocalClientCreator(server.NewCometABCIWrapper(a)), genesis(c),
+		cmtcfg.DefaultDBProvider, cmtnode.DefaultMetricsProvider(c.Instrumentation), servercmtlog.CometLoggerWrapper{Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{Comet: comet, App: a, log: logger, http: &errgroup.Group{}, stop: func() {}, halted: make(chan struct{})}
+	return n, n.begin()
+}
+
+func genesis(c *cmtcfg.Config) func() (*cmttypes.GenesisDoc, error) {
+	return func() (*cmttypes.GenesisDoc, error) {
+		g, err := genutiltypes.AppGenesisFromFile(c.GenesisFile())
+		if err != nil {
+			return nil, err
+		}
+		return g.ToGenesisDoc()
+	}
+}
+
+// begin starts the node and the watch over its consensus, which CometBFT lets die without a word to the process.
+func (n *Node) begin() error {
+	env, err := n.Comet.ConfigureRPC()
+	if err != nil {
+		return err
+	}
+	consensus, ok := env.ConsensusState.(interface{ Wait() })
+	if !ok {
+		return fmt.Errorf("consensus of type %T cannot be waited for", env.ConsensusState)
+	}
+	if err := n.Comet.Start(); err != nil {
+		return fmt.Errorf("start the node: %w", err)
+	}
+	go func() { // Close waits for it, unless consensus has not begun yet: CometBFT then never ends this wait
+		defer close(n.halted)
+		consensus.Wait()
+	}()
+	return nil
+}
+
+// Halted is closed when consensus has ended: by Close, at a height where it was told to, for an upgrade, or by a failure.
+func (n *Node) Halted() <-chan struct{} { return n.halted }
+
+// Cause says why consensus ended although nobody closed the node; nil where it was told to halt there.
+func (n *Node) Cause(halt serverconfig.BaseConfig) error {
+	next := n.App.LastBlockHeight() + 1
+	if plan, err := n.App.Upgrade.ReadUpgradeInfoFromDisk(); err == nil && plan.Height == next && plan.Name != "" {
+		return fmt.Errorf("upgrade %q is due at block %d and this program does not have it: start the one that does on the same home", plan.Name, next)
+	}
+	if halt.HaltHeight > 0 && uint64(next) >= halt.HaltHeight || halt.HaltTime > 0 && n.timeOf(next) >= int64(halt.HaltTime) {
+		return nil
+	}
+	return fmt.Errorf("consensus failed at block %d: the log says why, at CONSENSUS FAILURE", next)
+}
+
+// timeOf is a stored block's time in seconds: a block is stored before it is executed, so a halt time has been held
+// against it. 0 where there is no such block.
+func (n *Node) timeOf(height int64) int64 {
+	if meta := n.Comet.BlockStore().LoadBlockMeta(height); meta != nil {
+		return meta.Header.Time.Unix()
+	}
+	return 0
+}
+
+// Client asks this node without a socket.
+func (n *Node) Client() *local.Local { return local.New(n.Comet) }
+
+// Serve starts REST and gRPC, those that cfg enables, until ctx or the node ends.
+func (n *Node) Serve(ctx context.Context, cfg serverconfig.Config, base client.Context) error {
+	if !cfg.API.Enable && !cfg.GRPC.Enable {
+		return nil
+	}
+	ctx, n.stop = context.WithCancel(ctx)
+	c := base.WithCodec(n.App.Codec).WithInterfaceRegistry(n.App.Registry).WithTxConfig(n.App.TxConfig).
+		WithClient(n.Client()).WithChainID(n.Comet.GenesisDoc().ChainID)
+	n.App.RegisterTxService(c)
+	n.App.RegisterTendermintService(c)
+	n.App.RegisterNodeService(c, cfg)
+	context0 := server.NewDefaultContext()
+	context0.Logger = n.log
+	g, c, err := server.StartGrpcServer(ctx, n.http, cfg.GRPC, c, context0, n.App)
+	if err != nil || !cfg.API.Enable {
+		return err
+	}
+	rest := api.New(c, n.log.With(log.ModuleKey, "api-server"), g)
+	if cfg.Telemetry.Enabled { //nolint:staticcheck // config/app.toml has it still
+		metrics, err := telemetry.New(cfg.Telemetry) //nolint:staticcheck // as above
+		if err != nil {
+			return fmt.Errorf("telemetry: %w", err)
+		}
+		rest.SetTelemetry(metrics) //nolint:staticcheck // as above
+	}
+	n.App.RegisterAPIRoutes(rest, cfg.API)
+	n.http.Go(func() error { return rest.Start(ctx, cfg) })
+	return nil
+}
+
+// Close stops the node and closes its stores.
+func (n *Node) Close() error {
+	var errs []error
+	n.stop()
+	if err := n.http.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		errs = append(errs, err)
+	}
+	errs = append(errs, n.Comet.Stop())
+	n.Comet.Wait()
+	if !n.Comet.ConsensusReactor().WaitSync() {
+		<-n.halted
+	}
+	return errors.Join(append(errs, n.App.Close())...)
+}

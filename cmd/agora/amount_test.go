@@ -1,0 +1,49 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// spender is a command line with one command of each kind of argument.
+func spender() *cobra.Command {
+	root := &cobra.Command{Use: "agora"}
+	tx := &cobra.Command{Use: "tx"}
+	send := &cobra.Command{Use: "send", Run: func(*cobra.Command, []string) {}}
+	send.Flags().Uint64("max-lock", 0, "")
+	send.Flags().String("fees", "", "")
+	send.Flags().String("note", "", "")
+	send.Flags().String("gas-prices", "", "")
+	tx.AddCommand(send)
+	root.AddCommand(tx, &cobra.Command{Use: "query", Run: func(*cobra.Command, []string) {}})
+	return root
+}
+
+func TestAmountsAreReadInTaoAndToTheRao(t *testing.T) {
+	for _, c := range []struct{ typed, want string }{
+		{"tx send a b 5rao", "tx send a b 5rao"},
+		{"tx send a b 1.5tao", "tx send a b 1500000000rao"},
+		{"tx send a b 0.000000001TAO,2rao", "tx send a b 1rao,2rao"},
+		{"tx send a b 2.0rao --fees 0.000001tao", "tx send a b 2rao --fees 1000rao"},
+		{"tx send --max-lock 2tao", "tx send --max-lock 2000000000"},
+		{"tx send --max-lock=2tao", "tx send --max-lock=2000000000"},
+		{"tx send --note 2tao --gas-prices 0.01rao", "tx send --note 2tao --gas-prices 0.01rao"},
+		{"tx send a b 0rao", "tx send a b 0rao"},
+		{"tx send a b 010rao", "tx send a b 10rao"},
+		{"query 1.5tao", "query 1.5tao"},
+		{"tx send tao1 5foo", "tx send tao1 5foo"},
+	} {
+		got, err := inRao(spender(), strings.Fields(c.typed))
+		if err != nil || !slices.Equal(got, strings.Fields(c.want)) {
+			t.Errorf("%s became %v, %v", c.typed, got, err)
+		}
+	}
+	for _, typed := range []string{"tx send a b 1.5rao", "tx send a b 0.0000000001tao", "tx send --fees=2.9rao"} {
+		if got, err := inRao(spender(), strings.Fields(typed)); err == nil || exitCode(err) != exitUsage {
+			t.Errorf("%s became %v, %v", typed, got, err)
+		}
+	}
+}
