@@ -84,6 +84,10 @@ type settings map[string]any
 // Get implements servertypes.AppOptions.
 func (s settings) Get(key string) any { return s[key] }
 
+// treeCache is how many nodes of each store's tree a node keeps in memory: every block adds some until it is full, so
+// that a market of four nodes with 15 stores each grows until then.
+const treeCache = 1_000
+
 // startNode starts node i. A damaged store is an error that says how to start afresh.
 func (p *plan) startNode(ctx context.Context, i int) (*node.Node, error) {
 	c := p.cometConfig(i)
@@ -96,7 +100,7 @@ func (p *plan) startNode(ctx context.Context, i int) (*node.Node, error) {
 	}
 	n, err := node.Start(ctx, c, db, settings{
 		"home": c.RootDir, "chain-id": p.file.ChainID, "pruning": "default", "minimum-gas-prices": "0rao",
-		"iavl-cache-size": 1_000, "mempool.max-txs": -1,
+		"iavl-cache-size": treeCache, "mempool.max-txs": -1,
 	}, log.NewNopLogger())
 	if err != nil {
 		return nil, damaged(p.Home, err)

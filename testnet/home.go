@@ -32,6 +32,10 @@ const BlockTime = 2 * time.Second
 // SnapshotInterval is how many blocks lie between two snapshots that a node makes for those who join: about half an hour.
 const SnapshotInterval = 1000
 
+// treeCache is how many nodes of each store's tree stay in memory. Every block adds some until it is full, and 15 stores
+// have one: the SDK's default of 781,250 lets a node grow for weeks, this ends at some hundred MB.
+const treeCache = 20_000
+
 // home is the folder of one node, with its configuration as it will be written.
 type home struct {
 	comet *cmtcfg.Config
@@ -52,6 +56,7 @@ func CometConfig() *cmtcfg.Config {
 func AppConfig() *serverconfig.Config {
 	c := serverconfig.DefaultConfig()
 	c.MinGasPrices = "0.01rao"
+	c.IAVLCacheSize = treeCache
 	c.StateSync.SnapshotInterval, c.StateSync.SnapshotKeepRecent = SnapshotInterval, 2
 	return c
 }
