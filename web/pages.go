@@ -18,6 +18,7 @@ type page struct {
 	DemoKey string
 	Origin  string // of the request, for examples that can be copied
 	Subnet  *Subnet
+	Line    *Line // of the miner whose page it is
 	Message string
 }
 

@@ -60,6 +60,8 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /network.json", s.home)
 	s.mux.HandleFunc("GET /subnets/{netuid}", s.subnet)
 	s.mux.HandleFunc("GET /subnets/{netuid}/history.json", s.plot)
+	s.mux.HandleFunc("GET /subnets/{netuid}/miners", s.seek)
+	s.mux.HandleFunc("GET /subnets/{netuid}/miners/{uid}", s.line)
 	s.mux.HandleFunc("GET /validators", s.validators)
 	s.mux.HandleFunc("GET /validators.json", s.validators)
 	s.mux.HandleFunc("GET /try", s.try)

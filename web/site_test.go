@@ -61,7 +61,7 @@ func market() Snapshot {
 			out = append(out, Miner{
 				UID: uint32(i), HotKey: peer, Owner: "agora1qyqszqgpqyqszqgpqyqszqgpqyqszqgp", Model: m, Engine: "native",
 				Incentive: share, Emission: uint64(share * 3.1e9), Connected: i != 4,
-				Score: &Score{Value: 0.9 - float64(i)*0.15, Low: 0.86 - float64(i)*0.15, High: 0.93 - float64(i)*0.15, Items: 412},
+				Score: &Score{Value: 0.9 - float64(i)*0.15, Low: 0.86 - float64(i)*0.15, High: 0.93 - float64(i)*0.15, Items: 412, Service: 1, Ready: true, Tier: i},
 			})
 		}
 		out[len(out)-1].Score = nil
@@ -174,7 +174,7 @@ func TestBestMinerStandsFirst(t *testing.T) {
 	_, body := get(t, srv.URL+"/subnets/1")
 	at := -1
 	for _, model := range []string{"chat-xl", "chat-l", "chat-m", "chat-s", "canned"} {
-		i := strings.Index(body, `<span class="model" title="`+model+`">`)
+		i := strings.Index(body, `title="`+model+`: why it is here">`)
 		require.Greater(t, i, at, model)
 		at = i
 	}
@@ -315,4 +315,34 @@ func FuzzAddress(f *testing.F) {
 		}
 		require.NotEmpty(t, w.Header().Get("Content-Security-Policy"))
 	})
+}
+
+func TestAMinerFindsItsLineWithReasons(t *testing.T) {
+	snap := market()
+	copied := uint32(1)
+	slow := snap.Subnets[0].Miners[2].Score
+	slow.Service, slow.CopyOf = .4, &copied
+	snap.Subnets[0].Miners[3].Score.Ready = false
+	srv := open(t, &stage{snap: snap}, Options{})
+	for _, c := range []struct{ path, want string }{
+		{"/subnets/1/miners/2", "shares that one&#39;s place"},
+		{"/subnets/1/miners/2", "service counts 40.0 %"},
+		{"/subnets/1/miners/1", "Ahead of it is uid 0, chat-xl"},
+		{"/subnets/1/miners/3", "its weight is 0"},
+		{"/subnets/1/miners/4", "not connected to this gateway"},
+		{"/subnets/1/miners/5", "has not judged it yet"},
+		{"/subnets/1/miners?q=chat-l", "Place <b class=\"num\">2</b> of 6"},
+		{"/subnets/chat/miners?q=5", "Place <b class=\"num\">6</b> of 6"},
+		{"/subnets/1/miners/1.json", "\"rank\": 2"},
+	} {
+		resp, text := get(t, srv.URL+c.path)
+		if resp.StatusCode != http.StatusOK || !strings.Contains(text, c.want) {
+			t.Errorf("%s: %d, want %q in:\n%s", c.path, resp.StatusCode, c.want, text)
+		}
+	}
+	for _, path := range []string{"/subnets/1/miners/99", "/subnets/1/miners/x", "/subnets/1/miners?q=", "/subnets/1/miners?q=nobody", "/subnets/9/miners/1"} {
+		if resp, _ := get(t, srv.URL+path); resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+	}
 }

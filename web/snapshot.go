@@ -77,6 +77,11 @@ type Score struct {
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
 	Items int     `json:"items"` // challenges judged
+
+	Service float64 `json:"service"`           // how quickly and reliably it answers, 0 to 1
+	Ready   bool    `json:"ready"`             // judged often enough to have a weight
+	Tier    int     `json:"tier"`              // 0 is the best; miners of one tier share a prize
+	CopyOf  *uint32 `json:"copy_of,omitempty"` // uid whose answers it gives
 }
 
 // Validator is one judge.

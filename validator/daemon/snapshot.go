@@ -10,6 +10,7 @@ import (
 
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
+	"agora/mechanism/score"
 	"agora/task/continuation"
 	"agora/validator"
 	"agora/web"
@@ -134,6 +135,18 @@ func kindOf(net subnettypes.Subnet) web.Kind {
 	return web.KindChat
 }
 
+// scoreOf is a standing as a page shows it.
+func scoreOf(st score.Standing) *web.Score {
+	s := &web.Score{
+		Value: st.Mean, Low: st.Lower, High: st.Upper, Items: st.Asked, Service: st.Service, Ready: st.Ready, Tier: st.Tier,
+	}
+	if st.CopyOf >= 0 {
+		uid := uint32(st.CopyOf)
+		s.CopyOf = &uid
+	}
+	return s
+}
+
 // share is a stored u16 as a part of one.
 func share(stored uint32) float64 { return float64(stored) / math.MaxUint16 }
 
@@ -160,7 +173,7 @@ func (m *market) fillPlaces(w *web.Subnet, graph yumatypes.QueryMetagraphRespons
 			miner.Model, miner.Engine = n.Card.Name, n.Card.Engine
 		}
 		if st, ok := own[uint16(n.UID)]; ok && st.N > 0 {
-			miner.Score = &web.Score{Value: st.Mean, Low: st.Lower, High: st.Upper, Items: st.Asked}
+			miner.Score = scoreOf(st)
 			if w.Rank == "none" {
 				w.Rank = "own"
 			}

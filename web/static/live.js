@@ -3,12 +3,22 @@
   "use strict";
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   let places = new Map();
+  let scrolled = new Map(); // a table that is swapped stays where its reader moved it
 
   document.addEventListener("htmx:beforeRequest", (e) => {
     if (document.hidden) e.preventDefault();
   });
   document.addEventListener("htmx:beforeSwap", () => {
     places = new Map([...document.querySelectorAll("tr.row")].map((row) => [row.id, row.offsetTop]));
+  });
+  document.addEventListener("htmx:beforeSwap", () => {
+    scrolled = new Map([...document.querySelectorAll(".scroll[id]")].map((box) => [box.id, box.scrollLeft]));
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const [id, left] of scrolled) {
+      const box = document.getElementById(id);
+      if (box) box.scrollLeft = left;
+    }
   });
   document.addEventListener("htmx:afterSettle", () => {
     if (still.matches) return;
