@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +16,57 @@ func smallOptions(t *testing.T) Options {
 	return o
 }
 
-func TestASecondStartFindsTheSameMarket(t *testing.T) {
-	o := smallOptions(t)
-	first, err := prepare(o)
+// made is a home whose market has been open.
+func made(t *testing.T, o Options) *plan {
+	t.Helper()
+	p, err := prepare(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := p.publish(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestAHomeIsDescribedOnceItIsTrue asks for the variables of a market that is still being made.
+func TestAHomeIsDescribedOnceItIsTrue(t *testing.T) {
+	o := smallOptions(t)
+	p, err := prepare(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := Environment(o.Home); err == nil {
+		t.Fatalf("a market that nobody can use is described: %v", list)
+	}
+	if err := p.publish(); err != nil {
+		t.Fatal(err)
+	}
+	list, err := Environment(o.Home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range list {
+		if v.Value == "" {
+			t.Errorf("%s is empty", v.Name)
+		}
+	}
+}
+
+func TestAHomeBeingMadeIsLeftToItsMaker(t *testing.T) {
+	o := smallOptions(t)
+	if _, err := prepare(o); err != nil {
+		t.Fatal(err)
+	}
+	write(t, unfinishedFile(o.Home), strconv.Itoa(os.Getppid()))
+	if _, err := prepare(o); err == nil || !strings.Contains(err.Error(), "is being made by process") {
+		t.Fatalf("error %v", err)
+	}
+}
+
+func TestASecondStartFindsTheSameMarket(t *testing.T) {
+	o := smallOptions(t)
+	first := made(t, o)
 	var said strings.Builder
 	o.Seed, o.Validators, o.Progress = "another", 4, &said // an existing market keeps its own
 	second, err := prepare(o)
@@ -76,9 +122,7 @@ func TestBadHomesAreRefusedWithAdvice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := smallOptions(t)
-			if _, err := prepare(o); err != nil {
-				t.Fatal(err)
-			}
+			made(t, o)
 			c.spoil(t, &o)
 			before, _ := os.ReadFile(DescriptionFile(o.Home)) // absent where there is no home
 			_, err := prepare(o)
@@ -108,10 +152,6 @@ func TestAHalfMadeHomeIsMadeAgain(t *testing.T) {
 	if _, err := prepare(o); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(DescriptionFile(o.Home)); err != nil {
-		t.Fatal(err)
-	}
-	write(t, unfinishedFile(o.Home), "")
 	if _, err := prepare(o); err != nil {
 		t.Fatal(err)
 	}

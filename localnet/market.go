@@ -19,7 +19,6 @@ import (
 
 	"agora/chain/node"
 	"agora/client"
-	"agora/gateway"
 	"agora/validator/daemon"
 )
 
@@ -67,8 +66,7 @@ func Start(ctx context.Context, o Options) (_ *Market, err error) {
 		return nil, err
 	}
 	p.say("%5.1fs  %d miners are registered", time.Since(began).Seconds(), len(m.workers))
-	p.file.PID = os.Getpid()
-	return m, p.file.write(p.Home)
+	return m, p.publish()
 }
 
 // openLog sends what the programs say to HOME/localnet.log; the file is closed when the market stops.
@@ -138,7 +136,6 @@ func (m *Market) startDaemons() error {
 		if err := os.MkdirAll(home, 0o700); err != nil {
 			return err
 		}
-		m.file.Gateways[i].Key = gateway.SecretFrom([32]byte(m.keys.secret("gateway", name)))
 		d, err := daemon.New(daemon.Config{
 			Client: c, HotKey: m.keys.hot(name), Operator: m.keys.account(name).String(), Home: home,
 			Wire: fmt.Sprintf("%s:%d", host, m.file.Ports.Wire[i]), HTTP: fmt.Sprintf("%s:%d", host, m.file.Ports.Gateway[i]),

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"agora/chain/app"
+	"agora/gateway"
 
 	dbm "github.com/cosmos/cosmos-db"
 
@@ -66,7 +68,7 @@ func (o Options) goOn(file *Description) {
 	}
 }
 
-// create makes a home: ports, keys, genesis, then the description last, so that a half-made home is never resumed.
+// create makes a home: ports, keys, genesis. Until its market is open the home counts as half made and is never resumed.
 func create(o Options) (*plan, error) {
 	if entries, err := os.ReadDir(o.Home); err == nil && len(entries) > 0 && !unfinished(o.Home) {
 		return nil, fmt.Errorf("%s is not empty and holds no market: start with another --home", o.Home)
@@ -77,7 +79,7 @@ func create(o Options) (*plan, error) {
 	if err := os.MkdirAll(filepath.Join(o.Home, "keys"), 0o700); err != nil {
 		return nil, fmt.Errorf("make the home folder: %w", err)
 	}
-	if err := os.WriteFile(unfinishedFile(o.Home), nil, 0o600); err != nil {
+	if err := os.WriteFile(unfinishedFile(o.Home), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
 		return nil, err
 	}
 	p := &plan{Options: o, keys: keys(o.Seed), made: true}
@@ -91,16 +93,23 @@ func create(o Options) (*plan, error) {
 	if err := p.describe(); err != nil {
 		return nil, err
 	}
-	if err := p.writeChain(); err != nil {
-		return nil, err
-	}
-	if err := p.file.write(o.Home); err != nil {
-		return nil, err
-	}
-	return p, os.Remove(unfinishedFile(o.Home))
+	return p, p.writeChain()
 }
 
-// unfinishedFile marks a home whose making was cut off; such a home is made again.
+// publish writes the description of a market that is open: whoever finds it finds everything in it true. The home is
+// whole from then on.
+func (p *plan) publish() error {
+	p.file.PID = os.Getpid()
+	if err := p.file.write(p.Home); err != nil || !p.made {
+		return err
+	}
+	if err := os.Remove(unfinishedFile(p.Home)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// unfinishedFile marks a home whose making was cut off, with the process that makes it; such a home is made again.
 func unfinishedFile(home string) string { return filepath.Join(home, ".unfinished") }
 
 func unfinished(home string) bool {
@@ -110,8 +119,15 @@ func unfinished(home string) bool {
 
 // clearUnfinished removes what a cut-off start has made, and nothing else.
 func clearUnfinished(home string) error {
-	if !unfinished(home) {
+	text, err := os.ReadFile(unfinishedFile(home))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if pid, err := strconv.Atoi(string(text)); err == nil && pid != os.Getpid() && alive(pid) {
+		return fmt.Errorf("%s is being made by process %d: stop it first, or start with another --home", home, pid)
 	}
 	made, err := filepath.Glob(filepath.Join(home, "node*"))
 	if err != nil {
@@ -150,7 +166,9 @@ func (p *plan) describe() error {
 	f := p.file
 	for i := range p.Validators {
 		name := fmt.Sprintf("validator%d", i)
-		f.Gateways = append(f.Gateways, Gateway{URL: fmt.Sprintf("http://%s:%d/v1", host, f.Ports.Gateway[i])})
+		f.Gateways = append(f.Gateways, Gateway{
+			URL: fmt.Sprintf("http://%s:%d/v1", host, f.Ports.Gateway[i]), Key: gateway.SecretFrom([32]byte(p.keys.secret("gateway", name))),
+		})
 		f.RPC = append(f.RPC, fmt.Sprintf("http://%s:%d", host, f.Ports.RPC[i]))
 		f.Validators = append(f.Validators, Validator{Operator: p.keys.operator(name), HotKey: hotHex(p.keys, name)})
 	}
