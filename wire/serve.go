@@ -93,6 +93,7 @@ type server struct {
 
 func (s *server) keep(ctx context.Context) {
 	pause := s.MinBackoff
+	said := ""
 	for ctx.Err() == nil {
 		began := time.Now()
 		reason := s.session(ctx)
@@ -100,9 +101,12 @@ func (s *server) keep(ctx context.Context) {
 			return
 		}
 		s.OnChange(false, reason)
-		s.Log.Info("not connected to validator", "addr", s.Addr, "validator", PeerID(s.Validator), "reason", reason)
+		if now := fmt.Sprint(reason); now != said { // once for each reason, however often it is tried
+			s.Log.Warn("not connected to validator", "addr", s.Addr, "validator", PeerID(s.Validator), "reason", reason)
+			said = now
+		}
 		if time.Since(began) >= steady {
-			pause = s.MinBackoff
+			pause, said = s.MinBackoff, ""
 		}
 		if errors.Is(reason, ErrReplaced) {
 			pause = s.MaxBackoff

@@ -23,8 +23,11 @@ func plain(text string) string {
 	for _, w := range wrappings {
 		text = w.ReplaceAllString(text, "")
 	}
-	return strings.TrimSpace(text)
+	return strings.TrimSpace(noTransaction.ReplaceAllString(text, "no transaction $1 is in a block"))
 }
+
+// noTransaction is how a node says it.
+var noTransaction = regexp.MustCompile(`tx \(([0-9A-Fa-f]+)\) not found(, err: .*)?$`)
 
 // positional is how autocli calls an argument in an error: by the number of a flag that nobody gave.
 var positional = regexp.MustCompile(`invalid argument "([^"]*)" for "--(\d+)" flag: (.*)`)

@@ -11,6 +11,7 @@ func TestErrorsAreTheSentenceInTheMiddle(t *testing.T) {
 		},
 		{`failed to execute message; message index: 1: insufficient funds`, `failed to execute message; message index: 1: insufficient funds`},
 		{"nothing around it", "nothing around it"},
+		{"RPC error -32603 - Internal error: tx (0000) not found", "no transaction 0000 is in a block"},
 		{"", ""},
 	} {
 		if got := plain(c.said); got != c.want {

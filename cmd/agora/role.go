@@ -56,6 +56,9 @@ func (r *role) settle(name string) {
 		r.node = v.GetString("node")
 	}
 	r.node = strings.Replace(r.node, "tcp://", "http://", 1)
+	if !strings.Contains(r.node, "://") {
+		r.node = "http://" + r.node // the roles speak to nothing but RPC
+	}
 	if r.backend == "" {
 		r.backend = v.GetString("keyring-backend")
 	}

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"agora/wire/openai"
@@ -41,6 +42,8 @@ type Backend struct {
 	client *http.Client
 	can    openai.Ability // what Probe found; 0 before
 	plain  bool           // Probe found that it does not stream
+
+	complained sync.Map // what the operator was told, by path and status
 }
 
 // New checks the address, "http://127.0.0.1:11434/v1"; without a path, "/v1" is assumed. Nothing is dialled yet.
@@ -204,13 +207,21 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 func (b *Backend) misfit(resp *http.Response) error {
 	switch s := resp.StatusCode; {
 	case s == http.StatusUnauthorized, s == http.StatusForbidden:
-		b.opt.Log.Error("backend refuses the key; give the right one", "backend", b.base.String(), "status", s)
+		b.complain("backend refuses the key; give the right one", resp)
 	case s == http.StatusNotFound, s >= 300 && s < 400, s < 200:
-		b.opt.Log.Error("backend does not know the model or the path; check --backend and --model", "backend", b.base.String(), "model", b.opt.Model, "status", s)
+		b.complain("backend does not have this path, or not for this model", resp)
 	default:
 		return nil
 	}
 	return openai.Errorf(http.StatusBadGateway, "the miner's backend is not set up for this request")
+}
+
+// complain tells the operator once for each path and status, however many requests meet it.
+func (b *Backend) complain(what string, resp *http.Response) {
+	path := resp.Request.URL.Path
+	if _, told := b.complained.LoadOrStore(fmt.Sprint(path, resp.StatusCode), true); !told {
+		b.opt.Log.Error(what, "backend", b.base.String(), "path", path, "model", b.opt.Model, "status", resp.StatusCode)
+	}
 }
 
 // relay copies the answer, flushing what it has whenever the backend pauses.
