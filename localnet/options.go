@@ -16,7 +16,7 @@ type Options struct {
 	BasePort   int           // first of the ports used; 0 takes free ones
 	Validators int           // 1 to 16
 	Miners     int           // chat miners, 1 to 32; 0 is one for each model that ships
-	For        time.Duration // stop by itself after; 0 runs until the context ends
+	For        time.Duration // stop by itself after being open so long; 0 runs until the context ends
 	Tempo      int64         // blocks per epoch, 10 to 100
 	BlockTime  time.Duration // pause between blocks
 	Progress   io.Writer     // where progress is told; nil is silent

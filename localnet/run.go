@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Run starts the market of o, tells how to use it, and stops it when ctx ends or o.For has passed.
+// Run starts the market of o, tells how to use it, and stops it when ctx ends or it has been open for o.For.
 func Run(ctx context.Context, o Options) error {
+	m, err := Start(ctx, o)
+	if err != nil {
+		return err
+	}
 	if o.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.For)
 		defer cancel()
-	}
-	m, err := Start(ctx, o)
-	if err != nil {
-		return err
 	}
 	o.say("%s", m.file.instructions())
 	control, err := m.serveControl()

@@ -101,7 +101,7 @@ func enhance(root *cobra.Command, cli autocli.AppOptions) error {
 // readClient fills the client's context from flags and HOME/config/client.toml, and writes nothing.
 func readClient(base client.Context, cmd *cobra.Command) error {
 	cmd.SetOut(cmd.OutOrStdout())
-	if err := preferFees(cmd.Flags()); err != nil {
+	if err := errors.Join(preferFees(cmd.Flags()), checkNode(cmd.Flags())); err != nil {
 		return err
 	}
 	ctx, err := client.ReadPersistentCommandFlags(base.WithCmdContext(cmd.Context()), cmd.Flags())

@@ -32,6 +32,18 @@ type caller struct {
 	ctx client.Context
 }
 
+// checkNode refuses an address of --node that the SDK would stumble over.
+func checkNode(set *pflag.FlagSet) error {
+	f := set.Lookup(flags.FlagNode)
+	if f == nil || !f.Changed {
+		return nil
+	}
+	if at, err := url.Parse(f.Value.String()); err != nil || at.Scheme == "" || at.Host == "" {
+		return usageError{fmt.Errorf("--node %q: write http:// before it, as in http://127.0.0.1:26657", f.Value.String())}
+	}
+	return nil
+}
+
 // reach gives ctx a client of the node that --node or the configuration names.
 func reach(ctx client.Context, set *pflag.FlagSet) (client.Context, error) {
 	address := ctx.NodeURI
@@ -41,9 +53,6 @@ func reach(ctx client.Context, set *pflag.FlagSet) (client.Context, error) {
 	}
 	if address == "" {
 		return ctx, nil
-	}
-	if at, err := url.Parse(address); err != nil || at.Scheme == "" || at.Host == "" {
-		return ctx, usageError{fmt.Errorf("--node %q: write http:// before it, as in http://127.0.0.1:26657", address)}
 	}
 	h, err := rpchttp.NewWithTimeout(address, "/websocket", uint(answerWithin/time.Second))
 	if err != nil {

@@ -31,7 +31,7 @@ func localnetCommand() *cobra.Command {
 	f.IntVar(&o.BasePort, "base-port", o.BasePort, "first of the ports used; 0 takes free ones")
 	f.IntVar(&o.Validators, "validators", o.Validators, "chain nodes that also judge, 1 to 16")
 	f.IntVar(&o.Miners, "miners", o.Miners, "chat miners, 1 to 32; 0 is one for each model that ships")
-	f.DurationVar(&o.For, "for", o.For, "stop after this long; 0 runs until Ctrl-C")
+	f.DurationVar(&o.For, "for", o.For, "stop after being open for this long; 0 runs until Ctrl-C")
 	f.Int64Var(&o.Tempo, "tempo", o.Tempo, "blocks per epoch, 10 to 100")
 	f.DurationVar(&o.BlockTime, "block-time", o.BlockTime, "pause between blocks")
 	cmd.AddCommand(checkCommand(&o.Home), envCommand(&o.Home))
