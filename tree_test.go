@@ -40,7 +40,7 @@ var rules = map[string][]string{
 	"client":                    {"chain/network", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types", "mechanism", "client"},
 	"miner":                     {"miner", "client", "wire", "engine", "wallet", "mechanism", "chain/x/subnet/types"},
 	"validator":                 {"validator", "client", "wire", "engine", "task", "mechanism", "gateway", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types"},
-	"validator/daemon":          {"validator", "client", "wire", "task", "mechanism", "gateway", "web", "chain/x/subnet/types", "chain/x/yuma/types"},
+	"validator/daemon":          {"validator", "client", "wire", "engine", "task", "mechanism", "gateway", "web", "chain/x/subnet/types", "chain/x/yuma/types"},
 	"gateway":                   {"gateway", "client", "wire", "engine", "task", "mechanism"},
 	"web":                       {"web", "client", "wire", "engine", "task", "mechanism"},
 	"proto":                     {},

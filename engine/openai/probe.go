@@ -31,7 +31,7 @@ type Capabilities struct {
 	Logprobs    bool     // gives token log-probabilities with alternatives
 	Seed        bool     // gave the same answer twice for the same seed at temperature 1
 	Abilities   openai.Ability
-	Untemplated string   // why the model looks like a base model without a chat template; empty where it does not
+	Untemplated string // why the model looks like a base model without a chat template; empty where it does not
 }
 
 // Probe asks the backend what it can do, with about a dozen requests of at most 48 tokens each, and settles on its model:
