@@ -75,5 +75,5 @@ func setOrder(m *module.Manager) {
 	m.SetOrderPreBlockers(upgradetypes.ModuleName, authtypes.ModuleName)
 	m.SetOrderBeginBlockers(emissiontypes.ModuleName, yumatypes.ModuleName, distrtypes.ModuleName, slashingtypes.ModuleName,
 		evidencetypes.ModuleName, stakingtypes.ModuleName, authz.ModuleName)
-	m.SetOrderEndBlockers(banktypes.ModuleName, yumatypes.ModuleName, govtypes.ModuleName, feegrant.ModuleName, stakingtypes.ModuleName)
+	m.SetOrderEndBlockers(banktypes.ModuleName, subnettypes.ModuleName, yumatypes.ModuleName, govtypes.ModuleName, feegrant.ModuleName, stakingtypes.ModuleName)
 }

@@ -20,6 +20,9 @@ var queryCommands = []*autocliv1.RpcCommandOptions{
 	{RpcMethod: "HotKey", Use: "hot-key [hex]", Short: "Owner, account and neurons of a hot key", PositionalArgs: args("hot_key")},
 	{RpcMethod: "Profiles", Use: "profiles", Short: "The directory of validators and gateways"},
 	{RpcMethod: "Voices", Use: "voices [netuid]", Short: "Who speaks in a subnet, with which stake and permit", PositionalArgs: args("netuid")},
+	{RpcMethod: "HeldLocks", Use: "held-locks", Short: "Locks of subnets dissolved young, and when they are paid back"},
+	{RpcMethod: "KeyChange", Use: "key-change [account]", Short: "The announced change of an account's cold key", PositionalArgs: args("account")},
+	{RpcMethod: "KeyChanges", Use: "key-changes", Short: "Every announced change of a cold key"},
 	{RpcMethod: "Prices", Use: "prices [netuid]", Short: "What registering and creating cost now, in rao", PositionalArgs: args("netuid")},
 }
 
@@ -33,6 +36,13 @@ var txCommands = []*autocliv1.RpcCommandOptions{
 	{RpcMethod: "ProposeOwner", Use: "propose-owner [netuid] [uid] [new-owner]", Short: "Begin to hand a neuron over", PositionalArgs: args("netuid", "uid", "new_owner")},
 	{RpcMethod: "CancelOwner", Use: "cancel-owner [netuid] [uid]", Short: "Stop a change of owner", PositionalArgs: args("netuid", "uid")},
 	{RpcMethod: "AcceptOwner", Use: "accept-owner [netuid] [uid]", Short: "Take over a neuron after the wait", PositionalArgs: args("netuid", "uid")},
+	{RpcMethod: "ProposeSubnetOwner", Use: "propose-subnet-owner [netuid] [new-owner]", Short: "Begin to hand a subnet over", PositionalArgs: args("netuid", "new_owner")},
+	{RpcMethod: "CancelSubnetOwner", Use: "cancel-subnet-owner [netuid]", Short: "Stop the hand-over of a subnet", PositionalArgs: args("netuid")},
+	{RpcMethod: "AcceptSubnetOwner", Use: "accept-subnet-owner [netuid]", Short: "Take over a subnet after the wait", PositionalArgs: args("netuid")},
+	{RpcMethod: "DescribeSubnet", Use: "describe [netuid]", Short: "Announce another identity and mechanism source of a subnet", PositionalArgs: args("netuid")},
+	{RpcMethod: "AnnounceKey", Use: "announce-key [new-account]", Short: "Begin to move all that the account has to another one", PositionalArgs: args("new_account")},
+	{RpcMethod: "DisputeKey", Use: "dispute-key [account]", Short: "Stop an announced change of the account's key", PositionalArgs: args("account")},
+	{RpcMethod: "AcceptKey", Use: "accept-key [account]", Short: "Take over all that an account has, after the wait", PositionalArgs: args("account")},
 	{RpcMethod: "SetProfile", Use: "set-profile", Short: "Publish a validator's entry in the directory"},
 	{RpcMethod: "SetVoice", Use: "set-voice [netuid] [uid]", Short: "Name the neuron that speaks for the operator's stake", PositionalArgs: args("netuid", "uid")},
 	{RpcMethod: "SetModel", Skip: true},     // signed by a hot key, which is in no keyring

@@ -26,6 +26,7 @@ var (
 	_ module.HasGenesis          = AppModule{}
 	_ module.HasServices         = AppModule{}
 	_ module.HasConsensusVersion = AppModule{}
+	_ appmodule.HasEndBlocker    = AppModule{}
 )
 
 // AppModule connects the keeper to the application.
@@ -73,6 +74,11 @@ func (m AppModule) RegisterServices(cfg module.Configurator) {
 	if err := cfg.RegisterMigration(types.ModuleName, 1, keeper.NewMigrator(m.keeper).Migrate1to2); err != nil {
 		panic(fmt.Sprintf("subnet: migration: %v", err)) // only a version registered twice can fail here
 	}
+}
+
+// EndBlock pays held locks back.
+func (m AppModule) EndBlock(ctx context.Context) error {
+	return m.keeper.EndBlock(sdk.UnwrapSDKContext(ctx))
 }
 
 // DefaultGenesis is a market without subnets.

@@ -61,6 +61,7 @@ func (k *Keeper) beginTempo(ctx sdk.Context, subnet *types.Subnet) {
 	subnet.Tempo = uint64(value(subnet.Netuid, types.Tempo))
 	subnet.RevealDelay = uint64(value(subnet.Netuid, types.RevealDelay))
 	subnet.OpenWeights = value(subnet.Netuid, types.CommitReveal) == 0
+	k.describe(ctx, subnet)
 }
 
 // RecordStanding keeps what an epoch decided, by uid: the emission (rao) that later evictions compare and the permits

@@ -32,6 +32,8 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, g types.GenesisState) error {
 		each(g.Slots, func(s types.Slot) error {
 			return k.slots.Set(ctx, collections.Join3(s.Netuid, s.HotKey, s.Kind), s)
 		}),
+		each(g.HeldLocks, func(l types.HeldLock) error { return k.held.Set(ctx, l.Key(), l) }),
+		each(g.KeyChanges, func(c types.KeyChange) error { return k.keyChanges.Set(ctx, c.Account, c) }),
 	)
 }
 
@@ -73,6 +75,8 @@ func (k *Keeper) ExportGenesis(ctx sdk.Context) (*types.GenesisState, error) {
 		func() error { return all(ctx, k.voices, &g.Voices) },
 		func() error { return all(ctx, k.standings, &g.Standings) },
 		func() error { return all(ctx, k.slots, &g.Slots) },
+		func() error { return all(ctx, k.held, &g.HeldLocks) },
+		func() error { return all(ctx, k.keyChanges, &g.KeyChanges) },
 	)
 }
 

@@ -32,6 +32,8 @@ func (k *Keeper) Invariants(balance func(sdk.Context) uint64) []Invariant {
 		{"every address is spelled in one way, so that an operator has one voice", k.checkSpelling},
 		{"parameters are within bounds", k.checkValues},
 		{"standings and slots fit their subnets", k.checkStandings},
+		{"owners are listed with their neurons", k.checkOwners},
+		{"what waits is due to somebody", k.checkWaiting},
 	}
 }
 
@@ -39,6 +41,13 @@ func (k *Keeper) checkLocks(ctx sdk.Context, balance uint64) error {
 	var locks uint64
 	err := k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
 		locks += s.Lock
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = k.held.Walk(ctx, nil, func(_ collections.Pair[int64, uint32], l types.HeldLock) (bool, error) {
+		locks += l.Amount
 		return false, nil
 	})
 	if err == nil && locks != balance {
@@ -53,6 +62,13 @@ func (k *Keeper) CheckFunds(ctx sdk.Context) error {
 	locks := math.ZeroInt()
 	err := k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
 		locks = locks.Add(math.NewIntFromUint64(s.Lock))
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = k.held.Walk(ctx, nil, func(_ collections.Pair[int64, uint32], l types.HeldLock) (bool, error) {
+		locks = locks.Add(math.NewIntFromUint64(l.Amount))
 		return false, nil
 	})
 	if err == nil && held.LT(locks) {

@@ -39,14 +39,17 @@ type Keeper struct {
 	subnets     collections.Map[uint32, types.Subnet]
 	names       collections.Map[string, uint32]
 	values      collections.Map[collections.Pair[uint32, string], types.Value]
-	neurons     collections.Map[pair, types.Neuron]                       // (netuid, uid)
-	hotKeys     collections.Map[collections.Pair[[]byte, uint32], uint32] // (hot key, netuid) → uid
-	hotAccounts collections.Map[[]byte, []byte]                           // address → hot key
-	profiles    collections.Map[string, types.Profile]                    // by operator
-	voices      collections.Map[pair, types.Voice]                        // (netuid, uid)
-	operators   collections.Map[collections.Pair[uint32, string], uint32] // (netuid, operator) → uid of the voice
-	standings   collections.Map[uint32, types.Standing]                   // by netuid
-	slots       collections.Map[triple, types.Slot]                       // (netuid, hot key, kind)
+	neurons     collections.Map[pair, types.Neuron]                              // (netuid, uid)
+	hotKeys     collections.Map[collections.Pair[[]byte, uint32], uint32]        // (hot key, netuid) → uid
+	hotAccounts collections.Map[[]byte, []byte]                                  // address → hot key
+	profiles    collections.Map[string, types.Profile]                           // by operator
+	voices      collections.Map[pair, types.Voice]                               // (netuid, uid)
+	operators   collections.Map[collections.Pair[uint32, string], uint32]        // (netuid, operator) → uid of the voice
+	standings   collections.Map[uint32, types.Standing]                          // by netuid
+	slots       collections.Map[triple, types.Slot]                              // (netuid, hot key, kind)
+	held        collections.Map[collections.Pair[int64, uint32], types.HeldLock] // (due, netuid)
+	keyChanges  collections.Map[string, types.KeyChange]                         // by account
+	owners      collections.KeySet[collections.Triple[string, uint32, uint32]]   // (owner, netuid, uid)
 }
 
 // NewKeeper returns a keeper on store. authority is the address that proposals sign with; burner is where registration
@@ -82,6 +85,12 @@ func (k *Keeper) makeCollections(sb *collections.SchemaBuilder) {
 	k.operators = collections.NewMap(sb, types.OperatorsPrefix, "operators", byName, collections.Uint32Value)
 	k.standings = collections.NewMap(sb, types.StandingsPrefix, "standings", collections.Uint32Key, codec.CollValue[types.Standing](k.cdc))
 	k.slots = collections.NewMap(sb, types.SlotsPrefix, "slots", bySlot, codec.CollValue[types.Slot](k.cdc))
+
+	k.held = collections.NewMap(sb, types.HeldLocksPrefix, "held_locks",
+		collections.PairKeyCodec(collections.Int64Key, collections.Uint32Key), codec.CollValue[types.HeldLock](k.cdc))
+	k.keyChanges = collections.NewMap(sb, types.KeyChangesPrefix, "key_changes", collections.StringKey, codec.CollValue[types.KeyChange](k.cdc))
+	k.owners = collections.NewKeySet(sb, types.OwnersPrefix, "owners",
+		collections.TripleKeyCodec(collections.StringKey, collections.Uint32Key, collections.Uint32Key))
 
 	schema, err := sb.Build()
 	if err != nil {

@@ -20,7 +20,24 @@ func (m Migrator) Migrate1to2(ctx sdk.Context) error {
 	if err := m.pin(ctx, types.DefaultsV1()); err != nil {
 		return err
 	}
-	return m.fixCalendars(ctx)
+	if err := m.fixCalendars(ctx); err != nil {
+		return err
+	}
+	return m.listOwners(ctx)
+}
+
+// listOwners builds the index of neurons by owner, which version 1 did not have.
+func (m Migrator) listOwners(ctx sdk.Context) error {
+	var neurons []types.Neuron
+	if err := all(ctx, m.keeper.neurons, &neurons); err != nil {
+		return err
+	}
+	for _, n := range neurons {
+		if err := m.keeper.owners.Set(ctx, collections.Join3(n.Owner, n.Netuid, n.Uid)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fixCalendars writes down the calendar of every running tempo, which version 1 read from the parameters.

@@ -133,3 +133,59 @@ func (s messages) UpdateParams(c context.Context, m *types.MsgUpdateParams) (*ty
 	}
 	return &types.MsgUpdateParamsResponse{}, s.Keeper.UpdateParams(ctx, m.Authority, m.Params)
 }
+
+func (s messages) ProposeSubnetOwner(c context.Context, m *types.MsgProposeSubnetOwner) (*types.MsgProposeSubnetOwnerResponse, error) {
+	ctx, err := admitted(c, m)
+	if err != nil {
+		return nil, err
+	}
+	return &types.MsgProposeSubnetOwnerResponse{}, s.Keeper.ProposeSubnetOwner(ctx, m.Sender, m.Netuid, m.NewOwner)
+}
+
+func (s messages) CancelSubnetOwner(c context.Context, m *types.MsgCancelSubnetOwner) (*types.MsgCancelSubnetOwnerResponse, error) {
+	ctx, err := admitted(c, m)
+	if err != nil {
+		return nil, err
+	}
+	return &types.MsgCancelSubnetOwnerResponse{}, s.Keeper.CancelSubnetOwner(ctx, m.Sender, m.Netuid)
+}
+
+func (s messages) AcceptSubnetOwner(c context.Context, m *types.MsgAcceptSubnetOwner) (*types.MsgAcceptSubnetOwnerResponse, error) {
+	ctx, err := admitted(c, m)
+	if err != nil {
+		return nil, err
+	}
+	return &types.MsgAcceptSubnetOwnerResponse{}, s.Keeper.AcceptSubnetOwner(ctx, m.NewOwner, m.Netuid)
+}
+
+func (s messages) DescribeSubnet(c context.Context, m *types.MsgDescribeSubnet) (*types.MsgDescribeSubnetResponse, error) {
+	ctx, err := admitted(c, m)
+	if err != nil {
+		return nil, err
+	}
+	return &types.MsgDescribeSubnetResponse{}, s.Describe(ctx, m.Sender, m.Netuid, m.Mechanism, m.Identity)
+}
+
+func (s messages) AnnounceKey(c context.Context, m *types.MsgAnnounceKey) (*types.MsgAnnounceKeyResponse, error) {
+	ctx, err := admitted(c, m)
+	if err != nil {
+		return nil, err
+	}
+	return &types.MsgAnnounceKeyResponse{}, s.Keeper.AnnounceKey(ctx, m.Account, m.NewAccount)
+}
+
+func (s messages) DisputeKey(c context.Context, m *types.MsgDisputeKey) (*types.MsgDisputeKeyResponse, error) {
+	ctx, err := admitted(c, m)
+	if err != nil {
+		return nil, err
+	}
+	return &types.MsgDisputeKeyResponse{}, s.Keeper.DisputeKey(ctx, m.Sender, m.Account)
+}
+
+func (s messages) AcceptKey(c context.Context, m *types.MsgAcceptKey) (*types.MsgAcceptKeyResponse, error) {
+	ctx, err := admitted(c, m)
+	if err != nil {
+		return nil, err
+	}
+	return s.Keeper.AcceptKey(ctx, m.NewAccount, m.Account)
+}

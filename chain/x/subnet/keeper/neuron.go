@@ -23,7 +23,10 @@ func (k *Keeper) putNeuron(ctx sdk.Context, neuron types.Neuron) error {
 	if err := k.hotKeys.Set(ctx, collections.Join(neuron.HotKey, neuron.Netuid), neuron.Uid); err != nil {
 		return err
 	}
-	return k.neurons.Set(ctx, collections.Join(neuron.Netuid, neuron.Uid), neuron)
+	if err := k.owners.Set(ctx, collections.Join3(neuron.Owner, neuron.Netuid, neuron.Uid)); err != nil {
+		return err
+	}
+	return k.setNeuron(ctx, neuron)
 }
 
 // dropNeuron deletes a neuron, its voice and what was kept under its hot key.
@@ -32,6 +35,9 @@ func (k *Keeper) dropNeuron(ctx sdk.Context, neuron types.Neuron) error {
 		return err
 	}
 	if err := k.dropHotKey(ctx, neuron.Netuid, neuron.HotKey); err != nil {
+		return err
+	}
+	if err := k.owners.Remove(ctx, collections.Join3(neuron.Owner, neuron.Netuid, neuron.Uid)); err != nil {
 		return err
 	}
 	return k.neurons.Remove(ctx, collections.Join(neuron.Netuid, neuron.Uid))

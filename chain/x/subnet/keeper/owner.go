@@ -72,12 +72,23 @@ func (k *Keeper) AcceptOwner(ctx sdk.Context, newOwner string, netuid, uid uint3
 	if err := k.dropVoice(ctx, netuid, uid); err != nil {
 		return err
 	}
+	return k.give(ctx, neuron, newOwner)
+}
+
+// give hands a neuron over, with nothing proposed any more.
+func (k *Keeper) give(ctx sdk.Context, neuron types.Neuron, owner string) error {
 	from := neuron.Owner
-	neuron.Owner, neuron.NewOwner, neuron.NewOwnerFrom = newOwner, "", time.Time{}
+	if err := k.owners.Remove(ctx, collections.Join3(from, neuron.Netuid, neuron.Uid)); err != nil {
+		return err
+	}
+	neuron.Owner, neuron.NewOwner, neuron.NewOwnerFrom = owner, "", time.Time{}
+	if err := k.owners.Set(ctx, collections.Join3(owner, neuron.Netuid, neuron.Uid)); err != nil {
+		return err
+	}
 	if err := k.setNeuron(ctx, neuron); err != nil {
 		return err
 	}
-	return k.emit(ctx, &types.OwnerChanged{Netuid: netuid, Uid: uid, From: from, To: newOwner})
+	return k.emit(ctx, &types.OwnerChanged{Netuid: neuron.Netuid, Uid: neuron.Uid, From: from, To: owner})
 }
 
 // checkHeir refuses an heir who cannot own, and a hot key that other subnets have too: it would get two owners.

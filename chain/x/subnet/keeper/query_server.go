@@ -84,6 +84,23 @@ func (q queries) Voices(c context.Context, r *types.QueryVoicesRequest) (*types.
 	return &types.QueryVoicesResponse{Voices: voices}, coded(err)
 }
 
+func (q queries) HeldLocks(c context.Context, r *types.QueryHeldLocksRequest) (*types.QueryHeldLocksResponse, error) {
+	locks, page, err := query.CollectionPaginate(c, q.held, bounded(r.Pagination),
+		func(_ collections.Pair[int64, uint32], l types.HeldLock) (types.HeldLock, error) { return l, nil })
+	return &types.QueryHeldLocksResponse{HeldLocks: locks, Pagination: page}, coded(err)
+}
+
+func (q queries) KeyChange(c context.Context, r *types.QueryKeyChangeRequest) (*types.QueryKeyChangeResponse, error) {
+	change, err := q.Keeper.KeyChange(sdk.UnwrapSDKContext(c), r.Account)
+	return &types.QueryKeyChangeResponse{Change: change}, coded(err)
+}
+
+func (q queries) KeyChanges(c context.Context, r *types.QueryKeyChangesRequest) (*types.QueryKeyChangesResponse, error) {
+	changes, page, err := query.CollectionPaginate(c, q.keyChanges, bounded(r.Pagination),
+		func(_ string, c types.KeyChange) (types.KeyChange, error) { return c, nil })
+	return &types.QueryKeyChangesResponse{Changes: changes, Pagination: page}, coded(err)
+}
+
 func (q queries) Prices(c context.Context, r *types.QueryPricesRequest) (*types.QueryPricesResponse, error) {
 	ctx := sdk.UnwrapSDKContext(c)
 	create, err := q.CreatePrice(ctx)
@@ -109,7 +126,7 @@ func coded(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, types.ErrNoSubnet), errors.Is(err, types.ErrNoNeuron), errors.Is(err, collections.ErrNotFound):
+	case errors.Is(err, types.ErrNoSubnet), errors.Is(err, types.ErrNoNeuron), errors.Is(err, types.ErrNoChange), errors.Is(err, collections.ErrNotFound):
 		return status.Error(codes.NotFound, err.Error())
 	case errors.Is(err, collections.ErrEncoding):
 		return status.Error(codes.InvalidArgument, err.Error())

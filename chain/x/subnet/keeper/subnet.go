@@ -192,8 +192,11 @@ func (k *Keeper) Dissolve(ctx sdk.Context, sender string, netuid uint32) error {
 // remove deletes a subnet with everything in it and returns its lock, less the part that is burned.
 func (k *Keeper) remove(ctx sdk.Context, subnet types.Subnet, reason string) error {
 	ctx.GasMeter().ConsumeGas(uint64(subnet.Size_)*clearGas, "clear the neurons of a subnet")
-	refunded, burned, err := k.release(ctx, subnet)
+	freed, err := k.release(ctx, subnet)
 	if err != nil {
+		return err
+	}
+	if err := k.forgetCreation(ctx, subnet); err != nil {
 		return err
 	}
 	if err := k.clear(unmetered(ctx), subnet); err != nil {
@@ -202,7 +205,8 @@ func (k *Keeper) remove(ctx sdk.Context, subnet types.Subnet, reason string) err
 	if err := k.hooks.AfterSubnetDissolved(unmetered(ctx), subnet.Netuid); err != nil {
 		return err
 	}
-	return k.emit(ctx, &types.SubnetDissolved{Netuid: subnet.Netuid, Refunded: refunded, Burned: burned, Reason: reason})
+	freed.Netuid, freed.Reason = subnet.Netuid, reason
+	return k.emit(ctx, &freed)
 }
 
 // clearGas is what it costs to clear a neuron and what others keep of it: a price by size, so that the message that
@@ -212,28 +216,6 @@ const clearGas = 10_000
 // unmetered returns ctx without a gas limit, for cleaning up what clearGas has paid for.
 func unmetered(ctx sdk.Context) sdk.Context {
 	return ctx.WithGasMeter(storetypes.NewInfiniteGasMeter())
-}
-
-// release burns lock_burn_bps of the lock and pays the rest to the owner; all of it is burned if he cannot be paid.
-func (k *Keeper) release(ctx sdk.Context, subnet types.Subnet) (refunded, burned uint64, err error) {
-	params, err := k.Params(ctx)
-	if err != nil {
-		return 0, 0, err
-	}
-	burned, refunded = price.Part(subnet.Lock, uint64(params.LockBurnBps))
-	owner, err := network.Account(subnet.Owner)
-	if err != nil || k.bank.BlockedAddr(owner) {
-		burned, refunded = subnet.Lock, 0
-	}
-	if burned > 0 {
-		if err := k.burner.BurnFrom(ctx, types.ModuleName, burned, "subnet dissolved"); err != nil {
-			return 0, 0, err
-		}
-	}
-	if refunded == 0 {
-		return 0, burned, nil
-	}
-	return refunded, burned, k.bank.SendCoinsFromModuleToAccount(ctx, types.ModuleName, owner, network.Coins(refunded))
 }
 
 // clear deletes every record of a subnet.

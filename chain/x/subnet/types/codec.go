@@ -11,6 +11,8 @@ func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgCreateSubnet{}, &MsgStartSubnet{}, &MsgDissolveSubnet{}, &MsgSetParameter{},
 		&MsgRegister{}, &MsgRotateHotKey{}, &MsgProposeOwner{}, &MsgCancelOwner{}, &MsgAcceptOwner{},
+		&MsgProposeSubnetOwner{}, &MsgCancelSubnetOwner{}, &MsgAcceptSubnetOwner{}, &MsgDescribeSubnet{},
+		&MsgAnnounceKey{}, &MsgDisputeKey{}, &MsgAcceptKey{},
 		&MsgSetModel{}, &MsgSetProfile{}, &MsgSetVoice{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

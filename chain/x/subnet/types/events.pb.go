@@ -135,11 +135,13 @@ func (m *SubnetStarted) GetNetuid() uint32 {
 	return 0
 }
 
+// SubnetDissolved says what became of the lock, in rao: paid back at once, burned, or held until it is due.
 type SubnetDissolved struct {
 	Netuid   uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
 	Refunded uint64 `protobuf:"varint,2,opt,name=refunded,proto3" json:"refunded,omitempty"`
 	Burned   uint64 `protobuf:"varint,3,opt,name=burned,proto3" json:"burned,omitempty"`
 	Reason   string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Held     uint64 `protobuf:"varint,5,opt,name=held,proto3" json:"held,omitempty"`
 }
 
 func (m *SubnetDissolved) Reset()         { *m = SubnetDissolved{} }
@@ -203,6 +205,494 @@ func (m *SubnetDissolved) GetReason() string {
 	return ""
 }
 
+func (m *SubnetDissolved) GetHeld() uint64 {
+	if m != nil {
+		return m.Held
+	}
+	return 0
+}
+
+type LockReturned struct {
+	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Owner  string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	Amount uint64 `protobuf:"varint,3,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *LockReturned) Reset()         { *m = LockReturned{} }
+func (m *LockReturned) String() string { return proto.CompactTextString(m) }
+func (*LockReturned) ProtoMessage()    {}
+func (*LockReturned) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{3}
+}
+func (m *LockReturned) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *LockReturned) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_LockReturned.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *LockReturned) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_LockReturned.Merge(m, src)
+}
+func (m *LockReturned) XXX_Size() int {
+	return m.Size()
+}
+func (m *LockReturned) XXX_DiscardUnknown() {
+	xxx_messageInfo_LockReturned.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_LockReturned proto.InternalMessageInfo
+
+func (m *LockReturned) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *LockReturned) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *LockReturned) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+type SubnetOwnerProposed struct {
+	Netuid       uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	From         string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To           string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	ByGovernance bool   `protobuf:"varint,4,opt,name=by_governance,json=byGovernance,proto3" json:"by_governance,omitempty"`
+}
+
+func (m *SubnetOwnerProposed) Reset()         { *m = SubnetOwnerProposed{} }
+func (m *SubnetOwnerProposed) String() string { return proto.CompactTextString(m) }
+func (*SubnetOwnerProposed) ProtoMessage()    {}
+func (*SubnetOwnerProposed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{4}
+}
+func (m *SubnetOwnerProposed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SubnetOwnerProposed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SubnetOwnerProposed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SubnetOwnerProposed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SubnetOwnerProposed.Merge(m, src)
+}
+func (m *SubnetOwnerProposed) XXX_Size() int {
+	return m.Size()
+}
+func (m *SubnetOwnerProposed) XXX_DiscardUnknown() {
+	xxx_messageInfo_SubnetOwnerProposed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SubnetOwnerProposed proto.InternalMessageInfo
+
+func (m *SubnetOwnerProposed) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *SubnetOwnerProposed) GetFrom() string {
+	if m != nil {
+		return m.From
+	}
+	return ""
+}
+
+func (m *SubnetOwnerProposed) GetTo() string {
+	if m != nil {
+		return m.To
+	}
+	return ""
+}
+
+func (m *SubnetOwnerProposed) GetByGovernance() bool {
+	if m != nil {
+		return m.ByGovernance
+	}
+	return false
+}
+
+type SubnetOwnerCancelled struct {
+	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+}
+
+func (m *SubnetOwnerCancelled) Reset()         { *m = SubnetOwnerCancelled{} }
+func (m *SubnetOwnerCancelled) String() string { return proto.CompactTextString(m) }
+func (*SubnetOwnerCancelled) ProtoMessage()    {}
+func (*SubnetOwnerCancelled) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{5}
+}
+func (m *SubnetOwnerCancelled) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SubnetOwnerCancelled) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SubnetOwnerCancelled.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SubnetOwnerCancelled) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SubnetOwnerCancelled.Merge(m, src)
+}
+func (m *SubnetOwnerCancelled) XXX_Size() int {
+	return m.Size()
+}
+func (m *SubnetOwnerCancelled) XXX_DiscardUnknown() {
+	xxx_messageInfo_SubnetOwnerCancelled.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SubnetOwnerCancelled proto.InternalMessageInfo
+
+func (m *SubnetOwnerCancelled) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+type SubnetOwnerChanged struct {
+	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	From   string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To     string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+}
+
+func (m *SubnetOwnerChanged) Reset()         { *m = SubnetOwnerChanged{} }
+func (m *SubnetOwnerChanged) String() string { return proto.CompactTextString(m) }
+func (*SubnetOwnerChanged) ProtoMessage()    {}
+func (*SubnetOwnerChanged) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{6}
+}
+func (m *SubnetOwnerChanged) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SubnetOwnerChanged) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SubnetOwnerChanged.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SubnetOwnerChanged) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SubnetOwnerChanged.Merge(m, src)
+}
+func (m *SubnetOwnerChanged) XXX_Size() int {
+	return m.Size()
+}
+func (m *SubnetOwnerChanged) XXX_DiscardUnknown() {
+	xxx_messageInfo_SubnetOwnerChanged.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SubnetOwnerChanged proto.InternalMessageInfo
+
+func (m *SubnetOwnerChanged) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *SubnetOwnerChanged) GetFrom() string {
+	if m != nil {
+		return m.From
+	}
+	return ""
+}
+
+func (m *SubnetOwnerChanged) GetTo() string {
+	if m != nil {
+		return m.To
+	}
+	return ""
+}
+
+type SubnetDescriptionAnnounced struct {
+	Netuid uint32      `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Next   Description `protobuf:"bytes,2,opt,name=next,proto3" json:"next"`
+}
+
+func (m *SubnetDescriptionAnnounced) Reset()         { *m = SubnetDescriptionAnnounced{} }
+func (m *SubnetDescriptionAnnounced) String() string { return proto.CompactTextString(m) }
+func (*SubnetDescriptionAnnounced) ProtoMessage()    {}
+func (*SubnetDescriptionAnnounced) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{7}
+}
+func (m *SubnetDescriptionAnnounced) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SubnetDescriptionAnnounced) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SubnetDescriptionAnnounced.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SubnetDescriptionAnnounced) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SubnetDescriptionAnnounced.Merge(m, src)
+}
+func (m *SubnetDescriptionAnnounced) XXX_Size() int {
+	return m.Size()
+}
+func (m *SubnetDescriptionAnnounced) XXX_DiscardUnknown() {
+	xxx_messageInfo_SubnetDescriptionAnnounced.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SubnetDescriptionAnnounced proto.InternalMessageInfo
+
+func (m *SubnetDescriptionAnnounced) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *SubnetDescriptionAnnounced) GetNext() Description {
+	if m != nil {
+		return m.Next
+	}
+	return Description{}
+}
+
+type KeyChangeAnnounced struct {
+	Account    string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	NewAccount string `protobuf:"bytes,2,opt,name=new_account,json=newAccount,proto3" json:"new_account,omitempty"`
+	FromUnix   int64  `protobuf:"varint,3,opt,name=from_unix,json=fromUnix,proto3" json:"from_unix,omitempty"`
+}
+
+func (m *KeyChangeAnnounced) Reset()         { *m = KeyChangeAnnounced{} }
+func (m *KeyChangeAnnounced) String() string { return proto.CompactTextString(m) }
+func (*KeyChangeAnnounced) ProtoMessage()    {}
+func (*KeyChangeAnnounced) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{8}
+}
+func (m *KeyChangeAnnounced) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *KeyChangeAnnounced) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_KeyChangeAnnounced.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *KeyChangeAnnounced) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_KeyChangeAnnounced.Merge(m, src)
+}
+func (m *KeyChangeAnnounced) XXX_Size() int {
+	return m.Size()
+}
+func (m *KeyChangeAnnounced) XXX_DiscardUnknown() {
+	xxx_messageInfo_KeyChangeAnnounced.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_KeyChangeAnnounced proto.InternalMessageInfo
+
+func (m *KeyChangeAnnounced) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *KeyChangeAnnounced) GetNewAccount() string {
+	if m != nil {
+		return m.NewAccount
+	}
+	return ""
+}
+
+func (m *KeyChangeAnnounced) GetFromUnix() int64 {
+	if m != nil {
+		return m.FromUnix
+	}
+	return 0
+}
+
+type KeyChangeDisputed struct {
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	By      string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+}
+
+func (m *KeyChangeDisputed) Reset()         { *m = KeyChangeDisputed{} }
+func (m *KeyChangeDisputed) String() string { return proto.CompactTextString(m) }
+func (*KeyChangeDisputed) ProtoMessage()    {}
+func (*KeyChangeDisputed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{9}
+}
+func (m *KeyChangeDisputed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *KeyChangeDisputed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_KeyChangeDisputed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *KeyChangeDisputed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_KeyChangeDisputed.Merge(m, src)
+}
+func (m *KeyChangeDisputed) XXX_Size() int {
+	return m.Size()
+}
+func (m *KeyChangeDisputed) XXX_DiscardUnknown() {
+	xxx_messageInfo_KeyChangeDisputed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_KeyChangeDisputed proto.InternalMessageInfo
+
+func (m *KeyChangeDisputed) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *KeyChangeDisputed) GetBy() string {
+	if m != nil {
+		return m.By
+	}
+	return ""
+}
+
+// KeyChanged says what moved, amounts in rao.
+type KeyChanged struct {
+	Account     string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	NewAccount  string `protobuf:"bytes,2,opt,name=new_account,json=newAccount,proto3" json:"new_account,omitempty"`
+	Subnets     uint32 `protobuf:"varint,3,opt,name=subnets,proto3" json:"subnets,omitempty"`
+	Neurons     uint32 `protobuf:"varint,4,opt,name=neurons,proto3" json:"neurons,omitempty"`
+	Delegations uint32 `protobuf:"varint,5,opt,name=delegations,proto3" json:"delegations,omitempty"`
+	Balance     uint64 `protobuf:"varint,6,opt,name=balance,proto3" json:"balance,omitempty"`
+}
+
+func (m *KeyChanged) Reset()         { *m = KeyChanged{} }
+func (m *KeyChanged) String() string { return proto.CompactTextString(m) }
+func (*KeyChanged) ProtoMessage()    {}
+func (*KeyChanged) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{10}
+}
+func (m *KeyChanged) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *KeyChanged) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_KeyChanged.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *KeyChanged) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_KeyChanged.Merge(m, src)
+}
+func (m *KeyChanged) XXX_Size() int {
+	return m.Size()
+}
+func (m *KeyChanged) XXX_DiscardUnknown() {
+	xxx_messageInfo_KeyChanged.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_KeyChanged proto.InternalMessageInfo
+
+func (m *KeyChanged) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *KeyChanged) GetNewAccount() string {
+	if m != nil {
+		return m.NewAccount
+	}
+	return ""
+}
+
+func (m *KeyChanged) GetSubnets() uint32 {
+	if m != nil {
+		return m.Subnets
+	}
+	return 0
+}
+
+func (m *KeyChanged) GetNeurons() uint32 {
+	if m != nil {
+		return m.Neurons
+	}
+	return 0
+}
+
+func (m *KeyChanged) GetDelegations() uint32 {
+	if m != nil {
+		return m.Delegations
+	}
+	return 0
+}
+
+func (m *KeyChanged) GetBalance() uint64 {
+	if m != nil {
+		return m.Balance
+	}
+	return 0
+}
+
 type ParameterChanged struct {
 	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
 	Name   string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
@@ -214,7 +704,7 @@ func (m *ParameterChanged) Reset()         { *m = ParameterChanged{} }
 func (m *ParameterChanged) String() string { return proto.CompactTextString(m) }
 func (*ParameterChanged) ProtoMessage()    {}
 func (*ParameterChanged) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{3}
+	return fileDescriptor_0856148f5a6f71b0, []int{11}
 }
 func (m *ParameterChanged) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -284,7 +774,7 @@ func (m *NeuronRegistered) Reset()         { *m = NeuronRegistered{} }
 func (m *NeuronRegistered) String() string { return proto.CompactTextString(m) }
 func (*NeuronRegistered) ProtoMessage()    {}
 func (*NeuronRegistered) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{4}
+	return fileDescriptor_0856148f5a6f71b0, []int{12}
 }
 func (m *NeuronRegistered) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -366,7 +856,7 @@ func (m *HotKeyRotated) Reset()         { *m = HotKeyRotated{} }
 func (m *HotKeyRotated) String() string { return proto.CompactTextString(m) }
 func (*HotKeyRotated) ProtoMessage()    {}
 func (*HotKeyRotated) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{5}
+	return fileDescriptor_0856148f5a6f71b0, []int{13}
 }
 func (m *HotKeyRotated) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -434,7 +924,7 @@ func (m *OwnerProposed) Reset()         { *m = OwnerProposed{} }
 func (m *OwnerProposed) String() string { return proto.CompactTextString(m) }
 func (*OwnerProposed) ProtoMessage()    {}
 func (*OwnerProposed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{6}
+	return fileDescriptor_0856148f5a6f71b0, []int{14}
 }
 func (m *OwnerProposed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -500,7 +990,7 @@ func (m *OwnerCancelled) Reset()         { *m = OwnerCancelled{} }
 func (m *OwnerCancelled) String() string { return proto.CompactTextString(m) }
 func (*OwnerCancelled) ProtoMessage()    {}
 func (*OwnerCancelled) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{7}
+	return fileDescriptor_0856148f5a6f71b0, []int{15}
 }
 func (m *OwnerCancelled) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -554,7 +1044,7 @@ func (m *OwnerChanged) Reset()         { *m = OwnerChanged{} }
 func (m *OwnerChanged) String() string { return proto.CompactTextString(m) }
 func (*OwnerChanged) ProtoMessage()    {}
 func (*OwnerChanged) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{8}
+	return fileDescriptor_0856148f5a6f71b0, []int{16}
 }
 func (m *OwnerChanged) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -621,7 +1111,7 @@ func (m *ModelSet) Reset()         { *m = ModelSet{} }
 func (m *ModelSet) String() string { return proto.CompactTextString(m) }
 func (*ModelSet) ProtoMessage()    {}
 func (*ModelSet) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{9}
+	return fileDescriptor_0856148f5a6f71b0, []int{17}
 }
 func (m *ModelSet) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -679,7 +1169,7 @@ func (m *ProfileSet) Reset()         { *m = ProfileSet{} }
 func (m *ProfileSet) String() string { return proto.CompactTextString(m) }
 func (*ProfileSet) ProtoMessage()    {}
 func (*ProfileSet) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{10}
+	return fileDescriptor_0856148f5a6f71b0, []int{18}
 }
 func (m *ProfileSet) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -725,7 +1215,7 @@ func (m *VoiceSet) Reset()         { *m = VoiceSet{} }
 func (m *VoiceSet) String() string { return proto.CompactTextString(m) }
 func (*VoiceSet) ProtoMessage()    {}
 func (*VoiceSet) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{11}
+	return fileDescriptor_0856148f5a6f71b0, []int{19}
 }
 func (m *VoiceSet) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -783,7 +1273,7 @@ func (m *ParamsUpdated) Reset()         { *m = ParamsUpdated{} }
 func (m *ParamsUpdated) String() string { return proto.CompactTextString(m) }
 func (*ParamsUpdated) ProtoMessage()    {}
 func (*ParamsUpdated) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{12}
+	return fileDescriptor_0856148f5a6f71b0, []int{20}
 }
 func (m *ParamsUpdated) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -829,7 +1319,7 @@ func (m *VoiceLost) Reset()         { *m = VoiceLost{} }
 func (m *VoiceLost) String() string { return proto.CompactTextString(m) }
 func (*VoiceLost) ProtoMessage()    {}
 func (*VoiceLost) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{13}
+	return fileDescriptor_0856148f5a6f71b0, []int{21}
 }
 func (m *VoiceLost) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -883,6 +1373,14 @@ func init() {
 	proto.RegisterType((*SubnetCreated)(nil), "agora.subnet.v1.SubnetCreated")
 	proto.RegisterType((*SubnetStarted)(nil), "agora.subnet.v1.SubnetStarted")
 	proto.RegisterType((*SubnetDissolved)(nil), "agora.subnet.v1.SubnetDissolved")
+	proto.RegisterType((*LockReturned)(nil), "agora.subnet.v1.LockReturned")
+	proto.RegisterType((*SubnetOwnerProposed)(nil), "agora.subnet.v1.SubnetOwnerProposed")
+	proto.RegisterType((*SubnetOwnerCancelled)(nil), "agora.subnet.v1.SubnetOwnerCancelled")
+	proto.RegisterType((*SubnetOwnerChanged)(nil), "agora.subnet.v1.SubnetOwnerChanged")
+	proto.RegisterType((*SubnetDescriptionAnnounced)(nil), "agora.subnet.v1.SubnetDescriptionAnnounced")
+	proto.RegisterType((*KeyChangeAnnounced)(nil), "agora.subnet.v1.KeyChangeAnnounced")
+	proto.RegisterType((*KeyChangeDisputed)(nil), "agora.subnet.v1.KeyChangeDisputed")
+	proto.RegisterType((*KeyChanged)(nil), "agora.subnet.v1.KeyChanged")
 	proto.RegisterType((*ParameterChanged)(nil), "agora.subnet.v1.ParameterChanged")
 	proto.RegisterType((*NeuronRegistered)(nil), "agora.subnet.v1.NeuronRegistered")
 	proto.RegisterType((*HotKeyRotated)(nil), "agora.subnet.v1.HotKeyRotated")
@@ -899,44 +1397,60 @@ func init() {
 func init() { proto.RegisterFile("agora/subnet/v1/events.proto", fileDescriptor_0856148f5a6f71b0) }
 
 var fileDescriptor_0856148f5a6f71b0 = []byte{
-	// 587 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x54, 0x4d, 0x6f, 0xd3, 0x4c,
-	0x10, 0x8e, 0x13, 0x37, 0x4d, 0xa6, 0x49, 0x5b, 0x59, 0xd5, 0x5b, 0x2b, 0x7a, 0x15, 0x22, 0x5f,
-	0xc8, 0x29, 0x51, 0x4b, 0xb9, 0x70, 0x6c, 0x10, 0x42, 0xe2, 0x2b, 0x6c, 0x05, 0x07, 0x44, 0x85,
-	0x36, 0xf6, 0x34, 0x31, 0x75, 0x77, 0xac, 0xf5, 0x3a, 0xd0, 0x7f, 0xc1, 0x9d, 0x3f, 0xd4, 0x63,
-	0x8f, 0x9c, 0x10, 0x6a, 0xff, 0x08, 0xf2, 0xd8, 0xe9, 0x07, 0x91, 0x8c, 0x5a, 0x71, 0x9b, 0x67,
-	0x76, 0xe6, 0x79, 0x9e, 0xd9, 0x2f, 0xf8, 0x5f, 0x4e, 0x49, 0xcb, 0x61, 0x92, 0x4e, 0x14, 0x9a,
-	0xe1, 0x7c, 0x67, 0x88, 0x73, 0x54, 0x26, 0x19, 0xc4, 0x9a, 0x0c, 0x39, 0x1b, 0xbc, 0x3a, 0xc8,
-	0x57, 0x07, 0xf3, 0x9d, 0xce, 0x52, 0x79, 0xb1, 0xc4, 0xe5, 0x9d, 0xad, 0x29, 0x4d, 0x89, 0xc3,
-	0x61, 0x16, 0xe5, 0x59, 0x0f, 0xa1, 0x7d, 0xc0, 0x55, 0x23, 0x8d, 0xd2, 0x60, 0xe0, 0xfc, 0x07,
-	0x75, 0x85, 0x26, 0x0d, 0x03, 0xd7, 0xea, 0x59, 0xfd, 0xb6, 0x28, 0x90, 0xb3, 0x05, 0x2b, 0xf4,
-	0x45, 0xa1, 0x76, 0xab, 0x3d, 0xab, 0xdf, 0x14, 0x39, 0x70, 0x1c, 0xb0, 0x95, 0x3c, 0x41, 0xb7,
-	0xc6, 0x49, 0x8e, 0xb3, 0x5c, 0x44, 0xfe, 0xb1, 0x6b, 0xf7, 0xac, 0xbe, 0x2d, 0x38, 0xf6, 0x1e,
-	0x2e, 0x64, 0x0e, 0x8c, 0xd4, 0x25, 0x32, 0x5e, 0x0a, 0x1b, 0x79, 0xe1, 0xd3, 0x30, 0x49, 0x28,
-	0x9a, 0x97, 0x38, 0xea, 0x40, 0x43, 0xe3, 0x51, 0xaa, 0x02, 0x0c, 0xd8, 0x94, 0x2d, 0xae, 0x70,
-	0xd6, 0x33, 0x49, 0xb5, 0xc2, 0x80, 0x9d, 0xd9, 0xa2, 0x40, 0x59, 0x5e, 0xa3, 0x4c, 0x48, 0xb1,
-	0xbb, 0xa6, 0x28, 0x90, 0x37, 0x81, 0xcd, 0xb1, 0xd4, 0xf2, 0x04, 0x0d, 0xea, 0xd1, 0x4c, 0xaa,
-	0x69, 0x89, 0xee, 0x62, 0xe6, 0xea, 0xed, 0x99, 0x8f, 0x34, 0x9d, 0xb0, 0x5a, 0x4d, 0x70, 0xec,
-	0xac, 0x43, 0xd5, 0x10, 0xeb, 0xd4, 0x44, 0xd5, 0x90, 0xf7, 0xdd, 0x82, 0xcd, 0xd7, 0x98, 0x6a,
-	0x52, 0x02, 0xa7, 0x61, 0x62, 0x50, 0x97, 0x88, 0x6c, 0x42, 0x2d, 0x4b, 0x56, 0x39, 0x99, 0x85,
-	0xce, 0x36, 0xac, 0xce, 0xc8, 0x7c, 0x3a, 0xc6, 0x53, 0x56, 0x69, 0x89, 0xfa, 0x8c, 0xcc, 0x0b,
-	0x3c, 0xbd, 0x3e, 0x19, 0xfb, 0xe6, 0xc9, 0x6c, 0xc1, 0x4a, 0xac, 0x43, 0x1f, 0xdd, 0x15, 0xde,
-	0x80, 0x1c, 0x38, 0x2e, 0xac, 0xe2, 0x3c, 0xf4, 0x0d, 0x06, 0x6e, 0xbd, 0x67, 0xf5, 0x1b, 0x62,
-	0x01, 0xbd, 0x43, 0x68, 0x3f, 0x67, 0x3e, 0x41, 0xa6, 0xf4, 0x22, 0x2c, 0x3b, 0xbb, 0x39, 0x7c,
-	0x6b, 0x69, 0xf8, 0x16, 0x0f, 0x7f, 0x08, 0xed, 0x37, 0x99, 0xaf, 0xb1, 0xa6, 0x98, 0x92, 0x7b,
-	0xd3, 0x37, 0x97, 0xe8, 0x9b, 0x4c, 0xff, 0x04, 0xd6, 0x99, 0x7e, 0x24, 0x95, 0x8f, 0x51, 0x74,
-	0x17, 0x7e, 0xef, 0x23, 0xb4, 0xf2, 0xde, 0xbf, 0x9c, 0xfb, 0xfd, 0x9c, 0x7d, 0x86, 0xc6, 0x2b,
-	0x0a, 0x30, 0x3a, 0x40, 0x73, 0x07, 0xe6, 0x3d, 0xb0, 0x7d, 0xa9, 0xf3, 0xdb, 0xbb, 0xb6, 0xdb,
-	0x19, 0xfc, 0xf1, 0xd4, 0x07, 0x4c, 0x39, 0x92, 0x3a, 0xd8, 0xb7, 0xcf, 0x7e, 0x3e, 0xa8, 0x08,
-	0xae, 0xf6, 0xfa, 0x00, 0x63, 0x4d, 0x47, 0x61, 0x84, 0x99, 0x5a, 0x07, 0x1a, 0x14, 0xa3, 0x96,
-	0x86, 0x34, 0xeb, 0x35, 0xc5, 0x15, 0xf6, 0xc6, 0xd0, 0x78, 0x4f, 0xa1, 0x8f, 0x65, 0xae, 0x6e,
-	0xf6, 0x57, 0x6f, 0xf7, 0x2f, 0x1c, 0xd7, 0xae, 0x77, 0xf1, 0x19, 0xb4, 0xf9, 0x05, 0x25, 0xef,
-	0xe2, 0x80, 0xef, 0xcf, 0x63, 0xa8, 0xc7, 0x9c, 0x60, 0xda, 0xb5, 0xdd, 0xed, 0xa5, 0x21, 0xf2,
-	0xfa, 0x62, 0x82, 0xa2, 0xd8, 0x7b, 0x0b, 0x4d, 0x76, 0xf6, 0x92, 0x92, 0x7f, 0x64, 0x6d, 0x7f,
-	0xef, 0xec, 0xa2, 0x6b, 0x9d, 0x5f, 0x74, 0xad, 0x5f, 0x17, 0x5d, 0xeb, 0xdb, 0x65, 0xb7, 0x72,
-	0x7e, 0xd9, 0xad, 0xfc, 0xb8, 0xec, 0x56, 0x3e, 0x74, 0xf2, 0x1f, 0xd3, 0x9f, 0xc9, 0x50, 0x0d,
-	0xbf, 0x2e, 0x7e, 0x4e, 0x73, 0x1a, 0x63, 0x32, 0xa9, 0xf3, 0x07, 0xf9, 0xe8, 0x77, 0x00, 0x00,
-	0x00, 0xff, 0xff, 0x43, 0x4e, 0x5d, 0x6c, 0x85, 0x05, 0x00, 0x00,
+	// 848 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0xc1, 0x6e, 0xdb, 0x46,
+	0x10, 0x35, 0x65, 0x5a, 0x96, 0x46, 0xa2, 0xe3, 0xb2, 0x46, 0x22, 0xa8, 0x81, 0x62, 0xb0, 0x87,
+	0xfa, 0x24, 0x21, 0x6e, 0xda, 0x43, 0x81, 0x1e, 0x12, 0x07, 0x6d, 0x81, 0xa4, 0xad, 0xba, 0x6e,
+	0x7a, 0x28, 0x1a, 0x18, 0x4b, 0x72, 0x2c, 0xb1, 0xa6, 0x77, 0x89, 0xe5, 0x52, 0xb6, 0x3e, 0xa1,
+	0xb7, 0xde, 0xfb, 0x21, 0xfd, 0x85, 0x1c, 0x73, 0xec, 0xa9, 0x28, 0xec, 0x1f, 0x29, 0x76, 0x96,
+	0x94, 0x99, 0x0a, 0x20, 0x9c, 0x26, 0xb7, 0x79, 0xb3, 0xb3, 0x6f, 0xde, 0x0c, 0x67, 0x07, 0x84,
+	0xfb, 0x7c, 0x26, 0x15, 0x9f, 0xe4, 0x45, 0x28, 0x50, 0x4f, 0x16, 0x0f, 0x27, 0xb8, 0x40, 0xa1,
+	0xf3, 0x71, 0xa6, 0xa4, 0x96, 0xfe, 0x1d, 0x3a, 0x1d, 0xdb, 0xd3, 0xf1, 0xe2, 0xe1, 0x70, 0x2d,
+	0xbc, 0x3c, 0xa2, 0xf0, 0xe1, 0xde, 0x4c, 0xce, 0x24, 0x99, 0x13, 0x63, 0x59, 0x6f, 0x80, 0xe0,
+	0x1d, 0x53, 0xd4, 0x91, 0x42, 0xae, 0x31, 0xf6, 0xef, 0x42, 0x5b, 0xa0, 0x2e, 0x92, 0x78, 0xe0,
+	0xec, 0x3b, 0x07, 0x1e, 0x2b, 0x91, 0xbf, 0x07, 0x5b, 0xf2, 0x42, 0xa0, 0x1a, 0xb4, 0xf6, 0x9d,
+	0x83, 0x2e, 0xb3, 0xc0, 0xf7, 0xc1, 0x15, 0xfc, 0x1c, 0x07, 0x9b, 0xe4, 0x24, 0xdb, 0xf8, 0x52,
+	0x19, 0x9d, 0x0d, 0xdc, 0x7d, 0xe7, 0xc0, 0x65, 0x64, 0x07, 0x9f, 0x54, 0x69, 0x8e, 0x35, 0x57,
+	0x0d, 0x69, 0x82, 0xdf, 0x1c, 0xb8, 0x63, 0x23, 0x9f, 0x26, 0x79, 0x2e, 0xd3, 0x45, 0x83, 0xa4,
+	0x21, 0x74, 0x14, 0x9e, 0x16, 0x22, 0xc6, 0x98, 0x54, 0xb9, 0x6c, 0x85, 0xcd, 0x9d, 0xb0, 0x50,
+	0x02, 0x63, 0x92, 0xe6, 0xb2, 0x12, 0x19, 0xbf, 0x42, 0x9e, 0x4b, 0x41, 0xf2, 0xba, 0xac, 0x44,
+	0x46, 0xf4, 0x1c, 0xd3, 0x78, 0xb0, 0x65, 0x45, 0x1b, 0x3b, 0xf8, 0x11, 0xfa, 0xcf, 0x65, 0x74,
+	0xc6, 0x50, 0xaf, 0xee, 0xbe, 0x45, 0x6b, 0xee, 0x42, 0x9b, 0x9f, 0xcb, 0x42, 0xe8, 0x4a, 0x81,
+	0x45, 0xc1, 0x02, 0x3e, 0xb4, 0x05, 0x7e, 0x6f, 0xc2, 0xa6, 0x4a, 0x66, 0x32, 0x6f, 0x20, 0xf7,
+	0xc1, 0x3d, 0x55, 0xf2, 0xbc, 0xe4, 0x26, 0xdb, 0xdf, 0x81, 0x96, 0x96, 0x65, 0xcf, 0x5b, 0x5a,
+	0xfa, 0x1f, 0x83, 0x17, 0x2e, 0x4f, 0x66, 0x72, 0x81, 0x4a, 0x70, 0x11, 0x21, 0xd5, 0xd6, 0x61,
+	0xfd, 0x70, 0xf9, 0xf5, 0xca, 0x17, 0x8c, 0x61, 0xaf, 0x96, 0xf7, 0xc8, 0xf8, 0xd2, 0xb4, 0xe1,
+	0x4b, 0x4c, 0xc1, 0xaf, 0xc7, 0xcf, 0xb9, 0x98, 0xbd, 0x9b, 0xcc, 0x20, 0x85, 0x61, 0xf9, 0x69,
+	0x31, 0x8f, 0x54, 0x92, 0xe9, 0x44, 0x8a, 0xc7, 0x42, 0xc8, 0x42, 0x44, 0x0d, 0xcc, 0x9f, 0x83,
+	0x2b, 0xf0, 0x52, 0x13, 0x73, 0xef, 0xf0, 0xfe, 0xf8, 0x3f, 0x53, 0x3f, 0xae, 0x91, 0x3d, 0x71,
+	0x5f, 0xfd, 0xfd, 0x60, 0x83, 0x51, 0x7c, 0x90, 0x82, 0xff, 0x0c, 0x97, 0x56, 0xf7, 0x4d, 0x96,
+	0x01, 0x6c, 0xf3, 0x28, 0xa2, 0xcf, 0xe2, 0x90, 0xb0, 0x0a, 0xfa, 0x0f, 0xa0, 0x27, 0xf0, 0xe2,
+	0xa4, 0x3a, 0xb5, 0x85, 0x80, 0xc0, 0x8b, 0xc7, 0x65, 0xc0, 0x47, 0xd0, 0x35, 0x65, 0x9d, 0x14,
+	0x22, 0xb9, 0xa4, 0xaa, 0x36, 0x59, 0xc7, 0x38, 0x5e, 0x88, 0xe4, 0x32, 0xf8, 0x12, 0x3e, 0x58,
+	0x65, 0x7b, 0x9a, 0xe4, 0x59, 0xa1, 0x1b, 0x93, 0xed, 0x40, 0x2b, 0x5c, 0x96, 0x39, 0x5a, 0xe1,
+	0x32, 0xf8, 0xd3, 0x01, 0x58, 0xdd, 0x7f, 0x27, 0x95, 0x03, 0xd8, 0xb6, 0xbd, 0xc9, 0x49, 0xa3,
+	0xc7, 0x2a, 0x68, 0x4e, 0x04, 0x16, 0x4a, 0x8a, 0x9c, 0xe6, 0xc3, 0x63, 0x15, 0xf4, 0xf7, 0xa1,
+	0x17, 0x63, 0x8a, 0x33, 0x6e, 0x9a, 0x98, 0xd3, 0x1b, 0xf0, 0x58, 0xdd, 0x65, 0xee, 0x86, 0x3c,
+	0xa5, 0xd9, 0x6a, 0xd3, 0x34, 0x57, 0x30, 0x08, 0x61, 0x77, 0xca, 0x15, 0x3f, 0x47, 0x7d, 0xab,
+	0x21, 0xa1, 0x6d, 0xd1, 0x7a, 0x73, 0x5b, 0xd0, 0xe0, 0xd8, 0x86, 0xd6, 0x07, 0xc7, 0x25, 0x8f,
+	0x19, 0x9c, 0x3f, 0x1c, 0xd8, 0xfd, 0x8e, 0xb4, 0x32, 0x9c, 0x25, 0xb9, 0x46, 0xd5, 0x90, 0x64,
+	0x17, 0x36, 0x8d, 0xb3, 0x45, 0x4e, 0x63, 0xfa, 0xf7, 0x60, 0x7b, 0x2e, 0xf5, 0xc9, 0x19, 0x2e,
+	0x29, 0x4b, 0x9f, 0xb5, 0xe7, 0x52, 0x3f, 0xc3, 0xe5, 0xcd, 0xc3, 0x75, 0xeb, 0x0f, 0x77, 0x0f,
+	0xb6, 0x32, 0x95, 0x44, 0x58, 0xee, 0x02, 0x0b, 0x4c, 0x07, 0x70, 0x91, 0x44, 0x1a, 0x63, 0xea,
+	0x40, 0x87, 0x55, 0x30, 0x78, 0x09, 0xde, 0x37, 0xc4, 0xc7, 0xa4, 0x6e, 0x5c, 0xa1, 0xeb, 0xca,
+	0xea, 0xc5, 0xf7, 0xd7, 0x8a, 0xef, 0x53, 0xf1, 0x2f, 0xc1, 0xbb, 0xdd, 0xa6, 0x68, 0xa6, 0xef,
+	0xae, 0xd1, 0xdb, 0x47, 0xf9, 0x05, 0xec, 0xdc, 0x6e, 0x21, 0xac, 0xf3, 0x07, 0xbf, 0x40, 0xff,
+	0x56, 0xcb, 0xe1, 0xff, 0x29, 0xfb, 0x15, 0x3a, 0xdf, 0xca, 0x18, 0xd3, 0x63, 0xd4, 0x6f, 0xc1,
+	0xfc, 0x08, 0xdc, 0x88, 0x2b, 0xbb, 0xf6, 0x7b, 0x87, 0xc3, 0xb5, 0x75, 0x41, 0x94, 0x47, 0x5c,
+	0xc5, 0xd5, 0xb2, 0x30, 0xd1, 0xc1, 0x01, 0xc0, 0x54, 0xc9, 0xd3, 0x24, 0x45, 0x93, 0x6d, 0x08,
+	0x1d, 0x99, 0xa1, 0xe2, 0x5a, 0xaa, 0xf2, 0xfd, 0xad, 0x70, 0x30, 0x85, 0xce, 0x4f, 0x32, 0x89,
+	0xb0, 0x49, 0x55, 0xfd, 0x7e, 0xeb, 0xcd, 0xfb, 0x95, 0xe2, 0xcd, 0x9b, 0x2e, 0x7e, 0x05, 0x1e,
+	0xbd, 0xa0, 0xfc, 0x45, 0x16, 0xd3, 0xfc, 0x7c, 0x06, 0xed, 0x8c, 0x1c, 0x44, 0xdb, 0x3b, 0xbc,
+	0xb7, 0x56, 0x84, 0x8d, 0x2f, 0x2b, 0x28, 0x83, 0x83, 0x1f, 0xa0, 0x4b, 0xca, 0x9e, 0xcb, 0xfc,
+	0x3d, 0x49, 0x7b, 0xf2, 0xe8, 0xd5, 0xd5, 0xc8, 0x79, 0x7d, 0x35, 0x72, 0xfe, 0xb9, 0x1a, 0x39,
+	0xbf, 0x5f, 0x8f, 0x36, 0x5e, 0x5f, 0x8f, 0x36, 0xfe, 0xba, 0x1e, 0x6d, 0xfc, 0x3c, 0xb4, 0xff,
+	0x1a, 0xd1, 0x9c, 0x27, 0x62, 0x72, 0x59, 0xfd, 0x73, 0xe8, 0x65, 0x86, 0x79, 0xd8, 0xa6, 0x5f,
+	0x8b, 0x4f, 0xff, 0x0d, 0x00, 0x00, 0xff, 0xff, 0xa2, 0xfc, 0x5c, 0xca, 0xbf, 0x08, 0x00, 0x00,
 }
 
 func (m *SubnetCreated) Marshal() (dAtA []byte, err error) {
@@ -1034,6 +1548,11 @@ func (m *SubnetDissolved) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Held != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Held))
+		i--
+		dAtA[i] = 0x28
+	}
 	if len(m.Reason) > 0 {
 		i -= len(m.Reason)
 		copy(dAtA[i:], m.Reason)
@@ -1055,6 +1574,342 @@ func (m *SubnetDissolved) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
 		i--
 		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *LockReturned) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *LockReturned) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *LockReturned) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Amount != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SubnetOwnerProposed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SubnetOwnerProposed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SubnetOwnerProposed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ByGovernance {
+		i--
+		if m.ByGovernance {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.To) > 0 {
+		i -= len(m.To)
+		copy(dAtA[i:], m.To)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.To)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.From) > 0 {
+		i -= len(m.From)
+		copy(dAtA[i:], m.From)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.From)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SubnetOwnerCancelled) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SubnetOwnerCancelled) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SubnetOwnerCancelled) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SubnetOwnerChanged) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SubnetOwnerChanged) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SubnetOwnerChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.To) > 0 {
+		i -= len(m.To)
+		copy(dAtA[i:], m.To)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.To)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.From) > 0 {
+		i -= len(m.From)
+		copy(dAtA[i:], m.From)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.From)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SubnetDescriptionAnnounced) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SubnetDescriptionAnnounced) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SubnetDescriptionAnnounced) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Next.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintEvents(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if m.Netuid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *KeyChangeAnnounced) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *KeyChangeAnnounced) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *KeyChangeAnnounced) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.FromUnix != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.FromUnix))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.NewAccount) > 0 {
+		i -= len(m.NewAccount)
+		copy(dAtA[i:], m.NewAccount)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.NewAccount)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *KeyChangeDisputed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *KeyChangeDisputed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *KeyChangeDisputed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.By) > 0 {
+		i -= len(m.By)
+		copy(dAtA[i:], m.By)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.By)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *KeyChanged) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *KeyChanged) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *KeyChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Balance != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Balance))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Delegations != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Delegations))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Neurons != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Neurons))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Subnets != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Subnets))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.NewAccount) > 0 {
+		i -= len(m.NewAccount)
+		copy(dAtA[i:], m.NewAccount)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.NewAccount)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0xa
 	}
 	return len(dAtA) - i, nil
 }
@@ -1590,6 +2445,163 @@ func (m *SubnetDissolved) Size() (n int) {
 	l = len(m.Reason)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Held != 0 {
+		n += 1 + sovEvents(uint64(m.Held))
+	}
+	return n
+}
+
+func (m *LockReturned) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEvents(uint64(m.Netuid))
+	}
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Amount != 0 {
+		n += 1 + sovEvents(uint64(m.Amount))
+	}
+	return n
+}
+
+func (m *SubnetOwnerProposed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEvents(uint64(m.Netuid))
+	}
+	l = len(m.From)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.To)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.ByGovernance {
+		n += 2
+	}
+	return n
+}
+
+func (m *SubnetOwnerCancelled) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEvents(uint64(m.Netuid))
+	}
+	return n
+}
+
+func (m *SubnetOwnerChanged) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEvents(uint64(m.Netuid))
+	}
+	l = len(m.From)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.To)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *SubnetDescriptionAnnounced) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEvents(uint64(m.Netuid))
+	}
+	l = m.Next.Size()
+	n += 1 + l + sovEvents(uint64(l))
+	return n
+}
+
+func (m *KeyChangeAnnounced) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.NewAccount)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.FromUnix != 0 {
+		n += 1 + sovEvents(uint64(m.FromUnix))
+	}
+	return n
+}
+
+func (m *KeyChangeDisputed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.By)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *KeyChanged) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.NewAccount)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Subnets != 0 {
+		n += 1 + sovEvents(uint64(m.Subnets))
+	}
+	if m.Neurons != 0 {
+		n += 1 + sovEvents(uint64(m.Neurons))
+	}
+	if m.Delegations != 0 {
+		n += 1 + sovEvents(uint64(m.Delegations))
+	}
+	if m.Balance != 0 {
+		n += 1 + sovEvents(uint64(m.Balance))
 	}
 	return n
 }
@@ -2153,6 +3165,1039 @@ func (m *SubnetDissolved) Unmarshal(dAtA []byte) error {
 			}
 			m.Reason = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Held", wireType)
+			}
+			m.Held = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Held |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *LockReturned) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: LockReturned: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: LockReturned: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SubnetOwnerProposed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SubnetOwnerProposed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SubnetOwnerProposed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field From", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.From = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field To", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.To = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ByGovernance", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.ByGovernance = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SubnetOwnerCancelled) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SubnetOwnerCancelled: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SubnetOwnerCancelled: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SubnetOwnerChanged) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SubnetOwnerChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SubnetOwnerChanged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field From", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.From = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field To", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.To = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SubnetDescriptionAnnounced) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SubnetDescriptionAnnounced: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SubnetDescriptionAnnounced: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Next", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Next.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *KeyChangeAnnounced) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: KeyChangeAnnounced: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: KeyChangeAnnounced: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NewAccount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.NewAccount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FromUnix", wireType)
+			}
+			m.FromUnix = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.FromUnix |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *KeyChangeDisputed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: KeyChangeDisputed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: KeyChangeDisputed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field By", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.By = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *KeyChanged) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: KeyChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: KeyChanged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NewAccount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.NewAccount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Subnets", wireType)
+			}
+			m.Subnets = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Subnets |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Neurons", wireType)
+			}
+			m.Neurons = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Neurons |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Delegations", wireType)
+			}
+			m.Delegations = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Delegations |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Balance", wireType)
+			}
+			m.Balance = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Balance |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])

@@ -20,14 +20,27 @@ type AccountKeeper interface {
 type BankKeeper interface {
 	BlockedAddr(sdk.AccAddress) bool
 	GetBalance(ctx context.Context, address sdk.AccAddress, denom string) sdk.Coin
+	SendCoins(ctx context.Context, from, to sdk.AccAddress, amount sdk.Coins) error
 	SendCoinsFromAccountToModule(ctx context.Context, from sdk.AccAddress, module string, amount sdk.Coins) error
 	SendCoinsFromModuleToAccount(ctx context.Context, module string, to sdk.AccAddress, amount sdk.Coins) error
 }
 
-// StakingKeeper tells who validates and with how much.
+// StakingKeeper tells who validates and with how much, and holds the delegations that an account's change of key moves.
 type StakingKeeper interface {
+	Delegations
+
 	GetValidator(context.Context, sdk.ValAddress) (stakingtypes.Validator, error)
 	TotalValidatorPower(context.Context) (math.Int, error) // rao bonded to all validators
+}
+
+// Delegations are x/staking's, as it keeps them itself.
+type Delegations interface {
+	GetRedelegations(ctx context.Context, delegator sdk.AccAddress, most uint16) ([]stakingtypes.Redelegation, error)
+	GetDelegatorDelegations(ctx context.Context, delegator sdk.AccAddress, most uint16) ([]stakingtypes.Delegation, error)
+	GetDelegation(context.Context, sdk.AccAddress, sdk.ValAddress) (stakingtypes.Delegation, error)
+	SetDelegation(context.Context, stakingtypes.Delegation) error
+	RemoveDelegation(context.Context, stakingtypes.Delegation) error
+	Hooks() stakingtypes.StakingHooks
 }
 
 // Burner destroys amount rao that sit in the account of module and books them under reason.

@@ -40,6 +40,9 @@ func (g GenesisState) Validate() error {
 	if err := g.checkStandings(subnets); err != nil {
 		return err
 	}
+	if err := g.checkWaiting(subnets); err != nil {
+		return err
+	}
 	return g.checkSlots(subnets)
 }
 
@@ -72,6 +75,9 @@ func (g GenesisState) checkSubnets() (map[uint32]Subnet, error) {
 			return nil, fmt.Errorf("netuid %d: %w", s.Netuid, err)
 		}
 		if err := CheckSpelling("owner", s.Owner); err != nil {
+			return nil, err
+		}
+		if err := s.checkProposals(); err != nil {
 			return nil, err
 		}
 		subnets[s.Netuid], names[s.Name] = s, true

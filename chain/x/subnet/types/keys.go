@@ -31,6 +31,9 @@ var (
 	OperatorsPrefix   = collections.NewPrefix(10)
 	StandingsPrefix   = collections.NewPrefix(11)
 	SlotsPrefix       = collections.NewPrefix(12)
+	HeldLocksPrefix   = collections.NewPrefix(41)
+	KeyChangesPrefix  = collections.NewPrefix(42)
+	OwnersPrefix      = collections.NewPrefix(43)
 )
 
 // HotAccount is the address of the account that an ed25519 hot key of 32 bytes signs for.

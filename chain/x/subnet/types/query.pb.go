@@ -955,6 +955,286 @@ func (m *VoiceEntry) GetPermitted() bool {
 	return false
 }
 
+type QueryHeldLocksRequest struct {
+	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryHeldLocksRequest) Reset()         { *m = QueryHeldLocksRequest{} }
+func (m *QueryHeldLocksRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryHeldLocksRequest) ProtoMessage()    {}
+func (*QueryHeldLocksRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_3a9dd32e1f1c81ca, []int{19}
+}
+func (m *QueryHeldLocksRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryHeldLocksRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryHeldLocksRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryHeldLocksRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryHeldLocksRequest.Merge(m, src)
+}
+func (m *QueryHeldLocksRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryHeldLocksRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryHeldLocksRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryHeldLocksRequest proto.InternalMessageInfo
+
+func (m *QueryHeldLocksRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+type QueryHeldLocksResponse struct {
+	HeldLocks  []HeldLock          `protobuf:"bytes,1,rep,name=held_locks,json=heldLocks,proto3" json:"held_locks"`
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryHeldLocksResponse) Reset()         { *m = QueryHeldLocksResponse{} }
+func (m *QueryHeldLocksResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryHeldLocksResponse) ProtoMessage()    {}
+func (*QueryHeldLocksResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_3a9dd32e1f1c81ca, []int{20}
+}
+func (m *QueryHeldLocksResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryHeldLocksResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryHeldLocksResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryHeldLocksResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryHeldLocksResponse.Merge(m, src)
+}
+func (m *QueryHeldLocksResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryHeldLocksResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryHeldLocksResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryHeldLocksResponse proto.InternalMessageInfo
+
+func (m *QueryHeldLocksResponse) GetHeldLocks() []HeldLock {
+	if m != nil {
+		return m.HeldLocks
+	}
+	return nil
+}
+
+func (m *QueryHeldLocksResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+type QueryKeyChangeRequest struct {
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+}
+
+func (m *QueryKeyChangeRequest) Reset()         { *m = QueryKeyChangeRequest{} }
+func (m *QueryKeyChangeRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryKeyChangeRequest) ProtoMessage()    {}
+func (*QueryKeyChangeRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_3a9dd32e1f1c81ca, []int{21}
+}
+func (m *QueryKeyChangeRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryKeyChangeRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryKeyChangeRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryKeyChangeRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryKeyChangeRequest.Merge(m, src)
+}
+func (m *QueryKeyChangeRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryKeyChangeRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryKeyChangeRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryKeyChangeRequest proto.InternalMessageInfo
+
+func (m *QueryKeyChangeRequest) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+type QueryKeyChangeResponse struct {
+	Change KeyChange `protobuf:"bytes,1,opt,name=change,proto3" json:"change"`
+}
+
+func (m *QueryKeyChangeResponse) Reset()         { *m = QueryKeyChangeResponse{} }
+func (m *QueryKeyChangeResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryKeyChangeResponse) ProtoMessage()    {}
+func (*QueryKeyChangeResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_3a9dd32e1f1c81ca, []int{22}
+}
+func (m *QueryKeyChangeResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryKeyChangeResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryKeyChangeResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryKeyChangeResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryKeyChangeResponse.Merge(m, src)
+}
+func (m *QueryKeyChangeResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryKeyChangeResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryKeyChangeResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryKeyChangeResponse proto.InternalMessageInfo
+
+func (m *QueryKeyChangeResponse) GetChange() KeyChange {
+	if m != nil {
+		return m.Change
+	}
+	return KeyChange{}
+}
+
+type QueryKeyChangesRequest struct {
+	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryKeyChangesRequest) Reset()         { *m = QueryKeyChangesRequest{} }
+func (m *QueryKeyChangesRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryKeyChangesRequest) ProtoMessage()    {}
+func (*QueryKeyChangesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_3a9dd32e1f1c81ca, []int{23}
+}
+func (m *QueryKeyChangesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryKeyChangesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryKeyChangesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryKeyChangesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryKeyChangesRequest.Merge(m, src)
+}
+func (m *QueryKeyChangesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryKeyChangesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryKeyChangesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryKeyChangesRequest proto.InternalMessageInfo
+
+func (m *QueryKeyChangesRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+type QueryKeyChangesResponse struct {
+	Changes    []KeyChange         `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes"`
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryKeyChangesResponse) Reset()         { *m = QueryKeyChangesResponse{} }
+func (m *QueryKeyChangesResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryKeyChangesResponse) ProtoMessage()    {}
+func (*QueryKeyChangesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_3a9dd32e1f1c81ca, []int{24}
+}
+func (m *QueryKeyChangesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryKeyChangesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryKeyChangesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryKeyChangesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryKeyChangesResponse.Merge(m, src)
+}
+func (m *QueryKeyChangesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryKeyChangesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryKeyChangesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryKeyChangesResponse proto.InternalMessageInfo
+
+func (m *QueryKeyChangesResponse) GetChanges() []KeyChange {
+	if m != nil {
+		return m.Changes
+	}
+	return nil
+}
+
+func (m *QueryKeyChangesResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
 type QueryPricesRequest struct {
 	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
 }
@@ -963,7 +1243,7 @@ func (m *QueryPricesRequest) Reset()         { *m = QueryPricesRequest{} }
 func (m *QueryPricesRequest) String() string { return proto.CompactTextString(m) }
 func (*QueryPricesRequest) ProtoMessage()    {}
 func (*QueryPricesRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_3a9dd32e1f1c81ca, []int{19}
+	return fileDescriptor_3a9dd32e1f1c81ca, []int{25}
 }
 func (m *QueryPricesRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1008,7 +1288,7 @@ func (m *QueryPricesResponse) Reset()         { *m = QueryPricesResponse{} }
 func (m *QueryPricesResponse) String() string { return proto.CompactTextString(m) }
 func (*QueryPricesResponse) ProtoMessage()    {}
 func (*QueryPricesResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_3a9dd32e1f1c81ca, []int{20}
+	return fileDescriptor_3a9dd32e1f1c81ca, []int{26}
 }
 func (m *QueryPricesResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1071,6 +1351,12 @@ func init() {
 	proto.RegisterType((*QueryVoicesRequest)(nil), "agora.subnet.v1.QueryVoicesRequest")
 	proto.RegisterType((*QueryVoicesResponse)(nil), "agora.subnet.v1.QueryVoicesResponse")
 	proto.RegisterType((*VoiceEntry)(nil), "agora.subnet.v1.VoiceEntry")
+	proto.RegisterType((*QueryHeldLocksRequest)(nil), "agora.subnet.v1.QueryHeldLocksRequest")
+	proto.RegisterType((*QueryHeldLocksResponse)(nil), "agora.subnet.v1.QueryHeldLocksResponse")
+	proto.RegisterType((*QueryKeyChangeRequest)(nil), "agora.subnet.v1.QueryKeyChangeRequest")
+	proto.RegisterType((*QueryKeyChangeResponse)(nil), "agora.subnet.v1.QueryKeyChangeResponse")
+	proto.RegisterType((*QueryKeyChangesRequest)(nil), "agora.subnet.v1.QueryKeyChangesRequest")
+	proto.RegisterType((*QueryKeyChangesResponse)(nil), "agora.subnet.v1.QueryKeyChangesResponse")
 	proto.RegisterType((*QueryPricesRequest)(nil), "agora.subnet.v1.QueryPricesRequest")
 	proto.RegisterType((*QueryPricesResponse)(nil), "agora.subnet.v1.QueryPricesResponse")
 }
@@ -1078,73 +1364,86 @@ func init() {
 func init() { proto.RegisterFile("agora/subnet/v1/query.proto", fileDescriptor_3a9dd32e1f1c81ca) }
 
 var fileDescriptor_3a9dd32e1f1c81ca = []byte{
-	// 1049 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x57, 0x4f, 0x6f, 0x1b, 0x45,
-	0x14, 0xcf, 0xc6, 0xce, 0x3a, 0x79, 0x05, 0x81, 0x86, 0x90, 0xb8, 0x4e, 0xe4, 0xb8, 0xd3, 0xd2,
-	0xba, 0xa1, 0xec, 0xd6, 0xa1, 0xa8, 0x82, 0x03, 0x42, 0x95, 0xf8, 0x27, 0x10, 0x32, 0x8b, 0xe0,
-	0x00, 0x82, 0x6a, 0xe2, 0x0c, 0x8e, 0x95, 0x64, 0xc7, 0x9d, 0x19, 0xa7, 0xb5, 0x42, 0x8a, 0x84,
-	0xc4, 0x01, 0x89, 0x03, 0x12, 0x42, 0xe2, 0xc0, 0x87, 0xe0, 0x63, 0xf4, 0xc0, 0x21, 0x12, 0x17,
-	0x4e, 0x08, 0x25, 0x7c, 0x10, 0xb4, 0x33, 0x6f, 0xbc, 0x5e, 0x3b, 0x9b, 0x0d, 0x6a, 0x6e, 0x99,
-	0x37, 0xef, 0xcf, 0xef, 0xfd, 0xde, 0xdb, 0xf9, 0x39, 0xb0, 0xc2, 0xba, 0x42, 0xb2, 0x50, 0x0d,
-	0x36, 0x63, 0xae, 0xc3, 0xfd, 0x56, 0xf8, 0x60, 0xc0, 0xe5, 0x30, 0xe8, 0x4b, 0xa1, 0x05, 0x79,
-	0xce, 0x5c, 0x06, 0xf6, 0x32, 0xd8, 0x6f, 0xd5, 0x56, 0x27, 0xbd, 0xf1, 0xca, 0xb8, 0xd7, 0xd6,
-	0x3b, 0x42, 0xed, 0x09, 0x15, 0x6e, 0x32, 0xc5, 0x6d, 0x9e, 0x70, 0xbf, 0xb5, 0xc9, 0x35, 0x6b,
-	0x85, 0x7d, 0xd6, 0xed, 0xc5, 0x4c, 0xf7, 0x44, 0x8c, 0xbe, 0x8b, 0x5d, 0xd1, 0x15, 0xe6, 0xcf,
-	0x30, 0xf9, 0x0b, 0xad, 0xab, 0x5d, 0x21, 0xba, 0xbb, 0x3c, 0x64, 0xfd, 0x5e, 0xc8, 0xe2, 0x58,
-	0x68, 0x13, 0xa2, 0xec, 0x2d, 0x5d, 0x04, 0xf2, 0x71, 0x92, 0xb5, 0xcd, 0x24, 0xdb, 0x53, 0x11,
-	0x7f, 0x30, 0xe0, 0x4a, 0xd3, 0x0f, 0xe1, 0x85, 0x8c, 0x55, 0xf5, 0x45, 0xac, 0x38, 0x79, 0x0d,
-	0xfc, 0xbe, 0xb1, 0x54, 0xbd, 0x86, 0xd7, 0xbc, 0xb4, 0xb1, 0x1c, 0x4c, 0x34, 0x13, 0xd8, 0x80,
-	0x7b, 0xe5, 0x27, 0x7f, 0xaf, 0xcd, 0x44, 0xe8, 0x4c, 0x6f, 0x61, 0x8d, 0x4f, 0x8c, 0x1b, 0xd6,
-	0x20, 0x4b, 0xe0, 0xc7, 0x5c, 0x0f, 0x7a, 0x5b, 0x26, 0xd9, 0xb3, 0x11, 0x9e, 0x46, 0xb5, 0x9d,
-	0x77, 0x5a, 0xdb, 0x96, 0xc9, 0xad, 0x6d, 0x03, 0x5c, 0x6d, 0x6b, 0xa7, 0x5f, 0x66, 0xb2, 0xb9,
-	0x06, 0xc9, 0x3b, 0x00, 0x29, 0x7d, 0x98, 0xf1, 0x7a, 0x60, 0xb9, 0x0e, 0x12, 0xae, 0x03, 0x3b,
-	0x33, 0xe4, 0x3a, 0x68, 0xb3, 0x2e, 0xc7, 0xd8, 0x68, 0x2c, 0x92, 0xfe, 0xea, 0xc1, 0x62, 0x36,
-	0x3f, 0xc2, 0xbd, 0x0b, 0x15, 0x8b, 0x20, 0xe1, 0xaa, 0x54, 0x8c, 0xd7, 0x79, 0x93, 0x77, 0x33,
-	0xc8, 0x66, 0x0d, 0xb2, 0x1b, 0x85, 0xc8, 0x6c, 0xd5, 0x0c, 0xb4, 0xdb, 0xb0, 0x94, 0xce, 0x90,
-	0x6b, 0x2e, 0x55, 0x11, 0xf3, 0x5f, 0xc0, 0xf2, 0x54, 0x04, 0xb6, 0xf3, 0x56, 0x82, 0xca, 0x59,
-	0xb1, 0xa3, 0xda, 0xe9, 0xd3, 0x4f, 0x5c, 0xb0, 0xa9, 0xb1, 0x18, 0xfa, 0x26, 0x2e, 0xc1, 0x47,
-	0x7c, 0x20, 0x45, 0x5c, 0x00, 0x85, 0x3c, 0x0f, 0xa5, 0xc4, 0x38, 0x6b, 0x8c, 0xa5, 0xf1, 0xb5,
-	0x70, 0xf1, 0xe9, 0x5a, 0xc4, 0xc6, 0x92, 0xbb, 0x16, 0x36, 0xc0, 0xad, 0x85, 0x75, 0xa6, 0x83,
-	0x4c, 0xb6, 0x22, 0x66, 0x26, 0xd6, 0x65, 0xf6, 0xe9, 0xd7, 0x65, 0x54, 0x37, 0x5d, 0x17, 0x8b,
-	0x2c, 0x7f, 0x5d, 0x32, 0x7d, 0x38, 0xef, 0x8b, 0x5b, 0x97, 0x57, 0x70, 0x3e, 0xef, 0x09, 0xfd,
-	0x01, 0x1f, 0x3a, 0x42, 0x96, 0xa1, 0xb2, 0x2d, 0xf4, 0xfd, 0x1d, 0x3e, 0x34, 0x8c, 0x2c, 0x44,
-	0xfe, 0xb6, 0xb9, 0xa7, 0x8f, 0x91, 0x40, 0xe7, 0x8e, 0x7d, 0x2c, 0xc2, 0x9c, 0x78, 0x18, 0x73,
-	0x89, 0xde, 0xf6, 0x40, 0xaa, 0x50, 0x61, 0x9d, 0x8e, 0x18, 0xc4, 0xda, 0x20, 0x5c, 0x88, 0xdc,
-	0x71, 0xbc, 0xef, 0xd2, 0xff, 0xe9, 0x9b, 0x7e, 0x85, 0x44, 0xb6, 0xa5, 0xf8, 0xba, 0xb7, 0xcb,
-	0x2f, 0xfc, 0xc3, 0xfe, 0xcd, 0x83, 0x17, 0x27, 0x0a, 0x60, 0x8b, 0x6f, 0xc0, 0x7c, 0x1f, 0x6d,
-	0x38, 0xab, 0xea, 0xf4, 0x87, 0x60, 0x1d, 0x10, 0xf4, 0xc8, 0xff, 0xe2, 0xa6, 0xe5, 0x9e, 0xd4,
-	0xcf, 0x44, 0xaf, 0xc3, 0x0b, 0x3f, 0xec, 0x36, 0x0e, 0xcb, 0x79, 0x63, 0x27, 0xaf, 0x83, 0xbf,
-	0x6f, 0x2c, 0xd8, 0xc7, 0xca, 0x54, 0x1f, 0x26, 0xe0, 0xed, 0x58, 0xcb, 0xa1, 0xfb, 0x7e, 0x6c,
-	0x00, 0xfd, 0xc3, 0x03, 0x48, 0x2f, 0xc9, 0x06, 0xcc, 0x99, 0x0b, 0x24, 0x7c, 0xe9, 0xf4, 0x44,
-	0x98, 0xc3, 0xba, 0x8e, 0xaf, 0x56, 0x42, 0xc4, 0x33, 0x6e, 0xb5, 0x92, 0x1d, 0x52, 0x9a, 0xed,
-	0xf0, 0x6a, 0xa9, 0xe1, 0x35, 0xcb, 0x91, 0x3d, 0x90, 0x55, 0x58, 0x60, 0x5b, 0x5b, 0x92, 0x2b,
-	0xc5, 0x55, 0xb5, 0xdc, 0x28, 0x35, 0x17, 0xa2, 0xd4, 0x40, 0xd6, 0xe0, 0x52, 0x97, 0x69, 0xfe,
-	0x90, 0x0d, 0xef, 0x0f, 0xe4, 0x6e, 0x75, 0xce, 0x6c, 0x19, 0xa0, 0xe9, 0x53, 0xb9, 0x9b, 0x84,
-	0xf7, 0xb9, 0xdc, 0xeb, 0x69, 0xcd, 0xb7, 0xaa, 0x7e, 0xc3, 0x6b, 0xce, 0x47, 0xa9, 0x61, 0x44,
-	0x67, 0x5b, 0x9e, 0x87, 0xce, 0xf7, 0x9d, 0x3a, 0xca, 0x0c, 0x9d, 0x35, 0x98, 0x97, 0xbc, 0xdb,
-	0x53, 0x1a, 0xd7, 0xbf, 0x1c, 0x8d, 0xce, 0x49, 0xaa, 0x8e, 0xe4, 0x4c, 0x73, 0xd3, 0x6b, 0x39,
-	0xc2, 0xd3, 0xc6, 0xef, 0x00, 0x73, 0x26, 0x17, 0xd1, 0xe0, 0x5b, 0xf1, 0x24, 0x57, 0xa7, 0xd8,
-	0x9b, 0x56, 0xe8, 0xda, 0xb5, 0xb3, 0x9d, 0x2c, 0x24, 0xba, 0xf6, 0xdd, 0x9f, 0xff, 0xfe, 0x3c,
-	0x7b, 0x99, 0x2c, 0x87, 0x93, 0x3f, 0x32, 0xac, 0x34, 0x93, 0xc7, 0xe0, 0x5b, 0x19, 0xca, 0xab,
-	0x9a, 0xd1, 0xec, 0xbc, 0xaa, 0x59, 0xa9, 0xa6, 0x37, 0x4d, 0xd5, 0xab, 0xe4, 0x4a, 0x78, 0xfa,
-	0x4f, 0x1b, 0x15, 0x1e, 0x58, 0x26, 0x0f, 0xc9, 0x23, 0xa8, 0xa0, 0x72, 0x92, 0x33, 0x73, 0x8f,
-	0xfa, 0x7e, 0xa9, 0xc0, 0x0b, 0x21, 0x34, 0x0c, 0x84, 0x1a, 0xa9, 0xe6, 0x41, 0x20, 0xbf, 0x78,
-	0x00, 0xa9, 0xd0, 0x91, 0x1b, 0x67, 0xf0, 0x39, 0x2e, 0x9e, 0xb5, 0x66, 0xb1, 0x23, 0x62, 0xb8,
-	0x63, 0x30, 0x04, 0xe4, 0x56, 0x21, 0x0d, 0x61, 0xaa, 0x93, 0xe4, 0x47, 0x0f, 0x7c, 0xfb, 0xe4,
-	0xe5, 0x8d, 0x24, 0xa3, 0xa0, 0x79, 0x23, 0xc9, 0xca, 0x24, 0xbd, 0x6b, 0xb0, 0xb4, 0x48, 0x58,
-	0x8c, 0x05, 0x5f, 0xd8, 0xf0, 0xc0, 0x0c, 0xe8, 0x07, 0x0f, 0x2a, 0x28, 0x56, 0xe4, 0xcc, 0x52,
-	0x45, 0x13, 0x9a, 0x50, 0x3c, 0xda, 0x32, 0x88, 0x5e, 0x26, 0x37, 0xcf, 0x8d, 0x88, 0x7c, 0x0b,
-	0xbe, 0x95, 0x9b, 0x3c, 0x66, 0x32, 0xda, 0x95, 0xc7, 0x4c, 0x56, 0xb1, 0xe8, 0xba, 0xc1, 0x71,
-	0x8d, 0xd0, 0x29, 0x1c, 0xdb, 0x42, 0xef, 0xf0, 0xa1, 0x0a, 0x0f, 0xf0, 0x99, 0x3a, 0x24, 0xdf,
-	0xc0, 0xbc, 0x93, 0x03, 0x92, 0xd3, 0xe6, 0x84, 0x1e, 0xd5, 0xae, 0x17, 0xb9, 0x21, 0x8c, 0x2b,
-	0x06, 0xc6, 0x0a, 0xb9, 0x3c, 0xfd, 0xa5, 0xba, 0x8a, 0xdf, 0x7b, 0xe0, 0xdb, 0x17, 0x3c, 0xaf,
-	0xff, 0x8c, 0x1a, 0xe4, 0xf5, 0x9f, 0x15, 0x01, 0x7a, 0xdb, 0x14, 0x5e, 0x27, 0xcd, 0xe2, 0x39,
-	0xd8, 0xb7, 0x9f, 0x1c, 0x82, 0x6f, 0x5f, 0xbe, 0xdc, 0x97, 0x4a, 0x9e, 0x03, 0x46, 0xf6, 0xf1,
-	0xa4, 0x4d, 0x03, 0x83, 0x92, 0xc6, 0x29, 0xfd, 0x27, 0x8e, 0x23, 0x14, 0xf7, 0xee, 0x3c, 0x39,
-	0xae, 0x7b, 0x47, 0xc7, 0x75, 0xef, 0x9f, 0xe3, 0xba, 0xf7, 0xd3, 0x49, 0x7d, 0xe6, 0xe8, 0xa4,
-	0x3e, 0xf3, 0xd7, 0x49, 0x7d, 0xe6, 0xf3, 0x9a, 0x0d, 0xed, 0x6c, 0xb3, 0x5e, 0x1c, 0x3e, 0x72,
-	0x29, 0xf4, 0xb0, 0xcf, 0xd5, 0xa6, 0x6f, 0xfe, 0xdd, 0x79, 0xf5, 0xbf, 0x00, 0x00, 0x00, 0xff,
-	0xff, 0x24, 0x34, 0x29, 0x20, 0x9c, 0x0d, 0x00, 0x00,
+	// 1249 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x58, 0xcf, 0x6f, 0x1b, 0xc5,
+	0x17, 0xcf, 0xc6, 0xc9, 0x3a, 0x7e, 0xfd, 0x56, 0x5f, 0x34, 0x84, 0xc4, 0x71, 0x82, 0xe3, 0x4e,
+	0x42, 0xe2, 0x86, 0xe2, 0xad, 0x43, 0x51, 0x81, 0x43, 0x85, 0x8a, 0x80, 0xa2, 0x56, 0x28, 0x2c,
+	0x82, 0x03, 0x08, 0xc2, 0xc6, 0x1e, 0x6c, 0x2b, 0xce, 0x8e, 0xbb, 0x3b, 0x4e, 0x6b, 0x85, 0x14,
+	0x81, 0xc4, 0x01, 0x89, 0x03, 0x12, 0x42, 0xe2, 0x80, 0x90, 0xf8, 0x6f, 0x2a, 0xc1, 0xa1, 0x12,
+	0x17, 0x4e, 0x08, 0x25, 0xfc, 0x21, 0x68, 0x67, 0xde, 0xec, 0x7a, 0x77, 0xb3, 0xd9, 0x20, 0x7c,
+	0xf3, 0xbc, 0x79, 0x3f, 0x3e, 0xef, 0xc7, 0xec, 0xfb, 0xc8, 0xb0, 0xec, 0x74, 0xb8, 0xe7, 0x58,
+	0xfe, 0x70, 0xcf, 0x65, 0xc2, 0x3a, 0x6c, 0x5a, 0xf7, 0x87, 0xcc, 0x1b, 0x35, 0x06, 0x1e, 0x17,
+	0x9c, 0xfc, 0x5f, 0x5e, 0x36, 0xd4, 0x65, 0xe3, 0xb0, 0x59, 0x59, 0x49, 0x6a, 0xe3, 0x95, 0x54,
+	0xaf, 0x6c, 0xb5, 0xb8, 0x7f, 0xc0, 0x7d, 0x6b, 0xcf, 0xf1, 0x99, 0xf2, 0x63, 0x1d, 0x36, 0xf7,
+	0x98, 0x70, 0x9a, 0xd6, 0xc0, 0xe9, 0xf4, 0x5c, 0x47, 0xf4, 0xb8, 0x8b, 0xba, 0xf3, 0x1d, 0xde,
+	0xe1, 0xf2, 0xa7, 0x15, 0xfc, 0x42, 0xe9, 0x4a, 0x87, 0xf3, 0x4e, 0x9f, 0x59, 0xce, 0xa0, 0x67,
+	0x39, 0xae, 0xcb, 0x85, 0x34, 0xf1, 0xd5, 0x2d, 0x9d, 0x07, 0xf2, 0x6e, 0xe0, 0x75, 0xc7, 0xf1,
+	0x9c, 0x03, 0xdf, 0x66, 0xf7, 0x87, 0xcc, 0x17, 0xf4, 0x1e, 0x3c, 0x1d, 0x93, 0xfa, 0x03, 0xee,
+	0xfa, 0x8c, 0xbc, 0x04, 0xe6, 0x40, 0x4a, 0xca, 0x46, 0xcd, 0xa8, 0x5f, 0xda, 0x5e, 0x6c, 0x24,
+	0x92, 0x69, 0x28, 0x83, 0xdb, 0x33, 0x8f, 0xff, 0x5c, 0x9d, 0xb2, 0x51, 0x99, 0x5e, 0xc3, 0x18,
+	0xef, 0x49, 0x35, 0x8c, 0x41, 0x16, 0xc0, 0x74, 0x99, 0x18, 0xf6, 0xda, 0xd2, 0xd9, 0x65, 0x1b,
+	0x4f, 0x61, 0x6c, 0xad, 0x1d, 0xc5, 0x56, 0x61, 0x32, 0x63, 0x2b, 0x03, 0x1d, 0x5b, 0xc9, 0xe9,
+	0xc7, 0x31, 0x6f, 0x3a, 0x41, 0xf2, 0x26, 0x40, 0x54, 0x3e, 0xf4, 0xb8, 0xd1, 0x50, 0xb5, 0x6e,
+	0x04, 0xb5, 0x6e, 0xa8, 0x9e, 0x61, 0xad, 0x1b, 0x3b, 0x4e, 0x87, 0xa1, 0xad, 0x3d, 0x66, 0x49,
+	0x7f, 0x34, 0x60, 0x3e, 0xee, 0x1f, 0xe1, 0xde, 0x84, 0xa2, 0x42, 0x10, 0xd4, 0xaa, 0x90, 0x8f,
+	0x57, 0x6b, 0x93, 0xb7, 0x62, 0xc8, 0xa6, 0x25, 0xb2, 0xcd, 0x5c, 0x64, 0x2a, 0x6a, 0x0c, 0xda,
+	0x75, 0x58, 0x88, 0x7a, 0xc8, 0x04, 0xf3, 0xfc, 0xbc, 0xca, 0x7f, 0x04, 0x8b, 0x29, 0x0b, 0x4c,
+	0xe7, 0xb5, 0x00, 0x95, 0x96, 0x62, 0x46, 0x95, 0xb3, 0xbb, 0x1f, 0xa8, 0x60, 0x52, 0x63, 0x36,
+	0xf4, 0x16, 0x0e, 0xc1, 0x3b, 0x6c, 0xe8, 0x71, 0x37, 0x07, 0x0a, 0x79, 0x0a, 0x0a, 0x81, 0x70,
+	0x5a, 0x0a, 0x0b, 0xe3, 0x63, 0xa1, 0xed, 0xa3, 0xb1, 0x70, 0xa5, 0x24, 0x73, 0x2c, 0x94, 0x81,
+	0x1e, 0x0b, 0xa5, 0x4c, 0x87, 0x31, 0x6f, 0x79, 0x95, 0x49, 0x8c, 0xcb, 0xf4, 0x7f, 0x1f, 0x97,
+	0x30, 0x6e, 0x34, 0x2e, 0x0a, 0x59, 0xf6, 0xb8, 0xc4, 0xf2, 0xd0, 0xda, 0x93, 0x1b, 0x97, 0x17,
+	0xb0, 0x3f, 0x77, 0xb8, 0xb8, 0xcb, 0x46, 0xba, 0x20, 0x8b, 0x50, 0xec, 0x72, 0xb1, 0xbb, 0xcf,
+	0x46, 0xb2, 0x22, 0x25, 0xdb, 0xec, 0xca, 0x7b, 0xfa, 0x08, 0x0b, 0xa8, 0xd5, 0x31, 0x8f, 0x79,
+	0x98, 0xe5, 0x0f, 0x5c, 0xe6, 0xa1, 0xb6, 0x3a, 0x90, 0x32, 0x14, 0x9d, 0x56, 0x8b, 0x0f, 0x5d,
+	0x21, 0x11, 0x96, 0x6c, 0x7d, 0x1c, 0xcf, 0xbb, 0xf0, 0x6f, 0xf2, 0xa6, 0x9f, 0x60, 0x21, 0x77,
+	0x3c, 0xfe, 0x59, 0xaf, 0xcf, 0x26, 0xfe, 0xb0, 0x7f, 0x32, 0xe0, 0x99, 0x44, 0x00, 0x4c, 0xf1,
+	0x55, 0x98, 0x1b, 0xa0, 0x0c, 0x7b, 0x55, 0x4e, 0x3f, 0x04, 0xa5, 0x80, 0xa0, 0x43, 0xfd, 0xc9,
+	0x75, 0x4b, 0x7f, 0x52, 0x3f, 0xe0, 0xbd, 0x16, 0xcb, 0x7d, 0xd8, 0x3b, 0xd8, 0x2c, 0xad, 0x8d,
+	0x99, 0xbc, 0x02, 0xe6, 0xa1, 0x94, 0x60, 0x1e, 0xcb, 0xa9, 0x3c, 0xa4, 0xc1, 0x1b, 0xae, 0xf0,
+	0x46, 0xfa, 0xfd, 0x28, 0x03, 0xfa, 0x9b, 0x01, 0x10, 0x5d, 0x92, 0x6d, 0x98, 0x95, 0x17, 0x58,
+	0xf0, 0x85, 0xb3, 0x1d, 0xa1, 0x0f, 0xa5, 0x3a, 0x3e, 0x5a, 0x41, 0x21, 0xfe, 0xa7, 0x47, 0x2b,
+	0x98, 0x21, 0x5f, 0x38, 0xfb, 0xac, 0x5c, 0xa8, 0x19, 0xf5, 0x19, 0x5b, 0x1d, 0xc8, 0x0a, 0x94,
+	0x9c, 0x76, 0xdb, 0x63, 0xbe, 0xcf, 0xfc, 0xf2, 0x4c, 0xad, 0x50, 0x2f, 0xd9, 0x91, 0x80, 0xac,
+	0xc2, 0xa5, 0x8e, 0x23, 0xd8, 0x03, 0x67, 0xb4, 0x3b, 0xf4, 0xfa, 0xe5, 0x59, 0x39, 0x65, 0x80,
+	0xa2, 0xf7, 0xbd, 0x7e, 0x60, 0x3e, 0x60, 0xde, 0x41, 0x4f, 0x08, 0xd6, 0x2e, 0x9b, 0x35, 0xa3,
+	0x3e, 0x67, 0x47, 0x02, 0xba, 0x8b, 0xcd, 0xbe, 0xc3, 0xfa, 0xed, 0x7b, 0xbc, 0xb5, 0x3f, 0xf1,
+	0x71, 0xfa, 0xc5, 0xc0, 0xaf, 0xf1, 0x58, 0x04, 0xec, 0xc2, 0x2d, 0x80, 0x2e, 0xeb, 0xb7, 0x77,
+	0xfb, 0x81, 0x14, 0x3b, 0xb1, 0x94, 0x2a, 0xa0, 0xb6, 0xc3, 0x1a, 0x96, 0xba, 0xda, 0xcf, 0xe4,
+	0x66, 0xaa, 0x89, 0x45, 0xb8, 0xcb, 0x46, 0xaf, 0x77, 0x1d, 0x37, 0x4c, 0x64, 0xfc, 0xf9, 0x1a,
+	0xb1, 0xe7, 0x4b, 0x6d, 0xcc, 0x6a, 0xcc, 0x04, 0xb3, 0x7a, 0x19, 0xcc, 0x96, 0x94, 0x60, 0xd1,
+	0xd2, 0xcb, 0x22, 0xb4, 0xd1, 0xa3, 0xa5, 0xf4, 0xe9, 0xa7, 0x49, 0x9f, 0x13, 0x6f, 0xc6, 0xcf,
+	0x06, 0x2e, 0xba, 0xf1, 0x10, 0xe1, 0xeb, 0x2e, 0x2a, 0x1c, 0xd9, 0x5b, 0x2e, 0x09, 0x5c, 0x1b,
+	0x4c, 0xfe, 0x75, 0xef, 0x78, 0x17, 0x79, 0xdd, 0x6f, 0x6b, 0xb2, 0xe6, 0xc5, 0x5e, 0x77, 0x05,
+	0xe6, 0x3c, 0xd6, 0xe9, 0xf9, 0x02, 0xbf, 0xc6, 0x33, 0x76, 0x78, 0x0e, 0x5c, 0xb5, 0x3c, 0xe6,
+	0x08, 0x26, 0x51, 0xce, 0xd8, 0x78, 0xda, 0xfe, 0xf5, 0x32, 0xcc, 0x4a, 0x5f, 0x44, 0x80, 0xa9,
+	0xb8, 0x1c, 0x59, 0x4b, 0x15, 0x20, 0x4d, 0x18, 0x2b, 0xeb, 0xe7, 0x2b, 0x29, 0x48, 0x74, 0xf5,
+	0xab, 0xdf, 0xff, 0xfe, 0x7e, 0x7a, 0x89, 0x2c, 0x5a, 0x49, 0xce, 0xab, 0x98, 0x22, 0x79, 0x04,
+	0xa6, 0x62, 0x45, 0x59, 0x51, 0x63, 0x14, 0x32, 0x2b, 0x6a, 0x9c, 0x39, 0xd2, 0xab, 0x32, 0xea,
+	0x1a, 0xb9, 0x62, 0x9d, 0xcd, 0xb4, 0x7d, 0xeb, 0x48, 0x55, 0xf2, 0x98, 0x3c, 0x84, 0x22, 0x12,
+	0x39, 0x72, 0xae, 0xef, 0x30, 0xef, 0xe7, 0x72, 0xb4, 0x10, 0x42, 0x4d, 0x42, 0xa8, 0x90, 0x72,
+	0x16, 0x04, 0xf2, 0x83, 0x01, 0x10, 0xf1, 0x2e, 0xb2, 0x79, 0x4e, 0x3d, 0xc7, 0xb9, 0x5c, 0xa5,
+	0x9e, 0xaf, 0x88, 0x18, 0x6e, 0x48, 0x0c, 0x0d, 0x72, 0x2d, 0xb7, 0x0c, 0x56, 0x44, 0xdb, 0xc8,
+	0xb7, 0x06, 0x98, 0x6a, 0x03, 0x67, 0xb5, 0x24, 0x46, 0xe8, 0xb2, 0x5a, 0x12, 0x67, 0x6d, 0xf4,
+	0xa6, 0xc4, 0xd2, 0x24, 0x56, 0x3e, 0x16, 0x5c, 0xf8, 0xd6, 0x91, 0x6c, 0xd0, 0x37, 0x06, 0x14,
+	0x91, 0x3b, 0x91, 0x73, 0x43, 0xe5, 0x75, 0x28, 0x41, 0xc0, 0x68, 0x53, 0x22, 0x7a, 0x9e, 0x5c,
+	0xbd, 0x30, 0x22, 0xf2, 0x05, 0x98, 0x8a, 0xfd, 0x64, 0x55, 0x26, 0x46, 0xa5, 0xb2, 0x2a, 0x13,
+	0x27, 0x50, 0x74, 0x4b, 0xe2, 0x58, 0x27, 0x34, 0x85, 0xa3, 0xcb, 0xc5, 0x3e, 0x1b, 0xf9, 0xd6,
+	0x11, 0x6e, 0xcd, 0x63, 0xf2, 0x39, 0xcc, 0x69, 0x76, 0x42, 0x32, 0xd2, 0x4c, 0xd0, 0xa3, 0xca,
+	0x46, 0x9e, 0x1a, 0xc2, 0xb8, 0x22, 0x61, 0x2c, 0x93, 0xa5, 0xf4, 0x4b, 0xd5, 0x11, 0xbf, 0x36,
+	0xc0, 0x54, 0x84, 0x22, 0x2b, 0xff, 0x18, 0x39, 0xc9, 0xca, 0x3f, 0xce, 0x49, 0xe8, 0x75, 0x19,
+	0x78, 0x8b, 0xd4, 0xf3, 0xfb, 0xa0, 0xa8, 0x08, 0xf9, 0xd2, 0x80, 0x52, 0xb8, 0x55, 0x49, 0x46,
+	0x82, 0xc9, 0xc5, 0x5e, 0xd9, 0xcc, 0xd5, 0x43, 0x40, 0x6b, 0x12, 0xd0, 0xb3, 0x64, 0x39, 0xdd,
+	0x90, 0x70, 0x6b, 0x07, 0xaf, 0xa4, 0x14, 0xae, 0x85, 0x2c, 0x0c, 0xc9, 0xbd, 0x9a, 0x85, 0x21,
+	0xb5, 0x4c, 0x69, 0x43, 0x62, 0xa8, 0x93, 0x8d, 0x14, 0x86, 0x7d, 0x36, 0xda, 0xc5, 0xf5, 0x63,
+	0x1d, 0xe1, 0x56, 0x3e, 0x0e, 0x5a, 0x03, 0xd1, 0x6e, 0x23, 0x79, 0x71, 0xf2, 0x3e, 0x26, 0xe9,
+	0x35, 0x49, 0xd7, 0x25, 0xa2, 0x2a, 0x59, 0x39, 0x0f, 0x11, 0x39, 0x06, 0x53, 0x2d, 0xa5, 0xcc,
+	0x25, 0xe2, 0x5d, 0x60, 0x42, 0xe2, 0x7b, 0x8d, 0xd6, 0x65, 0x68, 0x4a, 0x6a, 0x67, 0x8c, 0x66,
+	0xa0, 0x18, 0x0e, 0xc8, 0xed, 0x1b, 0x8f, 0x4f, 0xaa, 0xc6, 0x93, 0x93, 0xaa, 0xf1, 0xd7, 0x49,
+	0xd5, 0xf8, 0xee, 0xb4, 0x3a, 0xf5, 0xe4, 0xb4, 0x3a, 0xf5, 0xc7, 0x69, 0x75, 0xea, 0xc3, 0x8a,
+	0x32, 0x6d, 0x75, 0x9d, 0x9e, 0x6b, 0x3d, 0xd4, 0x2e, 0xc4, 0x68, 0xc0, 0xfc, 0x3d, 0x53, 0xfe,
+	0x31, 0xf2, 0xe2, 0x3f, 0x01, 0x00, 0x00, 0xff, 0xff, 0x08, 0xf3, 0xf8, 0x9a, 0xc6, 0x11, 0x00,
+	0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1168,6 +1467,9 @@ type QueryClient interface {
 	HotKey(ctx context.Context, in *QueryHotKeyRequest, opts ...grpc.CallOption) (*QueryHotKeyResponse, error)
 	Profiles(ctx context.Context, in *QueryProfilesRequest, opts ...grpc.CallOption) (*QueryProfilesResponse, error)
 	Voices(ctx context.Context, in *QueryVoicesRequest, opts ...grpc.CallOption) (*QueryVoicesResponse, error)
+	HeldLocks(ctx context.Context, in *QueryHeldLocksRequest, opts ...grpc.CallOption) (*QueryHeldLocksResponse, error)
+	KeyChange(ctx context.Context, in *QueryKeyChangeRequest, opts ...grpc.CallOption) (*QueryKeyChangeResponse, error)
+	KeyChanges(ctx context.Context, in *QueryKeyChangesRequest, opts ...grpc.CallOption) (*QueryKeyChangesResponse, error)
 	Prices(ctx context.Context, in *QueryPricesRequest, opts ...grpc.CallOption) (*QueryPricesResponse, error)
 }
 
@@ -1260,6 +1562,33 @@ func (c *queryClient) Voices(ctx context.Context, in *QueryVoicesRequest, opts .
 	return out, nil
 }
 
+func (c *queryClient) HeldLocks(ctx context.Context, in *QueryHeldLocksRequest, opts ...grpc.CallOption) (*QueryHeldLocksResponse, error) {
+	out := new(QueryHeldLocksResponse)
+	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Query/HeldLocks", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) KeyChange(ctx context.Context, in *QueryKeyChangeRequest, opts ...grpc.CallOption) (*QueryKeyChangeResponse, error) {
+	out := new(QueryKeyChangeResponse)
+	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Query/KeyChange", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) KeyChanges(ctx context.Context, in *QueryKeyChangesRequest, opts ...grpc.CallOption) (*QueryKeyChangesResponse, error) {
+	out := new(QueryKeyChangesResponse)
+	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Query/KeyChanges", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *queryClient) Prices(ctx context.Context, in *QueryPricesRequest, opts ...grpc.CallOption) (*QueryPricesResponse, error) {
 	out := new(QueryPricesResponse)
 	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Query/Prices", in, out, opts...)
@@ -1280,6 +1609,9 @@ type QueryServer interface {
 	HotKey(context.Context, *QueryHotKeyRequest) (*QueryHotKeyResponse, error)
 	Profiles(context.Context, *QueryProfilesRequest) (*QueryProfilesResponse, error)
 	Voices(context.Context, *QueryVoicesRequest) (*QueryVoicesResponse, error)
+	HeldLocks(context.Context, *QueryHeldLocksRequest) (*QueryHeldLocksResponse, error)
+	KeyChange(context.Context, *QueryKeyChangeRequest) (*QueryKeyChangeResponse, error)
+	KeyChanges(context.Context, *QueryKeyChangesRequest) (*QueryKeyChangesResponse, error)
 	Prices(context.Context, *QueryPricesRequest) (*QueryPricesResponse, error)
 }
 
@@ -1313,6 +1645,15 @@ func (*UnimplementedQueryServer) Profiles(ctx context.Context, req *QueryProfile
 }
 func (*UnimplementedQueryServer) Voices(ctx context.Context, req *QueryVoicesRequest) (*QueryVoicesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Voices not implemented")
+}
+func (*UnimplementedQueryServer) HeldLocks(ctx context.Context, req *QueryHeldLocksRequest) (*QueryHeldLocksResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method HeldLocks not implemented")
+}
+func (*UnimplementedQueryServer) KeyChange(ctx context.Context, req *QueryKeyChangeRequest) (*QueryKeyChangeResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method KeyChange not implemented")
+}
+func (*UnimplementedQueryServer) KeyChanges(ctx context.Context, req *QueryKeyChangesRequest) (*QueryKeyChangesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method KeyChanges not implemented")
 }
 func (*UnimplementedQueryServer) Prices(ctx context.Context, req *QueryPricesRequest) (*QueryPricesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Prices not implemented")
@@ -1484,6 +1825,60 @@ func _Query_Voices_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_HeldLocks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryHeldLocksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).HeldLocks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.subnet.v1.Query/HeldLocks",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).HeldLocks(ctx, req.(*QueryHeldLocksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_KeyChange_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryKeyChangeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).KeyChange(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.subnet.v1.Query/KeyChange",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).KeyChange(ctx, req.(*QueryKeyChangeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_KeyChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryKeyChangesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).KeyChanges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.subnet.v1.Query/KeyChanges",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).KeyChanges(ctx, req.(*QueryKeyChangesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Query_Prices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(QueryPricesRequest)
 	if err := dec(in); err != nil {
@@ -1542,6 +1937,18 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Voices",
 			Handler:    _Query_Voices_Handler,
+		},
+		{
+			MethodName: "HeldLocks",
+			Handler:    _Query_HeldLocks_Handler,
+		},
+		{
+			MethodName: "KeyChange",
+			Handler:    _Query_KeyChange_Handler,
+		},
+		{
+			MethodName: "KeyChanges",
+			Handler:    _Query_KeyChanges_Handler,
 		},
 		{
 			MethodName: "Prices",
@@ -2274,6 +2681,237 @@ func (m *VoiceEntry) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryHeldLocksRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryHeldLocksRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryHeldLocksRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryHeldLocksResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryHeldLocksResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryHeldLocksResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.HeldLocks) > 0 {
+		for iNdEx := len(m.HeldLocks) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.HeldLocks[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryKeyChangeRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryKeyChangeRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryKeyChangeRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryKeyChangeResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryKeyChangeResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryKeyChangeResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Change.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryKeyChangesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryKeyChangesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryKeyChangesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryKeyChangesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryKeyChangesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryKeyChangesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Changes) > 0 {
+		for iNdEx := len(m.Changes) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Changes[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *QueryPricesRequest) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -2631,6 +3269,94 @@ func (m *VoiceEntry) Size() (n int) {
 	}
 	if m.Permitted {
 		n += 2
+	}
+	return n
+}
+
+func (m *QueryHeldLocksRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryHeldLocksResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.HeldLocks) > 0 {
+		for _, e := range m.HeldLocks {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryKeyChangeRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryKeyChangeResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Change.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryKeyChangesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryKeyChangesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Changes) > 0 {
+		for _, e := range m.Changes {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
 	}
 	return n
 }
@@ -4496,6 +5222,583 @@ func (m *VoiceEntry) Unmarshal(dAtA []byte) error {
 				}
 			}
 			m.Permitted = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryHeldLocksRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryHeldLocksRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryHeldLocksRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryHeldLocksResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryHeldLocksResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryHeldLocksResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field HeldLocks", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.HeldLocks = append(m.HeldLocks, HeldLock{})
+			if err := m.HeldLocks[len(m.HeldLocks)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryKeyChangeRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryKeyChangeRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryKeyChangeRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryKeyChangeResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryKeyChangeResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryKeyChangeResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Change", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Change.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryKeyChangesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryKeyChangesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryKeyChangesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryKeyChangesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryKeyChangesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryKeyChangesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Changes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Changes = append(m.Changes, KeyChange{})
+			if err := m.Changes[len(m.Changes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])

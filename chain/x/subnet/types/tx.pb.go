@@ -999,6 +999,690 @@ func (m *MsgAcceptOwnerResponse) XXX_DiscardUnknown() {
 
 var xxx_messageInfo_MsgAcceptOwnerResponse proto.InternalMessageInfo
 
+// MsgProposeSubnetOwner starts the wait after which new_owner may accept the subnet. By the owner, or by governance, as
+// where the owner's key is lost: what governance proposes the owner cannot take back.
+type MsgProposeSubnetOwner struct {
+	Sender   string `protobuf:"bytes,1,opt,name=sender,proto3" json:"sender,omitempty"`
+	Netuid   uint32 `protobuf:"varint,2,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	NewOwner string `protobuf:"bytes,3,opt,name=new_owner,json=newOwner,proto3" json:"new_owner,omitempty"`
+}
+
+func (m *MsgProposeSubnetOwner) Reset()         { *m = MsgProposeSubnetOwner{} }
+func (m *MsgProposeSubnetOwner) String() string { return proto.CompactTextString(m) }
+func (*MsgProposeSubnetOwner) ProtoMessage()    {}
+func (*MsgProposeSubnetOwner) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{18}
+}
+func (m *MsgProposeSubnetOwner) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgProposeSubnetOwner) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgProposeSubnetOwner.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgProposeSubnetOwner) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgProposeSubnetOwner.Merge(m, src)
+}
+func (m *MsgProposeSubnetOwner) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgProposeSubnetOwner) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgProposeSubnetOwner.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgProposeSubnetOwner proto.InternalMessageInfo
+
+func (m *MsgProposeSubnetOwner) GetSender() string {
+	if m != nil {
+		return m.Sender
+	}
+	return ""
+}
+
+func (m *MsgProposeSubnetOwner) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *MsgProposeSubnetOwner) GetNewOwner() string {
+	if m != nil {
+		return m.NewOwner
+	}
+	return ""
+}
+
+type MsgProposeSubnetOwnerResponse struct {
+}
+
+func (m *MsgProposeSubnetOwnerResponse) Reset()         { *m = MsgProposeSubnetOwnerResponse{} }
+func (m *MsgProposeSubnetOwnerResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgProposeSubnetOwnerResponse) ProtoMessage()    {}
+func (*MsgProposeSubnetOwnerResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{19}
+}
+func (m *MsgProposeSubnetOwnerResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgProposeSubnetOwnerResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgProposeSubnetOwnerResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgProposeSubnetOwnerResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgProposeSubnetOwnerResponse.Merge(m, src)
+}
+func (m *MsgProposeSubnetOwnerResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgProposeSubnetOwnerResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgProposeSubnetOwnerResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgProposeSubnetOwnerResponse proto.InternalMessageInfo
+
+// MsgCancelSubnetOwner ends a proposed change, by the present owner or governance.
+type MsgCancelSubnetOwner struct {
+	Sender string `protobuf:"bytes,1,opt,name=sender,proto3" json:"sender,omitempty"`
+	Netuid uint32 `protobuf:"varint,2,opt,name=netuid,proto3" json:"netuid,omitempty"`
+}
+
+func (m *MsgCancelSubnetOwner) Reset()         { *m = MsgCancelSubnetOwner{} }
+func (m *MsgCancelSubnetOwner) String() string { return proto.CompactTextString(m) }
+func (*MsgCancelSubnetOwner) ProtoMessage()    {}
+func (*MsgCancelSubnetOwner) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{20}
+}
+func (m *MsgCancelSubnetOwner) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCancelSubnetOwner) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCancelSubnetOwner.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCancelSubnetOwner) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCancelSubnetOwner.Merge(m, src)
+}
+func (m *MsgCancelSubnetOwner) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCancelSubnetOwner) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCancelSubnetOwner.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCancelSubnetOwner proto.InternalMessageInfo
+
+func (m *MsgCancelSubnetOwner) GetSender() string {
+	if m != nil {
+		return m.Sender
+	}
+	return ""
+}
+
+func (m *MsgCancelSubnetOwner) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+type MsgCancelSubnetOwnerResponse struct {
+}
+
+func (m *MsgCancelSubnetOwnerResponse) Reset()         { *m = MsgCancelSubnetOwnerResponse{} }
+func (m *MsgCancelSubnetOwnerResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgCancelSubnetOwnerResponse) ProtoMessage()    {}
+func (*MsgCancelSubnetOwnerResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{21}
+}
+func (m *MsgCancelSubnetOwnerResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCancelSubnetOwnerResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCancelSubnetOwnerResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCancelSubnetOwnerResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCancelSubnetOwnerResponse.Merge(m, src)
+}
+func (m *MsgCancelSubnetOwnerResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCancelSubnetOwnerResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCancelSubnetOwnerResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCancelSubnetOwnerResponse proto.InternalMessageInfo
+
+// MsgAcceptSubnetOwner completes a change after its wait: the subnet, its lock and its owner's part are new_owner's.
+type MsgAcceptSubnetOwner struct {
+	NewOwner string `protobuf:"bytes,1,opt,name=new_owner,json=newOwner,proto3" json:"new_owner,omitempty"`
+	Netuid   uint32 `protobuf:"varint,2,opt,name=netuid,proto3" json:"netuid,omitempty"`
+}
+
+func (m *MsgAcceptSubnetOwner) Reset()         { *m = MsgAcceptSubnetOwner{} }
+func (m *MsgAcceptSubnetOwner) String() string { return proto.CompactTextString(m) }
+func (*MsgAcceptSubnetOwner) ProtoMessage()    {}
+func (*MsgAcceptSubnetOwner) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{22}
+}
+func (m *MsgAcceptSubnetOwner) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAcceptSubnetOwner) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAcceptSubnetOwner.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAcceptSubnetOwner) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAcceptSubnetOwner.Merge(m, src)
+}
+func (m *MsgAcceptSubnetOwner) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAcceptSubnetOwner) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAcceptSubnetOwner.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAcceptSubnetOwner proto.InternalMessageInfo
+
+func (m *MsgAcceptSubnetOwner) GetNewOwner() string {
+	if m != nil {
+		return m.NewOwner
+	}
+	return ""
+}
+
+func (m *MsgAcceptSubnetOwner) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+type MsgAcceptSubnetOwnerResponse struct {
+}
+
+func (m *MsgAcceptSubnetOwnerResponse) Reset()         { *m = MsgAcceptSubnetOwnerResponse{} }
+func (m *MsgAcceptSubnetOwnerResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgAcceptSubnetOwnerResponse) ProtoMessage()    {}
+func (*MsgAcceptSubnetOwnerResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{23}
+}
+func (m *MsgAcceptSubnetOwnerResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAcceptSubnetOwnerResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAcceptSubnetOwnerResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAcceptSubnetOwnerResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAcceptSubnetOwnerResponse.Merge(m, src)
+}
+func (m *MsgAcceptSubnetOwnerResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAcceptSubnetOwnerResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAcceptSubnetOwnerResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAcceptSubnetOwnerResponse proto.InternalMessageInfo
+
+// MsgDescribeSubnet announces another identity and another digest and source of the mechanism; its id stays. They come
+// into force with the first tempo that begins after the wait, at once in a subnet that has not started. By the owner or
+// governance; another announcement takes the place of the one that waits.
+type MsgDescribeSubnet struct {
+	Sender    string    `protobuf:"bytes,1,opt,name=sender,proto3" json:"sender,omitempty"`
+	Netuid    uint32    `protobuf:"varint,2,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Mechanism Mechanism `protobuf:"bytes,3,opt,name=mechanism,proto3" json:"mechanism"`
+	Identity  Identity  `protobuf:"bytes,4,opt,name=identity,proto3" json:"identity"`
+}
+
+func (m *MsgDescribeSubnet) Reset()         { *m = MsgDescribeSubnet{} }
+func (m *MsgDescribeSubnet) String() string { return proto.CompactTextString(m) }
+func (*MsgDescribeSubnet) ProtoMessage()    {}
+func (*MsgDescribeSubnet) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{24}
+}
+func (m *MsgDescribeSubnet) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDescribeSubnet) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDescribeSubnet.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDescribeSubnet) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDescribeSubnet.Merge(m, src)
+}
+func (m *MsgDescribeSubnet) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDescribeSubnet) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDescribeSubnet.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDescribeSubnet proto.InternalMessageInfo
+
+func (m *MsgDescribeSubnet) GetSender() string {
+	if m != nil {
+		return m.Sender
+	}
+	return ""
+}
+
+func (m *MsgDescribeSubnet) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *MsgDescribeSubnet) GetMechanism() Mechanism {
+	if m != nil {
+		return m.Mechanism
+	}
+	return Mechanism{}
+}
+
+func (m *MsgDescribeSubnet) GetIdentity() Identity {
+	if m != nil {
+		return m.Identity
+	}
+	return Identity{}
+}
+
+type MsgDescribeSubnetResponse struct {
+}
+
+func (m *MsgDescribeSubnetResponse) Reset()         { *m = MsgDescribeSubnetResponse{} }
+func (m *MsgDescribeSubnetResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgDescribeSubnetResponse) ProtoMessage()    {}
+func (*MsgDescribeSubnetResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{25}
+}
+func (m *MsgDescribeSubnetResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDescribeSubnetResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDescribeSubnetResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDescribeSubnetResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDescribeSubnetResponse.Merge(m, src)
+}
+func (m *MsgDescribeSubnetResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDescribeSubnetResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDescribeSubnetResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDescribeSubnetResponse proto.InternalMessageInfo
+
+// MsgAnnounceKey starts the wait after which new_account may take over everything that account has. Accounts of
+// validators' operators, modules and contracts of vesting cannot.
+type MsgAnnounceKey struct {
+	Account    string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	NewAccount string `protobuf:"bytes,2,opt,name=new_account,json=newAccount,proto3" json:"new_account,omitempty"`
+}
+
+func (m *MsgAnnounceKey) Reset()         { *m = MsgAnnounceKey{} }
+func (m *MsgAnnounceKey) String() string { return proto.CompactTextString(m) }
+func (*MsgAnnounceKey) ProtoMessage()    {}
+func (*MsgAnnounceKey) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{26}
+}
+func (m *MsgAnnounceKey) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAnnounceKey) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAnnounceKey.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAnnounceKey) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAnnounceKey.Merge(m, src)
+}
+func (m *MsgAnnounceKey) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAnnounceKey) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAnnounceKey.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAnnounceKey proto.InternalMessageInfo
+
+func (m *MsgAnnounceKey) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *MsgAnnounceKey) GetNewAccount() string {
+	if m != nil {
+		return m.NewAccount
+	}
+	return ""
+}
+
+type MsgAnnounceKeyResponse struct {
+}
+
+func (m *MsgAnnounceKeyResponse) Reset()         { *m = MsgAnnounceKeyResponse{} }
+func (m *MsgAnnounceKeyResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgAnnounceKeyResponse) ProtoMessage()    {}
+func (*MsgAnnounceKeyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{27}
+}
+func (m *MsgAnnounceKeyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAnnounceKeyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAnnounceKeyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAnnounceKeyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAnnounceKeyResponse.Merge(m, src)
+}
+func (m *MsgAnnounceKeyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAnnounceKeyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAnnounceKeyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAnnounceKeyResponse proto.InternalMessageInfo
+
+// MsgDisputeKey ends an announced change, by the account itself or governance.
+type MsgDisputeKey struct {
+	Sender  string `protobuf:"bytes,1,opt,name=sender,proto3" json:"sender,omitempty"`
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+}
+
+func (m *MsgDisputeKey) Reset()         { *m = MsgDisputeKey{} }
+func (m *MsgDisputeKey) String() string { return proto.CompactTextString(m) }
+func (*MsgDisputeKey) ProtoMessage()    {}
+func (*MsgDisputeKey) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{28}
+}
+func (m *MsgDisputeKey) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDisputeKey) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDisputeKey.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDisputeKey) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDisputeKey.Merge(m, src)
+}
+func (m *MsgDisputeKey) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDisputeKey) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDisputeKey.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDisputeKey proto.InternalMessageInfo
+
+func (m *MsgDisputeKey) GetSender() string {
+	if m != nil {
+		return m.Sender
+	}
+	return ""
+}
+
+func (m *MsgDisputeKey) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+type MsgDisputeKeyResponse struct {
+}
+
+func (m *MsgDisputeKeyResponse) Reset()         { *m = MsgDisputeKeyResponse{} }
+func (m *MsgDisputeKeyResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgDisputeKeyResponse) ProtoMessage()    {}
+func (*MsgDisputeKeyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{29}
+}
+func (m *MsgDisputeKeyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDisputeKeyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDisputeKeyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDisputeKeyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDisputeKeyResponse.Merge(m, src)
+}
+func (m *MsgDisputeKeyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDisputeKeyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDisputeKeyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDisputeKeyResponse proto.InternalMessageInfo
+
+// MsgAcceptKey completes a change after its wait: balance, delegations, neurons, subnets and held locks move together.
+// What is unbonding stays with the old account.
+type MsgAcceptKey struct {
+	NewAccount string `protobuf:"bytes,1,opt,name=new_account,json=newAccount,proto3" json:"new_account,omitempty"`
+	Account    string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+}
+
+func (m *MsgAcceptKey) Reset()         { *m = MsgAcceptKey{} }
+func (m *MsgAcceptKey) String() string { return proto.CompactTextString(m) }
+func (*MsgAcceptKey) ProtoMessage()    {}
+func (*MsgAcceptKey) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{30}
+}
+func (m *MsgAcceptKey) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAcceptKey) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAcceptKey.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAcceptKey) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAcceptKey.Merge(m, src)
+}
+func (m *MsgAcceptKey) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAcceptKey) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAcceptKey.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAcceptKey proto.InternalMessageInfo
+
+func (m *MsgAcceptKey) GetNewAccount() string {
+	if m != nil {
+		return m.NewAccount
+	}
+	return ""
+}
+
+func (m *MsgAcceptKey) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+type MsgAcceptKeyResponse struct {
+	Balance     uint64 `protobuf:"varint,1,opt,name=balance,proto3" json:"balance,omitempty"`
+	Delegations uint32 `protobuf:"varint,2,opt,name=delegations,proto3" json:"delegations,omitempty"`
+	Neurons     uint32 `protobuf:"varint,3,opt,name=neurons,proto3" json:"neurons,omitempty"`
+	Subnets     uint32 `protobuf:"varint,4,opt,name=subnets,proto3" json:"subnets,omitempty"`
+}
+
+func (m *MsgAcceptKeyResponse) Reset()         { *m = MsgAcceptKeyResponse{} }
+func (m *MsgAcceptKeyResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgAcceptKeyResponse) ProtoMessage()    {}
+func (*MsgAcceptKeyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_9c5838e5854e90dd, []int{31}
+}
+func (m *MsgAcceptKeyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAcceptKeyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAcceptKeyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAcceptKeyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAcceptKeyResponse.Merge(m, src)
+}
+func (m *MsgAcceptKeyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAcceptKeyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAcceptKeyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAcceptKeyResponse proto.InternalMessageInfo
+
+func (m *MsgAcceptKeyResponse) GetBalance() uint64 {
+	if m != nil {
+		return m.Balance
+	}
+	return 0
+}
+
+func (m *MsgAcceptKeyResponse) GetDelegations() uint32 {
+	if m != nil {
+		return m.Delegations
+	}
+	return 0
+}
+
+func (m *MsgAcceptKeyResponse) GetNeurons() uint32 {
+	if m != nil {
+		return m.Neurons
+	}
+	return 0
+}
+
+func (m *MsgAcceptKeyResponse) GetSubnets() uint32 {
+	if m != nil {
+		return m.Subnets
+	}
+	return 0
+}
+
 // MsgSetModel publishes a model card; signed by the neuron's hot key, free of fee.
 type MsgSetModel struct {
 	HotAccount string    `protobuf:"bytes,1,opt,name=hot_account,json=hotAccount,proto3" json:"hot_account,omitempty"`
@@ -1010,7 +1694,7 @@ func (m *MsgSetModel) Reset()         { *m = MsgSetModel{} }
 func (m *MsgSetModel) String() string { return proto.CompactTextString(m) }
 func (*MsgSetModel) ProtoMessage()    {}
 func (*MsgSetModel) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9c5838e5854e90dd, []int{18}
+	return fileDescriptor_9c5838e5854e90dd, []int{32}
 }
 func (m *MsgSetModel) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1067,7 +1751,7 @@ func (m *MsgSetModelResponse) Reset()         { *m = MsgSetModelResponse{} }
 func (m *MsgSetModelResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgSetModelResponse) ProtoMessage()    {}
 func (*MsgSetModelResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9c5838e5854e90dd, []int{19}
+	return fileDescriptor_9c5838e5854e90dd, []int{33}
 }
 func (m *MsgSetModelResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1109,7 +1793,7 @@ func (m *MsgSetProfile) Reset()         { *m = MsgSetProfile{} }
 func (m *MsgSetProfile) String() string { return proto.CompactTextString(m) }
 func (*MsgSetProfile) ProtoMessage()    {}
 func (*MsgSetProfile) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9c5838e5854e90dd, []int{20}
+	return fileDescriptor_9c5838e5854e90dd, []int{34}
 }
 func (m *MsgSetProfile) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1180,7 +1864,7 @@ func (m *MsgSetProfileResponse) Reset()         { *m = MsgSetProfileResponse{} }
 func (m *MsgSetProfileResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgSetProfileResponse) ProtoMessage()    {}
 func (*MsgSetProfileResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9c5838e5854e90dd, []int{21}
+	return fileDescriptor_9c5838e5854e90dd, []int{35}
 }
 func (m *MsgSetProfileResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1220,7 +1904,7 @@ func (m *MsgSetVoice) Reset()         { *m = MsgSetVoice{} }
 func (m *MsgSetVoice) String() string { return proto.CompactTextString(m) }
 func (*MsgSetVoice) ProtoMessage()    {}
 func (*MsgSetVoice) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9c5838e5854e90dd, []int{22}
+	return fileDescriptor_9c5838e5854e90dd, []int{36}
 }
 func (m *MsgSetVoice) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1277,7 +1961,7 @@ func (m *MsgSetVoiceResponse) Reset()         { *m = MsgSetVoiceResponse{} }
 func (m *MsgSetVoiceResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgSetVoiceResponse) ProtoMessage()    {}
 func (*MsgSetVoiceResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9c5838e5854e90dd, []int{23}
+	return fileDescriptor_9c5838e5854e90dd, []int{37}
 }
 func (m *MsgSetVoiceResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1316,7 +2000,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9c5838e5854e90dd, []int{24}
+	return fileDescriptor_9c5838e5854e90dd, []int{38}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1366,7 +2050,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_9c5838e5854e90dd, []int{25}
+	return fileDescriptor_9c5838e5854e90dd, []int{39}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1414,6 +2098,20 @@ func init() {
 	proto.RegisterType((*MsgCancelOwnerResponse)(nil), "agora.subnet.v1.MsgCancelOwnerResponse")
 	proto.RegisterType((*MsgAcceptOwner)(nil), "agora.subnet.v1.MsgAcceptOwner")
 	proto.RegisterType((*MsgAcceptOwnerResponse)(nil), "agora.subnet.v1.MsgAcceptOwnerResponse")
+	proto.RegisterType((*MsgProposeSubnetOwner)(nil), "agora.subnet.v1.MsgProposeSubnetOwner")
+	proto.RegisterType((*MsgProposeSubnetOwnerResponse)(nil), "agora.subnet.v1.MsgProposeSubnetOwnerResponse")
+	proto.RegisterType((*MsgCancelSubnetOwner)(nil), "agora.subnet.v1.MsgCancelSubnetOwner")
+	proto.RegisterType((*MsgCancelSubnetOwnerResponse)(nil), "agora.subnet.v1.MsgCancelSubnetOwnerResponse")
+	proto.RegisterType((*MsgAcceptSubnetOwner)(nil), "agora.subnet.v1.MsgAcceptSubnetOwner")
+	proto.RegisterType((*MsgAcceptSubnetOwnerResponse)(nil), "agora.subnet.v1.MsgAcceptSubnetOwnerResponse")
+	proto.RegisterType((*MsgDescribeSubnet)(nil), "agora.subnet.v1.MsgDescribeSubnet")
+	proto.RegisterType((*MsgDescribeSubnetResponse)(nil), "agora.subnet.v1.MsgDescribeSubnetResponse")
+	proto.RegisterType((*MsgAnnounceKey)(nil), "agora.subnet.v1.MsgAnnounceKey")
+	proto.RegisterType((*MsgAnnounceKeyResponse)(nil), "agora.subnet.v1.MsgAnnounceKeyResponse")
+	proto.RegisterType((*MsgDisputeKey)(nil), "agora.subnet.v1.MsgDisputeKey")
+	proto.RegisterType((*MsgDisputeKeyResponse)(nil), "agora.subnet.v1.MsgDisputeKeyResponse")
+	proto.RegisterType((*MsgAcceptKey)(nil), "agora.subnet.v1.MsgAcceptKey")
+	proto.RegisterType((*MsgAcceptKeyResponse)(nil), "agora.subnet.v1.MsgAcceptKeyResponse")
 	proto.RegisterType((*MsgSetModel)(nil), "agora.subnet.v1.MsgSetModel")
 	proto.RegisterType((*MsgSetModelResponse)(nil), "agora.subnet.v1.MsgSetModelResponse")
 	proto.RegisterType((*MsgSetProfile)(nil), "agora.subnet.v1.MsgSetProfile")
@@ -1427,81 +2125,102 @@ func init() {
 func init() { proto.RegisterFile("agora/subnet/v1/tx.proto", fileDescriptor_9c5838e5854e90dd) }
 
 var fileDescriptor_9c5838e5854e90dd = []byte{
-	// 1173 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x57, 0x4f, 0x6f, 0x1b, 0x45,
-	0x14, 0xcf, 0xc6, 0x7f, 0x1a, 0x3f, 0x27, 0x69, 0x59, 0xd2, 0xc6, 0x71, 0x83, 0x13, 0x2c, 0x04,
-	0x51, 0x24, 0x6c, 0x1a, 0x52, 0x24, 0x82, 0x40, 0x4a, 0x42, 0x25, 0x10, 0x18, 0xa2, 0x0d, 0x05,
-	0x29, 0x17, 0x33, 0x59, 0x4f, 0xd7, 0x4b, 0xbc, 0x3b, 0xab, 0x99, 0x71, 0x12, 0x4b, 0x1c, 0x80,
-	0x2b, 0x97, 0x8a, 0x4f, 0xc1, 0x09, 0xf5, 0xc0, 0x87, 0x28, 0xb7, 0x88, 0x13, 0x27, 0x84, 0x92,
-	0x43, 0x8f, 0x7c, 0x01, 0x0e, 0x68, 0x66, 0xd6, 0xeb, 0x59, 0x7b, 0x1c, 0xa7, 0x55, 0x7a, 0xdb,
-	0x99, 0xf7, 0x9b, 0x37, 0xbf, 0xf7, 0xe6, 0x37, 0xef, 0xcd, 0x42, 0x09, 0x79, 0x84, 0xa2, 0x3a,
-	0xeb, 0x1e, 0x86, 0x98, 0xd7, 0x8f, 0xef, 0xd5, 0xf9, 0x69, 0x2d, 0xa2, 0x84, 0x13, 0xfb, 0xa6,
-	0xb4, 0xd4, 0x94, 0xa5, 0x76, 0x7c, 0xaf, 0xbc, 0x3c, 0x0c, 0x8d, 0x4d, 0x12, 0x5e, 0x5e, 0x74,
-	0x09, 0x0b, 0x08, 0xab, 0x07, 0xcc, 0x13, 0xb6, 0x80, 0x79, 0xb1, 0x61, 0x49, 0x19, 0x9a, 0x72,
-	0x54, 0x57, 0x83, 0xd8, 0xb4, 0xe0, 0x11, 0x8f, 0xa8, 0x79, 0xf1, 0xa5, 0x66, 0xab, 0xff, 0x59,
-	0x70, 0xb3, 0xc1, 0xbc, 0x5d, 0x8a, 0x11, 0xc7, 0xfb, 0x72, 0x0f, 0xfb, 0x1d, 0xc8, 0x33, 0x1c,
-	0xb6, 0x30, 0x2d, 0x59, 0xab, 0xd6, 0x5a, 0x61, 0xa7, 0xf4, 0xe7, 0xef, 0x6f, 0x2f, 0xc4, 0xbe,
-	0xb6, 0x5b, 0x2d, 0x8a, 0x19, 0xdb, 0xe7, 0xd4, 0x0f, 0x3d, 0x27, 0xc6, 0xd9, 0x36, 0x64, 0x43,
-	0x14, 0xe0, 0xd2, 0xb4, 0xc0, 0x3b, 0xf2, 0xdb, 0xfe, 0x08, 0x0a, 0x01, 0x76, 0xdb, 0x28, 0xf4,
-	0x59, 0x50, 0xca, 0xac, 0x5a, 0x6b, 0xc5, 0x8d, 0x72, 0x6d, 0x28, 0xcc, 0x5a, 0xa3, 0x8f, 0xd8,
-	0xc9, 0x3e, 0xfd, 0x7b, 0x65, 0xca, 0x19, 0x2c, 0xb1, 0x3f, 0x80, 0x19, 0xbf, 0x85, 0x43, 0xee,
-	0xf3, 0x5e, 0x29, 0x2b, 0x97, 0x2f, 0x8d, 0x2c, 0xff, 0x34, 0x06, 0xc4, 0xab, 0x93, 0x05, 0xf6,
-	0x12, 0xcc, 0x04, 0xe8, 0xb4, 0xd9, 0x21, 0xee, 0x51, 0x29, 0xb7, 0x6a, 0xad, 0x65, 0x9d, 0x1b,
-	0x01, 0x3a, 0xfd, 0x9c, 0xb8, 0x47, 0x5b, 0xc5, 0x9f, 0x9e, 0x3d, 0x59, 0x8f, 0x89, 0x57, 0x1f,
-	0xc0, 0xe2, 0x50, 0xf4, 0x0e, 0x66, 0x11, 0x09, 0x19, 0xb6, 0xef, 0x40, 0x3e, 0xc4, 0xbc, 0xeb,
-	0xb7, 0x64, 0x16, 0xe6, 0x9c, 0x78, 0x24, 0x62, 0x95, 0x6e, 0xa7, 0xa5, 0x5b, 0xf9, 0x5d, 0x6d,
-	0xc1, 0x7c, 0x83, 0x79, 0xfb, 0x1c, 0x51, 0x1e, 0xe7, 0xb0, 0x06, 0x39, 0x72, 0x12, 0x5e, 0x21,
-	0x85, 0x0a, 0xa6, 0xed, 0x36, 0xad, 0xef, 0xb6, 0x05, 0x82, 0xad, 0xc2, 0x54, 0x4b, 0x70, 0x27,
-	0xbd, 0x4b, 0x9f, 0x6b, 0xf5, 0x3b, 0x78, 0xa5, 0xc1, 0xbc, 0x8f, 0x7d, 0xc6, 0x48, 0xe7, 0xf8,
-	0xc5, 0x8f, 0x71, 0x1c, 0x89, 0x54, 0xca, 0xee, 0xc2, 0xd2, 0xc8, 0x5e, 0x09, 0x91, 0x5f, 0x94,
-	0x9c, 0xf6, 0x31, 0xdf, 0x43, 0x14, 0x05, 0x98, 0x63, 0x7a, 0x7d, 0x3c, 0x12, 0x99, 0x65, 0x34,
-	0x99, 0x2d, 0x40, 0xee, 0x18, 0x75, 0xba, 0x58, 0x6a, 0x24, 0xe3, 0xa8, 0x41, 0x9a, 0xf1, 0x92,
-	0x3c, 0x64, 0x9d, 0x53, 0xc2, 0xf7, 0xcc, 0x82, 0x62, 0x83, 0x79, 0x0e, 0xf6, 0x7c, 0x26, 0xb8,
-	0x5e, 0xd3, 0xb1, 0xd9, 0x8b, 0x70, 0xa3, 0x4d, 0x78, 0xf3, 0x08, 0xf7, 0x24, 0xd9, 0x59, 0x27,
-	0xdf, 0x26, 0xfc, 0x33, 0xdc, 0x13, 0x74, 0x23, 0x4a, 0xc8, 0x23, 0x49, 0x77, 0xd6, 0x51, 0x03,
-	0xfb, 0x75, 0x98, 0x95, 0x1f, 0x4d, 0x7c, 0x1a, 0xf9, 0xb4, 0x27, 0x25, 0x9b, 0x71, 0x8a, 0x72,
-	0xee, 0x81, 0x9c, 0xb2, 0xef, 0x42, 0x41, 0x28, 0x3a, 0xa2, 0xbe, 0x8b, 0x4b, 0x79, 0xa9, 0x3d,
-	0x21, 0xf1, 0x3d, 0x31, 0x4e, 0xa9, 0xe4, 0x43, 0x78, 0x55, 0x8b, 0x28, 0x91, 0xf3, 0x2d, 0xc8,
-	0x0c, 0xb4, 0x2c, 0x3e, 0x15, 0x15, 0xe1, 0x4d, 0x29, 0x59, 0x0d, 0xaa, 0x7f, 0xa8, 0x13, 0x74,
-	0x08, 0x47, 0x1c, 0x7f, 0xa2, 0x48, 0x5f, 0x57, 0x56, 0x62, 0x0e, 0x99, 0x01, 0x07, 0x2d, 0x4f,
-	0x59, 0x73, 0x9e, 0x72, 0x97, 0xe5, 0x29, 0x3f, 0x92, 0xa7, 0x54, 0x2a, 0xd4, 0xc1, 0xeb, 0xa1,
-	0x24, 0x07, 0xff, 0x9b, 0x0a, 0x73, 0x8f, 0x92, 0x88, 0x30, 0xfc, 0xa5, 0xa4, 0xfd, 0xf2, 0xc2,
-	0xbc, 0x0f, 0x85, 0x10, 0x9f, 0x34, 0x95, 0xf7, 0xec, 0x04, 0xef, 0x33, 0x21, 0x3e, 0x91, 0x84,
-	0x0c, 0xb1, 0xe8, 0x7c, 0x93, 0x58, 0x7a, 0xb2, 0xfa, 0xec, 0xa2, 0xd0, 0xc5, 0x1d, 0x15, 0xc9,
-	0xf5, 0x5d, 0xb9, 0x91, 0x58, 0xd2, 0x57, 0x4b, 0x95, 0x24, 0x6d, 0xeb, 0x84, 0xd4, 0x8f, 0x96,
-	0x64, 0xb5, 0xed, 0xba, 0x38, 0xe2, 0x8a, 0x55, 0x2a, 0x0b, 0xd6, 0x55, 0xb3, 0xf0, 0x1c, 0xd4,
-	0xe6, 0x05, 0xb5, 0xc1, 0x1e, 0x31, 0x3b, 0x8d, 0x42, 0xc2, 0xee, 0x57, 0x75, 0xef, 0xf7, 0x31,
-	0x6f, 0x90, 0x16, 0xee, 0xd8, 0xef, 0x43, 0x51, 0xe8, 0x10, 0xb9, 0x2e, 0xe9, 0x86, 0x7c, 0x22,
-	0x39, 0x68, 0x13, 0xbe, 0xad, 0xb0, 0x63, 0xe9, 0x6d, 0x42, 0xd6, 0x45, 0xb4, 0x35, 0xbe, 0xf5,
-	0x89, 0x8d, 0x77, 0x11, 0x6d, 0xc5, 0xcd, 0x4b, 0xa2, 0xb7, 0x6e, 0x89, 0x10, 0x74, 0x2e, 0xd5,
-	0xdb, 0xf2, 0x3e, 0xf7, 0x99, 0x26, 0x11, 0xfc, 0x6b, 0xc1, 0x5c, 0x5c, 0xd5, 0x28, 0x79, 0xe4,
-	0x77, 0xb0, 0xbd, 0x09, 0x33, 0x24, 0xc2, 0x14, 0x71, 0x72, 0x85, 0xec, 0xf6, 0x91, 0xf6, 0x32,
-	0x14, 0x90, 0x32, 0x61, 0x56, 0x9a, 0x5e, 0xcd, 0xac, 0x15, 0x9c, 0xc1, 0x84, 0xbd, 0x02, 0x45,
-	0x0f, 0x71, 0x7c, 0x82, 0x7a, 0xcd, 0x2e, 0xed, 0xc4, 0x85, 0x17, 0xe2, 0xa9, 0x87, 0xb4, 0x63,
-	0xbf, 0x06, 0x10, 0x20, 0x7a, 0xd4, 0x8d, 0x9a, 0x87, 0x11, 0x93, 0xd2, 0x9e, 0x73, 0x0a, 0x6a,
-	0x66, 0x27, 0x62, 0xa9, 0x26, 0x9e, 0x7b, 0xce, 0x26, 0xbe, 0x35, 0x27, 0x72, 0x91, 0x30, 0xad,
-	0x2e, 0xc2, 0xed, 0x54, 0xc0, 0x49, 0x2a, 0xbe, 0xef, 0x9f, 0xe5, 0xd7, 0xc4, 0x77, 0x5f, 0x34,
-	0x0f, 0x57, 0x57, 0xd9, 0x10, 0xad, 0xe4, 0x7c, 0xe4, 0xee, 0x09, 0xa9, 0xc7, 0xaa, 0xc0, 0x3c,
-	0x8c, 0x5a, 0x88, 0x63, 0xd9, 0x78, 0x98, 0xfd, 0x1e, 0x14, 0x50, 0x97, 0xb7, 0x09, 0x15, 0xe9,
-	0x98, 0x44, 0x6d, 0x00, 0xb5, 0xef, 0x43, 0x3e, 0x92, 0x1e, 0x24, 0xb7, 0xe2, 0xc6, 0xe2, 0x48,
-	0x0e, 0xd5, 0x06, 0x71, 0x06, 0x63, 0x70, 0x7c, 0x1d, 0x12, 0x37, 0x71, 0x09, 0xd1, 0x19, 0xf5,
-	0xd9, 0x6e, 0xfc, 0x5c, 0x80, 0x4c, 0x83, 0x79, 0xf6, 0x01, 0xcc, 0xa6, 0x9e, 0x82, 0xab, 0xa3,
-	0xb2, 0x4d, 0x3f, 0x97, 0xca, 0x6b, 0x93, 0x10, 0x49, 0x07, 0xfa, 0x06, 0x8a, 0xfa, 0x0b, 0x69,
-	0xc5, 0xb4, 0x50, 0x03, 0x94, 0xdf, 0x9a, 0x00, 0x48, 0x1c, 0x7f, 0x0b, 0xf3, 0x43, 0x4f, 0x9f,
-	0xaa, 0x69, 0x69, 0x1a, 0x53, 0x5e, 0x9f, 0x8c, 0x49, 0x76, 0x38, 0x80, 0xd9, 0xd4, 0x93, 0xc6,
-	0x98, 0x16, 0x1d, 0x61, 0x4e, 0x8b, 0xe9, 0x09, 0x62, 0x7f, 0x01, 0x33, 0xc9, 0xf3, 0x63, 0xd9,
-	0xb4, 0xaa, 0x6f, 0x2d, 0xbf, 0x71, 0x99, 0x55, 0xe7, 0x9a, 0x6a, 0xde, 0x46, 0xae, 0x3a, 0xc2,
-	0xcc, 0xd5, 0xd4, 0x35, 0x85, 0xef, 0x54, 0xc7, 0x34, 0xfa, 0xd6, 0x11, 0x66, 0xdf, 0xa6, 0x2e,
-	0x26, 0xe4, 0xa1, 0xb7, 0x30, 0xa3, 0x3c, 0x34, 0x80, 0x59, 0x1e, 0x86, 0x4e, 0x24, 0x1c, 0xeb,
-	0x5d, 0xc8, 0xe8, 0x58, 0x03, 0x98, 0x1d, 0x1b, 0x9a, 0x88, 0x38, 0xb9, 0xa4, 0x81, 0x2c, 0x8f,
-	0x39, 0x6f, 0x69, 0x35, 0x9f, 0xdc, 0x70, 0x49, 0xb7, 0xbf, 0x02, 0xd0, 0xca, 0x79, 0x65, 0x9c,
-	0x82, 0x94, 0xbd, 0xfc, 0xe6, 0xe5, 0xf6, 0x21, 0x96, 0xaa, 0x34, 0x8e, 0x63, 0x29, 0xad, 0x63,
-	0x59, 0xa6, 0x0a, 0x9b, 0xd0, 0x40, 0xaa, 0xa8, 0x19, 0x35, 0xa0, 0x23, 0xcc, 0x1a, 0x30, 0x95,
-	0xa1, 0x72, 0xee, 0x87, 0x67, 0x4f, 0xd6, 0xad, 0x9d, 0xcd, 0xa7, 0xe7, 0x15, 0xeb, 0xec, 0xbc,
-	0x62, 0xfd, 0x73, 0x5e, 0xb1, 0x1e, 0x5f, 0x54, 0xa6, 0xce, 0x2e, 0x2a, 0x53, 0x7f, 0x5d, 0x54,
-	0xa6, 0x0e, 0xca, 0xea, 0xb7, 0xd8, 0x6d, 0x23, 0x3f, 0xac, 0x9f, 0xf6, 0x7f, 0x8f, 0x79, 0x2f,
-	0xc2, 0xec, 0x30, 0x2f, 0xff, 0x68, 0xdf, 0xfd, 0x3f, 0x00, 0x00, 0xff, 0xff, 0x81, 0xdb, 0x67,
-	0x3f, 0x66, 0x0f, 0x00, 0x00,
+	// 1511 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x58, 0xc1, 0x6f, 0x1b, 0x45,
+	0x17, 0xcf, 0xc6, 0x8e, 0x13, 0x3f, 0x3b, 0x69, 0xbb, 0x5f, 0xda, 0x38, 0x6e, 0xea, 0xe4, 0xb3,
+	0xbe, 0xf6, 0x8b, 0x2a, 0xd5, 0xf9, 0x9a, 0xaf, 0x45, 0xa2, 0x08, 0xa4, 0xa6, 0x54, 0x02, 0x81,
+	0xa1, 0x6c, 0x28, 0x48, 0xbd, 0x98, 0xc9, 0x7a, 0xba, 0x59, 0x62, 0xef, 0xac, 0x76, 0xc6, 0x49,
+	0x2c, 0x71, 0x80, 0x1e, 0xb8, 0x21, 0x2a, 0xfe, 0x07, 0x24, 0x4e, 0xa8, 0x12, 0xfc, 0x11, 0xe5,
+	0x56, 0x71, 0xe2, 0x84, 0x50, 0x7b, 0xe8, 0x91, 0x7f, 0x80, 0x03, 0x9a, 0x99, 0xdd, 0xf1, 0xac,
+	0x3d, 0x1b, 0xbb, 0x95, 0x2b, 0x6e, 0x9e, 0x7d, 0x6f, 0xde, 0xfb, 0xbd, 0xdf, 0x7b, 0xf3, 0xe6,
+	0x8d, 0xa1, 0x82, 0x3c, 0x12, 0xa1, 0x2d, 0xda, 0xdb, 0x0b, 0x30, 0xdb, 0x3a, 0xbc, 0xba, 0xc5,
+	0x8e, 0x1b, 0x61, 0x44, 0x18, 0xb1, 0x4f, 0x09, 0x49, 0x43, 0x4a, 0x1a, 0x87, 0x57, 0xab, 0x6b,
+	0xc3, 0xaa, 0xb1, 0x48, 0xa8, 0x57, 0x57, 0x5c, 0x42, 0xbb, 0x84, 0x6e, 0x75, 0xa9, 0xc7, 0x65,
+	0x5d, 0xea, 0xc5, 0x82, 0x55, 0x29, 0x68, 0x89, 0xd5, 0x96, 0x5c, 0xc4, 0xa2, 0x65, 0x8f, 0x78,
+	0x44, 0x7e, 0xe7, 0xbf, 0xe4, 0xd7, 0xfa, 0x5f, 0x16, 0x9c, 0x6a, 0x52, 0xef, 0x56, 0x84, 0x11,
+	0xc3, 0xbb, 0xc2, 0x87, 0xfd, 0x3f, 0x28, 0x50, 0x1c, 0xb4, 0x71, 0x54, 0xb1, 0x36, 0xac, 0xcd,
+	0xe2, 0x4e, 0xe5, 0xd7, 0x9f, 0xaf, 0x2c, 0xc7, 0xb6, 0x6e, 0xb6, 0xdb, 0x11, 0xa6, 0x74, 0x97,
+	0x45, 0x7e, 0xe0, 0x39, 0xb1, 0x9e, 0x6d, 0x43, 0x3e, 0x40, 0x5d, 0x5c, 0x99, 0xe5, 0xfa, 0x8e,
+	0xf8, 0x6d, 0xbf, 0x05, 0xc5, 0x2e, 0x76, 0xf7, 0x51, 0xe0, 0xd3, 0x6e, 0x25, 0xb7, 0x61, 0x6d,
+	0x96, 0xb6, 0xab, 0x8d, 0xa1, 0x30, 0x1b, 0xcd, 0x44, 0x63, 0x27, 0xff, 0xf8, 0xf7, 0xf5, 0x19,
+	0x67, 0xb0, 0xc5, 0x7e, 0x03, 0x16, 0xfc, 0x36, 0x0e, 0x98, 0xcf, 0xfa, 0x95, 0xbc, 0xd8, 0xbe,
+	0x3a, 0xb2, 0xfd, 0xdd, 0x58, 0x21, 0xde, 0xad, 0x36, 0xd8, 0xab, 0xb0, 0xd0, 0x45, 0xc7, 0xad,
+	0x0e, 0x71, 0x0f, 0x2a, 0x73, 0x1b, 0xd6, 0x66, 0xde, 0x99, 0xef, 0xa2, 0xe3, 0xf7, 0x89, 0x7b,
+	0x70, 0xa3, 0xf4, 0xe0, 0xf9, 0xa3, 0xcb, 0x31, 0xf0, 0xfa, 0x6d, 0x58, 0x19, 0x8a, 0xde, 0xc1,
+	0x34, 0x24, 0x01, 0xc5, 0xf6, 0x39, 0x28, 0x04, 0x98, 0xf5, 0xfc, 0xb6, 0x60, 0x61, 0xd1, 0x89,
+	0x57, 0x3c, 0x56, 0x61, 0x76, 0x56, 0x98, 0x15, 0xbf, 0xeb, 0x6d, 0x58, 0x6a, 0x52, 0x6f, 0x97,
+	0xa1, 0x88, 0xc5, 0x1c, 0x36, 0x60, 0x8e, 0x1c, 0x05, 0x13, 0x50, 0x28, 0xd5, 0x34, 0x6f, 0xb3,
+	0xba, 0xb7, 0x1b, 0xc0, 0xd1, 0x4a, 0x9d, 0x7a, 0x05, 0xce, 0xa5, 0xbd, 0x24, 0x58, 0xeb, 0x9f,
+	0xc3, 0x99, 0x26, 0xf5, 0xde, 0xf6, 0x29, 0x25, 0x9d, 0xc3, 0x97, 0x4f, 0x63, 0x16, 0x88, 0x14,
+	0x65, 0xe7, 0x61, 0x75, 0xc4, 0x97, 0x02, 0xf2, 0x9d, 0x2c, 0xa7, 0x5d, 0xcc, 0xee, 0xa0, 0x08,
+	0x75, 0x31, 0xc3, 0xd1, 0xf4, 0x70, 0xa8, 0x32, 0xcb, 0x69, 0x65, 0xb6, 0x0c, 0x73, 0x87, 0xa8,
+	0xd3, 0xc3, 0xa2, 0x46, 0x72, 0x8e, 0x5c, 0xa4, 0x11, 0xaf, 0x8a, 0x24, 0xeb, 0x98, 0x14, 0xde,
+	0x27, 0x16, 0x94, 0x9a, 0xd4, 0x73, 0xb0, 0xe7, 0x53, 0x8e, 0x75, 0x4a, 0x69, 0xb3, 0x57, 0x60,
+	0x7e, 0x9f, 0xb0, 0xd6, 0x01, 0xee, 0x0b, 0xb0, 0x65, 0xa7, 0xb0, 0x4f, 0xd8, 0x7b, 0xb8, 0xcf,
+	0xe1, 0x86, 0x11, 0x21, 0xf7, 0x05, 0xdc, 0xb2, 0x23, 0x17, 0xf6, 0xbf, 0xa1, 0x2c, 0x7e, 0xb4,
+	0xf0, 0x71, 0xe8, 0x47, 0x7d, 0x51, 0xb2, 0x39, 0xa7, 0x24, 0xbe, 0xdd, 0x16, 0x9f, 0xec, 0xf3,
+	0x50, 0xe4, 0x15, 0x1d, 0x46, 0xbe, 0x8b, 0x2b, 0x05, 0x51, 0x7b, 0xbc, 0xc4, 0xef, 0xf0, 0x75,
+	0xaa, 0x4a, 0xde, 0x84, 0x7f, 0x69, 0x11, 0xa9, 0x72, 0x3e, 0x0d, 0xb9, 0x41, 0x2d, 0xf3, 0x9f,
+	0x12, 0x0a, 0xb7, 0x26, 0x2b, 0x59, 0x2e, 0xea, 0xbf, 0xc8, 0x0c, 0x3a, 0x84, 0x21, 0x86, 0xdf,
+	0x91, 0xa0, 0xa7, 0xc5, 0x4a, 0x8c, 0x21, 0x37, 0xc0, 0xa0, 0xf1, 0x94, 0x37, 0xf3, 0x34, 0x77,
+	0x12, 0x4f, 0x85, 0x11, 0x9e, 0x52, 0x54, 0xc8, 0xc4, 0xeb, 0xa1, 0xa8, 0xc4, 0xff, 0x28, 0xc3,
+	0xbc, 0x13, 0x91, 0x90, 0x50, 0xfc, 0xa1, 0x80, 0xfd, 0xea, 0xc2, 0xbc, 0x0e, 0xc5, 0x00, 0x1f,
+	0xb5, 0xa4, 0xf5, 0xfc, 0x18, 0xeb, 0x0b, 0x01, 0x3e, 0x12, 0x80, 0x0c, 0xb1, 0xe8, 0x78, 0x55,
+	0x2c, 0x7d, 0xd1, 0x7d, 0x6e, 0xa1, 0xc0, 0xc5, 0x1d, 0x19, 0xc9, 0xf4, 0x8e, 0xdc, 0x48, 0x2c,
+	0xe9, 0xa3, 0x25, 0x5b, 0x92, 0xe6, 0x5a, 0x81, 0xfa, 0xca, 0x12, 0xa8, 0x6e, 0xba, 0x2e, 0x0e,
+	0x99, 0x44, 0x95, 0x62, 0xc1, 0x9a, 0x94, 0x85, 0x17, 0x80, 0xb6, 0xc4, 0xa1, 0x0d, 0x7c, 0xc4,
+	0xe8, 0x34, 0x08, 0x0a, 0xdd, 0xf7, 0x16, 0x9c, 0x1d, 0xd0, 0x29, 0x9b, 0xd8, 0xb4, 0xa9, 0x4b,
+	0x85, 0x9b, 0x9b, 0x38, 0xe9, 0x29, 0x7e, 0xd7, 0xe1, 0x82, 0x11, 0xa6, 0x0a, 0xa4, 0x0b, 0xcb,
+	0x2a, 0x01, 0xaf, 0x24, 0x8c, 0x34, 0x9e, 0x1a, 0xac, 0x99, 0xdc, 0x29, 0x38, 0x3d, 0x01, 0x47,
+	0x32, 0xae, 0xc3, 0x99, 0x6e, 0xea, 0x47, 0x12, 0x2d, 0x61, 0x8d, 0xb8, 0x55, 0xb0, 0x9e, 0x5b,
+	0xf2, 0x82, 0xc4, 0xd4, 0x8d, 0xfc, 0xbd, 0xa9, 0x5f, 0x90, 0xff, 0xe8, 0xac, 0x63, 0xbc, 0x9d,
+	0x53, 0x81, 0x2a, 0x1a, 0xbe, 0x89, 0xcf, 0x64, 0x10, 0x90, 0x5e, 0xe0, 0x62, 0xde, 0x67, 0xb7,
+	0x61, 0x1e, 0xb9, 0x2e, 0xe9, 0x05, 0x6c, 0x2c, 0x09, 0x89, 0xa2, 0xfd, 0x3a, 0x94, 0x38, 0xf5,
+	0xc9, 0xbe, 0xd9, 0x31, 0xfb, 0x20, 0xc0, 0x47, 0x37, 0xa5, 0xee, 0x8d, 0x32, 0xc7, 0x9a, 0x18,
+	0x4a, 0xce, 0xe7, 0x00, 0x8e, 0x42, 0xfa, 0xc0, 0x82, 0x45, 0x39, 0x65, 0x84, 0x3d, 0x26, 0x80,
+	0xbe, 0x78, 0xb2, 0xb4, 0xd0, 0x66, 0x27, 0x0c, 0x2d, 0xcd, 0xe5, 0x8a, 0xe8, 0x11, 0x03, 0x0c,
+	0x0a, 0xdd, 0xb7, 0x16, 0x94, 0x55, 0xbd, 0x71, 0x70, 0x43, 0x8c, 0x58, 0x93, 0x33, 0xf2, 0x52,
+	0x28, 0x4f, 0x73, 0x94, 0xba, 0xc7, 0xfa, 0xd7, 0x96, 0x76, 0xf0, 0x34, 0xa8, 0x76, 0x05, 0xe6,
+	0xf7, 0x50, 0x87, 0x9f, 0x57, 0x81, 0x2a, 0xef, 0x24, 0x4b, 0x7b, 0x03, 0x4a, 0x6d, 0xdc, 0xc1,
+	0x1e, 0x62, 0x3e, 0x09, 0x68, 0x5c, 0xd0, 0xfa, 0x27, 0xbe, 0x37, 0xc0, 0xbd, 0x88, 0x4b, 0x65,
+	0x93, 0x4d, 0x96, 0x5c, 0x22, 0x0b, 0x93, 0x8a, 0x72, 0x5d, 0x74, 0x92, 0x65, 0xfd, 0x07, 0x39,
+	0x50, 0xed, 0x62, 0xd6, 0x24, 0x6d, 0xdc, 0xe1, 0xcc, 0xf0, 0x0b, 0x7e, 0x62, 0x66, 0xf6, 0x09,
+	0x4b, 0x98, 0xc9, 0x3a, 0x6c, 0xd7, 0x20, 0xef, 0xa2, 0xa8, 0x9d, 0x7d, 0xce, 0xb8, 0xe3, 0x5b,
+	0x28, 0x6a, 0xc7, 0x27, 0x45, 0x68, 0xc7, 0x9c, 0x69, 0x58, 0xea, 0x67, 0xc5, 0xa0, 0x94, 0x20,
+	0x55, 0xc9, 0xfd, 0x53, 0x96, 0x1e, 0x1f, 0x17, 0x23, 0x72, 0xdf, 0xef, 0x60, 0xfb, 0x1a, 0x2c,
+	0x90, 0x10, 0x47, 0x88, 0x91, 0x09, 0x7a, 0x57, 0xa2, 0x69, 0xaf, 0x41, 0x11, 0x49, 0x11, 0xe6,
+	0xec, 0xe6, 0x36, 0x8b, 0xce, 0xe0, 0x83, 0xbd, 0x0e, 0x25, 0x0f, 0x31, 0x7c, 0x84, 0xfa, 0xad,
+	0x5e, 0xd4, 0x89, 0x27, 0x5a, 0x88, 0x3f, 0xdd, 0x8d, 0x3a, 0xf6, 0x05, 0x80, 0x2e, 0x8a, 0x0e,
+	0x7a, 0x61, 0x6b, 0x2f, 0x4c, 0x58, 0x2e, 0xca, 0x2f, 0x3b, 0x21, 0x4d, 0x75, 0x8c, 0xb9, 0x17,
+	0xed, 0x18, 0x8b, 0x9c, 0x0b, 0x85, 0x34, 0xae, 0xf3, 0x41, 0xc0, 0x8a, 0x8a, 0x2f, 0x92, 0x5c,
+	0x7e, 0x42, 0x7c, 0xf7, 0x65, 0x79, 0x98, 0xfc, 0xfa, 0x1e, 0x82, 0xa5, 0xf2, 0x23, 0xbc, 0x2b,
+	0x50, 0x0f, 0xe5, 0xe4, 0x76, 0x37, 0x6c, 0x23, 0x86, 0xc5, 0x44, 0x4f, 0xed, 0xd7, 0xa0, 0x88,
+	0x7a, 0x6c, 0x9f, 0x44, 0x9c, 0x8e, 0x71, 0xd0, 0x06, 0xaa, 0xf6, 0x75, 0x28, 0x84, 0xc2, 0x82,
+	0xc0, 0x56, 0xda, 0x5e, 0x19, 0xe1, 0x50, 0x3a, 0x88, 0x19, 0x8c, 0x95, 0xe3, 0xeb, 0x47, 0x99,
+	0x89, 0x67, 0x33, 0x1d, 0x51, 0x82, 0x76, 0xfb, 0xa7, 0x25, 0xc8, 0x35, 0xa9, 0x67, 0xdf, 0x83,
+	0x72, 0xea, 0x8d, 0xbd, 0x31, 0x5a, 0xb6, 0xe9, 0x77, 0x68, 0x75, 0x73, 0x9c, 0x86, 0x3a, 0xe3,
+	0x9f, 0x42, 0x49, 0x7f, 0x7a, 0xae, 0x9b, 0x36, 0x6a, 0x0a, 0xd5, 0xff, 0x8e, 0x51, 0x50, 0x86,
+	0x3f, 0x83, 0xa5, 0xa1, 0x37, 0x65, 0xdd, 0xb4, 0x35, 0xad, 0x53, 0xbd, 0x3c, 0x5e, 0x47, 0x79,
+	0xb8, 0x07, 0xe5, 0xd4, 0x5b, 0xd1, 0x48, 0x8b, 0xae, 0x61, 0xa6, 0xc5, 0xf4, 0xb6, 0xb3, 0x3f,
+	0x80, 0x05, 0xf5, 0xae, 0x5b, 0x33, 0xed, 0x4a, 0xa4, 0xd5, 0xff, 0x9c, 0x24, 0xd5, 0xb1, 0xa6,
+	0x5e, 0x45, 0x46, 0xac, 0xba, 0x86, 0x19, 0xab, 0xe9, 0x39, 0xc2, 0x6d, 0xa7, 0x9e, 0x22, 0x46,
+	0xdb, 0xba, 0x86, 0xd9, 0xb6, 0xe9, 0x79, 0xc0, 0xcb, 0x43, 0x7f, 0x1b, 0x18, 0xcb, 0x43, 0x53,
+	0x30, 0x97, 0x87, 0x61, 0xc4, 0xe7, 0x86, 0xf5, 0xf1, 0xde, 0x68, 0x58, 0x53, 0x30, 0x1b, 0x36,
+	0x4c, 0xe7, 0x76, 0x07, 0x6c, 0xc3, 0x64, 0x7e, 0xe9, 0x84, 0x88, 0x35, 0xbd, 0x6a, 0x63, 0x32,
+	0x3d, 0xe5, 0xcd, 0x87, 0x33, 0xa3, 0xf3, 0xf3, 0xc5, 0x6c, 0x12, 0x74, 0x5f, 0x57, 0x26, 0x52,
+	0xd3, 0x5d, 0x8d, 0xce, 0xc6, 0x17, 0xb3, 0x69, 0x19, 0xeb, 0x2a, 0x73, 0xe4, 0x15, 0x67, 0x37,
+	0x3d, 0xee, 0x9a, 0xcf, 0x6e, 0x4a, 0x27, 0xe3, 0xec, 0x1a, 0xa7, 0x49, 0x91, 0x7e, 0x6d, 0x92,
+	0x34, 0xa7, 0x7f, 0xa0, 0x90, 0x91, 0xfe, 0xd1, 0xe1, 0xcf, 0xfe, 0x18, 0x40, 0x1b, 0xfc, 0x6a,
+	0x19, 0xed, 0x24, 0x96, 0x57, 0x2f, 0x9d, 0x2c, 0x57, 0x56, 0x3f, 0x82, 0xe2, 0x60, 0x60, 0xbb,
+	0x90, 0x4d, 0x26, 0xb7, 0x79, 0xf1, 0x44, 0xb1, 0xde, 0x61, 0xd4, 0xa0, 0xb3, 0x96, 0xd1, 0x97,
+	0x84, 0xd4, 0xdc, 0x61, 0x86, 0x47, 0x0f, 0x1e, 0xb8, 0x36, 0x76, 0xd4, 0xb2, 0x3a, 0x9d, 0x94,
+	0x9b, 0x03, 0x1f, 0xbd, 0xc5, 0x63, 0x94, 0xf2, 0x0a, 0xcf, 0x42, 0x29, 0xa4, 0x99, 0x28, 0x53,
+	0x17, 0x30, 0xef, 0x55, 0xa9, 0xcb, 0xd7, 0xd8, 0xab, 0x74, 0x0d, 0x73, 0xaf, 0x32, 0x5d, 0x97,
+	0xd5, 0xb9, 0x2f, 0x9f, 0x3f, 0xba, 0x6c, 0xed, 0x5c, 0x7b, 0xfc, 0xb4, 0x66, 0x3d, 0x79, 0x5a,
+	0xb3, 0xfe, 0x78, 0x5a, 0xb3, 0x1e, 0x3e, 0xab, 0xcd, 0x3c, 0x79, 0x56, 0x9b, 0xf9, 0xed, 0x59,
+	0x6d, 0xe6, 0x5e, 0x55, 0xfe, 0x2f, 0xee, 0xee, 0x23, 0x3f, 0xd8, 0x3a, 0x4e, 0xfe, 0x1f, 0x67,
+	0xfd, 0x10, 0xd3, 0xbd, 0x82, 0xf8, 0x4b, 0xfb, 0xff, 0x7f, 0x07, 0x00, 0x00, 0xff, 0xff, 0xf4,
+	0xd7, 0x34, 0xbc, 0x67, 0x17, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1525,6 +2244,13 @@ type MsgClient interface {
 	ProposeOwner(ctx context.Context, in *MsgProposeOwner, opts ...grpc.CallOption) (*MsgProposeOwnerResponse, error)
 	CancelOwner(ctx context.Context, in *MsgCancelOwner, opts ...grpc.CallOption) (*MsgCancelOwnerResponse, error)
 	AcceptOwner(ctx context.Context, in *MsgAcceptOwner, opts ...grpc.CallOption) (*MsgAcceptOwnerResponse, error)
+	ProposeSubnetOwner(ctx context.Context, in *MsgProposeSubnetOwner, opts ...grpc.CallOption) (*MsgProposeSubnetOwnerResponse, error)
+	CancelSubnetOwner(ctx context.Context, in *MsgCancelSubnetOwner, opts ...grpc.CallOption) (*MsgCancelSubnetOwnerResponse, error)
+	AcceptSubnetOwner(ctx context.Context, in *MsgAcceptSubnetOwner, opts ...grpc.CallOption) (*MsgAcceptSubnetOwnerResponse, error)
+	DescribeSubnet(ctx context.Context, in *MsgDescribeSubnet, opts ...grpc.CallOption) (*MsgDescribeSubnetResponse, error)
+	AnnounceKey(ctx context.Context, in *MsgAnnounceKey, opts ...grpc.CallOption) (*MsgAnnounceKeyResponse, error)
+	DisputeKey(ctx context.Context, in *MsgDisputeKey, opts ...grpc.CallOption) (*MsgDisputeKeyResponse, error)
+	AcceptKey(ctx context.Context, in *MsgAcceptKey, opts ...grpc.CallOption) (*MsgAcceptKeyResponse, error)
 	SetModel(ctx context.Context, in *MsgSetModel, opts ...grpc.CallOption) (*MsgSetModelResponse, error)
 	SetProfile(ctx context.Context, in *MsgSetProfile, opts ...grpc.CallOption) (*MsgSetProfileResponse, error)
 	SetVoice(ctx context.Context, in *MsgSetVoice, opts ...grpc.CallOption) (*MsgSetVoiceResponse, error)
@@ -1620,6 +2346,69 @@ func (c *msgClient) AcceptOwner(ctx context.Context, in *MsgAcceptOwner, opts ..
 	return out, nil
 }
 
+func (c *msgClient) ProposeSubnetOwner(ctx context.Context, in *MsgProposeSubnetOwner, opts ...grpc.CallOption) (*MsgProposeSubnetOwnerResponse, error) {
+	out := new(MsgProposeSubnetOwnerResponse)
+	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Msg/ProposeSubnetOwner", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) CancelSubnetOwner(ctx context.Context, in *MsgCancelSubnetOwner, opts ...grpc.CallOption) (*MsgCancelSubnetOwnerResponse, error) {
+	out := new(MsgCancelSubnetOwnerResponse)
+	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Msg/CancelSubnetOwner", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) AcceptSubnetOwner(ctx context.Context, in *MsgAcceptSubnetOwner, opts ...grpc.CallOption) (*MsgAcceptSubnetOwnerResponse, error) {
+	out := new(MsgAcceptSubnetOwnerResponse)
+	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Msg/AcceptSubnetOwner", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) DescribeSubnet(ctx context.Context, in *MsgDescribeSubnet, opts ...grpc.CallOption) (*MsgDescribeSubnetResponse, error) {
+	out := new(MsgDescribeSubnetResponse)
+	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Msg/DescribeSubnet", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) AnnounceKey(ctx context.Context, in *MsgAnnounceKey, opts ...grpc.CallOption) (*MsgAnnounceKeyResponse, error) {
+	out := new(MsgAnnounceKeyResponse)
+	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Msg/AnnounceKey", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) DisputeKey(ctx context.Context, in *MsgDisputeKey, opts ...grpc.CallOption) (*MsgDisputeKeyResponse, error) {
+	out := new(MsgDisputeKeyResponse)
+	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Msg/DisputeKey", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) AcceptKey(ctx context.Context, in *MsgAcceptKey, opts ...grpc.CallOption) (*MsgAcceptKeyResponse, error) {
+	out := new(MsgAcceptKeyResponse)
+	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Msg/AcceptKey", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) SetModel(ctx context.Context, in *MsgSetModel, opts ...grpc.CallOption) (*MsgSetModelResponse, error) {
 	out := new(MsgSetModelResponse)
 	err := c.cc.Invoke(ctx, "/agora.subnet.v1.Msg/SetModel", in, out, opts...)
@@ -1667,6 +2456,13 @@ type MsgServer interface {
 	ProposeOwner(context.Context, *MsgProposeOwner) (*MsgProposeOwnerResponse, error)
 	CancelOwner(context.Context, *MsgCancelOwner) (*MsgCancelOwnerResponse, error)
 	AcceptOwner(context.Context, *MsgAcceptOwner) (*MsgAcceptOwnerResponse, error)
+	ProposeSubnetOwner(context.Context, *MsgProposeSubnetOwner) (*MsgProposeSubnetOwnerResponse, error)
+	CancelSubnetOwner(context.Context, *MsgCancelSubnetOwner) (*MsgCancelSubnetOwnerResponse, error)
+	AcceptSubnetOwner(context.Context, *MsgAcceptSubnetOwner) (*MsgAcceptSubnetOwnerResponse, error)
+	DescribeSubnet(context.Context, *MsgDescribeSubnet) (*MsgDescribeSubnetResponse, error)
+	AnnounceKey(context.Context, *MsgAnnounceKey) (*MsgAnnounceKeyResponse, error)
+	DisputeKey(context.Context, *MsgDisputeKey) (*MsgDisputeKeyResponse, error)
+	AcceptKey(context.Context, *MsgAcceptKey) (*MsgAcceptKeyResponse, error)
 	SetModel(context.Context, *MsgSetModel) (*MsgSetModelResponse, error)
 	SetProfile(context.Context, *MsgSetProfile) (*MsgSetProfileResponse, error)
 	SetVoice(context.Context, *MsgSetVoice) (*MsgSetVoiceResponse, error)
@@ -1703,6 +2499,27 @@ func (*UnimplementedMsgServer) CancelOwner(ctx context.Context, req *MsgCancelOw
 }
 func (*UnimplementedMsgServer) AcceptOwner(ctx context.Context, req *MsgAcceptOwner) (*MsgAcceptOwnerResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method AcceptOwner not implemented")
+}
+func (*UnimplementedMsgServer) ProposeSubnetOwner(ctx context.Context, req *MsgProposeSubnetOwner) (*MsgProposeSubnetOwnerResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ProposeSubnetOwner not implemented")
+}
+func (*UnimplementedMsgServer) CancelSubnetOwner(ctx context.Context, req *MsgCancelSubnetOwner) (*MsgCancelSubnetOwnerResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method CancelSubnetOwner not implemented")
+}
+func (*UnimplementedMsgServer) AcceptSubnetOwner(ctx context.Context, req *MsgAcceptSubnetOwner) (*MsgAcceptSubnetOwnerResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method AcceptSubnetOwner not implemented")
+}
+func (*UnimplementedMsgServer) DescribeSubnet(ctx context.Context, req *MsgDescribeSubnet) (*MsgDescribeSubnetResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method DescribeSubnet not implemented")
+}
+func (*UnimplementedMsgServer) AnnounceKey(ctx context.Context, req *MsgAnnounceKey) (*MsgAnnounceKeyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method AnnounceKey not implemented")
+}
+func (*UnimplementedMsgServer) DisputeKey(ctx context.Context, req *MsgDisputeKey) (*MsgDisputeKeyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method DisputeKey not implemented")
+}
+func (*UnimplementedMsgServer) AcceptKey(ctx context.Context, req *MsgAcceptKey) (*MsgAcceptKeyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method AcceptKey not implemented")
 }
 func (*UnimplementedMsgServer) SetModel(ctx context.Context, req *MsgSetModel) (*MsgSetModelResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method SetModel not implemented")
@@ -1883,6 +2700,132 @@ func _Msg_AcceptOwner_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_ProposeSubnetOwner_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgProposeSubnetOwner)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ProposeSubnetOwner(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.subnet.v1.Msg/ProposeSubnetOwner",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ProposeSubnetOwner(ctx, req.(*MsgProposeSubnetOwner))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_CancelSubnetOwner_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgCancelSubnetOwner)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).CancelSubnetOwner(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.subnet.v1.Msg/CancelSubnetOwner",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).CancelSubnetOwner(ctx, req.(*MsgCancelSubnetOwner))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_AcceptSubnetOwner_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgAcceptSubnetOwner)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).AcceptSubnetOwner(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.subnet.v1.Msg/AcceptSubnetOwner",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).AcceptSubnetOwner(ctx, req.(*MsgAcceptSubnetOwner))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_DescribeSubnet_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgDescribeSubnet)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).DescribeSubnet(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.subnet.v1.Msg/DescribeSubnet",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).DescribeSubnet(ctx, req.(*MsgDescribeSubnet))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_AnnounceKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgAnnounceKey)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).AnnounceKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.subnet.v1.Msg/AnnounceKey",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).AnnounceKey(ctx, req.(*MsgAnnounceKey))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_DisputeKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgDisputeKey)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).DisputeKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.subnet.v1.Msg/DisputeKey",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).DisputeKey(ctx, req.(*MsgDisputeKey))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_AcceptKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgAcceptKey)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).AcceptKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.subnet.v1.Msg/AcceptKey",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).AcceptKey(ctx, req.(*MsgAcceptKey))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_SetModel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgSetModel)
 	if err := dec(in); err != nil {
@@ -1995,6 +2938,34 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AcceptOwner",
 			Handler:    _Msg_AcceptOwner_Handler,
+		},
+		{
+			MethodName: "ProposeSubnetOwner",
+			Handler:    _Msg_ProposeSubnetOwner_Handler,
+		},
+		{
+			MethodName: "CancelSubnetOwner",
+			Handler:    _Msg_CancelSubnetOwner_Handler,
+		},
+		{
+			MethodName: "AcceptSubnetOwner",
+			Handler:    _Msg_AcceptSubnetOwner_Handler,
+		},
+		{
+			MethodName: "DescribeSubnet",
+			Handler:    _Msg_DescribeSubnet_Handler,
+		},
+		{
+			MethodName: "AnnounceKey",
+			Handler:    _Msg_AnnounceKey_Handler,
+		},
+		{
+			MethodName: "DisputeKey",
+			Handler:    _Msg_DisputeKey_Handler,
+		},
+		{
+			MethodName: "AcceptKey",
+			Handler:    _Msg_AcceptKey_Handler,
 		},
 		{
 			MethodName: "SetModel",
@@ -2668,6 +3639,465 @@ func (m *MsgAcceptOwnerResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) 
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgProposeSubnetOwner) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgProposeSubnetOwner) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgProposeSubnetOwner) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.NewOwner) > 0 {
+		i -= len(m.NewOwner)
+		copy(dAtA[i:], m.NewOwner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.NewOwner)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Sender) > 0 {
+		i -= len(m.Sender)
+		copy(dAtA[i:], m.Sender)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Sender)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgProposeSubnetOwnerResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgProposeSubnetOwnerResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgProposeSubnetOwnerResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCancelSubnetOwner) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCancelSubnetOwner) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCancelSubnetOwner) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Sender) > 0 {
+		i -= len(m.Sender)
+		copy(dAtA[i:], m.Sender)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Sender)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCancelSubnetOwnerResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCancelSubnetOwnerResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCancelSubnetOwnerResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAcceptSubnetOwner) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAcceptSubnetOwner) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAcceptSubnetOwner) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.NewOwner) > 0 {
+		i -= len(m.NewOwner)
+		copy(dAtA[i:], m.NewOwner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.NewOwner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAcceptSubnetOwnerResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAcceptSubnetOwnerResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAcceptSubnetOwnerResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDescribeSubnet) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDescribeSubnet) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDescribeSubnet) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Identity.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x22
+	{
+		size, err := m.Mechanism.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	if m.Netuid != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Sender) > 0 {
+		i -= len(m.Sender)
+		copy(dAtA[i:], m.Sender)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Sender)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDescribeSubnetResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDescribeSubnetResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDescribeSubnetResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAnnounceKey) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAnnounceKey) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAnnounceKey) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.NewAccount) > 0 {
+		i -= len(m.NewAccount)
+		copy(dAtA[i:], m.NewAccount)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.NewAccount)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAnnounceKeyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAnnounceKeyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAnnounceKeyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDisputeKey) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDisputeKey) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDisputeKey) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Sender) > 0 {
+		i -= len(m.Sender)
+		copy(dAtA[i:], m.Sender)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Sender)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDisputeKeyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDisputeKeyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDisputeKeyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAcceptKey) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAcceptKey) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAcceptKey) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.NewAccount) > 0 {
+		i -= len(m.NewAccount)
+		copy(dAtA[i:], m.NewAccount)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.NewAccount)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAcceptKeyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAcceptKeyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAcceptKeyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Subnets != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Subnets))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Neurons != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Neurons))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Delegations != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Delegations))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Balance != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Balance))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgSetModel) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3247,6 +4677,204 @@ func (m *MsgAcceptOwnerResponse) Size() (n int) {
 	}
 	var l int
 	_ = l
+	return n
+}
+
+func (m *MsgProposeSubnetOwner) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Sender)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Netuid != 0 {
+		n += 1 + sovTx(uint64(m.Netuid))
+	}
+	l = len(m.NewOwner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgProposeSubnetOwnerResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgCancelSubnetOwner) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Sender)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Netuid != 0 {
+		n += 1 + sovTx(uint64(m.Netuid))
+	}
+	return n
+}
+
+func (m *MsgCancelSubnetOwnerResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgAcceptSubnetOwner) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.NewOwner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Netuid != 0 {
+		n += 1 + sovTx(uint64(m.Netuid))
+	}
+	return n
+}
+
+func (m *MsgAcceptSubnetOwnerResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgDescribeSubnet) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Sender)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Netuid != 0 {
+		n += 1 + sovTx(uint64(m.Netuid))
+	}
+	l = m.Mechanism.Size()
+	n += 1 + l + sovTx(uint64(l))
+	l = m.Identity.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgDescribeSubnetResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgAnnounceKey) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.NewAccount)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgAnnounceKeyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgDisputeKey) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Sender)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgDisputeKeyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgAcceptKey) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.NewAccount)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgAcceptKeyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Balance != 0 {
+		n += 1 + sovTx(uint64(m.Balance))
+	}
+	if m.Delegations != 0 {
+		n += 1 + sovTx(uint64(m.Delegations))
+	}
+	if m.Neurons != 0 {
+		n += 1 + sovTx(uint64(m.Neurons))
+	}
+	if m.Subnets != 0 {
+		n += 1 + sovTx(uint64(m.Subnets))
+	}
 	return n
 }
 
@@ -5236,6 +6864,1276 @@ func (m *MsgAcceptOwnerResponse) Unmarshal(dAtA []byte) error {
 			return fmt.Errorf("proto: MsgAcceptOwnerResponse: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgProposeSubnetOwner) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgProposeSubnetOwner: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgProposeSubnetOwner: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sender", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Sender = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NewOwner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.NewOwner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgProposeSubnetOwnerResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgProposeSubnetOwnerResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgProposeSubnetOwnerResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCancelSubnetOwner) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCancelSubnetOwner: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCancelSubnetOwner: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sender", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Sender = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCancelSubnetOwnerResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCancelSubnetOwnerResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCancelSubnetOwnerResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAcceptSubnetOwner) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAcceptSubnetOwner: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAcceptSubnetOwner: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NewOwner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.NewOwner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAcceptSubnetOwnerResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAcceptSubnetOwnerResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAcceptSubnetOwnerResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDescribeSubnet) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDescribeSubnet: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDescribeSubnet: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sender", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Sender = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Mechanism", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Mechanism.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Identity", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Identity.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDescribeSubnetResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDescribeSubnetResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDescribeSubnetResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAnnounceKey) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAnnounceKey: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAnnounceKey: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NewAccount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.NewAccount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAnnounceKeyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAnnounceKeyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAnnounceKeyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDisputeKey) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDisputeKey: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDisputeKey: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sender", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Sender = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDisputeKeyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDisputeKeyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDisputeKeyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAcceptKey) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAcceptKey: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAcceptKey: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NewAccount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.NewAccount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAcceptKeyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAcceptKeyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAcceptKeyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Balance", wireType)
+			}
+			m.Balance = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Balance |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Delegations", wireType)
+			}
+			m.Delegations = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Delegations |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Neurons", wireType)
+			}
+			m.Neurons = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Neurons |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Subnets", wireType)
+			}
+			m.Subnets = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Subnets |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])

@@ -209,6 +209,7 @@ func (m *Market) Try(message func(sdk.Context) error) error {
 // NextBlock ends the block and begins the next. The new block has fresh events.
 func (m *Market) NextBlock() {
 	m.Helper()
+	m.Must(m.Subnet.EndBlock(m.Ctx))
 	m.Must(m.Yuma.EndBlock(m.Ctx))
 	for _, e := range m.Ctx.EventManager().ABCIEvents() {
 		if e.Type == proto.MessageName(&yumatypes.EpochFailed{}) {
