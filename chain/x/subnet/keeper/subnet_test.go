@@ -114,6 +114,7 @@ func TestDissolvingReturnsNineTenthsAndLeavesNothing(t *testing.T) {
 	m.govern(netuid, types.Immunity, 7)
 	m.must(m.k.RecordStanding(m.ctx, netuid, []uint64{1, 2}, []bool{true, false}))
 	m.must(m.k.TakeSlot(m.ctx, netuid, public(hotKey("c")), types.SlotCommit))
+	m.wait(14 * day) // young no more
 
 	m.refuses(m.k.Dissolve(m.ctx, val, netuid), types.ErrNotAllowed)
 	before := m.supply()
