@@ -1,5 +1,5 @@
-// Package chat is the native chat engine: a llama-shaped decoder in plain Go with a ladder of small models that ship
-// with the program. They answer short exact questions (sums, spelling, lists, the calendar, small facts) and nothing
+// Package chat is a ladder of small llama-shaped models that ship with the program, run by the engine of package model.
+// They answer short exact questions (sums, spelling, lists, the calendar, small facts) and nothing
 // else; each model's card says how often it is right.
 //
 // An answer depends on the request alone: arithmetic is bit-exact on every machine, and sampling takes its seed from
@@ -103,5 +103,5 @@ func Load(name string, file []byte, v *Vocabulary) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
-	return newEngine(name, fmt.Sprintf("sha256:%x", sha256.Sum256(file)), w, v), nil
+	return newEngine(name, fmt.Sprintf("sha256:%x", sha256.Sum256(file)), w, v)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Version is this engine's; it changes when the same request may be answered by other tokens.
-const Version = "1"
+const Version = "2"
 
 // Engine answers chat turns with one model. It is safe for concurrent use.
 type Engine struct {
@@ -22,8 +22,11 @@ type Engine struct {
 	idle  sync.Pool // of *decoder
 }
 
-func newEngine(name, digest string, w *Weights, v *Vocabulary) *Engine {
-	cos, sin := Rotations(w.Context)
+func newEngine(name, digest string, w *Weights, v *Vocabulary) (*Engine, error) {
+	m, err := load(w)
+	if err != nil {
+		return nil, err
+	}
 	return &Engine{
 		shape: w.Shape,
 		info: engine.Info{
@@ -32,8 +35,8 @@ func newEngine(name, digest string, w *Weights, v *Vocabulary) *Engine {
 			Can: openai.CanChat | openai.CanLogprobs, Own: openai.CanSystem,
 		},
 		vocab: v,
-		idle:  sync.Pool{New: func() any { return newDecoder(w, cos, sin) }},
-	}
+		idle:  sync.Pool{New: func() any { return newDecoder(m) }},
+	}, nil
 }
 
 // Info describes the model.
@@ -58,6 +61,7 @@ func (e *Engine) Chat(ctx context.Context, req *openai.ChatRequest, emit func(en
 	}
 	d := e.idle.Get().(*decoder)
 	defer e.idle.Put(d)
+	d.text.Truncate(0)
 	g := &generation{engine: e, decoder: d, options: o, out: stop.New(o.stop, emit)}
 	finish, err := g.run(ctx, prompt)
 	used := openai.Usage{PromptTokens: len(prompt), CompletionTokens: g.made, TotalTokens: len(prompt) + g.made}
@@ -99,17 +103,15 @@ type generation struct {
 }
 
 func (g *generation) run(ctx context.Context, prompt []int32) (engine.Finish, error) {
-	for pos, id := range prompt {
-		if err := ctx.Err(); err != nil {
-			return "", err
-		}
-		g.decoder.feed(id, pos)
-	}
+	next := prompt
 	for pos := len(prompt); ; pos++ {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		logits := g.decoder.predict()
+		logits, err := g.decoder.read(next...)
+		if err != nil {
+			return "", err
+		}
 		id := g.options.choose(logits)
 		if id == End {
 			return engine.FinishStop, g.out.Flush()
@@ -124,7 +126,7 @@ func (g *generation) run(ctx context.Context, prompt []int32) (engine.Finish, er
 		if g.made == g.options.limit || pos == g.engine.info.Context {
 			return engine.FinishLength, g.out.Flush()
 		}
-		g.decoder.feed(id, pos)
+		next = []int32{id}
 	}
 }
 

@@ -6,19 +6,6 @@ import "math"
 // product is converted explicitly, and the library's exp, log, sin and cos differ between machines; so every product
 // is wrapped in a conversion and these functions are our own. math.Sqrt is correctly rounded everywhere.
 
-// dot is Σ a·b over four running sums, which is both fast and a fixed order. len(a) is a multiple of 4.
-func dot(a, b []float32) float32 {
-	b = b[:len(a)]
-	var s0, s1, s2, s3 float32
-	for i := 0; i+4 <= len(a); i += 4 {
-		s0 += float32(a[i] * b[i])
-		s1 += float32(a[i+1] * b[i+1])
-		s2 += float32(a[i+2] * b[i+2])
-		s3 += float32(a[i+3] * b[i+3])
-	}
-	return float32(s0+s1) + float32(s2+s3)
-}
-
 // exp is eˣ within 3·10⁻⁷ relative: x = n·ln 2 + r with |r| ≤ ½·ln 2, then 2ⁿ · (a polynomial for eʳ, after Cephes).
 // Below -87 it stays at e⁻⁸⁷, above 88 at e⁸⁸.
 func exp(x float32) float32 {

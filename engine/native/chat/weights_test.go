@@ -8,6 +8,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"agora/engine/native/kernel"
+	"agora/engine/native/model"
 )
 
 // tinyWeights is a model of random weights, not a useful one; the same on every machine.
@@ -103,9 +106,15 @@ func FuzzUnmarshal(f *testing.F) {
 			}
 			return
 		}
-		cos, sin := Rotations(w.Context)
-		d := newDecoder(w, cos, sin)
-		d.feed(User, 0)
-		d.predict()
+		m, err := load(w)
+		if err != nil {
+			if !errors.Is(err, kernel.ErrWeights) && !errors.Is(err, model.ErrDamaged) {
+				t.Fatalf("error without a kind: %v", err)
+			}
+			return
+		}
+		if _, err := newDecoder(m).read(User); err != nil && !errors.Is(err, model.ErrNotFinite) {
+			t.Fatal(err)
+		}
 	})
 }
