@@ -74,6 +74,22 @@ func TestRequestGoesToAModelThatCanDoIt(t *testing.T) {
 	}
 }
 
+// Whoever tells nothing is asked for such things only where nobody tells of them.
+func TestWhoTellsComesBeforeWhoDoesNot(t *testing.T) {
+	m := newMarket(t, nil)
+	m.add(0, 100, "", says("silent"))
+	m.add(0, 10, "", says("declared"))
+	m.declare(1, openai.CanChat|openai.CanTools, 0)
+	tools := strings.Replace(ask, "{", `{"tools":[{"type":"function"}],`, 1)
+	_, text := m.post("/v1/chat/completions", tools)
+	require.Contains(t, text, "declared")
+	_, text = m.post("/v1/chat/completions", ask)
+	require.Contains(t, text, "silent")
+	m.declare(1, openai.CanChat, 0)
+	_, text = m.post("/v1/chat/completions", tools)
+	require.Contains(t, text, "silent")
+}
+
 func TestLongRequestGoesToALongContext(t *testing.T) {
 	m := newMarket(t, nil)
 	m.add(0, 100, "", says("short"))

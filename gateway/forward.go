@@ -122,7 +122,7 @@ func (g *Gateway) isOpen(ask openai.Ask) bool {
 // serve asks miners until one begins to answer, and passes that answer on. It returns the status given.
 func (c *call) serve() int {
 	for c.ctx.Err() == nil && c.failed.hard < c.Attempts && c.failed.refused < maxRefusals {
-		m := c.route.pick(c.able, c.tried, time.Now())
+		m := c.next()
 		if m == nil {
 			break
 		}
@@ -139,6 +139,18 @@ func (c *call) serve() int {
 	e, wait := c.lastFault()
 	c.metrics.refused.WithLabelValues(strconv.Itoa(e.Status)).Inc()
 	return c.out.fail(e, wait)
+}
+
+// next is the miner to ask now. For what a request needs, those whose cards tell of it come before those who tell nothing.
+func (c *call) next() *candidate {
+	now := time.Now()
+	if len(c.asked.Needs) > 0 {
+		told := func(m *candidate) bool { return m.Can != 0 && c.able(m) }
+		if m := c.route.pick(told, c.tried, now); m != nil {
+			return m
+		}
+	}
+	return c.route.pick(c.able, c.tried, now)
 }
 
 // able says whether a miner can be asked this, by what its card declares.

@@ -12,7 +12,10 @@ type canned string
 
 // Info implements engine.Engine.
 func (canned) Info() engine.Info {
-	return engine.Info{Model: "canned", Engine: "canned", Version: "1", Licence: "Apache-2.0", Context: 4096, Precision: "none"}
+	return engine.Info{
+		Model: "canned", Engine: "canned", Version: "1", Licence: "Apache-2.0", Context: 4096, Precision: "none",
+		Can: openai.CanChat, Own: openai.CanSystem, // the judge's items have a system prompt
+	}
 }
 
 // Chat implements engine.Chatter.
