@@ -253,3 +253,34 @@ func TestStopsBlanksAndCaseHideNoCopy(t *testing.T) {
 		t.Error("a field of a strange type hides the text")
 	}
 }
+
+// A journal of the version before, with an item's answers in one entry, is read on after an upgrade.
+func TestJournalOfTheVersionBeforeIsRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "book.db")
+	s := openTestStore(t, path)
+	old := []byte(`{"board":{"version":1,"next":0,"miners":null,"used":{},"twins":null},"epoch":3,"items":0,"family":"plain","proven":true}`)
+	if err := s.snapshot(1, old); err != nil {
+		t.Fatal(err)
+	}
+	epoch := uint64(4)
+	item := itemID(1)
+	for n, e := range []entry{
+		{Item: item[:], Results: []mark{{UID: 2, Registered: 5, Score: 1, Answer: item[:], Latency: time.Second}, {UID: 3, Registered: 5, Failed: true}}},
+		{Tempo: &epoch},
+	} {
+		if err := s.note(1, uint64(n), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := openTestBook(t, s)
+	if err := b.add(filedOf(2)); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	s = openTestStore(t, path)
+	defer s.close()
+	b = openTestBook(t, s)
+	if one := standing(b, 2); one.N+int(1-one.Answered) < 1 || one.Asked != 2 || standing(b, 3).Asked != 1 || !b.proven {
+		t.Errorf("%+v", b.standings())
+	}
+}

@@ -9,13 +9,14 @@ import (
 
 // Pace of a lane.
 const (
-	leastGap  = 200 * time.Millisecond // between two items, however fast the miner
+	leastGap  = 100 * time.Millisecond  // between two items, however fast the miner
+	shortWait = 1500 * time.Millisecond // a queue that costs no service: answers within 2 s are fast enough
 	mostGap   = 10 * time.Minute
 	firstPace = time.Second // what an answer is taken to take until one has come
 	remember  = 16          // latest times of answers that tell a lane its miner's speed
 	maxTries  = 6           // times that an item is brought to a miner that is full
 	absences  = 20          // items that an absent miner misses in a tempo
-	idleLook  = 100 * time.Millisecond
+	idleLook  = 250 * time.Millisecond
 	leastAge  = 2 * time.Minute // in which an item is given out, where no tempo is longer
 )
 
@@ -109,9 +110,14 @@ func (l *lane) speed() time.Duration {
 //
 //	rest = 2 · judges · speed / capacity
 //
-// Every second item then finds the miner free, and what it takes is the miner's own time.
+// Every second item then finds the miner free, and what it takes is the miner's own time. A miner so fast that its queue, with one
+// item of every judge in it, is short anyway needs no such rest.
 func (l *lane) rest(speed time.Duration) time.Duration {
-	rest := 2 * float64(l.judges()) * float64(speed) / float64(l.miner.Capacity())
+	queue := float64(l.judges()) * float64(speed) / float64(l.miner.Capacity())
+	rest := 2 * queue
+	if queue < float64(shortWait) {
+		rest = 0
+	}
 	return jitter(time.Duration(min(max(rest, float64(leastGap)), float64(mostGap))))
 }
 

@@ -417,3 +417,50 @@ func TestMinerThatIsRightWhereverAnotherIsRanksNoLower(t *testing.T) {
 		}
 	})
 }
+
+// What the version before wrote is read: records go on, likenesses are found anew.
+func TestBoardOfTheVersionBeforeIsRead(t *testing.T) {
+	old := `{"version":1,"next":3,"miners":[
+		{"uid":1,"registered":7,"asked":3,"gate":1,"service":{"Answered":9,"Failed":1,"Streak":2,"Latency":0.25},"marks":[{"i":0,"s":1},{"i":2,"s":0,"e":0.1}]},
+		{"uid":4,"registered":8,"asked":1,"gate":0,"service":{"Answered":0,"Failed":0,"Streak":0,"Latency":0},"marks":[]}],
+		"used":{"0100000000000000000000000000000000000000000000000000000000000000":0,"0200000000000000000000000000000000000000000000000000000000000000":2},
+		"twins":[{"pair":[1,4],"shared":4,"same":4}]}`
+	b, err := Restore(DefaultParams(), []byte(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := byUID(b)
+	if s[1].N != 2 || s[1].Mean != 0.5 || s[1].Registered != 7 || s[1].Asked != 3 || math.Abs(s[1].Answered-0.9) > 1e-9 || s[4].Gate != 0 || s[4].Answered != 1 {
+		t.Errorf("%+v", s)
+	}
+	if b.Add([32]byte{2}, []Result{{UID: 1, Registered: 7, Score: 1}}); byUID(b)[1].N != 2 {
+		t.Error("an item that was answered counts again")
+	}
+	if b.Add([32]byte{3}, []Result{{UID: 1, Registered: 7, Score: 1}}); byUID(b)[1].N != 3 || b.Items() != 4 {
+		t.Errorf("a new item does not count: %+v of %d items", byUID(b)[1], b.Items())
+	}
+	data, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Restore(DefaultParams(), data); err != nil || !slices.Equal(again.Standings(), b.Standings()) {
+		t.Errorf("written and read again it is another: %v", err)
+	}
+}
+
+func TestFunctionsAgreeWithTheLibrary(t *testing.T) {
+	for k := range 2000 {
+		x := math.Exp(float64(k-1000) / 40)
+		if got, want := ln(x), math.Log(x); math.Abs(got-want) > 1e-14*math.Max(1, math.Abs(want)) {
+			t.Fatalf("ln %v = %v, want %v", x, got, want)
+		}
+		y := float64(k-1000) / 20
+		if got, want := exp(y), math.Exp(y); math.Abs(got-want) > 1e-13*want {
+			t.Fatalf("exp %v = %v, want %v", y, got, want)
+		}
+		z := float64(k) / 300
+		if got, want := upperTail(z), math.Erfc(z/math.Sqrt2)/2; math.Abs(got-want) > 1e-12 {
+			t.Fatalf("Q(%v) = %v, want %v", z, got, want)
+		}
+	}
+}
