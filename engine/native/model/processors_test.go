@@ -23,7 +23,6 @@ func TestOtherProcessorsGiveTheSameBits(t *testing.T) {
 		run       []string
 	}{
 		{"386", "GOARCH=386", nil},
-		{"softfloat", "GO386=softfloat", nil},
 		{"v3", "GOAMD64=v3", nil},
 		{"v4", "GOAMD64=v4", nil},
 		{"arm64", "GOARCH=arm64", []string{"qemu-aarch64-static"}},
