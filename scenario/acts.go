@@ -45,6 +45,13 @@ func verbs() map[string]verb {
 		"hands":     {2, false, makeHand},     // KEY NEWOWNER
 		"keeps":     {1, false, makeKeep},     // KEY: cancels the change of owner
 		"accepts":   {1, false, makeAccept},   // KEY
+		"passes":    {1, false, makePass},     // NEWOWNER: of the subnet spoken of
+		"recalls":   {0, false, makeRecall},   // takes that back
+		"inherits":  {0, false, makeInherit},  // accepts it
+		"describes": {1, false, makeDescribe}, // SOURCE: of the mechanism
+		"announces": {1, false, makeAnnounce}, // NEWACCOUNT: to which all that one has shall move
+		"disputes":  {1, false, makeDispute},  // ACCOUNT: stops that
+		"succeeds":  {1, false, makeSucceed},  // ACCOUNT: takes over all that it has
 		"speaks":    {1, false, makeSpeak},    // KEY: makes it the voice
 		"lists":     {1, false, makeList},     // GATEWAY [markup=PERCENT]: an entry in the directory
 		"publishes": {1, true, makePublish},   // MODEL

@@ -61,7 +61,8 @@ func (w *World) tell(o *opinion, txs [][]byte) ([][]byte, error) {
 	if err != nil {
 		return txs, nil //nolint:nilerr // the subnet is gone and nothing is owed to it
 	}
-	if calendar.PhaseAt(w.Height+1) != yumatypes.Committing || o.told && o.last == calendar.Epoch {
+	told := o.told && o.last == calendar.Epoch || w.committed(o.netuid, o.voice, calendar.Epoch)
+	if calendar.PhaseAt(w.Height+1) != yumatypes.Committing || told {
 		return txs, nil
 	}
 	msg := w.telling(o, calendar)
@@ -89,7 +90,7 @@ func (w *World) telling(o *opinion, calendar yumatypes.Schedule) sdk.Msg {
 	return w.seal(&sealed{voice: o.voice, netuid: o.netuid, epoch: calendar.Epoch, uids: uids, weights: weights})
 }
 
-// seal remembers s and returns its commit, which replaces an earlier one of the same tempo.
+// seal remembers s and returns its commit.
 func (w *World) seal(s *sealed) *yumatypes.MsgCommitWeights {
 	w.sealed = slices.DeleteFunc(w.sealed, func(old *sealed) bool {
 		return old.voice == s.voice && old.netuid == s.netuid && old.epoch == s.epoch
@@ -134,12 +135,17 @@ func (w *World) weighs(netuid uint32, voice string) bool {
 
 // waits tells whether the chain has the commit of s and takes its reveal.
 func (w *World) waits(s *sealed) bool {
-	neuron, err := w.App.Subnet.NeuronOfHotKey(w.Ctx(), s.netuid, Public(w.speaker(s.netuid, s.voice)))
-	if err != nil || !w.weighs(s.netuid, s.voice) {
+	return w.weighs(s.netuid, s.voice) && w.committed(s.netuid, s.voice, s.epoch)
+}
+
+// committed tells whether the chain has a commit of a validator for an epoch: it takes one, whichever neuron sends it.
+func (w *World) committed(netuid uint32, voice string, epoch uint64) bool {
+	neuron, err := w.App.Subnet.NeuronOfHotKey(w.Ctx(), netuid, Public(w.speaker(netuid, voice)))
+	if err != nil {
 		return false
 	}
-	operator, _ := w.App.Subnet.VoiceOf(w.Ctx(), s.netuid, neuron.Uid)
-	_, found, err := w.App.Yuma.CommitOf(w.Ctx(), s.netuid, s.epoch, operator)
+	operator, _ := w.App.Subnet.VoiceOf(w.Ctx(), netuid, neuron.Uid)
+	_, found, err := w.App.Yuma.CommitOf(w.Ctx(), netuid, epoch, operator)
 	return err == nil && found
 }
 

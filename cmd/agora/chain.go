@@ -51,6 +51,7 @@ func addChain(root *cobra.Command) error {
 	query.AddCommand(rpc.ValidatorCommand(), server.QueryBlockCmd(), authcmd.QueryTxCmd(), authcmd.QueryTxsByEventsCmd(), server.QueryBlockResultsCmd())
 	tx := &cobra.Command{Use: "tx", Short: "Send transactions", RunE: client.ValidateCmd, PersistentPreRunE: read}
 	tx.AddCommand(authcmd.GetSignCommand(), authcmd.GetBroadcastCommand(), authcmd.GetSimulateCmd(), authcmd.GetEncodeCommand(), authcmd.GetDecodeCommand())
+	tx.AddCommand(jointly()...)
 	ring := keys.Commands()
 	ring.PersistentPreRunE = read
 	for _, c := range []*cobra.Command{query, tx, ring} {
@@ -74,6 +75,7 @@ func addChain(root *cobra.Command) error {
 		return err
 	}
 	settle(tx)
+	settleJointGas(tx)
 	sdk.GetConfig().Seal() // `keys parse` waits for it
 	return setPrices(tx)
 }

@@ -48,7 +48,7 @@ func rootCommand() (*cobra.Command, error) {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(localnetCommand(), testnetCommand(), minerCommand(), validatorCommand(), modelCommand(), simCommand())
+	root.AddCommand(localnetCommand(), testnetCommand(), minerCommand(), validatorCommand(), modelCommand(), compoundCommand(), simCommand())
 	if err := addChain(root); err != nil {
 		return nil, err
 	}
