@@ -94,9 +94,6 @@ func (a *answer) begin() error {
 		err = errKind
 	}
 	a.got = time.Now()
-	if err == nil {
-		a.from.answered(a.got.Sub(a.sent), a.got)
-	}
 	return err
 }
 
@@ -148,9 +145,10 @@ func (a *answer) beginStream() error {
 		case err != nil:
 			return err
 		case c.Comment && len(a.held) < maxHeld:
-			a.held = append(a.held, slices.Clone(c.Data))
+			a.held = append(a.held, slices.Clone(c.Data[:min(len(c.Data), maxComment)]))
 		case !c.Comment:
 			a.begun.Store(true)
+			a.from.answered(time.Since(a.sent), time.Now())
 			a.first = slices.Clone(c.Data)
 			a.usage = c.Usage
 			return nil
@@ -197,6 +195,7 @@ func (a *answer) readPlain() error {
 	if !peek.IsObject(body) {
 		return errNotJSON
 	}
+	a.from.answered(time.Since(a.sent), time.Now())
 	a.whole = body
 	a.usage = openai.UsageOf(body)
 	return nil

@@ -78,7 +78,7 @@ func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, op operation, ar
 	ctx, cancel := context.WithTimeout(r.Context(), g.Total)
 	defer cancel()
 	c.ctx, c.arrived = ctx, arrived
-	c.out = newOutlet(w, g, cancel)
+	c.out = newOutlet(w, w.Header().Get("X-Request-Id"), g, cancel)
 	if c.Stream {
 		c.out.keepAlive(c.hello)
 	}
@@ -207,7 +207,7 @@ func (c *call) note(m *candidate, err error) {
 	if err == nil {
 		return
 	}
-	c.Log.Debug("miner failed", "request", c.out.id(), "subnet", c.route.subnet, "miner", m.name, "err", err)
+	c.Log.Debug("miner failed", "request", c.out.id, "subnet", c.route.subnet, "miner", m.name, "err", err)
 	if !isBusy(err) && !isUnserved(err) && !isRefusal(err) && !errors.Is(err, wire.ErrNotConnected) {
 		c.suspect = append(c.suspect, m)
 	}

@@ -11,12 +11,15 @@ import (
 	"agora/wire/openai"
 )
 
-// maxComments is how many comments of a miner pass without a chunk between them: some clients give up at 150 in all.
-const maxComments = 40
+const (
+	maxComments = 40  // of a miner that pass without a chunk between them: some clients give up at 150 in all
+	maxComment  = 256 // bytes of one
+)
 
 // outlet is the way to one consumer. It may be written to by the request and by its keep-alive, one at a time.
 type outlet struct {
 	w     http.ResponseWriter
+	id    string // of the request
 	ctl   *http.ResponseController
 	limit time.Duration // for the consumer to take a part
 	gap   time.Duration // between comments while there is nothing to say
@@ -31,9 +34,9 @@ type outlet struct {
 	comments int // in a row
 }
 
-func newOutlet(w http.ResponseWriter, g *Gateway, leave context.CancelFunc) *outlet {
+func newOutlet(w http.ResponseWriter, id string, g *Gateway, leave context.CancelFunc) *outlet {
 	// Over the longest request, no more comments than clients bear.
-	return &outlet{w: w, ctl: http.NewResponseController(w), limit: g.WriteTimeout, gap: max(g.KeepAlive, g.Total/100), leave: leave}
+	return &outlet{w: w, id: id, ctl: http.NewResponseController(w), limit: g.WriteTimeout, gap: max(g.KeepAlive, g.Total/100), leave: leave}
 }
 
 // keepAlive writes a comment whenever a stream has been silent for the gap, so that no proxy takes it for dead. Before the
@@ -80,8 +83,6 @@ func (o *outlet) close() {
 // header is the answer's header, for a request without keep-alive.
 func (o *outlet) header() http.Header { return o.w.Header() }
 
-func (o *outlet) id() string { return o.w.Header().Get("X-Request-Id") }
-
 // declare sets headers, or says the comment where they are out.
 func (o *outlet) declare(set func(http.Header), instead string) {
 	o.mu.Lock()
@@ -124,7 +125,7 @@ func (o *outlet) comment(text []byte) error {
 	if o.comments++; o.comments > maxComments {
 		return nil
 	}
-	return o.put([]byte(": "+string(text)+"\n\n"), true)
+	return o.put([]byte(": "+string(text[:min(len(text), maxComment)])+"\n\n"), true)
 }
 
 func (o *outlet) write(part []byte, flush bool) error {

@@ -142,7 +142,7 @@ func TestCommentsAreBounded(t *testing.T) {
 	for _, part := range strings.Split(text, "data: ") {
 		require.Less(t, strings.Count(part, ": x"), 100)
 	}
-	require.LessOrEqual(t, int(m.Total/newOutlet(nil, m.Gateway, nil).gap), 100)
+	require.LessOrEqual(t, int(m.Total/newOutlet(nil, "", m.Gateway, nil).gap), 100)
 }
 
 // A consumer's plain answer is put together from a stream and lacks nothing.
