@@ -59,6 +59,7 @@ func (p *plan) cometConfig(i int) *cmtcfg.Config {
 	c.P2P.PersistentPeers = p.peers(i)
 	c.RPC.ListenAddress = fmt.Sprintf("tcp://%s:%d", host, p.file.Ports.RPC[i])
 	c.RPC.PprofListenAddress = ""
+	c.RPC.CORSAllowedOrigins = []string{"*"} // wallets in a browser ask it, as its gateway may be asked
 	c.Mempool.Size, c.Mempool.CacheSize = app.PoolSize, 2*app.PoolSize
 	c.Consensus.TimeoutCommit = p.BlockTime
 	c.Consensus.TimeoutPropose = 500 * time.Millisecond
@@ -112,6 +113,7 @@ func (p *plan) startNode(ctx context.Context, i int) (*node.Node, error) {
 func (p *plan) services() serverconfig.Config {
 	cfg := serverconfig.DefaultConfig()
 	cfg.API.Enable, cfg.API.Address = true, fmt.Sprintf("tcp://%s:%d", host, p.file.Ports.REST)
+	cfg.API.EnableUnsafeCORS = true // as above
 	cfg.GRPC.Address = fmt.Sprintf("%s:%d", host, p.file.Ports.GRPC)
 	return *cfg
 }

@@ -57,6 +57,7 @@ func (h *home) listen(l listen) {
 	c.Instrumentation.Prometheus, c.Instrumentation.PrometheusListenAddr = true, l.at(portMetrics)
 	h.app.GRPC.Address = l.at(portGRPC)
 	h.app.API.Enable, h.app.API.Address = true, "tcp://"+l.at(portREST)
+	c.RPC.CORSAllowedOrigins, h.app.API.EnableUnsafeCORS = []string{"*"}, true // wallets in a browser try things here
 }
 
 // hasten sets the pace of consensus for machines that are near each other. An absent proposer costs half a second.

@@ -123,6 +123,7 @@ func testBadRequests(t *testing.T, m *machine) {
 		{"validators on this machine", `agora miner --subnet 2 --from miner --model ngram-3 --for 5s 2>&1 || true`, "--allow-private dials such addresses"},
 		{"a running miner says how it does", mining + `cat status.txt; kill %1; wait`, "of subnet 2, ngram-6: connected to 4 of 4 validators"},
 		{"a hot key that is in use", mining + `agora miner --subnet 2 --from miner --model ngram-6 --allow-private --for 5s 2>&1 || true; kill %1; wait`, "of subnet 2, ngram-6): stop it"},
+		{"a wallet in a browser", `curl -s -D - -o /dev/null -H 'Origin: https://app.example' "$AGORA_REST/cosmos/base/tendermint/v1beta1/syncing" | tr A-Z a-z`, "access-control-allow-origin"},
 		{"nothing mines", `agora miner status 2>&1 || true`, "no miner runs"},
 		{"a block", `agora tx bank send consumer "$(agora keys show owner -a)" 1rao --yes --output json | grep -c '"height":"[1-9]'`, "1"},
 		{"a node that takes it and no more", `agora tx bank send consumer "$(agora keys show owner -a)" 1rao --yes --wait 0`, "is in no block yet"},
