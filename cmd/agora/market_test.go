@@ -121,8 +121,8 @@ func testBadRequests(t *testing.T, m *machine) {
 		{"no model", `agora miner --from consumer 2>&1 || true`, "give --backend URL"},
 		{"a model's place", `agora miner --subnet 2 --from miner --model ngram-5 --hot-key "$AGORA_WALLET/miner-2-ngram-6.hotkey" --allow-private --for 5s 2>&1 || true`, "--replace-card to rename"},
 		{"validators on this machine", `agora miner --subnet 2 --from miner --model ngram-3 --for 5s 2>&1 || true`, "--allow-private dials such addresses"},
-		{"a running miner says how it does", mining + `cat status.txt; kill %1; wait`, "of subnet 2, ngram-6: connected to 4 of 4 validators"},
-		{"a hot key that is in use", mining + `agora miner --subnet 2 --from miner --model ngram-6 --allow-private --for 5s 2>&1 || true; kill %1; wait`, "of subnet 2, ngram-6): stop it"},
+		{"a running miner says how it does", working + `cat status.txt; kill %1; wait`, "of subnet 2, ngram-6: connected to 4 of 4 validators"},
+		{"a hot key that is in use", working + `agora miner --subnet 2 --from miner --model ngram-6 --allow-private --for 5s 2>&1 || true; kill %1; wait`, "of subnet 2, ngram-6): stop it"},
 		{"a wallet in a browser", `curl -s -D - -o /dev/null -H 'Origin: https://app.example' "$AGORA_REST/cosmos/base/tendermint/v1beta1/syncing" | tr A-Z a-z`, "access-control-allow-origin"},
 		{"nothing mines", `agora miner status 2>&1 || true`, "no miner runs"},
 		{"a block", `agora tx bank send consumer "$(agora keys show owner -a)" 1rao --yes --output json | grep -c '"height":"[1-9]'`, "1"},
@@ -136,8 +136,8 @@ func testBadRequests(t *testing.T, m *machine) {
 	}
 }
 
-// mining starts a miner and waits until it has dialled every validator.
-const mining = `set -m; agora miner --subnet 2 --from miner --model ngram-6 --allow-private --report 0 > /dev/null 2>&1 &
+// working starts a miner and waits until it has dialled every validator.
+const working = `set -m; agora miner --subnet 2 --from miner --model ngram-6 --allow-private --report 0 > /dev/null 2>&1 &
 for _ in $(seq 60); do agora miner status > status.txt 2>&1 && grep -q "4 of 4" status.txt && break; sleep 0.5; done; `
 
 func ask(body string) string {
