@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"agora/wire/openai"
 )
@@ -24,33 +25,47 @@ type Info struct {
 	// sees them; 0 is unknown, and leaves it to the engine. Own are abilities that it has for some requests only: it refuses
 	// the others by itself, and its card does not tell of them.
 	Can, Own openai.Ability
+
+	Capacity int // requests that whoever serves it works on at once; 0 is unknown
 }
 
-// CardMetadata is what a model's card says in its free field: Metadata, with the abilities where they are known and both
-// fit into 512 bytes.
+// CardMetadata is what a model's card says in its free field: Metadata, with the abilities and the capacity where they are known and
+// all fit into 512 bytes.
 func (i Info) CardMetadata() string {
-	if i.Can == 0 {
+	if i.Can == 0 && i.Capacity == 0 {
 		return i.Metadata
 	}
 	told := map[string]json.RawMessage{}
 	if i.Metadata != "" && json.Unmarshal([]byte(i.Metadata), &told) != nil {
 		return i.Metadata
 	}
-	for {
-		can, err := json.Marshal(i.Can.Names())
-		if err != nil { // strings always marshal
-			panic(err)
+	for _, own := range []map[string]json.RawMessage{told, {}} { // routing and judging need what is added, the rest is for people
+		if i.Can != 0 {
+			can, err := json.Marshal(i.Can.Names())
+			if err != nil { // strings always marshal
+				panic(err)
+			}
+			own["can"] = can
 		}
-		told["can"] = can
-		text, err := json.Marshal(told)
-		if err == nil && len(text) <= maxMetadata {
+		if i.Capacity > 0 {
+			own["capacity"] = json.RawMessage(strconv.Itoa(i.Capacity))
+		}
+		if text, err := json.Marshal(own); err == nil && len(text) <= maxMetadata {
 			return string(text)
 		}
-		if len(told) == 1 {
-			return i.Metadata
-		}
-		told = map[string]json.RawMessage{} // routing needs the abilities, the rest is for people
 	}
+	return i.Metadata
+}
+
+// CapacityOf reads from a card's free field how many requests its miner works on at once; 0 where it does not tell.
+func CapacityOf(card string) int {
+	var m struct {
+		Capacity int `json:"capacity"`
+	}
+	if json.Unmarshal([]byte(card), &m) != nil {
+		return 0
+	}
+	return max(0, m.Capacity)
 }
 
 const maxMetadata = 512 // bytes of a card's free field

@@ -20,6 +20,11 @@ func TestCardTellsAbilities(t *testing.T) {
 			t.Errorf("%q: %v", in, got.Names())
 		}
 	}
+	for text, want := range map[string]int{"": 0, "free text": 0, `{"capacity":-3}`: 0, `{"capacity":"8"}`: 0, Info{Capacity: 8}.CardMetadata(): 8, Info{Capacity: 3, Can: all, Metadata: `{"parameters":7}`}.CardMetadata(): 3} {
+		if got := CapacityOf(text); got != want {
+			t.Errorf("%q: capacity %d, want %d", text, got, want)
+		}
+	}
 	long := `{"notes":"` + strings.Repeat("x", 490) + `"}`
 	if got := (Info{Can: openai.CanTools, Metadata: long}).CardMetadata(); got != `{"can":["tools"]}` {
 		t.Error(got)

@@ -21,6 +21,9 @@ var textModels = []string{"ngram-1", "ngram-2", "ngram-3", "ngram-4", "ngram-5"}
 
 const cannedModel = "canned"
 
+// minerCapacity is how many requests one of the market's miners works on at once.
+const minerCapacity = 2
+
 // ladder lists the miners of a new market: the chat models that ship, best first, one that does no work, and the n-gram
 // models. With more chat miners than models the ladder begins again.
 func (p *plan) ladder() []Miner {
@@ -77,7 +80,7 @@ func newWorker(m Miner, k keys, c *client.Client, log *slog.Logger) (*worker, er
 	if err != nil {
 		return nil, fmt.Errorf("miner %s: %w", m.Name, err)
 	}
-	return &worker{Miner: m, keys: k, client: c, server: miner.NewServer(e, miner.Options{Capacity: 2, Queue: 512, Log: log}), log: log}, nil
+	return &worker{Miner: m, keys: k, client: c, server: miner.NewServer(e, miner.Options{Capacity: minerCapacity, Queue: 512, Log: log}), log: log}, nil
 }
 
 // enrol registers the miner and publishes its card, unless that was done before.
@@ -86,9 +89,11 @@ func (w *worker) enrol(ctx context.Context) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
+	info := e.Info()
+	info.Capacity = minerCapacity
 	r, err := enrolment.Enrol(ctx, w.client, enrolment.Request{
 		NetUID: w.NetUID, Hot: w.keys.hot(w.Name), Owner: client.ColdSigner(w.keys.cold(w.Name)),
-		MaxPrice: minerPurse - network.TAO, Card: enrolment.Card(e.Info()),
+		MaxPrice: minerPurse - network.TAO, Card: enrolment.Card(info),
 	})
 	return r.UID, err
 }

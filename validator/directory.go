@@ -3,7 +3,6 @@ package validator
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"sync"
 
 	subnettypes "agora/chain/x/subnet/types"
+	"agora/engine"
 )
 
 // Miner is a place in a subnet whose holder can be judged.
@@ -99,13 +99,13 @@ const undeclared = 2
 
 // Capacity is how many requests the miner works on at once, as its card says in its free field: {"capacity": 8}.
 func (m Miner) Capacity() int {
-	var told struct {
-		Capacity int `json:"capacity"`
-	}
-	if m.Card == nil || json.Unmarshal([]byte(m.Card.Metadata), &told) != nil || told.Capacity < 1 {
+	if m.Card == nil {
 		return undeclared
 	}
-	return min(told.Capacity, maxCapacity)
+	if told := engine.CapacityOf(m.Card.Metadata); told > 0 {
+		return min(told, maxCapacity)
+	}
+	return undeclared
 }
 
 // maxCapacity bounds what a card is believed.

@@ -179,6 +179,7 @@ func (m *mining) native() (engine.Engine, error) {
 }
 
 func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client, info engine.Info) (uint32, ed25519.PrivateKey, error) {
+	info.Capacity = m.capacity
 	limit, err := math.LegacyNewDecFromStr(m.maxPrice)
 	if err != nil || limit.IsNegative() {
 		return 0, nil, fmt.Errorf("--max-price %q is no amount of TAO", m.maxPrice)
