@@ -2,9 +2,9 @@
 //
 // The order of operations in one subnet, tempo after tempo:
 //
-//  1. Judge. Draw an item from the secret seed, send it to every miner that the board asks about, all at once, over the
-//     same connection and in the same shape as a consumer's request (gateway.Request). Score what comes back, write
-//     it to the store, then count it on the board. While the order is in doubt rounds follow each other; once it is
+//  1. Judge. Each miner has a lane: it draws an item from the pool of those under way, sends it over the same connection and
+//     in the same shape as a consumer's request (gateway.Request), and files what comes of it: on the disk, then on the board.
+//     A lane keeps to its miner's pace and no other waits for it. While the order is in doubt item follows item; once it is
 //     settled only a trickle remains, a few items per tempo at times that a miner cannot foresee.
 //  2. Commit, in the first half of the tempo. Take the board's weights and a fresh salt, write both to the disk, then
 //     send the hash. No weights are committed before every miner has been asked often enough (score.Params.MinItems).
@@ -15,8 +15,8 @@
 //     items that by then are spent. Before that a seed still in use is replaced by a new one. Then the record is
 //     forgotten.
 //
-// Whoever has seen an item and gives no answer has answered wrong; otherwise a miner could decline what is hard. Only a
-// miner that is not connected, or says 429 twice, has failed without an answer, which costs service, not capability.
+// Whatever keeps a miner from answering is an absence, and all absences cost the same: the answered share of its last requests
+// multiplies what its answers are worth. So nobody gains by declining what is hard, and a crashed backend is no wrong answer.
 //
 // A crash between any two steps loses nothing: the commit of a tempo is drawn once and found again in the store, what
 // the chain already has is looked up there before anything is sent, and rounds that were counted are on the disk.
