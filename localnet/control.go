@@ -62,9 +62,12 @@ func order(ctx context.Context, home, miner, action string) error {
 	return err
 }
 
+// patience is how long a market may take for an answer: on a loaded machine its own heap alone takes seconds to measure.
+const patience = 2 * time.Minute
+
 // call asks the market that runs on home and returns what it answers.
 func call(ctx context.Context, home, method, path string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", controlSocket(home))
@@ -74,6 +77,9 @@ func call(ctx context.Context, home, method, path string) ([]byte, error) {
 		return nil, err
 	}
 	resp, err := c.Do(req)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("the market on %s does not answer within %s: %w", home, patience, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("no market runs on %s: start one with `agora localnet --home %s` (%w)", home, home, err)
 	}
