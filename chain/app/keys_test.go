@@ -37,11 +37,18 @@ var cold = strings.Fields(`
 	/agora.pause.v1.MsgResume
 	/agora.pause.v1.MsgUpdateParams
 	/agora.pause.v1.MsgVote
+	/agora.subnet.v1.MsgAcceptKey
 	/agora.subnet.v1.MsgAcceptOwner
+	/agora.subnet.v1.MsgAcceptSubnetOwner
+	/agora.subnet.v1.MsgAnnounceKey
 	/agora.subnet.v1.MsgCancelOwner
+	/agora.subnet.v1.MsgCancelSubnetOwner
 	/agora.subnet.v1.MsgCreateSubnet
+	/agora.subnet.v1.MsgDescribeSubnet
+	/agora.subnet.v1.MsgDisputeKey
 	/agora.subnet.v1.MsgDissolveSubnet
 	/agora.subnet.v1.MsgProposeOwner
+	/agora.subnet.v1.MsgProposeSubnetOwner
 	/agora.subnet.v1.MsgRegister
 	/agora.subnet.v1.MsgRotateHotKey
 	/agora.subnet.v1.MsgSetParameter
