@@ -146,6 +146,15 @@ func (c *Client) Accounts(ctx context.Context) ([]emissiontypes.Account, error) 
 	return r.Accounts, nil
 }
 
+// Dividends is what of past epochs every validator and its nominators are still to get.
+func (c *Client) Dividends(ctx context.Context) ([]emissiontypes.Waiting, error) {
+	r, err := emissiontypes.NewQueryClient(c.conn).Dividends(ctx, &emissiontypes.QueryDividendsRequest{})
+	if err != nil {
+		return nil, err
+	}
+	return r.Dividends, nil
+}
+
 // Balance is what an account can spend, in rao.
 func (c *Client) Balance(ctx context.Context, address string) (uint64, error) {
 	r, err := banktypes.NewQueryClient(c.conn).Balance(ctx, &banktypes.QueryBalanceRequest{Address: address, Denom: network.Denom})

@@ -32,7 +32,18 @@ func (c *checker) conserved(ctx context.Context) (string, error) {
 	if b.Minted != b.Paid+b.Pending+b.Burned {
 		return "", errors.New(detail + " does not hold")
 	}
-	return detail, nil
+	waiting, err := c.chain.Dividends(ctx)
+	if err != nil {
+		return "", err
+	}
+	var dividends uint64
+	for _, w := range waiting {
+		dividends += w.Waiting
+	}
+	if b.Promised > b.Pending {
+		return "", fmt.Errorf("%s, of which %d are promised", detail, b.Promised)
+	}
+	return fmt.Sprintf("%s; %d dividends of %d validators are on their way", detail, dividends, len(waiting)), nil
 }
 
 // standing is what every miner's owner holds when a set of epochs has run.

@@ -8,8 +8,7 @@ type Claim struct {
 	Root uint64
 	// Demand is its weight by what consumers burned there, smoothed.
 	Demand uint64
-	// Room is what was burned there since its last epoch and has not been
-	// granted yet, in rao: the demand part never exceeds it.
+	// Room is what demand may still bring, in rao: see Room.
 	Room uint64
 	// Open tells whether the subnet may be paid. A closed one's part is withheld,
 	// not handed to the others.
@@ -24,12 +23,19 @@ type Grant struct {
 	Withheld uint64
 }
 
+// Room is what demand may bring a subnet in which consumers burned rao since its
+// last epoch and which was granted some of it already: half of what was burned,
+// less that. So whoever burns in his own subnet to look busy loses at least half.
+func Room(burned, granted uint64) uint64 {
+	return burned/2 - min(granted, burned/2)
+}
+
 // Allocate divides amount among claims: λ (u16) of it by demand, each grant
-// capped by its room, and all the rest by root. The grants add up to amount,
-// except that with no root weight at all the rest is returned as left.
-func Allocate(amount uint64, lambda uint32, claims []Claim) (grants []Grant, left uint64) {
+// capped by its room, and all the rest by root, of which burned (a weight like
+// theirs) is nobody's. The grants and what nobody gets add up to amount.
+func Allocate(amount uint64, lambda uint32, claims []Claim, burned uint64) (grants []Grant, nobodys uint64) {
 	grants = make([]Grant, len(claims))
-	weights := make([]uint64, len(claims))
+	weights := make([]uint64, len(claims), len(claims)+1)
 	for j, c := range claims {
 		weights[j] = c.Demand
 	}
@@ -45,7 +51,7 @@ func Allocate(amount uint64, lambda uint32, claims []Claim) (grants []Grant, lef
 		rest -= fromDemand
 		weights[j] = c.Root
 	}
-	byRoot, left := Apportion(rest, weights)
+	byRoot, left := Apportion(rest, append(weights, burned))
 	for j, c := range claims {
 		if c.Open {
 			grants[j].Paid += byRoot[j]
@@ -53,5 +59,5 @@ func Allocate(amount uint64, lambda uint32, claims []Claim) (grants []Grant, lef
 			grants[j].Withheld += byRoot[j]
 		}
 	}
-	return grants, left
+	return grants, left + byRoot[len(claims)]
 }

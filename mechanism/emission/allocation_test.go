@@ -1,7 +1,6 @@
 package emission
 
 import (
-	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -37,59 +36,44 @@ func TestTheOwnersShareLeavesTheRest(t *testing.T) {
 	}
 }
 
-func TestAMinorityCannotRaiseItsOwnSubnet(t *testing.T) {
-	votes := []Vote{{40, []uint64{0, 100}}, {60, []uint64{90, 10}}}
-	root := Root(votes, 2, 32768)
-	// The majority's 10 % is all that the minority's 100 % counts for.
-	share := fixed.Part(10_000, root[1], root[0]+root[1])
-	if share < 1_550 || share > 1_570 {
-		t.Fatalf("the minority's subnet has %d of 10,000", share)
-	}
-	if got := Root([]Vote{{40, []uint64{0, 1}}, {60, []uint64{1, 0}}}, 2, 32768); got[1] != 0 {
-		t.Fatalf("an unsupported subnet has %d", got[1])
-	}
-}
-
-func TestRootDoesNotDependOnTheScaleOfVotesOrStake(t *testing.T) {
-	a := Root([]Vote{{2, []uint64{1, 3}}, {3, []uint64{2, 2}}}, 2, 32768)
-	b := Root([]Vote{{2000, []uint64{100, 300}}, {3000, []uint64{7, 7}}}, 2, 32768)
-	if !slices.Equal(a, b) {
-		t.Fatalf("%v and %v", a, b)
-	}
-}
-
-func TestRootOfNoVotesIsNothing(t *testing.T) {
-	if got := Root(nil, 3, 32768); !slices.Equal(got, []uint64{0, 0, 0}) {
-		t.Fatal(got)
-	}
-	if got := Root([]Vote{{0, []uint64{1}}}, 1, 32768); got[0] != 0 {
-		t.Fatal(got)
-	}
-}
-
 func TestDemandNeverEarnsMoreThanWasBurned(t *testing.T) {
 	claims := []Claim{
 		{Root: 1, Demand: 1000, Room: 10, Open: true},
 		{Root: 1, Demand: 0, Room: 0, Open: true},
 	}
-	grants, left := Allocate(1_000, 32768, claims)
+	grants, left := Allocate(1_000, 32768, claims, 0)
 	if left != 0 || grants[0].FromDemand != 10 || grants[0].Paid != 505 || grants[1].Paid != 495 {
 		t.Fatalf("%+v, %d left", grants, left)
 	}
 }
 
 func TestAClosedSubnetsPartIsWithheld(t *testing.T) {
-	grants, left := Allocate(100, 0, []Claim{{Root: 3, Open: true}, {Root: 1}})
+	grants, left := Allocate(100, 0, []Claim{{Root: 3, Open: true}, {Root: 1}}, 0)
 	if left != 0 || grants[0].Paid != 75 || grants[1].Withheld != 25 || grants[1].Paid != 0 {
 		t.Fatalf("%+v, %d left", grants, left)
 	}
 	// Of 32,768/65,535 of 1,000 by demand, a closed subnet's capped part goes to nobody either.
-	grants, left = Allocate(1_000, 32_768, []Claim{{Root: 1, Open: true}, {Demand: 1, Room: 300}})
+	grants, left = Allocate(1_000, 32_768, []Claim{{Root: 1, Open: true}, {Demand: 1, Room: 300}}, 0)
 	if left != 0 || grants[0].Paid != 700 || grants[1].Withheld != 300 {
 		t.Fatalf("%+v, %d left", grants, left)
 	}
-	if _, left := Allocate(100, 0, nil); left != 100 {
+	if _, left := Allocate(100, 0, nil, 7); left != 100 {
 		t.Fatalf("without subnets %d is left", left)
+	}
+}
+
+func TestWhatNobodyDirectsIsNobodys(t *testing.T) {
+	grants, burned := Allocate(1_000, 32_768, []Claim{{Root: 1, Open: true}, {Root: 1, Demand: 1, Room: 100, Open: true}}, 2)
+	if grants[0].Paid != 225 || grants[1].Paid != 325 || burned != 450 {
+		t.Fatalf("%+v, %d burned", grants, burned)
+	}
+}
+
+func TestDemandBringsAtMostHalfOfWhatWasBurned(t *testing.T) {
+	for _, c := range [][3]uint64{{0, 0, 0}, {1, 0, 0}, {100, 0, 50}, {100, 20, 30}, {100, 50, 0}, {100, 90, 0}} {
+		if got := Room(c[0], c[1]); got != c[2] {
+			t.Errorf("%d burned, %d granted: room for %d, want %d", c[0], c[1], got, c[2])
+		}
 	}
 }
 
@@ -103,7 +87,8 @@ func TestAllocationConservesMoney(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		amount := rapid.Uint64Range(0, supply).Draw(t, "amount")
 		claims := rapid.SliceOfN(claim, 0, 128).Draw(t, "claims")
-		grants, sum := Allocate(amount, rapid.Uint32Range(0, Full).Draw(t, "lambda"), claims)
+		burned := rapid.Uint64Range(0, Whole).Draw(t, "burned")
+		grants, sum := Allocate(amount, rapid.Uint32Range(0, Full).Draw(t, "lambda"), claims, burned)
 		for j, g := range grants {
 			sum += g.Paid + g.Withheld
 			if g.FromDemand > claims[j].Room || g.FromDemand > g.Paid {

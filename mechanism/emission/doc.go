@@ -13,8 +13,11 @@
 // so h counts the halvings: it is 0 below half the cap, 1 below three quarters,
 // and so on. What is burned lowers I and postpones the next halving.
 //
-// Allocation. A subnet's part is (1−λ)·root + λ·demand: root is what the voices
-// of the network vote for, each vote cut at what more than kappa of the stake
-// agrees on; demand is what consumers burned there, and never earns more than
-// that.
+// Allocation. A subnet's part is (1−λ)·root + λ·demand. Root is what bonded stake
+// stands for: by votes, each cut at what more than kappa of all stake agrees on;
+// of silent stake, by where its voices spoke; what nobody directs is burned. Demand
+// is what consumers burned there, and never earns more than half of that.
+//
+// Dividends of an epoch are paid in Parts equal parts over the next tempo, so that
+// whoever comes late and leaves early earns for the time he stayed.
 package emission

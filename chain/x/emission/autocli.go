@@ -12,6 +12,10 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 				{RpcMethod: "Ledger", Use: "ledger", Short: "What was minted, paid, burned and waits, and what a day mints"},
 				{RpcMethod: "Accounts", Use: "accounts", Short: "Every subnet's part of the emission"},
 				{RpcMethod: "RootVotes", Use: "root-votes", Short: "Validators' votes on the division among subnets"},
+				{
+					RpcMethod: "Dividends", Use: "dividends [operator]", Short: "What validators and their nominators are still to get of past epochs",
+					PositionalArgs: []*autocliv1.PositionalArgDescriptor{{ProtoField: "operator", Optional: true}},
+				},
 			},
 		},
 		Tx: &autocliv1.ServiceCommandDescriptor{

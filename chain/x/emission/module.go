@@ -47,7 +47,7 @@ func (AppModule) IsAppModule() {}
 func (AppModule) Name() string { return types.ModuleName }
 
 // ConsensusVersion counts incompatible changes of the state.
-func (AppModule) ConsensusVersion() uint64 { return 1 }
+func (AppModule) ConsensusVersion() uint64 { return 2 }
 
 // RegisterLegacyAminoCodec registers nothing: the module has no amino types.
 func (AppModule) RegisterLegacyAminoCodec(*codec.LegacyAmino) {}
@@ -68,6 +68,9 @@ func (AppModule) RegisterGRPCGatewayRoutes(c client.Context, mux *gwruntime.Serv
 func (am AppModule) RegisterServices(cfg module.Configurator) {
 	types.RegisterMsgServer(cfg.MsgServer(), keeper.NewMsgServer(am.keeper))
 	types.RegisterQueryServer(cfg.QueryServer(), keeper.NewQueryServer(am.keeper))
+	if err := cfg.RegisterMigration(types.ModuleName, 1, am.keeper.MigrateToV2); err != nil {
+		panic(fmt.Sprintf("emission: migration: %v", err)) // only a version registered twice can fail here
+	}
 }
 
 // DefaultGenesis is an empty book.

@@ -36,18 +36,19 @@ func (k *Keeper) BurnFee(ctx sdk.Context, module string, netuid uint32, amount u
 	if err := k.BurnFrom(ctx, module, amount, fmt.Sprintf("fees of subnet %d", netuid)); err != nil {
 		return err
 	}
-	return k.edit(ctx, netuid, func(_ *types.Ledger, account *types.Account) error {
-		account.DemandBurned += amount
+	return k.edit(ctx, func(b *books) error {
+		b.book.Account(netuid).DemandBurned += amount
 		return nil
 	})
 }
 
 // BurnPending destroys a subnet's pending emission unpaid, says why in an event, and returns how much it was.
 func (k *Keeper) BurnPending(ctx sdk.Context, netuid uint32, reason string) (amount uint64, err error) {
-	err = k.edit(ctx, netuid, func(ledger *types.Ledger, account *types.Account) error {
+	err = k.edit(ctx, func(b *books) error {
+		account := b.book.Account(netuid)
 		amount = account.Pending
 		closeDemand(account)
-		return k.burnUnpaid(ctx, ledger, account, amount)
+		return k.burnUnpaid(ctx, &b.ledger, account, amount)
 	})
 	if err != nil || amount == 0 {
 		return 0, err

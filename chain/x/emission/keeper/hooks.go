@@ -20,15 +20,21 @@ func (Hooks) AfterHotKeyRotated(sdk.Context, uint32, string, []byte) error { ret
 // AfterTempoBegan does nothing: what is pending waits for its epoch.
 func (Hooks) AfterTempoBegan(sdk.Context, uint32) error { return nil }
 
-// AfterSubnetDissolved burns what the subnet had pending and closes its account.
+// AfterSubnetDissolved burns what the subnet had pending, closes its account, and forgets who spoke in it and what was
+// voted for it. Dividends of its past epochs are still paid.
 func (h Hooks) AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error {
 	if _, err := h.k.BurnPending(ctx, netuid, "the subnet was dissolved"); err != nil {
 		return err
 	}
-	book, err := h.k.book.Get(ctx)
-	if err != nil {
+	if err := h.k.forgetVotes(ctx, netuid); err != nil {
 		return err
 	}
-	book.Close(netuid)
-	return h.k.book.Set(ctx, book)
+	if err := h.k.spoken.Remove(ctx, netuid); err != nil {
+		return err
+	}
+	return h.k.edit(ctx, func(b *books) error {
+		b.book.Close(netuid)
+		b.ledger.DividedHeight = 0
+		return nil
+	})
 }

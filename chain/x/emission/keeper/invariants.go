@@ -14,33 +14,40 @@ import (
 	"agora/chain/x/emission/types"
 )
 
-// CheckLedger holds the book to its invariants: minted = paid + pending + burned, the accounts' pending adds up to the
-// ledger's, and the module's account holds exactly that. The error is ErrBroken.
+// CheckLedger holds the book to its invariants: minted = paid + pending + burned; the accounts' pending and what is left
+// of promised dividends add up to the ledger's; the module's account holds exactly that; every promise has a flow with
+// parts left; and accounts, votes and who spoke are of subnets that exist. The error is ErrBroken.
 func (k *Keeper) CheckLedger(ctx sdk.Context) error {
-	ledger, err := k.ledger.Get(ctx)
+	g, err := k.ExportGenesis(ctx)
 	if err != nil {
 		return err
 	}
-	if ledger.Minted != ledger.Paid+ledger.Pending+ledger.Burned {
-		return fmt.Errorf("%w: minted %d, paid %d + pending %d + burned %d",
-			types.ErrBroken, ledger.Minted, ledger.Paid, ledger.Pending, ledger.Burned)
-	}
-	accounts, err := k.Accounts(ctx)
-	if err != nil {
-		return err
-	}
-	var pending uint64
-	for _, a := range accounts {
-		pending += a.Pending
-		if a.DemandGranted > a.DemandBurned {
-			return fmt.Errorf("%w: subnet %d: demand brought %d for %d burned",
-				types.ErrBroken, a.Netuid, a.DemandGranted, a.DemandBurned)
-		}
+	if err := g.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", types.ErrBroken, err)
 	}
 	balance := k.bank.GetBalance(ctx, k.address, network.Denom).Amount
-	if pending != ledger.Pending || !balance.Equal(math.NewIntFromUint64(pending)) {
-		return fmt.Errorf("%w: accounts hold %d pending, the ledger %d, the bank %s",
-			types.ErrBroken, pending, ledger.Pending, balance)
+	if !balance.Equal(math.NewIntFromUint64(g.Ledger.Pending)) {
+		return fmt.Errorf("%w: %d are pending, the bank has %s", types.ErrBroken, g.Ledger.Pending, balance)
+	}
+	return k.checkNetuids(ctx, g)
+}
+
+// checkNetuids finds what belongs to a subnet that does not exist.
+func (k *Keeper) checkNetuids(ctx sdk.Context, g *types.GenesisState) error {
+	var netuids []uint32
+	for _, a := range g.Accounts {
+		netuids = append(netuids, a.Netuid)
+	}
+	for _, s := range g.Spoken {
+		netuids = append(netuids, s.Netuid)
+	}
+	for _, v := range g.Votes {
+		netuids = append(netuids, v.Netuids...)
+	}
+	for _, netuid := range netuids {
+		if _, err := k.subnets.Subnet(ctx, netuid); err != nil {
+			return fmt.Errorf("%w: the book knows netuid %d: %w", types.ErrBroken, netuid, err)
+		}
 	}
 	return nil
 }

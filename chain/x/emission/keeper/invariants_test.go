@@ -22,11 +22,18 @@ func busy(t *testing.T) (*yumatest.Market, *types.GenesisState) {
 	m, netuids := voters(t)
 	vote(m, "val0", netuids, 1, 2)
 	mintFor(m, 12*time.Second)
+	_, err := m.Emission.Pay(m.Ctx, netuids[0], types.Payout{Epoch: 1, Validators: []types.ValidatorPay{
+		{Operator: yumatest.Address("val0").String(), Validator: validator(m, "val0"), Amount: 1_001},
+		{Operator: yumatest.Address("val1").String(), Validator: validator(m, "val1"), Amount: 77},
+	}})
+	m.Must(err)
+	m.Must(m.Emission.Spoke(m.Ctx, netuids[0], []string{yumatest.Address("val0").String(), yumatest.Address("val1").String()}))
 	mintFor(m, 7*time.Second)
 	g, err := m.Emission.ExportGenesis(m.Ctx)
 	m.Must(err)
 	m.Must(g.Validate())
-	if len(g.Accounts) != 2 || len(g.Votes) != 1 || g.Ledger.Pending == 0 || g.Ledger.Remainder == 0 {
+	if len(g.Accounts) != 2 || len(g.Votes) != 1 || g.Ledger.Pending == 0 || g.Ledger.Remainder == 0 ||
+		len(g.Flows) != 1 || len(g.Dividends) != 1 || len(g.Spoken) != 1 || g.Ledger.Promised == 0 || g.Flows[0].Given == 0 {
 		t.Fatalf("a poor genesis: %+v", g)
 	}
 	return m, g
@@ -44,19 +51,36 @@ var wrong = map[string]func(*types.GenesisState){
 		g.Accounts[0].Pending = math.MaxUint64
 		g.Accounts = append(g.Accounts, types.Account{Netuid: 44, Pending: 2})
 	},
-	"pending of nobody":         func(g *types.GenesisState) { g.Accounts = g.Accounts[1:] },
-	"an account of root":        func(g *types.GenesisState) { g.Accounts[0].Netuid = 0 },
-	"an account twice":          func(g *types.GenesisState) { g.Accounts[1].Netuid = g.Accounts[0].Netuid },
-	"a share above one":         func(g *types.GenesisState) { g.Accounts[0].Share = 65_536 },
-	"demand beyond the burned":  func(g *types.GenesisState) { g.Accounts[0].DemandGranted = g.Accounts[0].DemandBurned + 1 },
-	"a remainder above a rao":   func(g *types.GenesisState) { g.Ledger.Remainder = 12_000_000_000 },
-	"a remainder after the end": func(g *types.GenesisState) { g.Ledger.Halvings = 31 },
-	"too many halvings":         func(g *types.GenesisState) { g.Ledger.Halvings, g.Ledger.Remainder = 32, 0 },
-	"a time before 1970":        func(g *types.GenesisState) { g.Ledger.LastBlockUnixNano = -1 },
-	"a vote twice":              func(g *types.GenesisState) { g.Votes = append(g.Votes, g.Votes[0]) },
-	"a vote in capitals":        func(g *types.GenesisState) { g.Votes[0].Operator = strings.ToUpper(g.Votes[0].Operator) },
-	"a vote of nobody":          func(g *types.GenesisState) { g.Votes[0].Operator = "nobody" },
-	"a vote for nothing":        func(g *types.GenesisState) { g.Votes[0].Weights = []uint32{0, 0} },
+	"pending of nobody":  func(g *types.GenesisState) { g.Accounts = g.Accounts[1:] },
+	"an account of root": func(g *types.GenesisState) { g.Accounts[0].Netuid = 0 },
+	"an account twice":   func(g *types.GenesisState) { g.Accounts[1].Netuid = g.Accounts[0].Netuid },
+	"a share above one":  func(g *types.GenesisState) { g.Accounts[0].Share = 65_536 },
+	"demand beyond half of the burned": func(g *types.GenesisState) {
+		g.Accounts[0].DemandBurned, g.Accounts[0].DemandGranted = 9, 5
+	},
+	"a promise without a flow":    func(g *types.GenesisState) { g.Flows = nil },
+	"a flow without a promise":    func(g *types.GenesisState) { g.Dividends = nil },
+	"a flow of another":           func(g *types.GenesisState) { g.Flows[0].Netuid++ },
+	"a flow that is done":         func(g *types.GenesisState) { g.Flows[0].Given = g.Flows[0].Of },
+	"a flow without steps":        func(g *types.GenesisState) { g.Flows[0].Step = 0 },
+	"a promise of root":           func(g *types.GenesisState) { g.Flows[0].Netuid, g.Dividends[0].Netuid = 0, 0 },
+	"a promise too much":          func(g *types.GenesisState) { g.Dividends[0].Entries[0].Amount += 20 },
+	"a promise that overflows":    func(g *types.GenesisState) { g.Dividends[0].Entries[0].Amount = math.MaxUint64 },
+	"a promise twice":             func(g *types.GenesisState) { e := g.Dividends[0].Entries; e[1].Operator = e[0].Operator },
+	"a promise to nobody":         func(g *types.GenesisState) { g.Dividends[0].Entries[0].Operator = nil },
+	"promises of no ledger":       func(g *types.GenesisState) { g.Ledger.Promised++ },
+	"who spoke, twice":            func(g *types.GenesisState) { o := g.Spoken[0].Operators; o[0] = o[1] },
+	"who spoke, of root":          func(g *types.GenesisState) { g.Spoken[0].Netuid = 0 },
+	"a division beyond the whole": func(g *types.GenesisState) { g.Ledger.Undirected = 1<<62 + 1 },
+	"a division that overflows":   func(g *types.GenesisState) { g.Accounts[0].Root, g.Accounts[1].Root = 1<<63, 1<<63 },
+	"a remainder above a rao":     func(g *types.GenesisState) { g.Ledger.Remainder = 12_000_000_000 },
+	"a remainder after the end":   func(g *types.GenesisState) { g.Ledger.Halvings = 31 },
+	"too many halvings":           func(g *types.GenesisState) { g.Ledger.Halvings, g.Ledger.Remainder = 32, 0 },
+	"a time before 1970":          func(g *types.GenesisState) { g.Ledger.LastBlockUnixNano = -1 },
+	"a vote twice":                func(g *types.GenesisState) { g.Votes = append(g.Votes, g.Votes[0]) },
+	"a vote in capitals":          func(g *types.GenesisState) { g.Votes[0].Operator = strings.ToUpper(g.Votes[0].Operator) },
+	"a vote of nobody":            func(g *types.GenesisState) { g.Votes[0].Operator = "nobody" },
+	"a vote for nothing":          func(g *types.GenesisState) { g.Votes[0].Weights = []uint32{0, 0} },
 }
 
 func TestABrokenGenesisIsRefused(t *testing.T) {
@@ -100,6 +124,15 @@ func TestTheLedgersInvariantSeesDamage(t *testing.T) {
 		"an account drained":         func(_ *yumatest.Market, g *types.GenesisState) { g.Accounts[0].Pending-- },
 		"demand beyond what burned":  func(_ *yumatest.Market, g *types.GenesisState) { g.Accounts[0].DemandGranted = 1 },
 		"pending moved out of books": func(_ *yumatest.Market, g *types.GenesisState) { g.Ledger.Pending--; g.Ledger.Minted-- },
+		"a promise in no book":       func(_ *yumatest.Market, g *types.GenesisState) { g.Ledger.Promised-- },
+		"a flow that lost parts":     func(_ *yumatest.Market, g *types.GenesisState) { g.Flows[0].Given++ },
+		"an account of no subnet": func(_ *yumatest.Market, g *types.GenesisState) {
+			g.Accounts = append(g.Accounts, types.Account{Netuid: 99})
+		},
+		"a vote for no subnet": func(_ *yumatest.Market, g *types.GenesisState) { g.Votes[0].Netuids[1] = 99 },
+		"a voice of no subnet": func(_ *yumatest.Market, g *types.GenesisState) {
+			g.Spoken = append(g.Spoken, types.Spoken{Netuid: 99})
+		},
 	} {
 		m, g := busy(t)
 		m.Must(m.Emission.CheckLedger(m.Ctx))

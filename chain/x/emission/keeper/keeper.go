@@ -29,6 +29,9 @@ type Keeper struct {
 	ledger collections.Item[types.Ledger]
 	book   collections.Item[types.Book]
 	votes  collections.Map[string, types.RootVote] // by operator account
+	// By netuid: what the last epochs promised, and who spoke in them.
+	dividends collections.Map[uint32, types.Dividends]
+	spoken    collections.Map[uint32, types.Spoken]
 }
 
 // NewKeeper opens the book in store. authority may change parameters. The account of types.ModuleName needs the
@@ -46,6 +49,9 @@ func NewKeeper(cdc codec.BinaryCodec, store corestore.KVStoreService, authority 
 		book:   collections.NewItem(sb, types.BookPrefix, "book", codec.CollValue[types.Book](cdc)),
 		votes: collections.NewMap(sb, types.VotesPrefix, "votes", collections.StringKey,
 			codec.CollValue[types.RootVote](cdc)),
+		dividends: collections.NewMap(sb, types.DividendsPrefix, "dividends", collections.Uint32Key,
+			codec.CollValue[types.Dividends](cdc)),
+		spoken: collections.NewMap(sb, types.SpokenPrefix, "spoken", collections.Uint32Key, codec.CollValue[types.Spoken](cdc)),
 	}
 	schema, err := sb.Build()
 	if err != nil {
@@ -78,21 +84,55 @@ func (k *Keeper) Issuance(ctx sdk.Context) uint64 {
 	return k.bank.GetSupply(ctx, network.Denom).Amount.Uint64()
 }
 
-// edit changes the book: change gets the ledger and the account of netuid, both are stored if it returns no error.
-func (k *Keeper) edit(ctx sdk.Context, netuid uint32, change func(*types.Ledger, *types.Account) error) error {
-	ledger, err := k.ledger.Get(ctx)
+// books is the ledger and every subnet's part of it, while they change.
+type books struct {
+	ledger types.Ledger
+	book   types.Book
+}
+
+func (k *Keeper) open(ctx sdk.Context) (b books, err error) {
+	if b.ledger, err = k.ledger.Get(ctx); err != nil {
+		return b, err
+	}
+	b.book, err = k.book.Get(ctx)
+	return b, err
+}
+
+func (k *Keeper) close(ctx sdk.Context, b books) error {
+	if err := k.book.Set(ctx, b.book); err != nil {
+		return err
+	}
+	return k.ledger.Set(ctx, b.ledger)
+}
+
+// edit changes the books: both are stored if change returns no error.
+func (k *Keeper) edit(ctx sdk.Context, change func(*books) error) error {
+	b, err := k.open(ctx)
 	if err != nil {
 		return err
 	}
-	book, err := k.book.Get(ctx)
-	if err != nil {
+	if err := change(&b); err != nil {
 		return err
 	}
-	if err := change(&ledger, book.Account(netuid)); err != nil {
-		return err
+	return k.close(ctx, b)
+}
+
+// payPart books a part of a promise as paid; its subnet may be gone.
+func (b *books) payPart(p part) {
+	b.ledger.Promised -= p.amount
+	b.ledger.Pending -= p.amount
+	b.ledger.Paid += p.amount
+	if account := b.book.Find(p.netuid); account != nil {
+		account.PaidValidators += p.amount
 	}
-	if err := k.book.Set(ctx, book); err != nil {
-		return err
+}
+
+// burnPart books a part of a promise as burned.
+func (b *books) burnPart(p part) {
+	b.ledger.Promised -= p.amount
+	b.ledger.Pending -= p.amount
+	b.ledger.Burned += p.amount
+	if account := b.book.Find(p.netuid); account != nil {
+		account.Burned += p.amount
 	}
-	return k.ledger.Set(ctx, ledger)
 }

@@ -2,18 +2,15 @@ package keeper
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"slices"
 
-	"cosmossdk.io/math"
-
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
-	distrtypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
 
 	"agora/chain/network"
 	"agora/chain/x/emission/types"
+	subnettypes "agora/chain/x/subnet/types"
 	"agora/mechanism/emission"
 )
 
@@ -31,8 +28,9 @@ func (k *Keeper) Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error
 }
 
 // Pay drains a subnet's pending emission: the owner's share to its owner, the miners' and validators' parts as payout
-// says, all the rest burned. A payment that cannot be made is burned with an event. The error is ErrOverdrawn if payout
-// promises more than half of the shared budget to miners or to validators; nothing is paid then.
+// says, all the rest burned. Owner and miners are paid at once, validators and their nominators in parts over the next
+// tempo. A payment that cannot be made is burned with an event. The error is ErrOverdrawn if payout promises more than
+// half of the shared budget to miners or to validators; nothing is paid then.
 func (k *Keeper) Pay(ctx sdk.Context, netuid uint32, payout types.Payout) (paid types.Paid, err error) {
 	params, err := k.params.Get(ctx)
 	if err != nil {
@@ -46,45 +44,62 @@ func (k *Keeper) Pay(ctx sdk.Context, netuid uint32, payout types.Payout) (paid 
 	if err != nil {
 		return paid, err
 	}
-	return paid, k.edit(ctx, netuid, func(ledger *types.Ledger, account *types.Account) error {
+	tempo := k.subnets.Values(ctx)(netuid, subnettypes.Tempo)
+	return paid, k.edit(ctx, func(b *books) error {
+		account := b.book.Account(netuid)
 		budget := emission.Divide(account.Pending, params.OwnerShare)
 		if err := checkPayout(budget, payout); err != nil {
 			return err
 		}
-		paid.Total = budget.Total
-		if err := k.settle(ctx, netuid, owner, budget, payout, &paid); err != nil {
+		paid = types.Paid{Total: budget.Total, ByUID: make([]uint64, payout.Uids)}
+		worked, err := k.payMiners(ctx, netuid, owner, budget, payout.Miners, &paid)
+		if err != nil {
+			return err
+		}
+		if err := k.promise(ctx, b, netuid, tempo, payout.Validators, &paid); err != nil {
 			return err
 		}
 		paid.Burned = paid.Total - paid.Owner - paid.Miners - paid.Validators
-		book(ledger, account, paid)
-		if payout.Earned {
+		b.settle(account, paid)
+		if worked {
 			account.IncentiveEpochs = append(account.IncentiveEpochs[:0], payout.Epoch)
 		}
 		closeDemand(account)
-		return k.burnUnpaid(ctx, ledger, account, paid.Burned)
+		return k.burnUnpaid(ctx, &b.ledger, account, paid.Burned)
 	})
 }
 
-// Excuse keeps an epoch that decided nothing from counting as one in which no miner earned: what is carried over must not
-// be withheld meanwhile.
-func (k *Keeper) Excuse(ctx sdk.Context, netuid uint32) error {
-	return k.edit(ctx, netuid, func(_ *types.Ledger, account *types.Account) error {
+// Excuse keeps an epoch that decided nothing from counting as one in which no miner was paid and, if somebody spoke in it,
+// as one of the grace of a young subnet: what is carried over must not be withheld meanwhile.
+func (k *Keeper) Excuse(ctx sdk.Context, netuid uint32, spoke bool) error {
+	params, err := k.params.Get(ctx)
+	if err != nil {
+		return err
+	}
+	subnet, err := k.subnets.Subnet(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	return k.edit(ctx, func(b *books) error {
+		account := b.book.Account(netuid)
 		if n := len(account.IncentiveEpochs); n > 0 {
 			account.IncentiveEpochs[n-1]++
+		} else if spoke && inGrace(ctx, params, subnet) {
+			next := subnet.Epoch + 1
+			account.IncentiveEpochs = []uint64{next - min(next, uint64(params.GateEpochs))}
 		}
 		return nil
 	})
 }
 
-// book moves what was paid from pending to paid.
-func book(ledger *types.Ledger, account *types.Account, paid types.Paid) {
-	given := paid.Total - paid.Burned
-	account.Pending -= given
+// settle moves what was paid from pending to paid; what was promised stays pending, but not of the next epoch.
+func (b *books) settle(account *types.Account, paid types.Paid) {
+	now := paid.Owner + paid.Miners
+	account.Pending -= now + paid.Validators
 	account.PaidOwner += paid.Owner
 	account.PaidMiners += paid.Miners
-	account.PaidValidators += paid.Validators
-	ledger.Pending -= given
-	ledger.Paid += given
+	b.ledger.Pending -= now
+	b.ledger.Paid += now
 }
 
 // checkPayout holds a payout to half of the shared budget for each side.
@@ -106,57 +121,43 @@ func checkPayout(budget emission.Budget, payout types.Payout) error {
 	return nil
 }
 
-// settle pays the owner, the miners and the validators and counts in paid what they got: all at once, or one by one if
-// that fails. What cannot be paid stays in the module's account for the caller to burn.
-func (k *Keeper) settle(ctx sdk.Context, netuid uint32, owner sdk.AccAddress, budget emission.Budget, payout types.Payout,
+// payMiners pays the owner and the miners and counts in paid what they got: all at once, or one by one if that fails.
+// What cannot be paid stays in the module's account for the caller to burn. It tells whether a miner worked for pay: one
+// was paid, or would have been if there had been something to pay.
+func (k *Keeper) payMiners(ctx sdk.Context, netuid uint32, owner sdk.AccAddress, budget emission.Budget, pay []types.MinerPay,
 	paid *types.Paid,
-) error {
-	dues, err := k.payable(ctx, netuid, owner, budget, payout, paid)
+) (worked bool, err error) {
+	miners, err := k.payable(ctx, netuid, owner, pay)
 	if err != nil {
-		return err
+		return false, err
 	}
-	rewards, err := rewardable(ctx, netuid, payout.Validators)
-	if err != nil {
-		return err
-	}
-	if k.payAll(ctx, dues, rewards) != nil {
-		return k.payEach(ctx, netuid, dues, rewards, paid)
-	}
-	for _, d := range dues {
-		*d.paid += d.amount
-	}
-	for _, r := range rewards {
-		paid.Validators += r.Amount
-	}
-	return nil
-}
-
-// payAll pays all dues and rewards or, with an error, none.
-func (k *Keeper) payAll(ctx sdk.Context, dues []due, rewards []types.ValidatorPay) error {
-	attempt, write := ctx.CacheContext()
-	if err := k.transfer(attempt, dues); err != nil {
-		return err
-	}
-	if err := k.allocate(attempt, rewards); err != nil {
-		return err
-	}
-	write()
-	return nil
-}
-
-// payEach pays dues and rewards one by one, adds to paid what it could, and says in events what it could not.
-func (k *Keeper) payEach(ctx sdk.Context, netuid uint32, dues []due, rewards []types.ValidatorPay, paid *types.Paid) error {
-	for _, d := range dues {
-		if err := k.payAll(ctx, []due{d}, nil); err == nil {
-			*d.paid += d.amount
-		} else if err := refuse(ctx, netuid, d.to.String(), d.amount, err.Error()); err != nil {
-			return err
+	dues := owed(miners)
+	if budget.Owner > 0 {
+		if k.bank.BlockedAddr(owner) {
+			err = refuse(ctx, netuid, owner.String(), budget.Owner, blocked)
+		} else {
+			dues = append(dues, due{to: owner, amount: budget.Owner})
 		}
 	}
-	for _, r := range rewards {
-		if err := k.payAll(ctx, nil, []types.ValidatorPay{r}); err == nil {
-			paid.Validators += r.Amount
-		} else if err := refuse(ctx, netuid, r.Operator, r.Amount, err.Error()); err != nil {
+	if err != nil {
+		return false, err
+	}
+	if k.transfer(ctx, dues) == nil {
+		for _, d := range dues {
+			d.credit(paid)
+		}
+	} else if err := k.payEach(ctx, netuid, dues, paid); err != nil {
+		return false, err
+	}
+	return paid.Miners > 0 || budget.Shared/2 == 0 && len(miners) > 0, nil
+}
+
+// payEach pays dues one by one, counts in paid what it could, and says in events what it could not.
+func (k *Keeper) payEach(ctx sdk.Context, netuid uint32, dues []due, paid *types.Paid) error {
+	for _, d := range dues {
+		if err := k.transfer(ctx, []due{d}); err == nil {
+			d.credit(paid)
+		} else if err := refuse(ctx, netuid, d.to.String(), d.amount, err.Error()); err != nil {
 			return err
 		}
 	}
@@ -167,53 +168,58 @@ func (k *Keeper) payEach(ctx sdk.Context, netuid uint32, dues []due, rewards []t
 type due struct {
 	to     sdk.AccAddress
 	amount uint64
-	paid   *uint64 // counts it once it is paid
+	miners []types.MinerPay // for which; none for the subnet's owner
 }
 
-// payable lists the dues of the owner and, in the order of addresses, of the miners; those of accounts that cannot
-// receive coins are left out with an event.
-func (k *Keeper) payable(ctx sdk.Context, netuid uint32, owner sdk.AccAddress, budget emission.Budget, payout types.Payout,
-	paid *types.Paid,
-) ([]due, error) {
-	dues := append(make([]due, 0, len(payout.Miners)+1), due{owner, budget.Owner, &paid.Owner})
-	dues = append(dues, owed(payout.Miners, owner, &paid.Miners)...)
-	payable := dues[:0]
-	for _, d := range dues {
+// credit counts a due as paid.
+func (d due) credit(paid *types.Paid) {
+	if d.miners == nil {
+		paid.Owner += d.amount
+	}
+	for _, m := range d.miners {
+		paid.Credit(m.Uid, m.Amount, &paid.Miners)
+	}
+}
+
+// blocked is why an account's pay is burned.
+const blocked = "the account cannot receive coins"
+
+// payable lists the miners that can be paid, in the order of their owners' addresses. Those of accounts that cannot
+// receive coins are left out with an event; those of the subnet's owner, who has his share, without.
+func (k *Keeper) payable(ctx sdk.Context, netuid uint32, owner sdk.AccAddress, pay []types.MinerPay) ([]types.MinerPay, error) {
+	miners := make([]types.MinerPay, 0, len(pay))
+	for _, m := range pay {
 		switch {
-		case d.amount == 0:
-		case k.bank.BlockedAddr(d.to):
-			if err := refuse(ctx, netuid, d.to.String(), d.amount, "the account cannot receive coins"); err != nil {
+		case m.Owner.Equals(owner):
+		case k.bank.BlockedAddr(m.Owner):
+			if err := refuse(ctx, netuid, m.Owner.String(), m.Amount, blocked); err != nil {
 				return nil, err
 			}
 		default:
-			payable = append(payable, d)
+			miners = append(miners, m)
 		}
 	}
-	return payable, nil
+	slices.SortStableFunc(miners, func(a, b types.MinerPay) int { return bytes.Compare(a.Owner, b.Owner) })
+	return miners, nil
 }
 
-// owed adds up the miners' pay by account, in the order of addresses. Pay of keys that belong to the subnet's owner is
-// left out: he has his share.
-func owed(miners []types.MinerPay, owner sdk.AccAddress, paid *uint64) []due {
-	dues := make([]due, 0, len(miners))
-	for _, m := range miners {
-		if m.Amount > 0 && !m.Owner.Equals(owner) {
-			dues = append(dues, due{m.Owner, m.Amount, paid})
+// owed adds up the pay of miners, which are in the order of their owners, by owner.
+func owed(miners []types.MinerPay) []due {
+	dues := make([]due, 0, len(miners)+1)
+	for from := 0; from < len(miners); {
+		to, amount := from, uint64(0)
+		for ; to < len(miners) && miners[to].Owner.Equals(miners[from].Owner); to++ {
+			amount += miners[to].Amount
 		}
-	}
-	slices.SortStableFunc(dues, func(a, b due) int { return bytes.Compare(a.to, b.to) })
-	merged := dues[:0]
-	for _, d := range dues {
-		if n := len(merged); n > 0 && merged[n-1].to.Equals(d.to) {
-			merged[n-1].amount += d.amount
-		} else {
-			merged = append(merged, d)
+		if amount > 0 {
+			dues = append(dues, due{miners[from].Owner, amount, miners[from:to]})
 		}
+		from = to
 	}
-	return merged
+	return dues
 }
 
-// transfer pays dues. After an error some may have been paid.
+// transfer pays all dues in one send or, with an error, none.
 func (k *Keeper) transfer(ctx sdk.Context, dues []due) error {
 	if len(dues) == 0 {
 		return nil
@@ -224,41 +230,12 @@ func (k *Keeper) transfer(ctx sdk.Context, dues []due) error {
 		outputs[i] = banktypes.NewOutput(d.to, network.Coins(d.amount))
 		total += d.amount
 	}
-	return k.bank.InputOutputCoins(ctx, banktypes.NewInput(k.address, network.Coins(total)), outputs)
-}
-
-// rewardable lists what validators can be paid now; the others are left out with an event.
-func rewardable(ctx sdk.Context, netuid uint32, pay []types.ValidatorPay) ([]types.ValidatorPay, error) {
-	rewards := make([]types.ValidatorPay, 0, len(pay))
-	for _, p := range pay {
-		switch {
-		case p.Amount == 0:
-		case !counts(p.Validator):
-			if err := refuse(ctx, netuid, p.Operator, p.Amount, "not bonded, jailed or without stake"); err != nil {
-				return nil, err
-			}
-		default:
-			rewards = append(rewards, p)
-		}
+	attempt, write := ctx.CacheContext()
+	err := k.bank.InputOutputCoins(attempt, banktypes.NewInput(k.address, network.Coins(total)), outputs)
+	if err == nil {
+		write()
 	}
-	return rewards, nil
-}
-
-// allocate books rewards for validators and their nominators and moves the coins to x/distribution. After an error some
-// may have been booked.
-func (k *Keeper) allocate(ctx context.Context, rewards []types.ValidatorPay) error {
-	var total uint64
-	for _, r := range rewards {
-		coins := sdk.DecCoins{sdk.NewDecCoin(network.Denom, math.NewIntFromUint64(r.Amount))}
-		if err := k.distribution.AllocateTokensToValidator(ctx, r.Validator, coins); err != nil {
-			return err
-		}
-		total += r.Amount
-	}
-	if total == 0 {
-		return nil
-	}
-	return k.bank.SendCoinsFromModuleToModule(ctx, types.ModuleName, distrtypes.ModuleName, network.Coins(total))
+	return err
 }
 
 // refuse says in an event that a payment is burned instead.

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"slices"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -44,12 +45,20 @@ func (q queryServer) Accounts(ctx context.Context, _ *types.QueryAccountsRequest
 	return &types.QueryAccountsResponse{Accounts: accounts}, err
 }
 
-// RootVotes returns the votes on the division of emission, by operator; lapsed ones are gone within a block.
+// RootVotes returns the votes on the division of emission, by operator; lapsed ones are gone within ten blocks.
 func (q queryServer) RootVotes(ctx context.Context, _ *types.QueryRootVotesRequest) (*types.QueryRootVotesResponse, error) {
-	var votes []types.RootVote
-	err := q.k.votes.Walk(ctx, nil, func(_ string, v types.RootVote) (bool, error) {
-		votes = append(votes, v)
-		return false, nil
-	})
+	votes, err := values(sdk.UnwrapSDKContext(ctx), q.k.votes)
 	return &types.QueryRootVotesResponse{Votes: votes}, err
+}
+
+// Dividends returns what of past epochs is still to be paid, by operator.
+func (q queryServer) Dividends(ctx context.Context, req *types.QueryDividendsRequest) (*types.QueryDividendsResponse, error) {
+	all, err := q.k.Waiting(sdk.UnwrapSDKContext(ctx))
+	if err != nil || req.Operator == "" {
+		return &types.QueryDividendsResponse{Dividends: all}, err
+	}
+	if i, found := slices.BinarySearchFunc(all, req.Operator, types.Waiting.Compare); found {
+		return &types.QueryDividendsResponse{Dividends: all[i : i+1]}, nil
+	}
+	return &types.QueryDividendsResponse{}, nil
 }

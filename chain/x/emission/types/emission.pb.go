@@ -33,8 +33,8 @@ type Params struct {
 	GateEpochs          uint32 `protobuf:"varint,6,opt,name=gate_epochs,json=gateEpochs,proto3" json:"gate_epochs,omitempty"`
 	GraceTempos         uint32 `protobuf:"varint,7,opt,name=grace_tempos,json=graceTempos,proto3" json:"grace_tempos,omitempty"`
 	BlockReward         uint64 `protobuf:"varint,8,opt,name=block_reward,json=blockReward,proto3" json:"block_reward,omitempty"`
-	MaxBlockSeconds     uint64 `protobuf:"varint,9,opt,name=max_block_seconds,json=maxBlockSeconds,proto3" json:"max_block_seconds,omitempty"`
 	Cap                 uint64 `protobuf:"varint,10,opt,name=cap,proto3" json:"cap,omitempty"`
+	BlockMillis         uint64 `protobuf:"varint,11,opt,name=block_millis,json=blockMillis,proto3" json:"block_millis,omitempty"`
 }
 
 func (m *Params) Reset()         { *m = Params{} }
@@ -126,16 +126,16 @@ func (m *Params) GetBlockReward() uint64 {
 	return 0
 }
 
-func (m *Params) GetMaxBlockSeconds() uint64 {
+func (m *Params) GetCap() uint64 {
 	if m != nil {
-		return m.MaxBlockSeconds
+		return m.Cap
 	}
 	return 0
 }
 
-func (m *Params) GetCap() uint64 {
+func (m *Params) GetBlockMillis() uint64 {
 	if m != nil {
-		return m.Cap
+		return m.BlockMillis
 	}
 	return 0
 }
@@ -150,6 +150,9 @@ type Ledger struct {
 	Remainder         uint64 `protobuf:"varint,6,opt,name=remainder,proto3" json:"remainder,omitempty"`
 	LastBlockUnixNano int64  `protobuf:"varint,7,opt,name=last_block_unix_nano,json=lastBlockUnixNano,proto3" json:"last_block_unix_nano,omitempty"`
 	Halvings          uint32 `protobuf:"varint,8,opt,name=halvings,proto3" json:"halvings,omitempty"`
+	Promised          uint64 `protobuf:"varint,9,opt,name=promised,proto3" json:"promised,omitempty"`
+	Undirected        uint64 `protobuf:"varint,10,opt,name=undirected,proto3" json:"undirected,omitempty"`
+	DividedHeight     int64  `protobuf:"varint,11,opt,name=divided_height,json=dividedHeight,proto3" json:"divided_height,omitempty"`
 }
 
 func (m *Ledger) Reset()         { *m = Ledger{} }
@@ -241,6 +244,27 @@ func (m *Ledger) GetHalvings() uint32 {
 	return 0
 }
 
+func (m *Ledger) GetPromised() uint64 {
+	if m != nil {
+		return m.Promised
+	}
+	return 0
+}
+
+func (m *Ledger) GetUndirected() uint64 {
+	if m != nil {
+		return m.Undirected
+	}
+	return 0
+}
+
+func (m *Ledger) GetDividedHeight() int64 {
+	if m != nil {
+		return m.DividedHeight
+	}
+	return 0
+}
+
 // Account is one subnet's part of the book.
 type Account struct {
 	Netuid          uint32   `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
@@ -254,6 +278,7 @@ type Account struct {
 	IncentiveEpochs []uint64 `protobuf:"varint,9,rep,packed,name=incentive_epochs,json=incentiveEpochs,proto3" json:"incentive_epochs,omitempty"`
 	DemandGranted   uint64   `protobuf:"varint,10,opt,name=demand_granted,json=demandGranted,proto3" json:"demand_granted,omitempty"`
 	DemandSmoothed  uint64   `protobuf:"varint,11,opt,name=demand_smoothed,json=demandSmoothed,proto3" json:"demand_smoothed,omitempty"`
+	Root            uint64   `protobuf:"varint,12,opt,name=root,proto3" json:"root,omitempty"`
 }
 
 func (m *Account) Reset()         { *m = Account{} }
@@ -366,9 +391,17 @@ func (m *Account) GetDemandSmoothed() uint64 {
 	return 0
 }
 
-// Book holds the accounts of all subnets, by netuid.
+func (m *Account) GetRoot() uint64 {
+	if m != nil {
+		return m.Root
+	}
+	return 0
+}
+
+// Book holds the accounts of all subnets, and when the next parts of their dividends are due, both by netuid.
 type Book struct {
 	Accounts []Account `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts"`
+	Flows    []Flow    `protobuf:"bytes,2,rep,name=flows,proto3" json:"flows"`
 }
 
 func (m *Book) Reset()         { *m = Book{} }
@@ -411,6 +444,249 @@ func (m *Book) GetAccounts() []Account {
 	return nil
 }
 
+func (m *Book) GetFlows() []Flow {
+	if m != nil {
+		return m.Flows
+	}
+	return nil
+}
+
+// Flow is when the parts of a subnet's last dividends are due. It may outlive its subnet.
+type Flow struct {
+	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Next   int64  `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	Step   int64  `protobuf:"varint,3,opt,name=step,proto3" json:"step,omitempty"`
+	Given  uint32 `protobuf:"varint,4,opt,name=given,proto3" json:"given,omitempty"`
+	Of     uint32 `protobuf:"varint,5,opt,name=of,proto3" json:"of,omitempty"`
+}
+
+func (m *Flow) Reset()         { *m = Flow{} }
+func (m *Flow) String() string { return proto.CompactTextString(m) }
+func (*Flow) ProtoMessage()    {}
+func (*Flow) Descriptor() ([]byte, []int) {
+	return fileDescriptor_303121e01c47a788, []int{4}
+}
+func (m *Flow) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Flow) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Flow.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Flow) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Flow.Merge(m, src)
+}
+func (m *Flow) XXX_Size() int {
+	return m.Size()
+}
+func (m *Flow) XXX_DiscardUnknown() {
+	xxx_messageInfo_Flow.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Flow proto.InternalMessageInfo
+
+func (m *Flow) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *Flow) GetNext() int64 {
+	if m != nil {
+		return m.Next
+	}
+	return 0
+}
+
+func (m *Flow) GetStep() int64 {
+	if m != nil {
+		return m.Step
+	}
+	return 0
+}
+
+func (m *Flow) GetGiven() uint32 {
+	if m != nil {
+		return m.Given
+	}
+	return 0
+}
+
+func (m *Flow) GetOf() uint32 {
+	if m != nil {
+		return m.Of
+	}
+	return 0
+}
+
+// Dividends is what the last epoch of a subnet that paid any promised to validators and their nominators, by operator.
+type Dividends struct {
+	Netuid  uint32     `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Entries []Dividend `protobuf:"bytes,2,rep,name=entries,proto3" json:"entries"`
+}
+
+func (m *Dividends) Reset()         { *m = Dividends{} }
+func (m *Dividends) String() string { return proto.CompactTextString(m) }
+func (*Dividends) ProtoMessage()    {}
+func (*Dividends) Descriptor() ([]byte, []int) {
+	return fileDescriptor_303121e01c47a788, []int{5}
+}
+func (m *Dividends) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Dividends) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Dividends.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Dividends) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Dividends.Merge(m, src)
+}
+func (m *Dividends) XXX_Size() int {
+	return m.Size()
+}
+func (m *Dividends) XXX_DiscardUnknown() {
+	xxx_messageInfo_Dividends.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Dividends proto.InternalMessageInfo
+
+func (m *Dividends) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *Dividends) GetEntries() []Dividend {
+	if m != nil {
+		return m.Entries
+	}
+	return nil
+}
+
+// Dividend is one validator's.
+type Dividend struct {
+	Operator []byte `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	Amount   uint64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *Dividend) Reset()         { *m = Dividend{} }
+func (m *Dividend) String() string { return proto.CompactTextString(m) }
+func (*Dividend) ProtoMessage()    {}
+func (*Dividend) Descriptor() ([]byte, []int) {
+	return fileDescriptor_303121e01c47a788, []int{6}
+}
+func (m *Dividend) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Dividend) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Dividend.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Dividend) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Dividend.Merge(m, src)
+}
+func (m *Dividend) XXX_Size() int {
+	return m.Size()
+}
+func (m *Dividend) XXX_DiscardUnknown() {
+	xxx_messageInfo_Dividend.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Dividend proto.InternalMessageInfo
+
+func (m *Dividend) GetOperator() []byte {
+	if m != nil {
+		return m.Operator
+	}
+	return nil
+}
+
+func (m *Dividend) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+// Spoken lists the operators whose voices had weights in force in the last epoch of a subnet that decided, ascending.
+type Spoken struct {
+	Netuid    uint32   `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Operators [][]byte `protobuf:"bytes,2,rep,name=operators,proto3" json:"operators,omitempty"`
+}
+
+func (m *Spoken) Reset()         { *m = Spoken{} }
+func (m *Spoken) String() string { return proto.CompactTextString(m) }
+func (*Spoken) ProtoMessage()    {}
+func (*Spoken) Descriptor() ([]byte, []int) {
+	return fileDescriptor_303121e01c47a788, []int{7}
+}
+func (m *Spoken) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Spoken) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Spoken.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Spoken) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Spoken.Merge(m, src)
+}
+func (m *Spoken) XXX_Size() int {
+	return m.Size()
+}
+func (m *Spoken) XXX_DiscardUnknown() {
+	xxx_messageInfo_Spoken.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Spoken proto.InternalMessageInfo
+
+func (m *Spoken) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *Spoken) GetOperators() [][]byte {
+	if m != nil {
+		return m.Operators
+	}
+	return nil
+}
+
 // RootVote is a validator's view of how emission should be shared among subnets.
 type RootVote struct {
 	Operator     string   `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
@@ -423,7 +699,7 @@ func (m *RootVote) Reset()         { *m = RootVote{} }
 func (m *RootVote) String() string { return proto.CompactTextString(m) }
 func (*RootVote) ProtoMessage()    {}
 func (*RootVote) Descriptor() ([]byte, []int) {
-	return fileDescriptor_303121e01c47a788, []int{4}
+	return fileDescriptor_303121e01c47a788, []int{8}
 }
 func (m *RootVote) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -485,59 +761,74 @@ func init() {
 	proto.RegisterType((*Ledger)(nil), "agora.emission.v1.Ledger")
 	proto.RegisterType((*Account)(nil), "agora.emission.v1.Account")
 	proto.RegisterType((*Book)(nil), "agora.emission.v1.Book")
+	proto.RegisterType((*Flow)(nil), "agora.emission.v1.Flow")
+	proto.RegisterType((*Dividends)(nil), "agora.emission.v1.Dividends")
+	proto.RegisterType((*Dividend)(nil), "agora.emission.v1.Dividend")
+	proto.RegisterType((*Spoken)(nil), "agora.emission.v1.Spoken")
 	proto.RegisterType((*RootVote)(nil), "agora.emission.v1.RootVote")
 }
 
 func init() { proto.RegisterFile("agora/emission/v1/emission.proto", fileDescriptor_303121e01c47a788) }
 
 var fileDescriptor_303121e01c47a788 = []byte{
-	// 721 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x64, 0x94, 0x41, 0x6e, 0xdb, 0x38,
-	0x14, 0x86, 0x2d, 0x5b, 0x71, 0x6c, 0x3a, 0x76, 0x12, 0x4d, 0x66, 0x20, 0x04, 0x19, 0xc7, 0xe3,
-	0x99, 0xc1, 0x78, 0xba, 0xb0, 0x91, 0x14, 0xe8, 0xaa, 0x9b, 0x1a, 0x2d, 0xba, 0x69, 0x9b, 0x42,
-	0x69, 0xb3, 0xe8, 0x46, 0x60, 0x24, 0x42, 0x26, 0x62, 0x91, 0x02, 0x49, 0x3b, 0xce, 0xae, 0x47,
-	0xe8, 0xb1, 0xb2, 0xcc, 0xb2, 0xab, 0xa2, 0x48, 0x0e, 0x50, 0xa0, 0xe8, 0x01, 0x8a, 0xf7, 0x48,
-	0xc9, 0x09, 0xba, 0xe3, 0xfb, 0xde, 0x4f, 0x91, 0xfc, 0xf9, 0x8b, 0x64, 0x40, 0x33, 0xa9, 0xe8,
-	0x84, 0xe5, 0x5c, 0x6b, 0x2e, 0xc5, 0x64, 0x79, 0x54, 0x8d, 0xc7, 0x85, 0x92, 0x46, 0x06, 0xbb,
-	0xa8, 0x18, 0x57, 0x74, 0x79, 0xb4, 0xbf, 0x97, 0xc9, 0x4c, 0x62, 0x77, 0x02, 0x23, 0x2b, 0x1c,
-	0x7e, 0xab, 0x93, 0xe6, 0x5b, 0xaa, 0x68, 0xae, 0x83, 0x43, 0xd2, 0x91, 0x97, 0x82, 0xa9, 0x58,
-	0xcf, 0xa8, 0x62, 0xa1, 0x37, 0xf0, 0x46, 0xdd, 0x88, 0x20, 0x3a, 0x05, 0x02, 0x82, 0x9c, 0xaf,
-	0x05, 0x75, 0x2b, 0x40, 0x64, 0x05, 0xff, 0x91, 0xed, 0x25, 0x9d, 0xf3, 0x94, 0x1a, 0x59, 0x8a,
-	0x1a, 0x28, 0xea, 0x55, 0xd8, 0x0a, 0xff, 0x22, 0x5b, 0x29, 0xcb, 0xa9, 0x48, 0x9d, 0xca, 0x47,
-	0x55, 0xc7, 0x32, 0x2b, 0x39, 0x26, 0xbf, 0x2b, 0x29, 0x4d, 0x8c, 0x33, 0xb9, 0xb9, 0x8a, 0x35,
-	0x4b, 0xa4, 0x48, 0x75, 0xb8, 0x31, 0xf0, 0x46, 0x7e, 0xf4, 0x1b, 0x34, 0xcf, 0x5c, 0xef, 0xd4,
-	0xb6, 0x60, 0x83, 0x19, 0x35, 0x2c, 0x66, 0x85, 0x4c, 0x66, 0x3a, 0x6c, 0xda, 0x0d, 0x02, 0x7a,
-	0x81, 0x04, 0xd6, 0xcd, 0x14, 0x4d, 0x58, 0x6c, 0x58, 0x5e, 0x48, 0x1d, 0x6e, 0xda, 0x75, 0x91,
-	0xbd, 0x43, 0x04, 0x92, 0xf3, 0xb9, 0x4c, 0x2e, 0x62, 0xc5, 0x2e, 0xa9, 0x4a, 0xc3, 0x16, 0x2e,
-	0xd7, 0x41, 0x16, 0x21, 0x0a, 0x1e, 0x91, 0xdd, 0x9c, 0xae, 0x62, 0x2b, 0x2b, 0xb7, 0xd5, 0x46,
-	0xdd, 0x76, 0x4e, 0x57, 0x53, 0xe0, 0xe5, 0x96, 0x76, 0x48, 0x23, 0xa1, 0x45, 0x48, 0xb0, 0x0b,
-	0xc3, 0xe1, 0x0f, 0x8f, 0x34, 0x5f, 0xb1, 0x34, 0x63, 0x2a, 0xf8, 0x83, 0x34, 0x73, 0x2e, 0x0c,
-	0x4b, 0xd1, 0x6c, 0x3f, 0x72, 0x55, 0x10, 0x10, 0xbf, 0xa0, 0x3c, 0x45, 0x87, 0xfd, 0x08, 0xc7,
-	0x41, 0x48, 0x36, 0x0b, 0x26, 0x52, 0x2e, 0x32, 0xf4, 0xd4, 0x8f, 0xca, 0x12, 0xbe, 0x72, 0xbe,
-	0x50, 0x82, 0xa5, 0x68, 0xa3, 0x1f, 0xb9, 0x0a, 0x4f, 0x82, 0xa3, 0x58, 0x9a, 0x19, 0x53, 0xce,
-	0xb8, 0x8e, 0x65, 0x27, 0x80, 0x82, 0x03, 0xd2, 0x56, 0x2c, 0xa7, 0x5c, 0xa4, 0x4c, 0xa1, 0x5d,
-	0x7e, 0xb4, 0x06, 0xc1, 0x84, 0xec, 0xcd, 0xa9, 0x36, 0xee, 0xa0, 0x0b, 0xc1, 0x57, 0xb1, 0xa0,
-	0x42, 0xa2, 0x6b, 0x8d, 0x68, 0x17, 0x7a, 0x78, 0xd6, 0xf7, 0x82, 0xaf, 0xde, 0x50, 0x21, 0x83,
-	0x7d, 0xd2, 0x9a, 0xd1, 0xf9, 0x92, 0x8b, 0x4c, 0xa3, 0x6f, 0xdd, 0xa8, 0xaa, 0x87, 0xdf, 0xeb,
-	0x64, 0xf3, 0x59, 0x92, 0xc8, 0x85, 0x30, 0xb0, 0x63, 0xc1, 0xcc, 0x82, 0xa7, 0x2e, 0x64, 0xae,
-	0xba, 0x7f, 0xc6, 0xfa, 0xc3, 0x33, 0xfe, 0x49, 0x08, 0xb8, 0x10, 0x63, 0x1a, 0x9d, 0x01, 0x6d,
-	0x20, 0x27, 0x00, 0xe0, 0xe2, 0xb1, 0x8d, 0x59, 0xd4, 0xce, 0x07, 0x9c, 0xf1, 0x1a, 0x09, 0x24,
-	0x13, 0x05, 0x55, 0x0e, 0xcb, 0x1c, 0xf5, 0x00, 0x9f, 0x55, 0xf4, 0x9e, 0x99, 0xcd, 0x07, 0x66,
-	0xee, 0x91, 0x0d, 0x1b, 0x55, 0x1b, 0x19, 0x5b, 0x04, 0x7f, 0x93, 0xae, 0xcb, 0xb1, 0x9b, 0x64,
-	0xd3, 0xe2, 0xc2, 0x3d, 0xb5, 0x53, 0xff, 0x27, 0x3b, 0x5c, 0x24, 0x4c, 0x18, 0xbe, 0xac, 0xa2,
-	0xd9, 0x1e, 0x34, 0x20, 0x2d, 0x15, 0x77, 0xf9, 0xfc, 0x97, 0xf4, 0xdc, 0xf7, 0x32, 0x45, 0x31,
-	0x18, 0x36, 0x38, 0x6e, 0x95, 0x97, 0x16, 0xc2, 0x69, 0xca, 0xdf, 0x27, 0x97, 0x70, 0xb9, 0x69,
-	0xd8, 0xb1, 0xa7, 0x71, 0x7f, 0x90, 0xa3, 0xc3, 0xe7, 0xc4, 0x9f, 0x4a, 0x79, 0x11, 0x3c, 0x25,
-	0x2d, 0x6a, 0xbd, 0xd7, 0xa1, 0x37, 0x68, 0x8c, 0x3a, 0xc7, 0xfb, 0xe3, 0x5f, 0x5e, 0x88, 0xb1,
-	0xbb, 0x9e, 0xa9, 0x7f, 0xfd, 0xe5, 0xb0, 0x16, 0x55, 0x33, 0x86, 0x1f, 0x3d, 0xd2, 0x8a, 0xe0,
-	0x77, 0x93, 0x86, 0xc1, 0x1d, 0xcb, 0x82, 0x29, 0x70, 0x0b, 0x6f, 0xaf, 0x1d, 0x55, 0x35, 0xdc,
-	0x9f, 0xbd, 0x49, 0x1d, 0xd6, 0x07, 0x8d, 0x51, 0x37, 0x2a, 0x4b, 0xe8, 0x5c, 0x32, 0x9e, 0xcd,
-	0x8c, 0x0e, 0x1b, 0xb6, 0xe3, 0xca, 0xe0, 0x1f, 0xd2, 0x4b, 0x20, 0x64, 0xeb, 0x78, 0xf9, 0x18,
-	0xaf, 0x2d, 0xa0, 0x65, 0xb2, 0xa6, 0x4f, 0xae, 0x6f, 0xfb, 0xde, 0xcd, 0x6d, 0xdf, 0xfb, 0x7a,
-	0xdb, 0xf7, 0x3e, 0xdd, 0xf5, 0x6b, 0x37, 0x77, 0xfd, 0xda, 0xe7, 0xbb, 0x7e, 0xed, 0xc3, 0x81,
-	0x7d, 0x0b, 0x93, 0x19, 0xe5, 0x62, 0xb2, 0x5a, 0xbf, 0x89, 0xe6, 0xaa, 0x60, 0xfa, 0xbc, 0x89,
-	0xaf, 0xdc, 0xe3, 0x9f, 0x01, 0x00, 0x00, 0xff, 0xff, 0xee, 0x64, 0x28, 0x2b, 0x32, 0x05, 0x00,
-	0x00,
+	// 910 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x74, 0x55, 0x4b, 0x6f, 0x1c, 0x45,
+	0x10, 0xf6, 0xee, 0x8c, 0xf7, 0x51, 0xfb, 0x88, 0x33, 0x18, 0x18, 0x19, 0xb3, 0x59, 0x16, 0x10,
+	0xe6, 0xe2, 0x55, 0x12, 0x89, 0x0b, 0x28, 0x12, 0x2b, 0x5e, 0x42, 0x84, 0xa0, 0x36, 0xe4, 0xc0,
+	0x65, 0x68, 0xcf, 0xb4, 0x67, 0x5b, 0x9e, 0xe9, 0x1e, 0xf5, 0xcc, 0xee, 0xda, 0x37, 0x4e, 0x9c,
+	0xf9, 0x59, 0x39, 0xe6, 0x06, 0x27, 0x84, 0xec, 0x2b, 0x3f, 0x02, 0x55, 0x75, 0xcf, 0xec, 0x46,
+	0x89, 0x6f, 0x55, 0x5f, 0x55, 0x75, 0x75, 0x7f, 0xf5, 0x75, 0x37, 0x4c, 0x79, 0xaa, 0x0d, 0x9f,
+	0x8b, 0x5c, 0x96, 0xa5, 0xd4, 0x6a, 0xbe, 0x7e, 0xd8, 0xd8, 0xa7, 0x85, 0xd1, 0x95, 0x0e, 0xee,
+	0x53, 0xc6, 0x69, 0x83, 0xae, 0x1f, 0x1e, 0x1d, 0xa6, 0x3a, 0xd5, 0x14, 0x9d, 0xa3, 0x65, 0x13,
+	0x67, 0xff, 0xb5, 0xa1, 0xf3, 0x13, 0x37, 0x3c, 0x2f, 0x83, 0x07, 0x30, 0xd0, 0x1b, 0x25, 0x4c,
+	0x54, 0x2e, 0xb9, 0x11, 0x61, 0x6b, 0xda, 0x3a, 0x19, 0x31, 0x20, 0xe8, 0x0c, 0x11, 0x4c, 0xc8,
+	0xe5, 0x36, 0xa1, 0x6d, 0x13, 0x08, 0xb2, 0x09, 0x9f, 0xc0, 0xbd, 0x35, 0xcf, 0x64, 0xc2, 0x2b,
+	0x5d, 0x27, 0x79, 0x94, 0x34, 0x6e, 0x60, 0x9b, 0xf8, 0x01, 0x0c, 0x13, 0x91, 0x73, 0x95, 0xb8,
+	0x2c, 0x9f, 0xb2, 0x06, 0x16, 0xb3, 0x29, 0x8f, 0xe0, 0x6d, 0xa3, 0x75, 0x15, 0x51, 0xa5, 0xac,
+	0xae, 0xa3, 0x52, 0xc4, 0x5a, 0x25, 0x65, 0xb8, 0x3f, 0x6d, 0x9d, 0xf8, 0xec, 0x2d, 0x0c, 0x3e,
+	0x77, 0xb1, 0x33, 0x1b, 0xc2, 0x0d, 0xa6, 0xbc, 0x12, 0x91, 0x28, 0x74, 0xbc, 0x2c, 0xc3, 0x8e,
+	0xdd, 0x20, 0x42, 0x5f, 0x13, 0x82, 0x7d, 0x53, 0xc3, 0x63, 0x11, 0x55, 0x22, 0x2f, 0x74, 0x19,
+	0x76, 0x6d, 0x5f, 0xc2, 0x7e, 0x26, 0x08, 0x53, 0xce, 0x33, 0x1d, 0x5f, 0x46, 0x46, 0x6c, 0xb8,
+	0x49, 0xc2, 0x1e, 0xb5, 0x1b, 0x10, 0xc6, 0x08, 0x0a, 0x0e, 0xc0, 0x8b, 0x79, 0x11, 0x02, 0x45,
+	0xd0, 0xdc, 0x16, 0xe5, 0x32, 0xcb, 0x64, 0x19, 0x0e, 0x76, 0x8a, 0x9e, 0x12, 0xf4, 0xbd, 0xdf,
+	0xeb, 0x1f, 0xc0, 0xec, 0xaf, 0x36, 0x74, 0x7e, 0x10, 0x49, 0x2a, 0x4c, 0xf0, 0x0e, 0x74, 0x72,
+	0xa9, 0x2a, 0x91, 0x10, 0xd3, 0x3e, 0x73, 0x5e, 0x10, 0x80, 0x5f, 0x70, 0x99, 0x10, 0xbd, 0x3e,
+	0x23, 0x3b, 0x08, 0xa1, 0x5b, 0x08, 0x95, 0x48, 0x95, 0x12, 0xa1, 0x3e, 0xab, 0x5d, 0x5c, 0xe5,
+	0x7c, 0x65, 0x94, 0x48, 0x88, 0x43, 0x9f, 0x39, 0x8f, 0x76, 0x44, 0x56, 0xa4, 0xab, 0xa5, 0x30,
+	0x8e, 0xb5, 0x81, 0xc5, 0x9e, 0x21, 0x14, 0x1c, 0x43, 0xdf, 0x88, 0x9c, 0x4b, 0x95, 0x08, 0x43,
+	0x5c, 0xf9, 0x6c, 0x0b, 0x04, 0x73, 0x38, 0xcc, 0x78, 0x59, 0x45, 0xf6, 0x5c, 0x2b, 0x25, 0xaf,
+	0x22, 0xc5, 0x95, 0x26, 0xca, 0x3c, 0x76, 0x1f, 0x63, 0x0b, 0x0c, 0xfd, 0xa2, 0xe4, 0xd5, 0x8f,
+	0x5c, 0xe9, 0xe0, 0x08, 0x7a, 0x4b, 0x9e, 0xad, 0xa5, 0x4a, 0x4b, 0x22, 0x6d, 0xc4, 0x1a, 0x1f,
+	0x63, 0x85, 0xd1, 0xb9, 0x2c, 0x45, 0x12, 0xf6, 0xa9, 0x53, 0xe3, 0x07, 0x13, 0x80, 0x95, 0x4a,
+	0xa4, 0x11, 0x31, 0x72, 0x61, 0x49, 0xdd, 0x41, 0x82, 0x8f, 0x61, 0x9c, 0xc8, 0xb5, 0x4c, 0x44,
+	0x12, 0x2d, 0x85, 0x4c, 0x97, 0x15, 0xb1, 0xeb, 0xb1, 0x91, 0x43, 0xbf, 0x23, 0x70, 0xf6, 0x87,
+	0x07, 0xdd, 0x2f, 0xe3, 0x58, 0xaf, 0x54, 0x85, 0xa4, 0x28, 0x51, 0xad, 0x64, 0xe2, 0x44, 0xec,
+	0xbc, 0x5d, 0x1a, 0xdb, 0xaf, 0xd2, 0xf8, 0x3e, 0x00, 0x12, 0x1d, 0x91, 0xda, 0x1d, 0xc7, 0x7d,
+	0x44, 0x9e, 0x21, 0x80, 0xc2, 0xa2, 0x30, 0x69, 0xbd, 0x74, 0x54, 0x53, 0xc5, 0x53, 0x42, 0x50,
+	0xf9, 0x94, 0xd0, 0xe8, 0xbc, 0xd6, 0xe9, 0x18, 0xe1, 0xe7, 0x0d, 0xba, 0x33, 0xaf, 0xce, 0x2b,
+	0xf3, 0x3a, 0x84, 0x7d, 0x7b, 0x15, 0xac, 0x24, 0xad, 0x13, 0x7c, 0x08, 0x23, 0x77, 0x4f, 0x5c,
+	0x91, 0x55, 0xa3, 0xbb, 0x3c, 0x0b, 0x5b, 0xfa, 0x29, 0x1c, 0x48, 0x15, 0x0b, 0x55, 0xc9, 0x75,
+	0x23, 0xfd, 0xfe, 0xd4, 0x3b, 0xf1, 0xd9, 0xbd, 0x06, 0x77, 0xfa, 0x47, 0x2e, 0xed, 0x7a, 0xa9,
+	0xe1, 0x6a, 0xcb, 0xb7, 0xeb, 0xf2, 0xad, 0x05, 0xf1, 0x34, 0xf5, 0xf5, 0xcc, 0x35, 0xea, 0x27,
+	0x71, 0x8a, 0x76, 0xd5, 0x67, 0x0e, 0x45, 0xad, 0xe2, 0x3d, 0x0c, 0x87, 0x56, 0xab, 0x68, 0xcf,
+	0xae, 0xc1, 0x5f, 0x68, 0x7d, 0x19, 0x7c, 0x01, 0x3d, 0x6e, 0xe7, 0x51, 0x86, 0xad, 0xa9, 0x77,
+	0x32, 0x78, 0x74, 0x74, 0xfa, 0xda, 0xab, 0x74, 0xea, 0x46, 0xb6, 0xf0, 0x5f, 0xfc, 0xf3, 0x60,
+	0x8f, 0x35, 0x15, 0xc1, 0x63, 0xd8, 0xbf, 0xc8, 0xf4, 0xa6, 0x0c, 0xdb, 0x54, 0xfa, 0xee, 0x1b,
+	0x4a, 0xbf, 0xc9, 0xf4, 0xc6, 0xd5, 0xd9, 0xdc, 0x59, 0x06, 0x3e, 0x82, 0x77, 0xce, 0x3f, 0x00,
+	0x5f, 0x89, 0xab, 0x8a, 0x86, 0xef, 0x31, 0xb2, 0x11, 0x2b, 0x2b, 0x51, 0xd0, 0xcc, 0x3d, 0x46,
+	0x36, 0x0e, 0x23, 0x95, 0x6b, 0xa1, 0xdc, 0xbb, 0x64, 0x9d, 0x60, 0x0c, 0x6d, 0x7d, 0x41, 0x63,
+	0x1d, 0xb1, 0xb6, 0xbe, 0x98, 0xfd, 0x06, 0xfd, 0xaf, 0x48, 0x82, 0xf8, 0xf4, 0xdc, 0xd5, 0xf2,
+	0x73, 0xe8, 0x0a, 0x55, 0x19, 0x29, 0xea, 0x93, 0xbc, 0xf7, 0x86, 0x93, 0xd4, 0xcb, 0xb8, 0xd3,
+	0xd4, 0x15, 0xb3, 0x27, 0xd0, 0xab, 0x43, 0x78, 0x85, 0x74, 0x21, 0x0c, 0xaa, 0x88, 0x5a, 0x0c,
+	0x59, 0xe3, 0x63, 0x73, 0x9e, 0x23, 0x6f, 0x4e, 0xd6, 0xce, 0x9b, 0x3d, 0x81, 0xce, 0x59, 0xa1,
+	0x2f, 0x85, 0xba, 0x73, 0x7b, 0xc7, 0xd0, 0xaf, 0x57, 0xb1, 0x1b, 0x1c, 0xb2, 0x2d, 0x30, 0xfb,
+	0xbd, 0x05, 0x3d, 0x86, 0xef, 0xac, 0xae, 0xc4, 0x6b, 0x1b, 0xe8, 0xef, 0x6c, 0x20, 0x84, 0xae,
+	0x5d, 0xd0, 0x2e, 0x32, 0x62, 0xb5, 0x8b, 0x91, 0x0d, 0x5d, 0xd0, 0x32, 0xf4, 0x6c, 0xc4, 0xb9,
+	0xc1, 0x47, 0x30, 0x8e, 0xf1, 0x81, 0xd9, 0x3e, 0x2d, 0x3e, 0x8d, 0x60, 0x88, 0x68, 0xfd, 0xaa,
+	0x2c, 0x3e, 0x7b, 0x71, 0x33, 0x69, 0xbd, 0xbc, 0x99, 0xb4, 0xfe, 0xbd, 0x99, 0xb4, 0xfe, 0xbc,
+	0x9d, 0xec, 0xbd, 0xbc, 0x9d, 0xec, 0xfd, 0x7d, 0x3b, 0xd9, 0xfb, 0xf5, 0xd8, 0x7e, 0x82, 0xf1,
+	0x92, 0x4b, 0x35, 0xbf, 0xda, 0x7e, 0x86, 0xd5, 0x75, 0x21, 0xca, 0xf3, 0x0e, 0x7d, 0x6f, 0x8f,
+	0xff, 0x0f, 0x00, 0x00, 0xff, 0xff, 0xb1, 0x1a, 0x40, 0x69, 0x2b, 0x07, 0x00, 0x00,
 }
 
 func (m *Params) Marshal() (dAtA []byte, err error) {
@@ -560,15 +851,15 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.BlockMillis != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.BlockMillis))
+		i--
+		dAtA[i] = 0x58
+	}
 	if m.Cap != 0 {
 		i = encodeVarintEmission(dAtA, i, uint64(m.Cap))
 		i--
 		dAtA[i] = 0x50
-	}
-	if m.MaxBlockSeconds != 0 {
-		i = encodeVarintEmission(dAtA, i, uint64(m.MaxBlockSeconds))
-		i--
-		dAtA[i] = 0x48
 	}
 	if m.BlockReward != 0 {
 		i = encodeVarintEmission(dAtA, i, uint64(m.BlockReward))
@@ -633,6 +924,21 @@ func (m *Ledger) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.DividedHeight != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.DividedHeight))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.Undirected != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Undirected))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.Promised != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Promised))
+		i--
+		dAtA[i] = 0x48
+	}
 	if m.Halvings != 0 {
 		i = encodeVarintEmission(dAtA, i, uint64(m.Halvings))
 		i--
@@ -696,6 +1002,11 @@ func (m *Account) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Root != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Root))
+		i--
+		dAtA[i] = 0x60
+	}
 	if m.DemandSmoothed != 0 {
 		i = encodeVarintEmission(dAtA, i, uint64(m.DemandSmoothed))
 		i--
@@ -787,6 +1098,20 @@ func (m *Book) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Flows) > 0 {
+		for iNdEx := len(m.Flows) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Flows[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintEmission(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
 	if len(m.Accounts) > 0 {
 		for iNdEx := len(m.Accounts) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -800,6 +1125,168 @@ func (m *Book) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 			i--
 			dAtA[i] = 0xa
 		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Flow) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Flow) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Flow) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Of != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Of))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Given != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Given))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Step != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Step))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Next != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Next))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Dividends) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Dividends) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Dividends) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Entries) > 0 {
+		for iNdEx := len(m.Entries) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Entries[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintEmission(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Dividend) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Dividend) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Dividend) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Amount != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintEmission(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Spoken) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Spoken) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Spoken) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Operators) > 0 {
+		for iNdEx := len(m.Operators) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Operators[iNdEx])
+			copy(dAtA[i:], m.Operators[iNdEx])
+			i = encodeVarintEmission(dAtA, i, uint64(len(m.Operators[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEmission(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
 	}
 	return len(dAtA) - i, nil
 }
@@ -916,11 +1403,11 @@ func (m *Params) Size() (n int) {
 	if m.BlockReward != 0 {
 		n += 1 + sovEmission(uint64(m.BlockReward))
 	}
-	if m.MaxBlockSeconds != 0 {
-		n += 1 + sovEmission(uint64(m.MaxBlockSeconds))
-	}
 	if m.Cap != 0 {
 		n += 1 + sovEmission(uint64(m.Cap))
+	}
+	if m.BlockMillis != 0 {
+		n += 1 + sovEmission(uint64(m.BlockMillis))
 	}
 	return n
 }
@@ -954,6 +1441,15 @@ func (m *Ledger) Size() (n int) {
 	}
 	if m.Halvings != 0 {
 		n += 1 + sovEmission(uint64(m.Halvings))
+	}
+	if m.Promised != 0 {
+		n += 1 + sovEmission(uint64(m.Promised))
+	}
+	if m.Undirected != 0 {
+		n += 1 + sovEmission(uint64(m.Undirected))
+	}
+	if m.DividedHeight != 0 {
+		n += 1 + sovEmission(uint64(m.DividedHeight))
 	}
 	return n
 }
@@ -1001,6 +1497,9 @@ func (m *Account) Size() (n int) {
 	if m.DemandSmoothed != 0 {
 		n += 1 + sovEmission(uint64(m.DemandSmoothed))
 	}
+	if m.Root != 0 {
+		n += 1 + sovEmission(uint64(m.Root))
+	}
 	return n
 }
 
@@ -1013,6 +1512,88 @@ func (m *Book) Size() (n int) {
 	if len(m.Accounts) > 0 {
 		for _, e := range m.Accounts {
 			l = e.Size()
+			n += 1 + l + sovEmission(uint64(l))
+		}
+	}
+	if len(m.Flows) > 0 {
+		for _, e := range m.Flows {
+			l = e.Size()
+			n += 1 + l + sovEmission(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Flow) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEmission(uint64(m.Netuid))
+	}
+	if m.Next != 0 {
+		n += 1 + sovEmission(uint64(m.Next))
+	}
+	if m.Step != 0 {
+		n += 1 + sovEmission(uint64(m.Step))
+	}
+	if m.Given != 0 {
+		n += 1 + sovEmission(uint64(m.Given))
+	}
+	if m.Of != 0 {
+		n += 1 + sovEmission(uint64(m.Of))
+	}
+	return n
+}
+
+func (m *Dividends) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEmission(uint64(m.Netuid))
+	}
+	if len(m.Entries) > 0 {
+		for _, e := range m.Entries {
+			l = e.Size()
+			n += 1 + l + sovEmission(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Dividend) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovEmission(uint64(l))
+	}
+	if m.Amount != 0 {
+		n += 1 + sovEmission(uint64(m.Amount))
+	}
+	return n
+}
+
+func (m *Spoken) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEmission(uint64(m.Netuid))
+	}
+	if len(m.Operators) > 0 {
+		for _, b := range m.Operators {
+			l = len(b)
 			n += 1 + l + sovEmission(uint64(l))
 		}
 	}
@@ -1236,25 +1817,6 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
-		case 9:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field MaxBlockSeconds", wireType)
-			}
-			m.MaxBlockSeconds = 0
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return ErrIntOverflowEmission
-				}
-				if iNdEx >= l {
-					return io.ErrUnexpectedEOF
-				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				m.MaxBlockSeconds |= uint64(b&0x7F) << shift
-				if b < 0x80 {
-					break
-				}
-			}
 		case 10:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Cap", wireType)
@@ -1270,6 +1832,25 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Cap |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BlockMillis", wireType)
+			}
+			m.BlockMillis = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BlockMillis |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -1472,6 +2053,63 @@ func (m *Ledger) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Halvings |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Promised", wireType)
+			}
+			m.Promised = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Promised |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Undirected", wireType)
+			}
+			m.Undirected = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Undirected |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DividedHeight", wireType)
+			}
+			m.DividedHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DividedHeight |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -1792,6 +2430,25 @@ func (m *Account) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Root", wireType)
+			}
+			m.Root = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Root |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEmission(dAtA[iNdEx:])
@@ -1875,6 +2532,492 @@ func (m *Book) Unmarshal(dAtA []byte) error {
 			if err := m.Accounts[len(m.Accounts)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Flows", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEmission
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEmission
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Flows = append(m.Flows, Flow{})
+			if err := m.Flows[len(m.Flows)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEmission(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEmission
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Flow) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEmission
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Flow: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Flow: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Next", wireType)
+			}
+			m.Next = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Next |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Step", wireType)
+			}
+			m.Step = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Step |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Given", wireType)
+			}
+			m.Given = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Given |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Of", wireType)
+			}
+			m.Of = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Of |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEmission(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEmission
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Dividends) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEmission
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Dividends: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Dividends: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entries", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEmission
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEmission
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entries = append(m.Entries, Dividend{})
+			if err := m.Entries[len(m.Entries)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEmission(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEmission
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Dividend) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEmission
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Dividend: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Dividend: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthEmission
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEmission
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEmission(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEmission
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Spoken) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEmission
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Spoken: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Spoken: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operators", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEmission
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthEmission
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEmission
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operators = append(m.Operators, make([]byte, postIndex-iNdEx))
+			copy(m.Operators[len(m.Operators)-1], dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

@@ -13,8 +13,10 @@ const (
 
 // Prefixes of the module's store, one per table of its state.
 var (
-	ParamsPrefix = collections.NewPrefix(0)
-	LedgerPrefix = collections.NewPrefix(1)
-	BookPrefix   = collections.NewPrefix(2)
-	VotesPrefix  = collections.NewPrefix(3)
+	ParamsPrefix    = collections.NewPrefix(0)
+	LedgerPrefix    = collections.NewPrefix(1)
+	BookPrefix      = collections.NewPrefix(2)
+	VotesPrefix     = collections.NewPrefix(3)
+	DividendsPrefix = collections.NewPrefix(4)
+	SpokenPrefix    = collections.NewPrefix(5)
 )

@@ -48,8 +48,8 @@ func (p Params) Table() []Parameter {
 			"Reward before any halving; by header time, so that the length of blocks does not matter.",
 		},
 		{
-			"max_block_seconds", "seconds", p.MaxBlockSeconds, 1, 3_600,
-			"Longest time that one block mints for: a halted chain does not mint its absence.",
+			"block_millis", "milliseconds", p.BlockMillis, 100, 60_000,
+			"Expected time between blocks; one mints for at most twice that, so that neither clocks that run ahead nor a halt mint.",
 		},
 		{
 			"cap", "rao", p.Cap, 1, 21_000_000_000_000_000,
@@ -69,7 +69,7 @@ func DefaultParams() Params {
 		GateEpochs:          3,
 		GraceTempos:         3,
 		BlockReward:         1_000_000_000,
-		MaxBlockSeconds:     60,
+		BlockMillis:         2_000,
 		Cap:                 21_000_000_000_000_000,
 	}
 }

@@ -9,9 +9,9 @@ import (
 // half of the budget's shared part each.
 type Payout struct {
 	Epoch uint64
-	// Earned tells whether a miner earned incentive, even if there was nothing to pay: the emission of a subnet in which
-	// none does for a while is withheld.
-	Earned     bool
+	Uids  int // neurons there are
+	// Miners lists every miner that earned incentive, even if that comes to nothing: the emission of a subnet in which
+	// none works for pay is withheld after a while.
 	Miners     []MinerPay
 	Validators []ValidatorPay
 }
@@ -31,7 +31,17 @@ type ValidatorPay struct {
 	Amount    uint64
 }
 
-// Paid is what became of a subnet's pending emission, in rao: Total = Owner + Miners + Validators + Burned.
+// Paid is what became of a subnet's pending emission, in rao: Total = Owner + Miners + Validators + Burned. Validators is
+// what they and their nominators get in parts over the next tempo. ByUID is what each uid got as miner or validator.
 type Paid struct {
 	Total, Owner, Miners, Validators, Burned uint64
+	ByUID                                    []uint64
+}
+
+// Credit counts amount rao for uid and in sum, which is one of p's.
+func (p *Paid) Credit(uid uint32, amount uint64, sum *uint64) {
+	*sum += amount
+	if int(uid) < len(p.ByUID) {
+		p.ByUID[uid] += amount
+	}
 }

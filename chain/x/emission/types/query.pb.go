@@ -365,6 +365,164 @@ func (m *QueryRootVotesResponse) GetVotes() []RootVote {
 	return nil
 }
 
+// QueryDividendsRequest asks what dividends wait for their time.
+type QueryDividendsRequest struct {
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+}
+
+func (m *QueryDividendsRequest) Reset()         { *m = QueryDividendsRequest{} }
+func (m *QueryDividendsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryDividendsRequest) ProtoMessage()    {}
+func (*QueryDividendsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_76054ca5fdd7b018, []int{8}
+}
+func (m *QueryDividendsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryDividendsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryDividendsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryDividendsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryDividendsRequest.Merge(m, src)
+}
+func (m *QueryDividendsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryDividendsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryDividendsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryDividendsRequest proto.InternalMessageInfo
+
+func (m *QueryDividendsRequest) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+type QueryDividendsResponse struct {
+	Dividends []Waiting `protobuf:"bytes,1,rep,name=dividends,proto3" json:"dividends"`
+}
+
+func (m *QueryDividendsResponse) Reset()         { *m = QueryDividendsResponse{} }
+func (m *QueryDividendsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryDividendsResponse) ProtoMessage()    {}
+func (*QueryDividendsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_76054ca5fdd7b018, []int{9}
+}
+func (m *QueryDividendsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryDividendsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryDividendsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryDividendsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryDividendsResponse.Merge(m, src)
+}
+func (m *QueryDividendsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryDividendsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryDividendsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryDividendsResponse proto.InternalMessageInfo
+
+func (m *QueryDividendsResponse) GetDividends() []Waiting {
+	if m != nil {
+		return m.Dividends
+	}
+	return nil
+}
+
+// Waiting is what a validator and its nominators are still to get of past epochs, over all subnets.
+type Waiting struct {
+	Operator   string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	Waiting    uint64 `protobuf:"varint,2,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	NextHeight int64  `protobuf:"varint,3,opt,name=next_height,json=nextHeight,proto3" json:"next_height,omitempty"`
+	LastHeight int64  `protobuf:"varint,4,opt,name=last_height,json=lastHeight,proto3" json:"last_height,omitempty"`
+}
+
+func (m *Waiting) Reset()         { *m = Waiting{} }
+func (m *Waiting) String() string { return proto.CompactTextString(m) }
+func (*Waiting) ProtoMessage()    {}
+func (*Waiting) Descriptor() ([]byte, []int) {
+	return fileDescriptor_76054ca5fdd7b018, []int{10}
+}
+func (m *Waiting) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Waiting) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Waiting.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Waiting) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Waiting.Merge(m, src)
+}
+func (m *Waiting) XXX_Size() int {
+	return m.Size()
+}
+func (m *Waiting) XXX_DiscardUnknown() {
+	xxx_messageInfo_Waiting.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Waiting proto.InternalMessageInfo
+
+func (m *Waiting) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+func (m *Waiting) GetWaiting() uint64 {
+	if m != nil {
+		return m.Waiting
+	}
+	return 0
+}
+
+func (m *Waiting) GetNextHeight() int64 {
+	if m != nil {
+		return m.NextHeight
+	}
+	return 0
+}
+
+func (m *Waiting) GetLastHeight() int64 {
+	if m != nil {
+		return m.LastHeight
+	}
+	return 0
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "agora.emission.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "agora.emission.v1.QueryParamsResponse")
@@ -374,43 +532,54 @@ func init() {
 	proto.RegisterType((*QueryAccountsResponse)(nil), "agora.emission.v1.QueryAccountsResponse")
 	proto.RegisterType((*QueryRootVotesRequest)(nil), "agora.emission.v1.QueryRootVotesRequest")
 	proto.RegisterType((*QueryRootVotesResponse)(nil), "agora.emission.v1.QueryRootVotesResponse")
+	proto.RegisterType((*QueryDividendsRequest)(nil), "agora.emission.v1.QueryDividendsRequest")
+	proto.RegisterType((*QueryDividendsResponse)(nil), "agora.emission.v1.QueryDividendsResponse")
+	proto.RegisterType((*Waiting)(nil), "agora.emission.v1.Waiting")
 }
 
 func init() { proto.RegisterFile("agora/emission/v1/query.proto", fileDescriptor_76054ca5fdd7b018) }
 
 var fileDescriptor_76054ca5fdd7b018 = []byte{
-	// 493 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x8c, 0x94, 0xb1, 0x6f, 0x13, 0x31,
-	0x14, 0xc6, 0xe3, 0x36, 0x0d, 0xc1, 0x9d, 0x30, 0xa1, 0x4d, 0x2f, 0xcd, 0x35, 0x1c, 0x2a, 0x84,
-	0xe5, 0xac, 0x06, 0x09, 0x16, 0x16, 0x2a, 0x46, 0x84, 0x68, 0x24, 0x18, 0x58, 0x2a, 0x93, 0x5a,
-	0xc7, 0x49, 0xad, 0xdf, 0xd5, 0x76, 0x22, 0xc2, 0x58, 0x06, 0x36, 0x84, 0xc4, 0x3f, 0xd5, 0xb1,
-	0x12, 0x0b, 0x13, 0x42, 0x09, 0x7f, 0x08, 0x8a, 0xed, 0x73, 0x95, 0xe4, 0xae, 0x61, 0xbb, 0x7c,
-	0xef, 0x7d, 0xef, 0xf7, 0xc9, 0xef, 0x29, 0xb8, 0xcd, 0x12, 0x90, 0x8c, 0xf2, 0xb3, 0x54, 0xa9,
-	0x14, 0x04, 0x1d, 0x1d, 0xd0, 0xf3, 0x21, 0x97, 0xe3, 0x38, 0x93, 0xa0, 0x81, 0xdc, 0x31, 0xe5,
-	0x38, 0x2f, 0xc7, 0xa3, 0x83, 0xa0, 0xb3, 0xec, 0xf0, 0x65, 0x63, 0x0a, 0x1a, 0x09, 0x24, 0x60,
-	0x3e, 0xe9, 0xec, 0xcb, 0xa9, 0xbb, 0x09, 0x40, 0x72, 0xca, 0x29, 0xcb, 0x52, 0xca, 0x84, 0x00,
-	0xcd, 0x74, 0x0a, 0x42, 0xd9, 0x6a, 0xd4, 0xc0, 0xe4, 0x68, 0xc6, 0x7d, 0xc3, 0x24, 0x3b, 0x53,
-	0x7d, 0x7e, 0x3e, 0xe4, 0x4a, 0x47, 0xaf, 0xf1, 0xdd, 0x39, 0x55, 0x65, 0x20, 0x14, 0x27, 0xcf,
-	0x70, 0x2d, 0x33, 0x4a, 0x13, 0x75, 0x50, 0x77, 0xb3, 0xb7, 0x13, 0x2f, 0xc5, 0x8c, 0xad, 0xe5,
-	0xb0, 0x7a, 0xf9, 0x7b, 0xaf, 0xd2, 0x77, 0xed, 0x9e, 0xf2, 0x8a, 0x9f, 0x24, 0x5c, 0xe6, 0x94,
-	0x2f, 0xc8, 0x61, 0x72, 0xf9, 0x1a, 0x73, 0x6a, 0x94, 0x1b, 0x30, 0xd6, 0x92, 0x63, 0x6c, 0x3b,
-	0x09, 0x70, 0x3d, 0x55, 0x6a, 0xc8, 0xc4, 0x80, 0x37, 0xd7, 0x3a, 0xa8, 0x5b, 0xed, 0xfb, 0xdf,
-	0x64, 0x1b, 0xdf, 0xca, 0xb8, 0x3c, 0x3e, 0x61, 0xe3, 0xe6, 0xba, 0x29, 0xd5, 0x32, 0x2e, 0x5f,
-	0xb2, 0x71, 0xb4, 0x85, 0x1b, 0x26, 0xc4, 0x8b, 0xc1, 0x00, 0x86, 0x42, 0xfb, 0x37, 0x78, 0x8b,
-	0xef, 0x2d, 0xe8, 0x2e, 0xde, 0x73, 0x5c, 0x67, 0x4e, 0x6b, 0xa2, 0xce, 0x7a, 0x77, 0xb3, 0x17,
-	0x14, 0x04, 0x74, 0x36, 0x97, 0xd0, 0x3b, 0xa2, 0x6d, 0x37, 0xb6, 0x0f, 0xa0, 0xdf, 0x81, 0xe6,
-	0x9e, 0x77, 0x84, 0xb7, 0x16, 0x0b, 0xfe, 0x3d, 0x36, 0x46, 0x33, 0xc1, 0xd1, 0x5a, 0x05, 0xb4,
-	0xdc, 0xe4, 0x70, 0xb6, 0xbf, 0xf7, 0xad, 0x8a, 0x37, 0xcc, 0x4c, 0xf2, 0x19, 0xd7, 0xec, 0x62,
-	0xc8, 0x7e, 0x81, 0x7b, 0xf9, 0x02, 0x82, 0x87, 0xab, 0xda, 0x6c, 0xb6, 0xe8, 0xfe, 0xc5, 0xcf,
-	0xbf, 0x3f, 0xd6, 0x5a, 0x64, 0x87, 0x2e, 0x9f, 0xa7, 0x5d, 0xfe, 0x8c, 0x6d, 0xb7, 0x55, 0xce,
-	0x9e, 0xbb, 0x8b, 0x72, 0xf6, 0xfc, 0x9d, 0xdc, 0xc8, 0x76, 0x17, 0x71, 0x81, 0x70, 0x3d, 0x5f,
-	0x20, 0x79, 0x54, 0x36, 0x77, 0x61, 0xf5, 0x41, 0x77, 0x75, 0xa3, 0x8b, 0xf0, 0xc0, 0x44, 0x68,
-	0x93, 0x56, 0x41, 0x84, 0x7c, 0xe5, 0xe4, 0x2b, 0xc2, 0xb7, 0xfd, 0x56, 0x49, 0xe9, 0xf0, 0xc5,
-	0x8b, 0x08, 0x1e, 0xff, 0x47, 0xa7, 0xcb, 0xb1, 0x6f, 0x72, 0xec, 0x91, 0x76, 0x41, 0x0e, 0x09,
-	0xa0, 0x8f, 0xcd, 0x41, 0x1c, 0x3e, 0xbd, 0x9c, 0x84, 0xe8, 0x6a, 0x12, 0xa2, 0x3f, 0x93, 0x10,
-	0x7d, 0x9f, 0x86, 0x95, 0xab, 0x69, 0x58, 0xf9, 0x35, 0x0d, 0x2b, 0xef, 0x77, 0xad, 0x6f, 0xf0,
-	0x91, 0xa5, 0x82, 0x7e, 0xba, 0xf6, 0xeb, 0x71, 0xc6, 0xd5, 0x87, 0x9a, 0xf9, 0xb3, 0x78, 0xf2,
-	0x2f, 0x00, 0x00, 0xff, 0xff, 0xc9, 0x55, 0x39, 0x20, 0xb6, 0x04, 0x00, 0x00,
+	// 621 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x8c, 0x54, 0xcf, 0x6f, 0xd3, 0x3e,
+	0x1c, 0xad, 0xb7, 0xfe, 0x74, 0x4f, 0x5f, 0x7f, 0xcb, 0xd6, 0xa5, 0x6d, 0x5a, 0x02, 0x83, 0x72,
+	0x69, 0xb4, 0x4e, 0x82, 0x0b, 0x42, 0x62, 0xda, 0x81, 0x03, 0x42, 0x2c, 0x12, 0x3f, 0xc4, 0xa5,
+	0x32, 0xad, 0x95, 0x46, 0xea, 0xe2, 0x2c, 0x76, 0xcb, 0xca, 0x8d, 0x21, 0xc1, 0x15, 0x89, 0x03,
+	0xff, 0xd2, 0x8e, 0x93, 0xb8, 0x70, 0x42, 0xa8, 0xe5, 0x0f, 0x41, 0xb1, 0x1d, 0x97, 0xb6, 0x49,
+	0xc7, 0xad, 0x7e, 0x9f, 0xf7, 0xfc, 0x9e, 0x1d, 0xbf, 0xc2, 0x06, 0x76, 0x69, 0x88, 0x6d, 0x72,
+	0xea, 0x31, 0xe6, 0x51, 0xdf, 0x9e, 0x1c, 0xd8, 0x67, 0x63, 0x12, 0x4e, 0x3b, 0x41, 0x48, 0x39,
+	0x45, 0xff, 0x89, 0x71, 0x27, 0x1e, 0x77, 0x26, 0x07, 0x46, 0x6b, 0x5d, 0xa1, 0xc7, 0x42, 0x64,
+	0x54, 0x5c, 0xea, 0x52, 0xf1, 0xd3, 0x8e, 0x7e, 0x29, 0xb4, 0xee, 0x52, 0xea, 0x8e, 0x88, 0x8d,
+	0x03, 0xcf, 0xc6, 0xbe, 0x4f, 0x39, 0xe6, 0x1e, 0xf5, 0x99, 0x9c, 0x5a, 0x15, 0x88, 0x4e, 0x22,
+	0xdf, 0xe7, 0x38, 0xc4, 0xa7, 0xcc, 0x21, 0x67, 0x63, 0xc2, 0xb8, 0xf5, 0x0c, 0xfe, 0xbf, 0x84,
+	0xb2, 0x80, 0xfa, 0x8c, 0xa0, 0x07, 0x30, 0x1f, 0x08, 0xa4, 0x0a, 0x5a, 0xa0, 0x5d, 0xee, 0xee,
+	0x75, 0xd6, 0x62, 0x76, 0xa4, 0xe4, 0x28, 0x7b, 0xf9, 0xb3, 0x99, 0x71, 0x14, 0x5d, 0xbb, 0x3c,
+	0x25, 0x03, 0x97, 0x84, 0xb1, 0xcb, 0x47, 0xa0, 0x6c, 0x62, 0x78, 0x61, 0x33, 0x12, 0xc8, 0x06,
+	0x1b, 0x29, 0x89, 0x6d, 0x24, 0x1d, 0x19, 0xb0, 0xe8, 0x31, 0x36, 0xc6, 0x7e, 0x9f, 0x54, 0xb7,
+	0x5a, 0xa0, 0x9d, 0x75, 0xf4, 0x1a, 0xed, 0xc2, 0x42, 0x40, 0xc2, 0xde, 0x00, 0x4f, 0xab, 0xdb,
+	0x62, 0x94, 0x0f, 0x48, 0x78, 0x8c, 0xa7, 0xd6, 0x0e, 0xac, 0x88, 0x10, 0x8f, 0xfb, 0x7d, 0x3a,
+	0xf6, 0xb9, 0xbe, 0x83, 0x17, 0xf0, 0xc6, 0x0a, 0xae, 0xe2, 0x3d, 0x84, 0x45, 0xac, 0xb0, 0x2a,
+	0x68, 0x6d, 0xb7, 0xcb, 0x5d, 0x23, 0x21, 0xa0, 0x92, 0xa9, 0x84, 0x5a, 0x61, 0xed, 0xaa, 0x6d,
+	0x1d, 0x4a, 0xf9, 0x4b, 0xca, 0x89, 0xf6, 0x3b, 0x81, 0x3b, 0xab, 0x03, 0x7d, 0x1f, 0xb9, 0x49,
+	0x04, 0x28, 0xb7, 0x5a, 0x82, 0x5b, 0x2c, 0x52, 0x76, 0x92, 0x6f, 0x1d, 0x2a, 0xaf, 0x63, 0x6f,
+	0xe2, 0x0d, 0x88, 0x3f, 0x88, 0xbd, 0xa2, 0x8b, 0xa2, 0x01, 0x09, 0x31, 0xa7, 0xf2, 0x8e, 0x4b,
+	0x8e, 0x5e, 0x5b, 0xaf, 0x55, 0x8e, 0xbf, 0x44, 0x2a, 0xc7, 0x23, 0x58, 0x1a, 0xc4, 0xe0, 0x86,
+	0x93, 0xbf, 0xc2, 0x1e, 0xf7, 0x7c, 0x57, 0x45, 0x59, 0x48, 0xac, 0x0f, 0x00, 0x16, 0xd4, 0x70,
+	0x53, 0x02, 0x54, 0x85, 0x85, 0x77, 0x92, 0xa6, 0xbe, 0x62, 0xbc, 0x44, 0x4d, 0x58, 0xf6, 0xc9,
+	0x39, 0xef, 0x0d, 0x89, 0xe7, 0x0e, 0xb9, 0xf8, 0x90, 0xdb, 0x0e, 0x8c, 0xa0, 0x27, 0x02, 0x89,
+	0x08, 0x23, 0xcc, 0x34, 0x21, 0x2b, 0x09, 0x11, 0x24, 0x09, 0xdd, 0x6f, 0x39, 0x98, 0x13, 0xc7,
+	0x43, 0xef, 0x61, 0x5e, 0xbe, 0x55, 0xb4, 0x9f, 0x70, 0x88, 0xf5, 0x52, 0x18, 0x77, 0xae, 0xa3,
+	0xc9, 0x6b, 0xb2, 0x6e, 0x5e, 0x7c, 0xff, 0xfd, 0x75, 0xab, 0x86, 0xf6, 0xec, 0xf5, 0xc6, 0xca,
+	0x3e, 0x44, 0xde, 0xf2, 0x01, 0xa7, 0x7b, 0x2f, 0x55, 0x25, 0xdd, 0x7b, 0xb9, 0x3a, 0x1b, 0xbd,
+	0x55, 0x49, 0x2e, 0x00, 0x2c, 0xc6, 0x6f, 0x1a, 0xdd, 0x4d, 0xdb, 0x77, 0xa5, 0x0d, 0x46, 0xfb,
+	0x7a, 0xa2, 0x8a, 0x70, 0x4b, 0x44, 0x68, 0xa0, 0x5a, 0x42, 0x84, 0xb8, 0x05, 0xe8, 0x33, 0x80,
+	0x25, 0xfd, 0xd0, 0x51, 0xea, 0xe6, 0xab, 0x25, 0x31, 0xee, 0xfd, 0x03, 0x53, 0xe5, 0xd8, 0x17,
+	0x39, 0x9a, 0xa8, 0x91, 0x90, 0x23, 0xa4, 0x94, 0xf7, 0x44, 0x47, 0xd0, 0x27, 0x00, 0x4b, 0xfa,
+	0xa9, 0xa7, 0x27, 0x59, 0xad, 0x50, 0x7a, 0x92, 0xb5, 0xde, 0x58, 0xb7, 0x45, 0x12, 0x13, 0xd5,
+	0x13, 0x92, 0xe8, 0x76, 0x1c, 0xdd, 0xbf, 0x9c, 0x99, 0xe0, 0x6a, 0x66, 0x82, 0x5f, 0x33, 0x13,
+	0x7c, 0x99, 0x9b, 0x99, 0xab, 0xb9, 0x99, 0xf9, 0x31, 0x37, 0x33, 0x6f, 0xea, 0x52, 0xd6, 0x1f,
+	0x62, 0xcf, 0xb7, 0xcf, 0x17, 0x72, 0x3e, 0x0d, 0x08, 0x7b, 0x9b, 0x17, 0x7f, 0xe4, 0x87, 0x7f,
+	0x02, 0x00, 0x00, 0xff, 0xff, 0x6f, 0xac, 0xb6, 0xf9, 0x52, 0x06, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -429,6 +598,7 @@ type QueryClient interface {
 	Ledger(ctx context.Context, in *QueryLedgerRequest, opts ...grpc.CallOption) (*QueryLedgerResponse, error)
 	Accounts(ctx context.Context, in *QueryAccountsRequest, opts ...grpc.CallOption) (*QueryAccountsResponse, error)
 	RootVotes(ctx context.Context, in *QueryRootVotesRequest, opts ...grpc.CallOption) (*QueryRootVotesResponse, error)
+	Dividends(ctx context.Context, in *QueryDividendsRequest, opts ...grpc.CallOption) (*QueryDividendsResponse, error)
 }
 
 type queryClient struct {
@@ -475,12 +645,22 @@ func (c *queryClient) RootVotes(ctx context.Context, in *QueryRootVotesRequest, 
 	return out, nil
 }
 
+func (c *queryClient) Dividends(ctx context.Context, in *QueryDividendsRequest, opts ...grpc.CallOption) (*QueryDividendsResponse, error) {
+	out := new(QueryDividendsResponse)
+	err := c.cc.Invoke(ctx, "/agora.emission.v1.Query/Dividends", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	Params(context.Context, *QueryParamsRequest) (*QueryParamsResponse, error)
 	Ledger(context.Context, *QueryLedgerRequest) (*QueryLedgerResponse, error)
 	Accounts(context.Context, *QueryAccountsRequest) (*QueryAccountsResponse, error)
 	RootVotes(context.Context, *QueryRootVotesRequest) (*QueryRootVotesResponse, error)
+	Dividends(context.Context, *QueryDividendsRequest) (*QueryDividendsResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -498,6 +678,9 @@ func (*UnimplementedQueryServer) Accounts(ctx context.Context, req *QueryAccount
 }
 func (*UnimplementedQueryServer) RootVotes(ctx context.Context, req *QueryRootVotesRequest) (*QueryRootVotesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method RootVotes not implemented")
+}
+func (*UnimplementedQueryServer) Dividends(ctx context.Context, req *QueryDividendsRequest) (*QueryDividendsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Dividends not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -576,6 +759,24 @@ func _Query_RootVotes_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Dividends_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryDividendsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Dividends(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/agora.emission.v1.Query/Dividends",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Dividends(ctx, req.(*QueryDividendsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "agora.emission.v1.Query",
@@ -596,6 +797,10 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RootVotes",
 			Handler:    _Query_RootVotes_Handler,
+		},
+		{
+			MethodName: "Dividends",
+			Handler:    _Query_Dividends_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -844,6 +1049,118 @@ func (m *QueryRootVotesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) 
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryDividendsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryDividendsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryDividendsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryDividendsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryDividendsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryDividendsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Dividends) > 0 {
+		for iNdEx := len(m.Dividends) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Dividends[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Waiting) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Waiting) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Waiting) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.LastHeight != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.LastHeight))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.NextHeight != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.NextHeight))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Waiting != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Waiting))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -945,6 +1262,56 @@ func (m *QueryRootVotesResponse) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
+	}
+	return n
+}
+
+func (m *QueryDividendsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryDividendsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Dividends) > 0 {
+		for _, e := range m.Dividends {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Waiting) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Waiting != 0 {
+		n += 1 + sovQuery(uint64(m.Waiting))
+	}
+	if m.NextHeight != 0 {
+		n += 1 + sovQuery(uint64(m.NextHeight))
+	}
+	if m.LastHeight != 0 {
+		n += 1 + sovQuery(uint64(m.LastHeight))
 	}
 	return n
 }
@@ -1506,6 +1873,311 @@ func (m *QueryRootVotesResponse) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryDividendsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryDividendsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryDividendsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryDividendsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryDividendsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryDividendsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Dividends", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Dividends = append(m.Dividends, Waiting{})
+			if err := m.Dividends[len(m.Dividends)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Waiting) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Waiting: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Waiting: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Waiting", wireType)
+			}
+			m.Waiting = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Waiting |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NextHeight", wireType)
+			}
+			m.NextHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.NextHeight |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LastHeight", wireType)
+			}
+			m.LastHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LastHeight |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 
 	"cosmossdk.io/collections"
 
@@ -26,40 +27,65 @@ func (k *Keeper) decide(ctx sdk.Context, e *epoch, result *yuma.Result) error {
 		return err
 	}
 	netuid := e.subnet.Netuid
-	if err := k.subnets.RecordStanding(ctx, netuid, result.Emission, e.input.Permit); err != nil {
+	if err := k.emission.Spoke(ctx, netuid, e.speakers()); err != nil {
 		return err
 	}
-	carry := types.Carry{Netuid: netuid, DecidedEpoch: e.subnet.Epoch, DecidedHeight: ctx.BlockHeight()}
-	if err := k.carries.Set(ctx, netuid, carry); err != nil {
+	if err := k.subnets.RecordStanding(ctx, netuid, e.ofMiners(paid.ByUID), e.input.Permit); err != nil {
+		return err
+	}
+	if err := k.carries.Set(ctx, netuid, e.carry.After(e.subnet.Epoch, ctx.BlockHeight())); err != nil {
 		return err
 	}
 	record := e.record(ctx)
 	record.Decided, record.Paid, record.Burned = true, paid.Total-paid.Burned, paid.Burned
 	record.Stake, record.Consensus = packU16(result.StakeWeight), packU16(result.Consensus)
 	record.Incentive, record.Dividends = packU16(result.Incentive), packU16(result.Dividends)
-	record.ValidatorTrust, record.Emissions = packU16(result.ValidatorTrust), result.Emission
+	record.ValidatorTrust, record.Emissions = packU16(result.ValidatorTrust), paid.ByUID
 	return k.close(ctx, e, record, &types.EpochRun{
 		Netuid: netuid, Epoch: e.subnet.Epoch, Decided: true, Emission: paid.Total,
 		Miners: paid.Miners, Validators: paid.Validators, Owner: paid.Owner, Burned: paid.Burned,
 	})
 }
 
+// speakers lists the operators whose weights were in force.
+func (e *epoch) speakers() (operators []string) {
+	for _, v := range e.voices {
+		if uid := int(v.Voice.Uid); uid < len(e.owners) && e.input.Active[uid] {
+			operators = append(operators, v.Voice.Operator)
+		}
+	}
+	return operators
+}
+
+// ofMiners is what was paid to miners, by uid.
+func (e *epoch) ofMiners(paid []uint64) []uint64 {
+	miners := slices.Clone(paid)
+	for uid := range miners {
+		if e.input.Barred[uid] {
+			miners[uid] = 0
+		}
+	}
+	return miners
+}
+
 // pay hands the budget out as the result says. If no miner earned, nobody is paid and the budget is burned.
 func (k *Keeper) pay(ctx sdk.Context, e *epoch, result *yuma.Result) (emissiontypes.Paid, error) {
 	if !anyAbove(result.Exact.Incentive) {
 		burned, err := k.emission.BurnPending(ctx, e.subnet.Netuid, "no miner earned incentive")
-		return emissiontypes.Paid{Total: burned, Burned: burned}, err
+		return emissiontypes.Paid{Total: burned, Burned: burned, ByUID: make([]uint64, len(e.owners))}, err
 	}
-	payout := emissiontypes.Payout{Epoch: e.subnet.Epoch, Earned: true}
-	for uid, amount := range result.ServerEmission {
-		if amount == 0 {
+	payout := emissiontypes.Payout{Epoch: e.subnet.Epoch, Uids: len(e.owners)}
+	for uid, share := range result.Exact.Incentive {
+		if share <= 0 {
 			continue
 		}
 		owner, err := network.Account(e.owners[uid])
 		if err != nil {
 			return emissiontypes.Paid{}, err
 		}
-		payout.Miners = append(payout.Miners, emissiontypes.MinerPay{Uid: uint32(uid), Owner: owner, Amount: amount})
+		payout.Miners = append(payout.Miners, emissiontypes.MinerPay{
+			Uid: uint32(uid), Owner: owner, Amount: result.ServerEmission[uid],
+		})
 	}
 	for i := range e.voices {
 		v := &e.voices[i]
@@ -121,7 +147,7 @@ func (k *Keeper) carryOver(ctx sdk.Context, e *epoch) error {
 	carry := e.carry
 	if carry.Epochs++; carry.Epochs <= e.snapshot.Params.MaxCarry {
 		event.Carried = e.budget.Total
-		if err := k.emission.Excuse(ctx, e.subnet.Netuid); err != nil {
+		if err := k.emission.Excuse(ctx, e.subnet.Netuid, slices.Contains(e.input.Active, true)); err != nil {
 			return err
 		}
 	} else {

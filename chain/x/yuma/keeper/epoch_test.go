@@ -121,21 +121,33 @@ func TestNominatorsOfAVoiceEarnThroughDistribution(t *testing.T) {
 	opinions := agree(voices, []uint32{3, 4}, []uint32{1, 2})
 	m.RunTempo(netuid, opinions...)
 	m.RunTempo(netuid, opinions...)
-	rewards, err := m.Distribution.GetValidatorOutstandingRewards(m.Ctx, sdk.ValAddress(yumatest.Address("val0")))
-	m.Must(err)
 	dividend := metagraph(m, netuid).Uids[0].Emission
-	if got := rewards.Rewards.AmountOf(network.Denom).TruncateInt().Uint64(); got != dividend || got == 0 {
-		t.Errorf("val0's nominators may withdraw %d, the dividend was %d", got, dividend)
+	paid := func() uint64 {
+		rewards, err := m.Distribution.GetValidatorOutstandingRewards(m.Ctx, sdk.ValAddress(yumatest.Address("val0")))
+		m.Must(err)
+		return rewards.Rewards.AmountOf(network.Denom).TruncateInt().Uint64()
+	}
+	had := paid() // the first of ten parts
+	res, err := keeper.NewQueryServer(m.Yuma).Validators(m.Ctx, &types.QueryValidatorsRequest{})
+	m.Must(err)
+	for _, v := range res.Validators {
+		if v.Operator == yumatest.Address("val0").String() && (had+v.Waiting != dividend || had < dividend/10) {
+			t.Errorf("%d are paid and %d on their way, the dividend was %d", had, v.Waiting, dividend)
+		}
+	}
+	m.Until(m.Schedule(netuid).EpochAt)
+	if got := paid(); got != dividend || got == 0 {
+		t.Errorf("val0's nominators may withdraw %d a tempo later, the dividend was %d", got, dividend)
 	}
 }
 
 func TestWithoutAQuorumEmissionIsCarriedAndThenBurned(t *testing.T) {
 	m, netuid, voices, _ := market(t)
 	opinions := agree(voices, []uint32{3, 4}, []uint32{1, 2})
-	m.RunTempo(netuid, opinions...)
-	m.RunTempo(netuid, opinions...)
+	ripen(m, netuid, opinions...)
 	// Two of three fall silent: a third of the stake cannot decide while the others count.
-	for i := range 9 {
+	const carried = 8
+	for i := range carried {
 		m.RunTempo(netuid, opinions[:1]...)
 		pending, err := m.Emission.Pending(m.Ctx, netuid)
 		m.Must(err)
@@ -144,10 +156,16 @@ func TestWithoutAQuorumEmissionIsCarriedAndThenBurned(t *testing.T) {
 			t.Fatalf("epoch %d without a quorum: %d pending, want at least %d", i, pending.Total, want)
 		}
 	}
-	// After ten epochs of silence they count no more, and the one that speaks decides.
-	m.RunTempo(netuid, opinions[:1]...)
-	if pending, _ := m.Emission.Pending(m.Ctx, netuid); pending.Total > 2*tao {
-		t.Fatalf("%d still pending", pending.Total)
+	// The ninth burns what was carried; after it they count no more, and the one that speaks decides about what is new.
+	had := m.Earned(voices[0])
+	for range 2 {
+		m.RunTempo(netuid, opinions[:1]...)
+		if pending, _ := m.Emission.Pending(m.Ctx, netuid); pending.Total > 2*tao {
+			t.Fatalf("%d still pending", pending.Total)
+		}
+	}
+	if got := m.Earned(voices[0]) - had; got == 0 || got > 5*tao {
+		t.Errorf("the voice that is left earned %d", got)
 	}
 	m.CheckMoney()
 	// Where nobody speaks at all, what is carried burns in the end.

@@ -172,12 +172,14 @@ func (e *epoch) awake(row types.Row) (bonds yuma.Row) {
 	return bonds
 }
 
-// quorate tells whether the epoch may decide: the stake that revealed is more than half of the stake of the permitted
-// voices that revealed in one of the last epochs. Silence must neither vote zero nor hand everything to whoever speaks.
+// quorate tells whether the epoch may decide: the stake that revealed is more than half of what is waited for. That is the
+// stake of the permitted voices that revealed in one of the last epochs: silence must neither vote zero nor hand
+// everything to whoever speaks. In a young subnet it is the stake of all permitted voices, since who is not ready yet was
+// not silenced either.
 func (e *epoch) quorate() bool {
 	var revealed, expected uint64
 	for uid, stake := range e.input.Stake {
-		if e.spoke[uid] {
+		if e.spoke[uid] || e.carry.Young() {
 			expected += stake
 		}
 		if e.input.Active[uid] {

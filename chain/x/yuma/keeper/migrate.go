@@ -42,9 +42,10 @@ type Migrator struct{ k *Keeper }
 func NewMigrator(k *Keeper) Migrator { return Migrator{k} }
 
 // Migrate1to2 gives commits, weights and bonds to the operator whose voice made them. What belongs to a neuron that is no
-// voice any more has nobody to speak for it and ends, as it would have. Every running tempo gets its snapshot.
+// voice any more has nobody to speak for it and ends, as it would have. Quorums are taken over, and every running tempo gets
+// its snapshot, which has their parameters.
 func (m Migrator) Migrate1to2(ctx sdk.Context) error {
-	return errors.Join(m.moveCommits(ctx), m.moveWeights(ctx), m.moveBonds(ctx), m.k.takeMissing(ctx))
+	return errors.Join(m.k.MigrateQuorum(ctx), m.moveCommits(ctx), m.moveWeights(ctx), m.moveBonds(ctx), m.k.takeMissing(ctx))
 }
 
 func (m Migrator) moveCommits(ctx sdk.Context) error {

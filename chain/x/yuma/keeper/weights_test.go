@@ -229,8 +229,54 @@ func TestTheOwnersOwnMinersEarnNothing(t *testing.T) {
 	accounts, err := m.Emission.Accounts(m.Ctx)
 	m.Must(err)
 	graph := metagraph(m, netuid)
-	if graph.Uids[uid].Emission == 0 || accounts[0].PaidMiners > graph.Uids[3].Emission+1 {
+	if graph.Uids[uid].Emission != 0 || graph.Uids[uid].Incentive != graph.Uids[3].Incentive {
+		t.Errorf("the owner's miner: %+v, the other: %+v", graph.Uids[uid], graph.Uids[3])
+	}
+	if accounts[0].PaidMiners != graph.Uids[3].Emission || graph.Uids[3].Emission == 0 {
 		t.Errorf("miners were paid %d, the other miner earned %d", accounts[0].PaidMiners, graph.Uids[3].Emission)
+	}
+	m.CheckMoney()
+}
+
+// Pay that is burned is no pay: a subnet whose only miner is its owner's is withheld its emission after the grace, gets no
+// smoothed emission, and is open again once another miner works.
+func TestASubnetThatPaysOnlyItsOwnerIsWithheldItsEmission(t *testing.T) {
+	m := yumatest.New(t)
+	netuid := m.Open("owner", "chat")
+	m.Validate("val0", 1_000*tao)
+	m.Speak("val0", netuid)
+	m.Register("owner", netuid, "owner's miner")
+	m.NextTempo(netuid)
+	own := yumatest.Opinion{Voice: "val0", Uids: []uint32{1}, Weights: []uint32{1}}
+	for range 8 {
+		m.RunTempo(netuid, own)
+	}
+	share := func() uint32 {
+		accounts, err := m.Emission.Accounts(m.Ctx)
+		m.Must(err)
+		return accounts[0].Share
+	}
+	if got := share(); got != 0 {
+		t.Errorf("a share of %d for a subnet whose miners' pay is burned", got)
+	}
+	had := m.Balance("owner")
+	m.RunTempo(netuid, own)
+	if m.Balance("owner") != had {
+		t.Error("its owner is still paid")
+	}
+	rank, err := m.Subnet.ExportGenesis(m.Ctx)
+	m.Must(err)
+	if s := rank.Standings[0]; s.Smoothed != 0 || s.Emissions[1] != 0 {
+		t.Errorf("%+v", s)
+	}
+	m.Register("miner", netuid, "miner")
+	both := yumatest.Opinion{Voice: "val0", Uids: []uint32{1, 2}, Weights: []uint32{9, 1}}
+	m.NextTempo(netuid) // the last commit lapses
+	for range 4 {
+		m.RunTempo(netuid, both)
+	}
+	if got := share(); got == 0 || m.Balance("miner") == 0 {
+		t.Errorf("a share of %d, the miner was paid %d", got, m.Balance("miner"))
 	}
 	m.CheckMoney()
 }

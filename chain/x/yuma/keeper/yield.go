@@ -13,6 +13,7 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	"agora/chain/network"
+	emissiontypes "agora/chain/x/emission/types"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/types"
 	"agora/mechanism/fixed"
@@ -45,7 +46,14 @@ func (q queryServer) Validators(ctx context.Context, req *types.QueryValidatorsR
 	if err != nil {
 		return nil, err
 	}
+	waiting, err := q.k.emission.Waiting(sctx)
+	if err != nil {
+		return nil, err
+	}
 	for i := range book {
+		if w, found := slices.BinarySearchFunc(waiting, book[i].Operator, emissiontypes.Waiting.Compare); found {
+			book[i].Waiting = waiting[w].Waiting
+		}
 		if err := q.k.finishYield(sctx, &book[i]); err != nil {
 			return nil, err
 		}

@@ -55,9 +55,10 @@ type SubnetKeeper interface {
 	Tempos
 }
 
-// Takes tells what validators keep of their nominators' rewards.
+// Takes tells what validators keep of their nominators' rewards, and what both are still to get.
 type Takes interface {
 	Commission(ctx sdk.Context, operator sdk.ValAddress) (bps uint32, err error)
+	Waiting(ctx sdk.Context) ([]emissiontypes.Waiting, error)
 }
 
 // EmissionKeeper holds what a subnet's epoch divides.
@@ -66,6 +67,7 @@ type EmissionKeeper interface {
 
 	Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error)
 	Pay(ctx sdk.Context, netuid uint32, payout emissiontypes.Payout) (emissiontypes.Paid, error)
-	Excuse(ctx sdk.Context, netuid uint32) error
+	Spoke(ctx sdk.Context, netuid uint32, operators []string) error
+	Excuse(ctx sdk.Context, netuid uint32, spoke bool) error
 	BurnPending(ctx sdk.Context, netuid uint32, reason string) (uint64, error)
 }

@@ -152,8 +152,19 @@ func (c Carry) Validate() error {
 	if err := checkPlace("carry", c.Netuid, 0); err != nil {
 		return err
 	}
-	if c.DecidedHeight < 0 {
-		return fmt.Errorf("%w: carry of netuid %d: decided at height %d", ErrInvalid, c.Netuid, c.DecidedHeight)
+	if c.DecidedHeight < 0 || c.Decided > Maturity {
+		return fmt.Errorf("%w: carry of netuid %d: decided %d times, last at height %d", ErrInvalid, c.Netuid, c.Decided, c.DecidedHeight)
 	}
 	return nil
+}
+
+// Maturity is the number of epochs that a subnet must have decided to be young no more.
+const Maturity = 10
+
+// Young tells whether a subnet has decided too few epochs for anybody to know whose silence is unusual.
+func (c Carry) Young() bool { return c.Decided < Maturity }
+
+// After is how a subnet stands that decided epoch at a height.
+func (c Carry) After(epoch uint64, height int64) Carry {
+	return Carry{Netuid: c.Netuid, DecidedEpoch: epoch, DecidedHeight: height, Decided: min(c.Decided+1, Maturity)}
 }

@@ -91,7 +91,9 @@ func NewWith(t testing.TB, edit func(*subnettypes.Params)) *Market {
 	subnets.Params.MaxUids, subnets.Params.MaxCreationsPerDay = 512, 1_000
 	edit(&subnets.Params)
 	m.Must(m.Subnet.InitGenesis(m.Ctx, *subnets))
-	m.Must(m.Emission.InitGenesis(m.Ctx, *emissiontypes.DefaultGenesis()))
+	emission := emissiontypes.DefaultGenesis()
+	emission.Params.BlockMillis = uint64(BlockTime.Milliseconds())
+	m.Must(m.Emission.InitGenesis(m.Ctx, *emission))
 	m.Must(m.Yuma.InitGenesis(m.Ctx, *yumatypes.DefaultGenesis()))
 	m.NextBlock()
 	return m

@@ -12,6 +12,7 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	"agora/chain/network"
+	emissiontypes "agora/chain/x/emission/types"
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
 )
@@ -127,12 +128,51 @@ func (m *Market) Speak(name string, netuid uint32) (uid uint32) {
 	return m.SpeakAs(name, name, netuid)
 }
 
-// SpeakAs is Speak with a hot key called hot.
+// SpeakAs is Speak with a hot key called hot. The validator also votes for all subnets alike, if it may.
 func (m *Market) SpeakAs(name, hot string, netuid uint32) (uid uint32) {
+	m.Helper()
+	uid = m.Enter(name, hot, netuid)
+	if err := m.Vote(name); !errors.Is(err, emissiontypes.ErrNoVoice) {
+		m.Must(err)
+	}
+	return uid
+}
+
+// Enter is SpeakAs without a vote on the division among subnets.
+func (m *Market) Enter(name, hot string, netuid uint32) (uid uint32) {
 	m.Helper()
 	uid = m.Register(name, netuid, hot)
 	m.Must(m.Subnet.SetVoice(m.Ctx, Address(name).String(), netuid, uid))
 	return uid
+}
+
+// Vote votes for all subnets that there are alike.
+func (m *Market) Vote(name string) error {
+	m.Helper()
+	var netuids, weights []uint32
+	m.Must(m.Subnet.EachSubnet(m.Ctx, func(s subnettypes.Subnet) (bool, error) {
+		if s.Netuid > 0 {
+			netuids, weights = append(netuids, s.Netuid), append(weights, 1)
+		}
+		return false, nil
+	}))
+	return m.Emission.SetRootWeights(m.Ctx, Address(name).String(), netuids, weights)
+}
+
+// Earned is what a validator and its nominators were ever paid and not yet withdrawn, or are still to get, in rao.
+func (m *Market) Earned(name string) uint64 {
+	m.Helper()
+	rewards, err := m.Distribution.GetValidatorOutstandingRewards(m.Ctx, sdk.ValAddress(Address(name)))
+	m.Must(err)
+	earned := rewards.Rewards.AmountOf(network.Denom).TruncateInt().Uint64()
+	waiting, err := m.Emission.Waiting(m.Ctx)
+	m.Must(err)
+	for _, w := range waiting {
+		if w.Operator == Address(name).String() {
+			earned += w.Waiting
+		}
+	}
+	return earned
 }
 
 // Salt is the salt of every commit in tests.
