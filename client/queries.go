@@ -55,6 +55,17 @@ func (c *Client) Neurons(ctx context.Context, netuid uint32) ([]subnettypes.Neur
 	})
 }
 
+// Bids lists the bids that wait for a seat of a full subnet.
+func (c *Client) Bids(ctx context.Context, netuid uint32) ([]subnettypes.Bid, error) {
+	return pages(func(p *query.PageRequest) ([]subnettypes.Bid, *query.PageResponse, error) {
+		r, err := c.subnets().Bids(ctx, &subnettypes.QueryBidsRequest{Netuid: netuid, Pagination: p})
+		if err != nil {
+			return nil, nil, err
+		}
+		return r.Bids, r.Pagination, nil
+	})
+}
+
 // Voices lists a subnet's voices with their stakes and the addresses that miners dial.
 func (c *Client) Voices(ctx context.Context, netuid uint32) ([]subnettypes.VoiceEntry, error) {
 	r, err := c.subnets().Voices(ctx, &subnettypes.QueryVoicesRequest{Netuid: netuid})

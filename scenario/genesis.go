@@ -114,7 +114,7 @@ func (w *World) fill(g *app.Genesis) error {
 	g.Endow(authtypes.NewModuleAddress(subnettypes.ModuleName), uint64(len(w.plan.subnets))*lock)
 	var err error
 	app.SetModule(g, subnettypes.ModuleName, func(s *subnettypes.GenesisState) {
-		s.Params.MinTempo, s.Params.MaxTempo = 10, 100
+		s.Params.MinTempo, s.Params.MaxTempo, s.Params.MinUids = 10, 100, 16
 		err = edit(&s.Params, w.plan.params[subnettypes.ModuleName])
 		for i, m := range w.plan.subnets {
 			w.fillSubnet(s, uint32(i+1), m)

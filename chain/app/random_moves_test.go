@@ -75,7 +75,7 @@ func (p *random) start() []abci.ValidatorUpdate {
 // found opens the subnets that are there from the beginning: weights are revealed after a tempo in them, where a new
 // subnet's default is longer than a short play.
 func (p *random) found(s *subnettypes.GenesisState) {
-	s.Params = subnetParams(12, 12)
+	s.Params = subnetParams(12, 16)
 	for netuid := uint32(1); netuid <= founded; netuid++ {
 		s.Subnets = append(s.Subnets, subnettypes.Subnet{
 			Netuid: netuid, Owner: p.people[netuid].AddressBech32, Name: fmt.Sprint("founded", netuid),
@@ -89,7 +89,7 @@ func (p *random) found(s *subnettypes.GenesisState) {
 
 func subnetParams(maxTempo uint64, maxUids uint32) subnettypes.Params {
 	s := subnettypes.DefaultParams()
-	s.MinTempo, s.MaxTempo, s.MaxUids = 10, maxTempo, maxUids
+	s.MinTempo, s.MaxTempo, s.MinUids, s.MaxUids = 10, maxTempo, 16, maxUids
 	s.MinLock, s.MaxSubnets, s.MaxCreationsPerDay = 1_000, 4, 1_000
 	s.OwnerChangeSeconds, s.SubnetImmunitySeconds = 30, 600
 	return s

@@ -148,14 +148,21 @@ func look(t *testing.T, a *app.App, ctx sdk.Context) view {
 	return v
 }
 
-// others is a state without the values of max_burn and the running tempos' calendars.
+// others is a state without what the upgrade moves into the bounds of today: the price of a seat and the lowest max_uids;
+// without the values of max_burn and of parameters that are gone; and without what it begins to keep, which is the running
+// tempos' calendars and how long voices keep their seats.
 func others(g *subnettypes.GenesisState) subnettypes.GenesisState {
 	c := *g
-	c.Subnets = slices.Clone(g.Subnets)
+	c.Params.MinUids = 0
+	c.Subnets, c.Standings = slices.Clone(g.Subnets), slices.Clone(g.Standings)
 	for i := range c.Subnets {
-		c.Subnets[i].RevealDelay, c.Subnets[i].OpenWeights = 0, false
+		c.Subnets[i].RevealDelay, c.Subnets[i].OpenWeights, c.Subnets[i].BurnPrice = 0, false, 0
 	}
-	c.Values = slices.DeleteFunc(slices.Clone(g.Values), func(v subnettypes.SubnetValue) bool { return v.Value.Name == subnettypes.MaxBurn })
+	for i := range c.Standings {
+		c.Standings[i].KeptUntil = nil
+	}
+	gone := append([]string{subnettypes.MaxBurn}, subnettypes.GoneInV3...)
+	c.Values = slices.DeleteFunc(slices.Clone(g.Values), func(v subnettypes.SubnetValue) bool { return slices.Contains(gone, v.Value.Name) })
 	return c
 }
 

@@ -70,7 +70,7 @@ func minerCommand() *cobra.Command {
 	f.StringVar(&m.backendKey, "backend-key", "", "bearer key for the backend, if it wants one; better in $"+backendKeyVar+", which no list of processes shows")
 	f.StringVar(&m.model, "model", "", "model at the backend, or a native one (chat-…, ngram-…)")
 	f.StringVar(&m.licence, "licence", "NOASSERTION", "SPDX identifier of the model's licence")
-	f.StringVar(&m.maxPrice, "max-price", "10", "most TAO to pay for registering")
+	f.StringVar(&m.maxPrice, "max-price", "10", "most TAO to pay for registering; in a full subnet this is the bid for a seat, and what others do not bid comes back")
 	f.IntVar(&m.capacity, "capacity", 8, "requests worked on at once")
 	f.DurationVar(&m.timeout, "timeout", 0, "from a request's arrival to the last byte of its answer (15m)")
 	f.DurationVar(&m.firstByte, "first-byte", 0, "for the backend to begin an answer (2m)")
@@ -200,12 +200,21 @@ func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client
 			}
 			return enrolment.Reachable(ctx, c, m.subnet, m.allowPrivate)
 		},
+		Waiting: waiting(cmd, m.subnet),
 	})
 	if err != nil {
 		return 0, nil, err
 	}
 	if r.Price > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "registered for %d rao\n", r.Price)
+		fmt.Fprintf(cmd.OutOrStdout(), "registered for at most %d rao\n", r.Price)
 	}
 	return r.UID, hot, nil
+}
+
+// waiting tells whoever registers in a full subnet why it takes long.
+func waiting(cmd *cobra.Command, netuid uint32) func(rao uint64) {
+	return func(rao uint64) {
+		fmt.Fprintf(cmd.OutOrStdout(), "subnet %d is full: a bid of %d rao waits until seats change hands after its epoch; agora query subnet bids %d lists them\n",
+			netuid, rao, netuid)
+	}
 }

@@ -59,7 +59,7 @@ func voiceCommand() *cobra.Command {
 
 func (s *speaking) speak(cmd *cobra.Command, c *client.Client, cold client.Signer, hot ed25519.PrivateKey) error {
 	ctx := cmd.Context()
-	r, err := enrolment.Enrol(ctx, c, enrolment.Request{NetUID: s.subnet, Hot: hot, Owner: cold, MaxPrice: 10 * network.TAO})
+	r, err := enrolment.Enrol(ctx, c, enrolment.Request{NetUID: s.subnet, Hot: hot, Owner: cold, MaxPrice: 10 * network.TAO, Waiting: waiting(cmd, s.subnet)})
 	if err != nil {
 		return err
 	}

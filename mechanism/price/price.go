@@ -1,5 +1,4 @@
-// Package price says what it costs to join the market: a registration price that halves while nobody comes and
-// rises with everyone who does, and the lock of a new subnet that falls in a straight line after the last creation.
+// Package price says what it costs to join the market: a registration price that rises with everyone who comes, and the lock of a new subnet that falls in a straight line after the last creation.
 //
 // Amounts are integers of rao; every function is total, saturates at the largest uint64 and holds no state.
 package price
@@ -11,26 +10,6 @@ import (
 
 // BPS is one whole in basis points.
 const BPS = 10_000
-
-// Burn is the registration price after blocks without a registration:
-//
-//	p(t) = max(floor, p · 2^(−blocks / halfLife))
-//
-// rounded down. blocks and halfLife are in blocks; a halfLife of 0 falls to floor at once.
-func Burn(price, blocks, halfLife, floor uint64) uint64 {
-	if halfLife == 0 {
-		return floor
-	}
-	halvings := blocks / halfLife
-	if halvings >= 64 {
-		return floor
-	}
-	decayed, _ := bits.Mul64(price, halfPower(blocks%halfLife, halfLife))
-	if blocks%halfLife == 0 {
-		decayed = price
-	}
-	return max(floor, decayed>>halvings)
-}
 
 // Rise is the price after one more registration: p · bps / 10,000, rounded up, so that a price never gets stuck below
 // the next integer.

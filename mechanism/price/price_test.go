@@ -12,58 +12,6 @@ import (
 
 const tao = 1_000_000_000
 
-func TestBurnHalvesEveryHalfLife(t *testing.T) {
-	for halvings, want := range []uint64{100 * tao, 50 * tao, 25 * tao, 12.5 * tao, 6.25 * tao} {
-		if got := price.Burn(100*tao, uint64(halvings)*360, 360, 1); got != want {
-			t.Errorf("after %d half-lives: %d rao, want %d", halvings, got, want)
-		}
-	}
-}
-
-func TestBurnFollowsTheExponentialWithinOnePartInABillion(t *testing.T) {
-	for blocks := uint64(1); blocks < 1000; blocks++ {
-		got := float64(price.Burn(1_000_000*tao, blocks, 360, 1))
-		want := 1e15 * math.Exp2(-float64(blocks)/360)
-		if math.Abs(got-want) > want*1e-9+1 {
-			t.Fatalf("after %d blocks: %.0f rao, want %.0f", blocks, got, want)
-		}
-	}
-}
-
-func TestBurnNeverRisesAndStopsAtTheFloor(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p, floor := rapid.Uint64().Draw(t, "price"), rapid.Uint64().Draw(t, "floor")
-		half := rapid.Uint64Range(1, 36_100).Draw(t, "half-life")
-		blocks := rapid.Uint64Range(0, 10_000_000).Draw(t, "blocks")
-		now, next := price.Burn(p, blocks, half, floor), price.Burn(p, blocks+1, half, floor)
-		if next > now {
-			t.Fatalf("rose from %d to %d", now, next)
-		}
-		if now < floor || now > max(p, floor) {
-			t.Fatalf("%d outside [%d, max(%d, floor)]", now, floor, p)
-		}
-	})
-}
-
-func TestBurnInTwoStepsIsBurnInOne(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p := rapid.Uint64Range(0, 21e15).Draw(t, "price")
-		half := rapid.Uint64Range(1, 36_100).Draw(t, "half-life")
-		a, b := rapid.Uint64Range(0, 100_000).Draw(t, "a"), rapid.Uint64Range(0, 100_000).Draw(t, "b")
-		once, twice := price.Burn(p, a+b, half, 0), price.Burn(price.Burn(p, a, half, 0), b, half, 0)
-		// The 32-bit fraction of a half-life is cut twice instead of once: 2^−31 of the price, and a rao per step.
-		if slack := p>>30 + 2; once > twice+slack || twice > once+slack {
-			t.Fatalf("%d in one step, %d in two", once, twice)
-		}
-	})
-}
-
-func TestBurnOfZeroHalfLifeIsTheFloor(t *testing.T) {
-	if got := price.Burn(5, 0, 0, 3); got != 3 {
-		t.Fatalf("got %d, want the floor 3", got)
-	}
-}
-
 func TestRiseIsTheExactProductRoundedUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, bps := rapid.Uint64().Draw(t, "price"), rapid.Uint64Range(10_000, 30_000).Draw(t, "bps")

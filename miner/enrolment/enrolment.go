@@ -25,17 +25,21 @@ type Request struct {
 	NetUID   uint32
 	Hot      ed25519.PrivateKey
 	Owner    client.Signer         // cold key that pays the price and is paid
-	MaxPrice uint64                // rao; the registration is refused above it
+	MaxPrice uint64                // rao; the registration is refused above it, and in a full subnet this is the bid
 	Card     subnettypes.ModelCard // published after registering; without a name there is none, as for a validator's voice
 	Replace  bool                  // publish Card although the place holds one of another model
 	Before   func() error          // asked before a price is paid, an error of it ends the enrolment; may be nil
+	Waiting  func(bid uint64)      // told of a bid (rao) that waits for the end of the tempo; may be nil
 }
 
 // Result is the place taken.
 type Result struct {
 	UID   uint32
-	Price uint64 // rao burned now; 0 if the place was held before
+	Price uint64 // rao burned now, where the subnet is full at most so many; 0 if the place was held before
 }
+
+// pollBids is the time between two looks at a bid that waits.
+const pollBids = 2 * time.Second
 
 // ErrTooDear says that a registration costs more than the miner is ready to pay.
 var ErrTooDear = errors.New("registration costs more than the limit")
@@ -43,9 +47,13 @@ var ErrTooDear = errors.New("registration costs more than the limit")
 // ErrOtherModel says that the hot key's place is another model's.
 var ErrOtherModel = errors.New("this hot key's place is another model's")
 
-// Enrol registers the hot key unless it is registered, then publishes the card unless it is published. A hot key that
-// another owner holds is an error of the chain; a price above MaxPrice is ErrTooDear. The card of another model stays as it
-// is, with ErrOtherModel, unless Replace is set: consumers ask for a model by its card's name.
+// ErrOutbid says that the bid for a seat of a full subnet was not among the highest; it was paid back.
+var ErrOutbid = errors.New("outbid")
+
+// Enrol registers the hot key unless it is registered, then publishes the card unless it is published. In a full subnet a
+// registration is a bid: Enrol waits until the seats change hands after the epoch, and a bid that got none is ErrOutbid. A
+// hot key that another owner holds is an error of the chain; a price above MaxPrice is ErrTooDear. The card of another model
+// stays as it is, with ErrOtherModel, unless Replace is set: consumers ask for a model by its card's name.
 func Enrol(ctx context.Context, c *client.Client, r Request) (Result, error) {
 	have, found, err := find(ctx, c, r.NetUID, public(r.Hot))
 	if err != nil {
@@ -87,12 +95,15 @@ func find(ctx context.Context, c *client.Client, netuid uint32, key ed25519.Publ
 }
 
 func register(ctx context.Context, c *client.Client, r Request) (Result, error) {
+	if bid, waits, err := bidOf(ctx, c, r); err != nil || waits {
+		return awaitSeat(ctx, c, r, bid, err)
+	}
 	prices, err := c.Prices(ctx, r.NetUID)
 	if err != nil {
 		return Result{}, err
 	}
 	if prices.Register > r.MaxPrice {
-		return Result{}, fmt.Errorf("%w: subnet %d asks %d rao, the limit is %d rao; raise --max-price or wait, the price falls with every block",
+		return Result{}, fmt.Errorf("%w: subnet %d asks %d rao, the limit is %d rao; raise --max-price or wait, the price halves with every tempo",
 			ErrTooDear, r.NetUID, prices.Register, r.MaxPrice)
 	}
 	if r.Before != nil {
@@ -114,11 +125,47 @@ func register(ctx context.Context, c *client.Client, r Request) (Result, error) 
 		return Result{}, fmt.Errorf("register in subnet %d: %w", r.NetUID, err)
 	}
 	for _, response := range done.Responses {
-		if m, ok := response.(*subnettypes.MsgRegisterResponse); ok {
+		if m, ok := response.(*subnettypes.MsgRegisterResponse); ok && m.Bid {
+			return awaitSeat(ctx, c, r, m.Price, nil)
+		} else if ok {
 			return Result{UID: m.Uid, Price: m.Price}, nil
 		}
 	}
 	return Result{}, errors.New("register: the chain's answer holds no uid")
+}
+
+// bidOf finds the hot key's bid among those that wait.
+func bidOf(ctx context.Context, c *client.Client, r Request) (rao uint64, waits bool, err error) {
+	bids, err := c.Bids(ctx, r.NetUID)
+	for _, b := range bids {
+		if public(r.Hot).Equal(ed25519.PublicKey(b.HotKey)) {
+			return b.Amount, true, nil
+		}
+	}
+	return 0, false, err
+}
+
+// awaitSeat waits until a bid of the hot key is decided.
+func awaitSeat(ctx context.Context, c *client.Client, r Request, bid uint64, err error) (Result, error) {
+	if err == nil && r.Waiting != nil {
+		r.Waiting(bid)
+	}
+	for waits := true; waits && err == nil; {
+		select {
+		case <-ctx.Done():
+			return Result{}, ctx.Err()
+		case <-time.After(pollBids):
+		}
+		_, waits, err = bidOf(ctx, c, r)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	n, seated, err := find(ctx, c, r.NetUID, public(r.Hot))
+	if err == nil && !seated {
+		err = fmt.Errorf("%w: %d rao for a seat of subnet %d were paid back; raise --max-price and try again", ErrOutbid, bid, r.NetUID)
+	}
+	return Result{UID: n.Uid, Price: bid}, err
 }
 
 // Card describes an engine's model for the chain; text in, text out.

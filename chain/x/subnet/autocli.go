@@ -23,6 +23,7 @@ var queryCommands = []*autocliv1.RpcCommandOptions{
 	{RpcMethod: "HeldLocks", Use: "held-locks", Short: "Locks of subnets dissolved young, and when they are paid back"},
 	{RpcMethod: "KeyChange", Use: "key-change [account]", Short: "The announced change of an account's cold key", PositionalArgs: args("account")},
 	{RpcMethod: "KeyChanges", Use: "key-changes", Short: "Every announced change of a cold key"},
+	{RpcMethod: "Bids", Use: "bids [netuid]", Short: "Bids for the seats of a full subnet that change hands after its epoch", PositionalArgs: args("netuid")},
 	{RpcMethod: "Prices", Use: "prices [netuid]", Short: "What registering and creating cost now, in rao", PositionalArgs: args("netuid")},
 }
 
@@ -31,7 +32,7 @@ var txCommands = []*autocliv1.RpcCommandOptions{
 	{RpcMethod: "StartSubnet", Use: "start [netuid]", Short: "Start a subnet's emission", PositionalArgs: args("netuid")},
 	{RpcMethod: "DissolveSubnet", Use: "dissolve [netuid]", Short: "Close a subnet; the lock returns less the burned part", PositionalArgs: args("netuid")},
 	{RpcMethod: "SetParameter", Use: "set-parameter [netuid] [name] [value]", Short: "Change a hyperparameter", PositionalArgs: args("netuid", "name", "value")},
-	{RpcMethod: "Register", Use: "register [netuid] [hot-key] [proof] [proof-expiry] [max-price]", Short: "Take a place in a subnet", PositionalArgs: args("netuid", "hot_key", "proof", "proof_expiry", "max_price")},
+	{RpcMethod: "Register", Use: "register [netuid] [hot-key] [proof] [proof-expiry] [max-price]", Short: "Take a place in a subnet, or bid for one where it is full", PositionalArgs: args("netuid", "hot_key", "proof", "proof_expiry", "max_price")},
 	{RpcMethod: "RotateHotKey", Use: "rotate [netuid] [uid] [hot-key] [proof] [proof-expiry]", Short: "Give a neuron another hot key", PositionalArgs: args("netuid", "uid", "hot_key", "proof", "proof_expiry")},
 	{RpcMethod: "ProposeOwner", Use: "propose-owner [netuid] [uid] [new-owner]", Short: "Begin to hand a neuron over", PositionalArgs: args("netuid", "uid", "new_owner")},
 	{RpcMethod: "CancelOwner", Use: "cancel-owner [netuid] [uid]", Short: "Stop a change of owner", PositionalArgs: args("netuid", "uid")},

@@ -71,8 +71,14 @@ func (AppModule) RegisterGRPCGatewayRoutes(c client.Context, mux *gwruntime.Serv
 func (m AppModule) RegisterServices(cfg module.Configurator) {
 	types.RegisterMsgServer(cfg.MsgServer(), keeper.NewMsgServer(m.keeper))
 	types.RegisterQueryServer(cfg.QueryServer(), keeper.NewQueryServer(m.keeper))
-	if err := cfg.RegisterMigration(types.ModuleName, 1, keeper.NewMigrator(m.keeper).Migrate1to2); err != nil {
-		panic(fmt.Sprintf("subnet: migration: %v", err)) // only a version registered twice can fail here
+	migrator := keeper.NewMigrator(m.keeper)
+	for i, migrate := range []module.MigrationHandler{
+		func(ctx sdk.Context) error { return migrator.Migrate1to2(ctx) },
+		func(ctx sdk.Context) error { return migrator.Migrate2to3(ctx) },
+	} {
+		if err := cfg.RegisterMigration(types.ModuleName, uint64(i+1), migrate); err != nil {
+			panic(fmt.Sprintf("subnet: migration: %v", err)) // only a version registered twice can fail here
+		}
 	}
 }
 

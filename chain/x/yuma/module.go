@@ -22,11 +22,12 @@ import (
 )
 
 var (
-	_ module.AppModuleBasic     = AppModule{}
-	_ module.HasGenesis         = AppModule{}
-	_ module.HasServices        = AppModule{}
-	_ appmodule.HasBeginBlocker = AppModule{}
-	_ appmodule.HasEndBlocker   = AppModule{}
+	_ module.AppModuleBasic      = AppModule{}
+	_ module.HasGenesis          = AppModule{}
+	_ module.HasServices         = AppModule{}
+	_ module.HasConsensusVersion = AppModule{}
+	_ appmodule.HasBeginBlocker  = AppModule{}
+	_ appmodule.HasEndBlocker    = AppModule{}
 )
 
 // AppModule connects the keeper to the application.

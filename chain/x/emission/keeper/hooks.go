@@ -18,7 +18,7 @@ func (k *Keeper) Hooks() Hooks { return Hooks{k} }
 func (Hooks) AfterHotKeyRotated(sdk.Context, uint32, string, []byte) error { return nil }
 
 // AfterTempoBegan does nothing: what is pending waits for its epoch.
-func (Hooks) AfterTempoBegan(sdk.Context, uint32) error { return nil }
+func (Hooks) AfterTempoBegan(sdk.Context, uint32, []subnettypes.VoiceStake) error { return nil }
 
 // AfterSubnetDissolved burns what the subnet had pending, closes its account, and forgets who spoke in it and what was
 // voted for it. Dividends of its past epochs are still paid.

@@ -113,7 +113,7 @@ func (k *Keeper) claims(ctx sdk.Context, params types.Params, b *books, subnets 
 func isOpen(ctx sdk.Context, params types.Params, s subnettypes.Subnet, account *types.Account,
 	value func(netuid uint32, name string) int64,
 ) bool {
-	if !s.Started || value(s.Netuid, subnettypes.RegistrationOpen) == 0 {
+	if !s.Started || s.Shut || value(s.Netuid, subnettypes.RegistrationOpen) == 0 {
 		return false
 	}
 	if n := len(account.IncentiveEpochs); n > 0 && account.IncentiveEpochs[n-1]+uint64(params.GateEpochs) >= s.Epoch {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+	"slices"
 
 	"cosmossdk.io/collections"
 
@@ -21,13 +22,6 @@ func EpochAt(subnet types.Subnet) int64 {
 	return subnet.TempoStart + int64(subnet.Tempo) - 1
 }
 
-// InFreeze tells whether the owner's changes must wait: true in the last max(1, min(10, tempo/10)) blocks before an
-// epoch, that block included, and while an epoch is overdue. A subnet that has not started has no epochs.
-func (k *Keeper) InFreeze(ctx sdk.Context, subnet types.Subnet) bool {
-	window := int64(max(1, min(10, subnet.Tempo/10)))
-	return subnet.Started && ctx.BlockHeight() > EpochAt(subnet)-window
-}
-
 // firstTempo is where the first tempo of a subnet begins that starts before block next: not after next, and so that
 // the epochs of subnets with one tempo and different netuids fall in different blocks.
 func firstTempo(next int64, netuid uint32, tempo uint64) int64 {
@@ -38,20 +32,31 @@ func firstTempo(next int64, netuid uint32, tempo uint64) int64 {
 	return next - past
 }
 
-// AdvanceEpoch ends the running tempo after its epoch has run: the counter rises by one, the next tempo begins in the
-// next block with the calendar that the parameters give now.
-func (k *Keeper) AdvanceEpoch(ctx sdk.Context, netuid uint32) error {
+// AdvanceEpoch ends the running tempo after its epoch has run: seats change hands, the price of a seat halves, the counter
+// rises by one, and the next tempo begins in the next block with the calendar that the parameters give now. then gives
+// parameters as they were when the tempo began.
+func (k *Keeper) AdvanceEpoch(ctx sdk.Context, netuid uint32, then func(name string) int64) error {
 	subnet, err := k.Subnet(ctx, netuid)
 	if err != nil {
 		return err
 	}
+	voices, err := k.Stakes(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	replaced, err := k.tryChangeSeats(ctx, &subnet, then, voices)
+	if err != nil {
+		return err
+	}
+	voices = slices.DeleteFunc(voices, func(v types.VoiceStake) bool { return slices.Contains(replaced, v.Voice.Uid) })
 	subnet.Epoch++
 	subnet.TempoStart = ctx.BlockHeight() + 1
+	subnet.BurnPrice, subnet.Outbid = k.withinBurn(ctx, netuid, subnet.BurnPrice/2), 0
 	k.beginTempo(ctx, &subnet)
 	if err := k.subnets.Set(ctx, netuid, subnet); err != nil {
 		return err
 	}
-	return k.hooks.AfterTempoBegan(ctx, netuid)
+	return k.hooks.AfterTempoBegan(ctx, netuid, voices)
 }
 
 // beginTempo fixes for a tempo what must not change under those who speak in it: its length, how long commits wait, and
@@ -64,7 +69,7 @@ func (k *Keeper) beginTempo(ctx sdk.Context, subnet *types.Subnet) {
 	k.describe(ctx, subnet)
 }
 
-// RecordStanding keeps what an epoch decided, by uid: the emission (rao) that later evictions compare and the permits
+// RecordStanding keeps what an epoch decided, by uid: the emission (rao) that the change of seats compares and the permits
 // that protect voices, for MaxAbsence epochs more. It also renews the subnet's smoothed emission per block.
 func (k *Keeper) RecordStanding(ctx sdk.Context, netuid uint32, emissions []uint64, permits []bool) error {
 	last, err := k.standing(ctx, netuid)

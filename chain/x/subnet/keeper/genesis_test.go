@@ -23,6 +23,8 @@ func busyMarket(t *testing.T) *market {
 	m.must(m.k.RecordStanding(m.ctx, netuid, []uint64{1, 2, 3, 4}, []bool{false, true, false, false}))
 	m.must(m.k.ProposeOwner(m.ctx, m.player("dora", 0), netuid, 3, m.player("heir", 0)))
 	m.create("bob", "quiet")
+	m.must(m.bid("eve", netuid, "eve", 20*tao))
+	m.must(m.bid("fay", netuid, "fay", 15*tao))
 	return m
 }
 
@@ -34,7 +36,7 @@ func TestExportedGenesisGivesTheSameState(t *testing.T) {
 	for name, list := range map[string]int{
 		"subnets": len(exported.Subnets), "values": len(exported.Values), "neurons": len(exported.Neurons),
 		"profiles": len(exported.Profiles), "voices": len(exported.Voices), "standings": len(exported.Standings),
-		"slots": len(exported.Slots), "creations": len(exported.CreationsUnixNano),
+		"slots": len(exported.Slots), "bids": len(exported.Bids), "creations": len(exported.CreationsUnixNano),
 	} {
 		if list == 0 {
 			t.Errorf("%s is empty: this test proves nothing about it", name)
@@ -86,6 +88,9 @@ func TestAHandWrittenGenesisIsMadeReady(t *testing.T) {
 
 func TestInvariantsSeeDamage(t *testing.T) {
 	for name, damage := range map[string]func(*types.GenesisState){
+		"bid without coins":      func(g *types.GenesisState) { g.Bids[0].Amount++ },
+		"bid in a closed market": func(g *types.GenesisState) { g.Bids[0].Netuid = 2 },
+		"two bids of one key":    func(g *types.GenesisState) { g.Bids[1].HotKey = g.Bids[0].HotKey },
 		"lock without coins":     func(g *types.GenesisState) { g.Subnets[0].Lock++ },
 		"wrong size":             func(g *types.GenesisState) { g.Subnets[0].Size_ = 9 },
 		"hot key of two owners":  func(g *types.GenesisState) { g.Neurons[3].HotKey = g.Neurons[2].HotKey },
@@ -170,8 +175,15 @@ func TestGenesisThatDoesNotFitIsRefused(t *testing.T) {
 		"standing twice":            func(g *types.GenesisState) { g.Standings = append(g.Standings, g.Standings[0]) },
 		"standing out of step":      func(g *types.GenesisState) { g.Standings[0].KeptUntil = make([]uint64, 3) },
 		"standing of too many": func(g *types.GenesisState) {
-			g.Standings[0].KeptUntil, g.Standings[0].Emissions = make([]uint64, 9), make([]uint64, 9)
+			g.Standings[0].KeptUntil, g.Standings[0].Emissions = make([]uint64, 17), make([]uint64, 17)
 		},
+		"bid in a closed market": func(g *types.GenesisState) { g.Bids[1].Netuid = 2 },
+		"bid in a lost market":   func(g *types.GenesisState) { g.Bids[1].Netuid = 44 },
+		"bid of nothing":         func(g *types.GenesisState) { g.Bids[0].Amount = 0 },
+		"bids out of order":      func(g *types.GenesisState) { g.Bids[0].Number = 44 },
+		"two bids of one key":    func(g *types.GenesisState) { g.Bids[1].HotKey = g.Bids[0].HotKey },
+		"bid of a short key":     func(g *types.GenesisState) { g.Bids[0].HotKey = []byte{1} },
+		"bidder in capitals":     func(g *types.GenesisState) { g.Bids[0].Owner = strings.ToUpper(g.Bids[0].Owner) },
 		"slots of a lost subnet": func(g *types.GenesisState) { g.Slots[0].Netuid = 44 },
 		"slots twice":            func(g *types.GenesisState) { g.Slots = append(g.Slots, g.Slots[0]) },
 		"slots of no kind":       func(g *types.GenesisState) { g.Slots[0].Kind = 5 },
@@ -195,7 +207,7 @@ func TestValuesOlderThanTheirBoundsAreImported(t *testing.T) {
 	for name, change := range map[string]func(*types.Params){
 		"min_tempo is raised":  func(p *types.Params) { p.MinTempo = 5_000 },
 		"max_tempo is lowered": func(p *types.Params) { p.MinTempo, p.MaxTempo = 3, 4 },
-		"max_uids is lowered":  func(p *types.Params) { p.MaxUids = 1 },
+		"max_uids is lowered":  func(p *types.Params) { p.MinUids, p.MaxUids = 16, 16 },
 	} {
 		m := busyMarket(t)
 		m.must(m.k.SetParameter(m.ctx, m.k.Authority(), 1, types.Tempo, 400))

@@ -130,7 +130,7 @@ func TestASubnetsDescriptionChangesWithAWait(t *testing.T) {
 	m.refuses(m.k.Describe(m.ctx, ann, netuid, types.Mechanism{Id: "other"}, types.Identity{}), types.ErrInvalid)
 	m.must(m.k.Describe(m.ctx, ann, netuid, mechanism("https://b.example"), types.Identity{Name: "B"}))
 	m.wait(3*day - time.Second)
-	m.must(m.k.AdvanceEpoch(m.ctx, netuid))
+	m.advance(netuid)
 	if s := m.subnet(netuid); s.Identity.Name != "A" || s.Next == nil {
 		t.Fatalf("before the wait is over %+v", s)
 	}
@@ -141,7 +141,7 @@ func TestASubnetsDescriptionChangesWithAWait(t *testing.T) {
 	if m.subnet(netuid).Identity.Name != "A" {
 		t.Fatal("the description changed within a tempo")
 	}
-	m.must(m.k.AdvanceEpoch(m.ctx, netuid))
+	m.advance(netuid)
 	if s := m.subnet(netuid); s.Identity.Name != "B" || s.Mechanism.SourceUri != "https://b.example" || s.Next != nil {
 		t.Fatalf("after the wait %+v", s)
 	}

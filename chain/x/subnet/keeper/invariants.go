@@ -24,7 +24,7 @@ type Invariant struct {
 // Invariants lists what holds after every block. balance is the module account's balance in rao.
 func (k *Keeper) Invariants(balance func(sdk.Context) uint64) []Invariant {
 	return []Invariant{
-		{"the module holds exactly the locks", func(ctx sdk.Context) error { return k.checkLocks(ctx, balance(ctx)) }},
+		{"the module holds exactly the locks and the bids", func(ctx sdk.Context) error { return k.checkFunds(ctx, math.NewIntFromUint64(balance(ctx))) }},
 		{"names lead to their subnets", k.checkNames},
 		{"uids are dense and sizes true", k.checkUids},
 		{"a hot key has one owner and one place per subnet", k.checkHotKeys},
@@ -34,47 +34,66 @@ func (k *Keeper) Invariants(balance func(sdk.Context) uint64) []Invariant {
 		{"standings and slots fit their subnets", k.checkStandings},
 		{"owners are listed with their neurons", k.checkOwners},
 		{"what waits is due to somebody", k.checkWaiting},
+		{"bids wait in started subnets, one per hot key", k.checkBids},
 	}
 }
 
-func (k *Keeper) checkLocks(ctx sdk.Context, balance uint64) error {
-	var locks uint64
-	err := k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
-		locks += s.Lock
-		return false, nil
-	})
-	if err != nil {
-		return err
-	}
-	err = k.held.Walk(ctx, nil, func(_ collections.Pair[int64, uint32], l types.HeldLock) (bool, error) {
-		locks += l.Amount
-		return false, nil
-	})
-	if err == nil && locks != balance {
-		return fmt.Errorf("locks are %d rao, the module holds %d", locks, balance)
+func (k *Keeper) checkFunds(ctx sdk.Context, balance math.Int) error {
+	owed, err := k.owed(ctx)
+	if err == nil && !owed.Equal(balance) {
+		return fmt.Errorf("locks and bids are %s rao, the module holds %s", owed, balance)
 	}
 	return err
 }
 
-// CheckFunds tells whether the module's account holds the locks, as a genesis must see to.
+// owed is what the module holds for others, in rao: locks, those of subnets dissolved young among them, and bids.
+func (k *Keeper) owed(ctx sdk.Context) (math.Int, error) {
+	sum := math.ZeroInt()
+	err := k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
+		sum = sum.Add(math.NewIntFromUint64(s.Lock))
+		return false, nil
+	})
+	if err != nil {
+		return sum, err
+	}
+	err = k.held.Walk(ctx, nil, func(_ collections.Pair[int64, uint32], l types.HeldLock) (bool, error) {
+		sum = sum.Add(math.NewIntFromUint64(l.Amount))
+		return false, nil
+	})
+	if err != nil {
+		return sum, err
+	}
+	return sum, k.bids.Walk(ctx, nil, func(_ collections.Pair[uint32, uint64], b types.Bid) (bool, error) {
+		sum = sum.Add(math.NewIntFromUint64(b.Amount))
+		return false, nil
+	})
+}
+
+// CheckFunds tells whether the module's account holds the locks and bids, as a genesis must see to.
 func (k *Keeper) CheckFunds(ctx sdk.Context) error {
 	held := k.bank.GetBalance(ctx, authtypes.NewModuleAddress(types.ModuleName), network.Denom).Amount
-	locks := math.ZeroInt()
-	err := k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
-		locks = locks.Add(math.NewIntFromUint64(s.Lock))
-		return false, nil
-	})
-	if err != nil {
-		return err
-	}
-	err = k.held.Walk(ctx, nil, func(_ collections.Pair[int64, uint32], l types.HeldLock) (bool, error) {
-		locks = locks.Add(math.NewIntFromUint64(l.Amount))
-		return false, nil
-	})
-	if err == nil && held.LT(locks) {
-		err = fmt.Errorf("%w: locks are %s rao, the module's account holds %s", types.ErrInvalid, locks, held)
+	owed, err := k.owed(ctx)
+	if err == nil && held.LT(owed) {
+		err = fmt.Errorf("%w: locks and bids are %s rao, the module's account holds %s", types.ErrInvalid, owed, held)
 	}
 	return err
+}
+
+// checkBids leaves out their number: where governance lowers max_uids, the next change of seats settles what is too many.
+func (k *Keeper) checkBids(ctx sdk.Context) error {
+	seen := map[string]bool{}
+	return k.bids.Walk(ctx, nil, func(key collections.Pair[uint32, uint64], b types.Bid) (bool, error) {
+		subnet, err := k.Subnet(ctx, key.K1())
+		if err == nil {
+			err = b.CheckFits(subnet)
+		}
+		who := fmt.Sprintf("%d/%x", b.Netuid, b.HotKey)
+		if err == nil && (b.Netuid != key.K1() || b.Number != key.K2() || seen[who]) {
+			err = fmt.Errorf("bid %d of netuid %d is stored at %v, or its hot key has two", b.Number, b.Netuid, key)
+		}
+		seen[who] = true
+		return err != nil, err
+	})
 }
 
 func (k *Keeper) checkNames(ctx sdk.Context) error {

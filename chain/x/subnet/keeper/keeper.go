@@ -50,6 +50,8 @@ type Keeper struct {
 	held        collections.Map[collections.Pair[int64, uint32], types.HeldLock] // (due, netuid)
 	keyChanges  collections.Map[string, types.KeyChange]                         // by account
 	owners      collections.KeySet[collections.Triple[string, uint32, uint32]]   // (owner, netuid, uid)
+	bids        collections.Map[collections.Pair[uint32, uint64], types.Bid]     // (netuid, number)
+	bidNumber   collections.Sequence
 }
 
 // NewKeeper returns a keeper on store. authority is the address that proposals sign with; burner is where registration
@@ -70,6 +72,7 @@ func (k *Keeper) makeCollections(sb *collections.SchemaBuilder) {
 	byUID := collections.PairKeyCodec(collections.Uint32Key, collections.Uint32Key)
 	byName := collections.PairKeyCodec(collections.Uint32Key, collections.StringKey)
 	byKey := collections.PairKeyCodec(collections.BytesKey, collections.Uint32Key)
+	byNumber := collections.PairKeyCodec(collections.Uint32Key, collections.Uint64Key)
 	bySlot := collections.TripleKeyCodec(collections.Uint32Key, collections.BytesKey, collections.Uint32Key)
 
 	k.params = collections.NewItem(sb, types.ParamsPrefix, "params", codec.CollValue[types.Params](k.cdc))
@@ -85,6 +88,8 @@ func (k *Keeper) makeCollections(sb *collections.SchemaBuilder) {
 	k.operators = collections.NewMap(sb, types.OperatorsPrefix, "operators", byName, collections.Uint32Value)
 	k.standings = collections.NewMap(sb, types.StandingsPrefix, "standings", collections.Uint32Key, codec.CollValue[types.Standing](k.cdc))
 	k.slots = collections.NewMap(sb, types.SlotsPrefix, "slots", bySlot, codec.CollValue[types.Slot](k.cdc))
+	k.bids = collections.NewMap(sb, types.BidsPrefix, "bids", byNumber, codec.CollValue[types.Bid](k.cdc))
+	k.bidNumber = collections.NewSequence(sb, types.BidNumberPrefix, "bid_number")
 
 	k.held = collections.NewMap(sb, types.HeldLocksPrefix, "held_locks",
 		collections.PairKeyCodec(collections.Int64Key, collections.Uint32Key), codec.CollValue[types.HeldLock](k.cdc))

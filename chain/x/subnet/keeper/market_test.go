@@ -69,7 +69,7 @@ type recorder struct {
 	dissolved []uint32
 }
 
-func (r *recorder) AfterTempoBegan(sdk.Context, uint32) error { return nil }
+func (r *recorder) AfterTempoBegan(sdk.Context, uint32, []types.VoiceStake) error { return nil }
 
 func (r *recorder) AfterHotKeyRotated(_ sdk.Context, _ uint32, operator string, _ []byte) error {
 	r.rotated = append(r.rotated, operator)
@@ -237,9 +237,33 @@ func (m *market) register(owner string, netuid uint32, hot string) uint32 {
 	cost, err := m.k.RegisterPrice(m.ctx, netuid)
 	m.must(err)
 	account := m.player(owner, cost)
-	uid, _, err := m.k.Register(m.ctx, account, netuid, m.claim(account, netuid, hotKey(hot)), cost)
+	seat, err := m.k.Register(m.ctx, account, netuid, m.claim(account, netuid, hotKey(hot)), cost)
 	m.must(err)
-	return uid
+	if seat.Bid {
+		m.Fatalf("netuid %d is full", netuid)
+	}
+	return seat.Uid
+}
+
+// bid offers rao, which the owner is given, for a seat of a full subnet, and returns what the market says.
+func (m *market) bid(owner string, netuid uint32, hot string, rao uint64) error {
+	m.Helper()
+	account := m.player(owner, rao)
+	attempt, write := m.ctx.CacheContext()
+	seat, err := m.k.Register(attempt, account, netuid, m.claim(account, netuid, hotKey(hot)), rao)
+	if err == nil {
+		write()
+		if !seat.Bid || seat.Price != rao {
+			m.Fatalf("no bid of %d rao, but %+v", rao, seat)
+		}
+	}
+	return err
+}
+
+// advance ends the running tempo of netuid with the parameters of now.
+func (m *market) advance(netuid uint32) {
+	m.Helper()
+	m.must(m.k.AdvanceEpoch(m.ctx, netuid, func(name string) int64 { return m.k.Value(m.ctx, netuid, name) }))
 }
 
 // validate makes a player a validator with rao bonded.

@@ -1,6 +1,8 @@
 package keeper
 
 import (
+	"errors"
+
 	"cosmossdk.io/collections"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -59,6 +61,108 @@ func (m Migrator) fixCalendars(ctx sdk.Context) error {
 		}
 	}
 	return nil
+}
+
+// Migrate2to3 takes version 3 of the table into force. Parameters that are gone are forgotten, values outside the new
+// bounds move into them with an event, and nobody's seat is touched. A price that decayed by the block halves once for each
+// tempo since the last registration.
+func (m Migrator) Migrate2to3(ctx sdk.Context) error {
+	params, err := m.keeper.Params(ctx)
+	if err != nil {
+		return err
+	}
+	defaults := types.DefaultParams()
+	params.MinUids, params.MaxUids = defaults.MinUids, max(defaults.MinUids, params.MaxUids)
+	if err := m.keeper.params.Set(ctx, params); err != nil {
+		return err
+	}
+	var subnets []types.Subnet
+	if err := all(ctx, m.keeper.subnets, &subnets); err != nil {
+		return err
+	}
+	for _, subnet := range subnets {
+		if err := m.clampOne(ctx, params, subnet); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m Migrator) clampOne(ctx sdk.Context, params types.Params, subnet types.Subnet) error {
+	k, netuid := m.keeper, subnet.Netuid
+	for _, name := range types.GoneInV3 {
+		if err := k.values.Remove(ctx, collections.Join(netuid, name)); err != nil {
+			return err
+		}
+	}
+	if err := m.clampValues(ctx, params, netuid); err != nil {
+		return err
+	}
+	if err := m.clampSeats(ctx, netuid); err != nil {
+		return err
+	}
+	halvings := max(0, ctx.BlockHeight()-subnet.RegistrationHeight) / max(1, int64(subnet.Tempo))
+	subnet.BurnPrice = k.withinBurn(ctx, netuid, subnet.BurnPrice>>min(halvings, 63))
+	return k.subnets.Set(ctx, netuid, subnet)
+}
+
+// clampValues moves a subnet's parameters into the bounds of the table.
+func (m Migrator) clampValues(ctx sdk.Context, params types.Params, netuid uint32) error {
+	for _, row := range types.Table() {
+		row, err := types.Row(params, row.Name)
+		if err != nil {
+			return err
+		}
+		key := collections.Join(netuid, row.Name)
+		value, err := m.keeper.values.Get(ctx, key)
+		if errors.Is(err, collections.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		from := value.Value
+		if value.Value = min(max(from, row.Min), row.Max); value.Value == from {
+			continue
+		}
+		if err := m.keeper.values.Set(ctx, key, value); err != nil {
+			return err
+		}
+		if err := m.keeper.emit(ctx, &types.Clamped{Netuid: netuid, Name: row.Name, From: from, To: value.Value}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clampSeats brings the ends of immunity near enough, and begins to count for how long voices keep their seats.
+func (m Migrator) clampSeats(ctx sdk.Context, netuid uint32) error {
+	neurons, err := m.keeper.Neurons(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	for _, n := range neurons {
+		from, most := n.JudgedFrom, ctx.BlockHeight()+mostJudging
+		if from <= most {
+			continue
+		}
+		n.JudgedFrom = most
+		if err := m.keeper.setNeuron(ctx, n); err != nil {
+			return err
+		}
+		if err := m.keeper.emit(ctx, &types.Clamped{Netuid: netuid, Uid: n.Uid, Name: "judged_from", From: from, To: most}); err != nil {
+			return err
+		}
+	}
+	standing, err := m.keeper.standings.Get(ctx, netuid)
+	if errors.Is(err, collections.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	standing.KeptUntil = make([]uint64, len(standing.Emissions))
+	return m.keeper.standings.Set(ctx, netuid, standing)
 }
 
 // pin writes values for every subnet that has none of its own.

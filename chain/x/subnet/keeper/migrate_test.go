@@ -29,7 +29,7 @@ func TestMigrationDoesNotStopTheOwner(t *testing.T) {
 	m := newMarket(t, nil)
 	netuid := m.started("ann", "old")
 	m.pass(1_000)
-	m.must(m.k.AdvanceEpoch(m.ctx, netuid))
+	m.advance(netuid)
 	m.must(keeper.NewMigrator(m.k).Migrate1to2(m.ctx))
 	m.must(m.k.SetParameter(m.ctx, m.subnet(netuid).Owner, netuid, types.MaxBurn, 20*tao))
 	if got := m.k.Value(m.ctx, netuid, types.MaxBurn); got != 20*tao {

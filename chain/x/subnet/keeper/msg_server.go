@@ -62,11 +62,8 @@ func (s messages) Register(c context.Context, m *types.MsgRegister) (*types.MsgR
 		return nil, err
 	}
 	claim := types.Claim{HotKey: m.HotKey, Proof: m.Proof, Expiry: m.ProofExpiry}
-	uid, price, err := s.Keeper.Register(ctx, m.Owner, m.Netuid, claim, m.MaxPrice)
-	if err != nil {
-		return nil, err
-	}
-	return &types.MsgRegisterResponse{Uid: uid, Price: price}, nil
+	response, err := s.Keeper.Register(ctx, m.Owner, m.Netuid, claim, m.MaxPrice)
+	return &response, err
 }
 
 func (s messages) RotateHotKey(c context.Context, m *types.MsgRotateHotKey) (*types.MsgRotateHotKeyResponse, error) {

@@ -55,7 +55,7 @@ func TestRotationIsRefused(t *testing.T) {
 	m.refuses(m.k.Rotate(m.ctx, carl, netuid, 2, m.claim(dora, netuid, hotKey("new"))), types.ErrProof)
 	m.refuses(m.k.Rotate(m.ctx, carl, netuid, 2, m.claim(carl, netuid, hotKey("dora"))), types.ErrHotKeyTaken)
 	m.refuses(m.k.Rotate(m.ctx, carl, netuid, 2, m.claim(carl, netuid, hotKey("carl"))), types.ErrHotKeyTaken)
-	m.refuses(m.k.Rotate(m.ctx, carl, netuid, 9, m.claim(carl, netuid, hotKey("new"))), types.ErrNoNeuron)
+	m.refuses(m.k.Rotate(m.ctx, carl, netuid, 99, m.claim(carl, netuid, hotKey("new"))), types.ErrNoNeuron)
 }
 
 // TestARotationBringsFreeMessagesBackOncePerTempo rotates to another key and back within a tempo.
@@ -73,7 +73,7 @@ func TestARotationBringsFreeMessagesBackOncePerTempo(t *testing.T) {
 		from = to
 	}
 	for range 2 { // tempos
-		m.must(m.k.AdvanceEpoch(m.ctx, netuid))
+		m.advance(netuid)
 		m.pass(1)
 		sendAll()
 		rotate(from + "+")
@@ -163,7 +163,7 @@ func TestAModelCardIsSetByTheHotKeyTwicePerTempo(t *testing.T) {
 	if got := m.neuron(netuid, 2).Card.Name; got != "b" {
 		t.Fatalf("card %q", got)
 	}
-	m.must(m.k.AdvanceEpoch(m.ctx, netuid))
+	m.advance(netuid)
 	m.must(m.k.SetModel(m.ctx, hot, netuid, card("c")))
 	m.refuses(m.k.SetModel(m.ctx, m.player("carl", 0), netuid, card("d")), types.ErrNoNeuron)
 	m.refuses(m.k.SetModel(m.ctx, hot, netuid, types.ModelCard{Name: "bare"}), types.ErrInvalid)

@@ -89,8 +89,8 @@ func (k *Keeper) row(ctx sdk.Context, name string) (types.Parameter, error) {
 }
 
 // SetParameter changes one hyperparameter of netuid on behalf of sender. The owner may change what the table gives him,
-// each parameter once per 2 tempos and not in the freeze before an epoch; governance may change every one at any time.
-// Errors: ErrNoSubnet, ErrNoParameter, ErrOutOfBounds, ErrNotAllowed, ErrFrozen, ErrTooSoon.
+// each parameter once per 2 tempos; governance may change every one at any time. What an epoch reads of it waits for the
+// next tempo. Errors: ErrNoSubnet, ErrNoParameter, ErrOutOfBounds, ErrNotAllowed, ErrTooSoon.
 func (k *Keeper) SetParameter(ctx sdk.Context, sender string, netuid uint32, name string, value int64) error {
 	subnet, err := k.Subnet(ctx, netuid)
 	if err != nil {
@@ -114,16 +114,13 @@ func (k *Keeper) SetParameter(ctx sdk.Context, sender string, netuid uint32, nam
 	return k.changeParameter(ctx, subnet, name, value)
 }
 
-// checkOwnerChange holds the owner to his rows, the freeze window and the rate.
+// checkOwnerChange holds the owner to his rows and the rate.
 func (k *Keeper) checkOwnerChange(ctx sdk.Context, sender string, subnet types.Subnet, row types.Parameter) error {
 	if sender != subnet.Owner {
 		return fmt.Errorf("%w: %s does not own netuid %d", types.ErrNotAllowed, sender, subnet.Netuid)
 	}
 	if row.Who != types.ByOwner {
 		return fmt.Errorf("%w: %s is changed by a proposal only", types.ErrNotAllowed, row.Name)
-	}
-	if k.InFreeze(ctx, subnet) {
-		return fmt.Errorf("%w: try again after block %d", types.ErrFrozen, EpochAt(subnet))
 	}
 	last, err := k.values.Get(ctx, collections.Join(subnet.Netuid, row.Name))
 	if errors.Is(err, collections.ErrNotFound) {
@@ -160,16 +157,8 @@ func (k *Keeper) checkFits(ctx sdk.Context, subnet types.Subnet, name string, va
 	return nil
 }
 
-// changeParameter writes the value. What the price has decayed to until now is kept before its rule changes.
 func (k *Keeper) changeParameter(ctx sdk.Context, subnet types.Subnet, name string, value int64) error {
 	from := k.stored(ctx, subnet.Netuid, name)
-	switch name {
-	case types.MinBurn, types.MaxBurn, types.BurnHalfLife:
-		subnet.BurnPrice, subnet.PriceHeight = k.registerPrice(ctx, subnet), ctx.BlockHeight()
-		if err := k.subnets.Set(ctx, subnet.Netuid, subnet); err != nil {
-			return err
-		}
-	}
 	changed := types.Value{Name: name, Value: value, ChangedHeight: ctx.BlockHeight()}
 	if err := k.values.Set(ctx, collections.Join(subnet.Netuid, name), changed); err != nil {
 		return err

@@ -38,40 +38,14 @@ func TestTheOwnerChangesEachParameterOncePerTwoTempos(t *testing.T) {
 	}
 }
 
-func TestParametersAreFrozenBeforeAnEpoch(t *testing.T) {
-	m := newMarket(t, nil)
-	netuid := m.started("ann", "chat")
-	ann := m.player("ann", 0)
-	m.pass(keeper.EpochAt(m.subnet(netuid)) - 10 - m.ctx.BlockHeight())
-	m.must(m.k.SetParameter(m.ctx, ann, netuid, types.Immunity, 100))
-	for range 10 {
-		m.pass(1)
-		m.refuses(m.k.SetParameter(m.ctx, ann, netuid, types.MinBurn, 1_000_000), types.ErrFrozen)
-	}
-	m.must(m.k.AdvanceEpoch(m.ctx, netuid))
-	m.pass(1)
-	m.must(m.k.SetParameter(m.ctx, ann, netuid, types.MinBurn, 1_000_000))
-}
-
-func TestTheFreezeOfAShortTempoIsOneBlock(t *testing.T) {
-	m := newMarket(t, func(p *types.Params) { p.MinTempo, p.MaxTempo = 10, 10 })
-	netuid := m.started("ann", "chat")
-	m.pass(keeper.EpochAt(m.subnet(netuid)) - 1 - m.ctx.BlockHeight())
-	if m.k.InFreeze(m.ctx, m.subnet(netuid)) {
-		t.Error("frozen two blocks before the end")
-	}
-	m.pass(1)
-	if !m.k.InFreeze(m.ctx, m.subnet(netuid)) {
-		t.Error("open in the epoch's block")
-	}
-}
-
 func TestSomeParametersBelongToGovernance(t *testing.T) {
 	m := newMarket(t, nil)
 	netuid := m.create("ann", "chat")
 	ann := m.player("ann", 0)
 	m.refuses(m.k.SetParameter(m.ctx, ann, netuid, types.Kappa, 40_000), types.ErrNotAllowed)
 	m.refuses(m.k.SetParameter(m.ctx, ann, netuid, types.VoiceFloor, 10), types.ErrNotAllowed)
+	m.refuses(m.k.SetParameter(m.ctx, ann, netuid, types.MaxVoices, 16), types.ErrNotAllowed)
+	m.refuses(m.k.SetParameter(m.ctx, ann, netuid, types.MaxUids, 64), types.ErrNotAllowed)
 	m.refuses(m.k.SetParameter(m.ctx, m.player("bob", 0), netuid, types.Immunity, 10), types.ErrNotAllowed)
 	m.govern(netuid, types.Kappa, 40_000)
 	m.govern(netuid, types.Kappa, 41_000) // at any time
@@ -86,12 +60,12 @@ func TestValuesStayWithinBounds(t *testing.T) {
 		bounded, err := types.Row(types.DefaultParams(), row.Name)
 		m.must(err)
 		m.refuses(m.k.SetParameter(m.ctx, m.gov, netuid, row.Name, bounded.Max+1), types.ErrOutOfBounds)
-		if row.Name != types.Tempo { // this market's lowest tempo is 10
+		if row.Name != types.Tempo && row.Name != types.MaxUids { // this market's lowest are 10 and 16
 			m.refuses(m.k.SetParameter(m.ctx, m.gov, netuid, row.Name, bounded.Min-1), types.ErrOutOfBounds)
 		}
 	}
 	m.refuses(m.k.SetParameter(m.ctx, m.gov, netuid, "no such", 1), types.ErrNoParameter)
-	m.refuses(m.k.SetParameter(m.ctx, m.gov, netuid, types.MaxUids, 3), types.ErrOutOfBounds) // 4 are there
+	m.refuses(m.k.SetParameter(m.ctx, m.gov, netuid, types.MaxUids, 15), types.ErrOutOfBounds)
 	m.refuses(m.k.SetParameter(m.ctx, m.gov, netuid, types.AlphaLow, 60_000), types.ErrOutOfBounds)
 	m.refuses(m.k.SetParameter(m.ctx, m.gov, netuid, types.AlphaHigh, 40_000), types.ErrOutOfBounds)
 	m.govern(netuid, types.MaxBurn, 100_000_000)
@@ -108,7 +82,7 @@ func TestANewTempoWaitsForTheNextOne(t *testing.T) {
 		t.Fatal("the running tempo changed its length")
 	}
 	m.pass(end - m.ctx.BlockHeight())
-	m.must(m.k.AdvanceEpoch(m.ctx, netuid))
+	m.advance(netuid)
 	subnet := m.subnet(netuid)
 	if subnet.Epoch != 1 || subnet.TempoStart != end+1 || keeper.EpochAt(subnet) != end+500 {
 		t.Fatalf("next tempo %+v", subnet)

@@ -101,14 +101,24 @@ func (q queries) KeyChanges(c context.Context, r *types.QueryKeyChangesRequest) 
 	return &types.QueryKeyChangesResponse{Changes: changes, Pagination: page}, coded(err)
 }
 
+func (q queries) Bids(c context.Context, r *types.QueryBidsRequest) (*types.QueryBidsResponse, error) {
+	bids, page, err := query.CollectionPaginate(c, q.bids, bounded(r.Pagination),
+		func(_ collections.Pair[uint32, uint64], b types.Bid) (types.Bid, error) { return b, nil },
+		query.WithCollectionPaginationPairPrefix[uint32, uint64](r.Netuid))
+	return &types.QueryBidsResponse{Bids: bids, Pagination: page}, coded(err)
+}
+
 func (q queries) Prices(c context.Context, r *types.QueryPricesRequest) (*types.QueryPricesResponse, error) {
 	ctx := sdk.UnwrapSDKContext(c)
 	create, err := q.CreatePrice(ctx)
 	if err != nil || r.Netuid == 0 {
 		return &types.QueryPricesResponse{Create: create}, coded(err)
 	}
-	register, err := q.RegisterPrice(ctx, r.Netuid)
-	return &types.QueryPricesResponse{Register: register, Create: create}, coded(err)
+	subnet, err := q.Keeper.Subnet(ctx, r.Netuid)
+	if err != nil {
+		return nil, coded(err)
+	}
+	return &types.QueryPricesResponse{Register: q.registerPrice(ctx, subnet), Full: q.isFull(ctx, subnet), Create: create}, nil
 }
 
 // bounded keeps a page within maxPage.

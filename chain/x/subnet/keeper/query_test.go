@@ -32,7 +32,7 @@ func TestNeuronsComeInPagesOfOneSubnet(t *testing.T) {
 			break
 		}
 	}
-	if fmt.Sprint(uids) != "[0 1 2 3]" {
+	if fmt.Sprint(uids) != "[0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15]" {
 		t.Fatalf("uids %v", uids)
 	}
 }

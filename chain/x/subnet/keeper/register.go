@@ -10,58 +10,55 @@ import (
 	"agora/mechanism/price"
 )
 
-// Register takes a place in netuid for owner and the hot key he claims, burning the price, which is refused above
-// maxPrice (rao). When the subnet is full the weakest neuron goes. It returns the uid and the price burned.
-// Errors: ErrNoSubnet, ErrClosed, ErrTooExpensive, ErrNoRoom, those of a claim, or the bank's.
-func (k *Keeper) Register(ctx sdk.Context, owner string, netuid uint32, claim types.Claim, maxPrice uint64) (uid uint32, paid uint64, err error) {
+// Register takes a free place in netuid for owner and the hot key he claims, burning the price, which is refused above
+// maxPrice (rao). In a full subnet it is a bid of maxPrice, which waits until the seats change hands.
+// Errors: ErrNoSubnet, ErrClosed, ErrTooExpensive, ErrNoRoom, ErrOutbid, those of a claim, or the bank's.
+func (k *Keeper) Register(ctx sdk.Context, owner string, netuid uint32, claim types.Claim, maxPrice uint64) (types.MsgRegisterResponse, error) {
 	subnet, err := k.Subnet(ctx, netuid)
 	if err != nil {
-		return 0, 0, err
+		return types.MsgRegisterResponse{}, err
 	}
-	if err := k.checkOpen(ctx, subnet); err != nil {
-		return 0, 0, err
+	if k.stored(ctx, netuid, types.RegistrationOpen) == 0 {
+		return types.MsgRegisterResponse{}, fmt.Errorf("%w: netuid %d", types.ErrClosed, netuid)
 	}
 	if err := k.checkClaim(ctx, netuid, owner, claim); err != nil {
-		return 0, 0, err
+		return types.MsgRegisterResponse{}, err
 	}
-	paid = k.registerPrice(ctx, subnet)
+	paid := k.registerPrice(ctx, subnet)
 	if paid > maxPrice {
-		return 0, 0, fmt.Errorf("%w: registering costs %d rao, the maximum is %d", types.ErrTooExpensive, paid, maxPrice)
+		return types.MsgRegisterResponse{}, fmt.Errorf("%w: registering costs %d rao, the maximum is %d", types.ErrTooExpensive, paid, maxPrice)
 	}
-	if err := k.burn(ctx, owner, paid); err != nil {
-		return 0, 0, err
+	if k.isFull(ctx, subnet) {
+		bid := types.Bid{Netuid: netuid, HotKey: claim.HotKey, Owner: owner, Amount: maxPrice}
+		return types.MsgRegisterResponse{Price: maxPrice, Bid: true}, k.placeBid(ctx, subnet, bid)
 	}
-	neuron := types.Neuron{Netuid: netuid, HotKey: claim.HotKey, Owner: owner, Registered: ctx.BlockHeight(), JudgedFrom: k.judgedFrom(ctx, subnet)}
-	evicted, err := k.seat(ctx, &subnet, &neuron)
-	if err != nil {
-		return 0, 0, err
-	}
-	if err := k.raisePrice(ctx, subnet, paid); err != nil {
-		return 0, 0, err
-	}
-	return neuron.Uid, paid, k.emit(ctx, &types.NeuronRegistered{
-		Netuid: netuid, Uid: neuron.Uid, HotKey: claim.HotKey, Owner: owner, Price: paid, Evicted: evicted,
-	})
+	uid, err := k.takeFree(ctx, subnet, owner, claim.HotKey, paid)
+	return types.MsgRegisterResponse{Uid: uid, Price: paid}, err
 }
 
-// checkOpen refuses a closed subnet (ErrClosed) and one that has taken its registrations of this block (ErrTooSoon).
-func (k *Keeper) checkOpen(ctx sdk.Context, subnet types.Subnet) error {
-	if k.stored(ctx, subnet.Netuid, types.RegistrationOpen) == 0 {
-		return fmt.Errorf("%w: netuid %d", types.ErrClosed, subnet.Netuid)
-	}
-	most := k.stored(ctx, subnet.Netuid, types.RegistrationsPerBlock)
-	if subnet.RegistrationHeight == ctx.BlockHeight() && int64(subnet.RegistrationsInBlock) >= most {
-		return fmt.Errorf("%w: netuid %d took %d registrations in this block; try again in the next",
-			types.ErrTooSoon, subnet.Netuid, most)
-	}
-	return nil
+// isFull tells whether no seat is free.
+func (k *Keeper) isFull(ctx sdk.Context, subnet types.Subnet) bool {
+	return int64(subnet.Size_) >= k.stored(ctx, subnet.Netuid, types.MaxUids)
 }
 
-// burn takes rao from owner and destroys it.
-func (k *Keeper) burn(ctx sdk.Context, owner string, rao uint64) error {
-	if rao == 0 {
-		return nil
+// takeFree burns the price and seats a neuron at the next uid.
+func (k *Keeper) takeFree(ctx sdk.Context, subnet types.Subnet, owner string, hotKey []byte, paid uint64) (uid uint32, err error) {
+	if err := k.collect(ctx, owner, paid); err != nil {
+		return 0, err
 	}
+	if err := k.burner.BurnFrom(ctx, types.ModuleName, paid, "registration"); err != nil {
+		return 0, err
+	}
+	uid = subnet.Size_
+	subnet.Size_++
+	if err := k.seat(ctx, &subnet, types.Neuron{Uid: uid, HotKey: hotKey, Owner: owner}, paid); err != nil {
+		return 0, err
+	}
+	return uid, k.emit(ctx, &types.NeuronRegistered{Netuid: subnet.Netuid, Uid: uid, HotKey: hotKey, Owner: owner, Price: paid})
+}
+
+// collect takes rao from owner into the module's account.
+func (k *Keeper) collect(ctx sdk.Context, owner string, rao uint64) error {
 	from, err := network.Account(owner)
 	if err != nil {
 		return err
@@ -69,36 +66,24 @@ func (k *Keeper) burn(ctx sdk.Context, owner string, rao uint64) error {
 	if err := k.bank.SendCoinsFromAccountToModule(ctx, from, types.ModuleName, network.Coins(rao)); err != nil {
 		return fmt.Errorf("pay %d rao: %w", rao, err)
 	}
-	return k.burner.BurnFrom(ctx, types.ModuleName, rao, "registration")
+	return nil
 }
 
-// seat gives the neuron the next uid, or that of the weakest if the subnet is full.
-func (k *Keeper) seat(ctx sdk.Context, subnet *types.Subnet, neuron *types.Neuron) (evicted bool, err error) {
-	neuron.Uid = subnet.Size_
-	if int64(subnet.Size_) < k.stored(ctx, subnet.Netuid, types.MaxUids) {
-		subnet.Size_++
-		return false, k.putNeuron(ctx, *neuron)
+// seat puts a neuron with owner and hot key at its uid, and writes the subnet with the price after one more registration
+// that paid so much, at most max_burn.
+func (k *Keeper) seat(ctx sdk.Context, subnet *types.Subnet, neuron types.Neuron, paid uint64) error {
+	neuron.Netuid, neuron.Registered, neuron.JudgedFrom = subnet.Netuid, ctx.BlockHeight(), k.judgedFrom(ctx, *subnet)
+	if err := k.putNeuron(ctx, neuron); err != nil {
+		return err
 	}
-	neuron.Uid, err = k.evict(ctx, *subnet)
-	if err != nil {
-		return false, err
-	}
-	return true, k.putNeuron(ctx, *neuron)
-}
-
-// raisePrice writes the subnet with the price after one more registration at paid rao, at most max_burn.
-func (k *Keeper) raisePrice(ctx sdk.Context, subnet types.Subnet, paid uint64) error {
 	risen := price.Rise(paid, uint64(k.stored(ctx, subnet.Netuid, types.BurnIncrease)))
-	subnet.BurnPrice = min(risen, uint64(k.stored(ctx, subnet.Netuid, types.MaxBurn)))
-	subnet.PriceHeight = ctx.BlockHeight()
-	if subnet.RegistrationHeight != ctx.BlockHeight() {
-		subnet.RegistrationHeight, subnet.RegistrationsInBlock = ctx.BlockHeight(), 0
-	}
-	subnet.RegistrationsInBlock++
-	return k.subnets.Set(ctx, subnet.Netuid, subnet)
+	subnet.BurnPrice = k.withinBurn(ctx, subnet.Netuid, risen)
+	subnet.RegistrationHeight = ctx.BlockHeight()
+	return k.subnets.Set(ctx, subnet.Netuid, *subnet)
 }
 
-// RegisterPrice is what a place in netuid costs now, in rao. The error is ErrNoSubnet.
+// RegisterPrice is what a place in netuid costs now, in rao; in a full subnet the least that a bid must be. The error is
+// ErrNoSubnet.
 func (k *Keeper) RegisterPrice(ctx sdk.Context, netuid uint32) (uint64, error) {
 	subnet, err := k.Subnet(ctx, netuid)
 	if err != nil {
@@ -107,9 +92,12 @@ func (k *Keeper) RegisterPrice(ctx sdk.Context, netuid uint32) (uint64, error) {
 	return k.registerPrice(ctx, subnet), nil
 }
 
-// registerPrice is the last price, decayed since, within min_burn and max_burn.
+// registerPrice is the price within the min_burn and max_burn of now.
 func (k *Keeper) registerPrice(ctx sdk.Context, subnet types.Subnet) uint64 {
-	value := func(name string) uint64 { return uint64(k.stored(ctx, subnet.Netuid, name)) }
-	decayed := price.Burn(subnet.BurnPrice, blocksSince(ctx, subnet.PriceHeight), value(types.BurnHalfLife), value(types.MinBurn))
-	return min(decayed, value(types.MaxBurn))
+	return k.withinBurn(ctx, subnet.Netuid, subnet.BurnPrice)
+}
+
+func (k *Keeper) withinBurn(ctx sdk.Context, netuid uint32, rao uint64) uint64 {
+	rao = max(rao, uint64(k.stored(ctx, netuid, types.MinBurn)))
+	return min(rao, uint64(k.stored(ctx, netuid, types.MaxBurn)))
 }

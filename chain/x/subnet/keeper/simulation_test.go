@@ -36,6 +36,7 @@ func simulated(t *testing.T, seed int64, blocks, operations int) (*market, map[s
 	r := rand.New(rand.NewSource(seed))
 	m := newMarket(t, func(p *types.Params) {
 		p.MinTempo, p.MaxTempo, p.MinLock, p.MaxSubnets, p.MaxCreationsPerDay = 10, 100, 1000, 4, 100
+		p.MinUids, p.MaxUids = 16, 16
 		p.OwnerChangeSeconds, p.SubnetImmunitySeconds = 60, 600
 	})
 	accounts := simtypes.RandomAccounts(r, 12)
@@ -98,7 +99,7 @@ func (m *market) runDueEpochs(r *rand.Rand) {
 			emissions[uid] = uint64(r.Intn(3))
 		}
 		m.must(m.k.RecordStanding(m.ctx, s.Netuid, emissions, permits))
-		m.must(m.k.AdvanceEpoch(m.ctx, s.Netuid))
+		m.advance(s.Netuid)
 	}
 }
 

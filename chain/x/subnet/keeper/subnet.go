@@ -55,7 +55,7 @@ func (k *Keeper) Create(ctx sdk.Context, sender, name string, mechanism types.Me
 	}
 	subnet := types.Subnet{
 		Netuid: book.NextNetuid, Owner: sender, Name: name, Mechanism: mechanism, Identity: identity, Lock: lock,
-		CreatedHeight: ctx.BlockHeight(), CreatedTime: ctx.BlockTime(), PriceHeight: ctx.BlockHeight(),
+		CreatedHeight: ctx.BlockHeight(), CreatedTime: ctx.BlockTime(),
 	}
 	return subnet, k.open(ctx, subnet, book)
 }
@@ -161,7 +161,11 @@ func (k *Keeper) Start(ctx sdk.Context, sender string, netuid uint32) error {
 	if err := k.subnets.Set(ctx, netuid, subnet); err != nil {
 		return err
 	}
-	if err := k.hooks.AfterTempoBegan(ctx, netuid); err != nil {
+	voices, err := k.Stakes(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	if err := k.hooks.AfterTempoBegan(ctx, netuid, voices); err != nil {
 		return err
 	}
 	return k.emit(ctx, &types.SubnetStarted{Netuid: netuid})
@@ -230,6 +234,7 @@ func (k *Keeper) clear(ctx sdk.Context, subnet types.Subnet) error {
 		}
 	}
 	return errors.Join(
+		k.returnBids(ctx, subnet.Netuid, subnetIsGone),
 		k.values.Clear(ctx, collections.NewPrefixedPairRange[uint32, string](subnet.Netuid)),
 		k.slots.Clear(ctx, collections.NewPrefixedTripleRange[uint32, []byte, uint32](subnet.Netuid)),
 		k.standings.Remove(ctx, subnet.Netuid),

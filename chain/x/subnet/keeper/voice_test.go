@@ -10,13 +10,13 @@ import (
 
 func TestAVoiceIsTheOperatorsOwnNeuronAndChangesOncePerTempo(t *testing.T) {
 	m, netuid := fullSubnet(t)
-	m.govern(netuid, types.MaxUids, 10)
+	m.govern(netuid, types.MaxUids, 20)
 	val := m.player("val", 0)
 	second := m.register("val", netuid, "val2")
 	m.refuses(m.k.SetVoice(m.ctx, val, netuid, 2), types.ErrNotAllowed)
 	m.refuses(m.k.SetVoice(m.ctx, m.player("carl", 0), netuid, 2), types.ErrNoValidator)
 	m.refuses(m.k.SetVoice(m.ctx, val, netuid, second), types.ErrTooSoon)
-	m.must(m.k.AdvanceEpoch(m.ctx, netuid))
+	m.advance(netuid)
 	m.pass(1)
 	m.must(m.k.SetVoice(m.ctx, val, netuid, second))
 	if _, is := m.k.VoiceOf(m.ctx, netuid, 1); is {
@@ -31,10 +31,10 @@ func TestAVoiceIsTheOperatorsOwnNeuronAndChangesOncePerTempo(t *testing.T) {
 // TestCapitalsAreNoSecondPerson spells the operator in capitals, which bech32 allows: his stake must not speak twice.
 func TestCapitalsAreNoSecondPerson(t *testing.T) {
 	m, netuid := fullSubnet(t)
-	m.govern(netuid, types.MaxUids, 10)
+	m.govern(netuid, types.MaxUids, 20)
 	val := m.player("val", 100*tao)
 	loud := strings.ToUpper(val)
-	_, _, err := m.k.Register(m.ctx, loud, netuid, m.claim(loud, netuid, hotKey("loud")), tao)
+	_, err := m.k.Register(m.ctx, loud, netuid, m.claim(loud, netuid, hotKey("loud")), tao)
 	m.refuses(err, types.ErrInvalid)
 	m.refuses(m.k.SetVoice(m.ctx, loud, netuid, m.register("val", netuid, "quiet")), types.ErrNotAllowed)
 	m.refuses(m.k.SetProfile(m.ctx, types.Profile{Operator: loud}), types.ErrInvalid)
@@ -70,9 +70,12 @@ func TestTheVoiceHasTheBondedStake(t *testing.T) {
 func TestPermitsGoToTheTopByStakeAboveTheFloor(t *testing.T) {
 	m := newMarket(t, nil)
 	netuid := m.started("ann", "chat")
-	m.govern(netuid, types.MaxVoices, 3)
-	m.govern(netuid, types.RegistrationsPerBlock, 64)
-	for i, stake := range []uint64{300, 10, 200, 1, 1000, 0} { // TAO; the floor is 0.5 % of 1,511
+	m.govern(netuid, types.MaxVoices, 16)
+	stakes := []uint64{300, 10, 200, 1, 1000, 0} // TAO; the floor is 0.5 % of 2,811
+	for range 13 {
+		stakes = append(stakes, 100)
+	}
+	for i, stake := range stakes {
 		name := fmt.Sprint("v", i)
 		if stake > 0 {
 			m.validate(name, stake*tao)
@@ -82,11 +85,13 @@ func TestPermitsGoToTheTopByStakeAboveTheFloor(t *testing.T) {
 			m.must(m.k.SetVoice(m.ctx, m.player(name, 0), netuid, uid))
 		}
 	}
-	m.permits(netuid, 0, 2, 4)
+	m.permits(netuid, 0, 2, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
+	m.govern(netuid, types.VoiceFloor, 30)
+	m.permits(netuid, 0, 2, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 	m.govern(netuid, types.MaxVoices, 64)
-	m.permits(netuid, 0, 1, 2, 4) // 1 TAO is dust
+	m.permits(netuid, 0, 1, 2, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18) // 1 TAO is dust
 	m.govern(netuid, types.VoiceFloor, 0)
-	m.permits(netuid, 0, 1, 2, 3, 4)
+	m.permits(netuid, 0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 }
 
 // permits fails the test unless exactly these uids are permitted.

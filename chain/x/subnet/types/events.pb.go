@@ -762,12 +762,13 @@ func (m *ParameterChanged) GetTo() int64 {
 }
 
 type NeuronRegistered struct {
-	Netuid  uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
-	Uid     uint32 `protobuf:"varint,2,opt,name=uid,proto3" json:"uid,omitempty"`
-	HotKey  []byte `protobuf:"bytes,3,opt,name=hot_key,json=hotKey,proto3" json:"hot_key,omitempty"`
-	Owner   string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
-	Price   uint64 `protobuf:"varint,5,opt,name=price,proto3" json:"price,omitempty"`
-	Evicted bool   `protobuf:"varint,6,opt,name=evicted,proto3" json:"evicted,omitempty"`
+	Netuid   uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Uid      uint32 `protobuf:"varint,2,opt,name=uid,proto3" json:"uid,omitempty"`
+	HotKey   []byte `protobuf:"bytes,3,opt,name=hot_key,json=hotKey,proto3" json:"hot_key,omitempty"`
+	Owner    string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	Price    uint64 `protobuf:"varint,5,opt,name=price,proto3" json:"price,omitempty"`
+	Evicted  bool   `protobuf:"varint,6,opt,name=evicted,proto3" json:"evicted,omitempty"`
+	Returned uint64 `protobuf:"varint,7,opt,name=returned,proto3" json:"returned,omitempty"`
 }
 
 func (m *NeuronRegistered) Reset()         { *m = NeuronRegistered{} }
@@ -845,6 +846,295 @@ func (m *NeuronRegistered) GetEvicted() bool {
 	return false
 }
 
+func (m *NeuronRegistered) GetReturned() uint64 {
+	if m != nil {
+		return m.Returned
+	}
+	return 0
+}
+
+type BidPlaced struct {
+	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	HotKey []byte `protobuf:"bytes,2,opt,name=hot_key,json=hotKey,proto3" json:"hot_key,omitempty"`
+	Owner  string `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`
+	Amount uint64 `protobuf:"varint,4,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *BidPlaced) Reset()         { *m = BidPlaced{} }
+func (m *BidPlaced) String() string { return proto.CompactTextString(m) }
+func (*BidPlaced) ProtoMessage()    {}
+func (*BidPlaced) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{13}
+}
+func (m *BidPlaced) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *BidPlaced) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_BidPlaced.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *BidPlaced) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_BidPlaced.Merge(m, src)
+}
+func (m *BidPlaced) XXX_Size() int {
+	return m.Size()
+}
+func (m *BidPlaced) XXX_DiscardUnknown() {
+	xxx_messageInfo_BidPlaced.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_BidPlaced proto.InternalMessageInfo
+
+func (m *BidPlaced) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *BidPlaced) GetHotKey() []byte {
+	if m != nil {
+		return m.HotKey
+	}
+	return nil
+}
+
+func (m *BidPlaced) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *BidPlaced) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+type BidReturned struct {
+	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	HotKey []byte `protobuf:"bytes,2,opt,name=hot_key,json=hotKey,proto3" json:"hot_key,omitempty"`
+	Owner  string `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`
+	Amount uint64 `protobuf:"varint,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *BidReturned) Reset()         { *m = BidReturned{} }
+func (m *BidReturned) String() string { return proto.CompactTextString(m) }
+func (*BidReturned) ProtoMessage()    {}
+func (*BidReturned) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{14}
+}
+func (m *BidReturned) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *BidReturned) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_BidReturned.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *BidReturned) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_BidReturned.Merge(m, src)
+}
+func (m *BidReturned) XXX_Size() int {
+	return m.Size()
+}
+func (m *BidReturned) XXX_DiscardUnknown() {
+	xxx_messageInfo_BidReturned.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_BidReturned proto.InternalMessageInfo
+
+func (m *BidReturned) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *BidReturned) GetHotKey() []byte {
+	if m != nil {
+		return m.HotKey
+	}
+	return nil
+}
+
+func (m *BidReturned) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *BidReturned) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+func (m *BidReturned) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// SeatsKept tells that a change of seats failed; the bids wait for the next one.
+type SeatsKept struct {
+	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Epoch  uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *SeatsKept) Reset()         { *m = SeatsKept{} }
+func (m *SeatsKept) String() string { return proto.CompactTextString(m) }
+func (*SeatsKept) ProtoMessage()    {}
+func (*SeatsKept) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{15}
+}
+func (m *SeatsKept) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SeatsKept) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SeatsKept.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SeatsKept) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SeatsKept.Merge(m, src)
+}
+func (m *SeatsKept) XXX_Size() int {
+	return m.Size()
+}
+func (m *SeatsKept) XXX_DiscardUnknown() {
+	xxx_messageInfo_SeatsKept.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SeatsKept proto.InternalMessageInfo
+
+func (m *SeatsKept) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *SeatsKept) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *SeatsKept) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// Clamped tells of a stored value that a new version of the chain moved into its bounds; uid is 0 for a subnet's own.
+type Clamped struct {
+	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
+	Uid    uint32 `protobuf:"varint,2,opt,name=uid,proto3" json:"uid,omitempty"`
+	Name   string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	From   int64  `protobuf:"varint,4,opt,name=from,proto3" json:"from,omitempty"`
+	To     int64  `protobuf:"varint,5,opt,name=to,proto3" json:"to,omitempty"`
+}
+
+func (m *Clamped) Reset()         { *m = Clamped{} }
+func (m *Clamped) String() string { return proto.CompactTextString(m) }
+func (*Clamped) ProtoMessage()    {}
+func (*Clamped) Descriptor() ([]byte, []int) {
+	return fileDescriptor_0856148f5a6f71b0, []int{16}
+}
+func (m *Clamped) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Clamped) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Clamped.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Clamped) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Clamped.Merge(m, src)
+}
+func (m *Clamped) XXX_Size() int {
+	return m.Size()
+}
+func (m *Clamped) XXX_DiscardUnknown() {
+	xxx_messageInfo_Clamped.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Clamped proto.InternalMessageInfo
+
+func (m *Clamped) GetNetuid() uint32 {
+	if m != nil {
+		return m.Netuid
+	}
+	return 0
+}
+
+func (m *Clamped) GetUid() uint32 {
+	if m != nil {
+		return m.Uid
+	}
+	return 0
+}
+
+func (m *Clamped) GetName() string {
+	if m != nil {
+		return m.Name
+	}
+	return ""
+}
+
+func (m *Clamped) GetFrom() int64 {
+	if m != nil {
+		return m.From
+	}
+	return 0
+}
+
+func (m *Clamped) GetTo() int64 {
+	if m != nil {
+		return m.To
+	}
+	return 0
+}
+
 type HotKeyRotated struct {
 	Netuid uint32 `protobuf:"varint,1,opt,name=netuid,proto3" json:"netuid,omitempty"`
 	Uid    uint32 `protobuf:"varint,2,opt,name=uid,proto3" json:"uid,omitempty"`
@@ -856,7 +1146,7 @@ func (m *HotKeyRotated) Reset()         { *m = HotKeyRotated{} }
 func (m *HotKeyRotated) String() string { return proto.CompactTextString(m) }
 func (*HotKeyRotated) ProtoMessage()    {}
 func (*HotKeyRotated) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{13}
+	return fileDescriptor_0856148f5a6f71b0, []int{17}
 }
 func (m *HotKeyRotated) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -924,7 +1214,7 @@ func (m *OwnerProposed) Reset()         { *m = OwnerProposed{} }
 func (m *OwnerProposed) String() string { return proto.CompactTextString(m) }
 func (*OwnerProposed) ProtoMessage()    {}
 func (*OwnerProposed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{14}
+	return fileDescriptor_0856148f5a6f71b0, []int{18}
 }
 func (m *OwnerProposed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -990,7 +1280,7 @@ func (m *OwnerCancelled) Reset()         { *m = OwnerCancelled{} }
 func (m *OwnerCancelled) String() string { return proto.CompactTextString(m) }
 func (*OwnerCancelled) ProtoMessage()    {}
 func (*OwnerCancelled) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{15}
+	return fileDescriptor_0856148f5a6f71b0, []int{19}
 }
 func (m *OwnerCancelled) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1044,7 +1334,7 @@ func (m *OwnerChanged) Reset()         { *m = OwnerChanged{} }
 func (m *OwnerChanged) String() string { return proto.CompactTextString(m) }
 func (*OwnerChanged) ProtoMessage()    {}
 func (*OwnerChanged) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{16}
+	return fileDescriptor_0856148f5a6f71b0, []int{20}
 }
 func (m *OwnerChanged) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1111,7 +1401,7 @@ func (m *ModelSet) Reset()         { *m = ModelSet{} }
 func (m *ModelSet) String() string { return proto.CompactTextString(m) }
 func (*ModelSet) ProtoMessage()    {}
 func (*ModelSet) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{17}
+	return fileDescriptor_0856148f5a6f71b0, []int{21}
 }
 func (m *ModelSet) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1169,7 +1459,7 @@ func (m *ProfileSet) Reset()         { *m = ProfileSet{} }
 func (m *ProfileSet) String() string { return proto.CompactTextString(m) }
 func (*ProfileSet) ProtoMessage()    {}
 func (*ProfileSet) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{18}
+	return fileDescriptor_0856148f5a6f71b0, []int{22}
 }
 func (m *ProfileSet) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1215,7 +1505,7 @@ func (m *VoiceSet) Reset()         { *m = VoiceSet{} }
 func (m *VoiceSet) String() string { return proto.CompactTextString(m) }
 func (*VoiceSet) ProtoMessage()    {}
 func (*VoiceSet) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{19}
+	return fileDescriptor_0856148f5a6f71b0, []int{23}
 }
 func (m *VoiceSet) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1273,7 +1563,7 @@ func (m *ParamsUpdated) Reset()         { *m = ParamsUpdated{} }
 func (m *ParamsUpdated) String() string { return proto.CompactTextString(m) }
 func (*ParamsUpdated) ProtoMessage()    {}
 func (*ParamsUpdated) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{20}
+	return fileDescriptor_0856148f5a6f71b0, []int{24}
 }
 func (m *ParamsUpdated) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1319,7 +1609,7 @@ func (m *VoiceLost) Reset()         { *m = VoiceLost{} }
 func (m *VoiceLost) String() string { return proto.CompactTextString(m) }
 func (*VoiceLost) ProtoMessage()    {}
 func (*VoiceLost) Descriptor() ([]byte, []int) {
-	return fileDescriptor_0856148f5a6f71b0, []int{21}
+	return fileDescriptor_0856148f5a6f71b0, []int{25}
 }
 func (m *VoiceLost) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1383,6 +1673,10 @@ func init() {
 	proto.RegisterType((*KeyChanged)(nil), "agora.subnet.v1.KeyChanged")
 	proto.RegisterType((*ParameterChanged)(nil), "agora.subnet.v1.ParameterChanged")
 	proto.RegisterType((*NeuronRegistered)(nil), "agora.subnet.v1.NeuronRegistered")
+	proto.RegisterType((*BidPlaced)(nil), "agora.subnet.v1.BidPlaced")
+	proto.RegisterType((*BidReturned)(nil), "agora.subnet.v1.BidReturned")
+	proto.RegisterType((*SeatsKept)(nil), "agora.subnet.v1.SeatsKept")
+	proto.RegisterType((*Clamped)(nil), "agora.subnet.v1.Clamped")
 	proto.RegisterType((*HotKeyRotated)(nil), "agora.subnet.v1.HotKeyRotated")
 	proto.RegisterType((*OwnerProposed)(nil), "agora.subnet.v1.OwnerProposed")
 	proto.RegisterType((*OwnerCancelled)(nil), "agora.subnet.v1.OwnerCancelled")
@@ -1397,60 +1691,66 @@ func init() {
 func init() { proto.RegisterFile("agora/subnet/v1/events.proto", fileDescriptor_0856148f5a6f71b0) }
 
 var fileDescriptor_0856148f5a6f71b0 = []byte{
-	// 848 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0xc1, 0x6e, 0xdb, 0x46,
-	0x10, 0x35, 0x65, 0x5a, 0x96, 0x46, 0xa2, 0xe3, 0xb2, 0x46, 0x22, 0xa8, 0x81, 0x62, 0xb0, 0x87,
-	0xfa, 0x24, 0x21, 0x6e, 0xda, 0x43, 0x81, 0x1e, 0x12, 0x07, 0x6d, 0x81, 0xa4, 0xad, 0xba, 0x6e,
-	0x7a, 0x28, 0x1a, 0x18, 0x4b, 0x72, 0x2c, 0xb1, 0xa6, 0x77, 0x89, 0xe5, 0x52, 0xb6, 0x3e, 0xa1,
-	0xb7, 0xde, 0xfb, 0x21, 0xfd, 0x85, 0x1c, 0x73, 0xec, 0xa9, 0x28, 0xec, 0x1f, 0x29, 0x76, 0x96,
-	0x94, 0x99, 0x0a, 0x20, 0x9c, 0x26, 0xb7, 0x79, 0xb3, 0xb3, 0x6f, 0xde, 0x0c, 0x67, 0x07, 0x84,
-	0xfb, 0x7c, 0x26, 0x15, 0x9f, 0xe4, 0x45, 0x28, 0x50, 0x4f, 0x16, 0x0f, 0x27, 0xb8, 0x40, 0xa1,
-	0xf3, 0x71, 0xa6, 0xa4, 0x96, 0xfe, 0x1d, 0x3a, 0x1d, 0xdb, 0xd3, 0xf1, 0xe2, 0xe1, 0x70, 0x2d,
-	0xbc, 0x3c, 0xa2, 0xf0, 0xe1, 0xde, 0x4c, 0xce, 0x24, 0x99, 0x13, 0x63, 0x59, 0x6f, 0x80, 0xe0,
-	0x1d, 0x53, 0xd4, 0x91, 0x42, 0xae, 0x31, 0xf6, 0xef, 0x42, 0x5b, 0xa0, 0x2e, 0x92, 0x78, 0xe0,
-	0xec, 0x3b, 0x07, 0x1e, 0x2b, 0x91, 0xbf, 0x07, 0x5b, 0xf2, 0x42, 0xa0, 0x1a, 0xb4, 0xf6, 0x9d,
-	0x83, 0x2e, 0xb3, 0xc0, 0xf7, 0xc1, 0x15, 0xfc, 0x1c, 0x07, 0x9b, 0xe4, 0x24, 0xdb, 0xf8, 0x52,
-	0x19, 0x9d, 0x0d, 0xdc, 0x7d, 0xe7, 0xc0, 0x65, 0x64, 0x07, 0x9f, 0x54, 0x69, 0x8e, 0x35, 0x57,
-	0x0d, 0x69, 0x82, 0xdf, 0x1c, 0xb8, 0x63, 0x23, 0x9f, 0x26, 0x79, 0x2e, 0xd3, 0x45, 0x83, 0xa4,
-	0x21, 0x74, 0x14, 0x9e, 0x16, 0x22, 0xc6, 0x98, 0x54, 0xb9, 0x6c, 0x85, 0xcd, 0x9d, 0xb0, 0x50,
-	0x02, 0x63, 0x92, 0xe6, 0xb2, 0x12, 0x19, 0xbf, 0x42, 0x9e, 0x4b, 0x41, 0xf2, 0xba, 0xac, 0x44,
-	0x46, 0xf4, 0x1c, 0xd3, 0x78, 0xb0, 0x65, 0x45, 0x1b, 0x3b, 0xf8, 0x11, 0xfa, 0xcf, 0x65, 0x74,
-	0xc6, 0x50, 0xaf, 0xee, 0xbe, 0x45, 0x6b, 0xee, 0x42, 0x9b, 0x9f, 0xcb, 0x42, 0xe8, 0x4a, 0x81,
-	0x45, 0xc1, 0x02, 0x3e, 0xb4, 0x05, 0x7e, 0x6f, 0xc2, 0xa6, 0x4a, 0x66, 0x32, 0x6f, 0x20, 0xf7,
-	0xc1, 0x3d, 0x55, 0xf2, 0xbc, 0xe4, 0x26, 0xdb, 0xdf, 0x81, 0x96, 0x96, 0x65, 0xcf, 0x5b, 0x5a,
-	0xfa, 0x1f, 0x83, 0x17, 0x2e, 0x4f, 0x66, 0x72, 0x81, 0x4a, 0x70, 0x11, 0x21, 0xd5, 0xd6, 0x61,
-	0xfd, 0x70, 0xf9, 0xf5, 0xca, 0x17, 0x8c, 0x61, 0xaf, 0x96, 0xf7, 0xc8, 0xf8, 0xd2, 0xb4, 0xe1,
-	0x4b, 0x4c, 0xc1, 0xaf, 0xc7, 0xcf, 0xb9, 0x98, 0xbd, 0x9b, 0xcc, 0x20, 0x85, 0x61, 0xf9, 0x69,
-	0x31, 0x8f, 0x54, 0x92, 0xe9, 0x44, 0x8a, 0xc7, 0x42, 0xc8, 0x42, 0x44, 0x0d, 0xcc, 0x9f, 0x83,
-	0x2b, 0xf0, 0x52, 0x13, 0x73, 0xef, 0xf0, 0xfe, 0xf8, 0x3f, 0x53, 0x3f, 0xae, 0x91, 0x3d, 0x71,
-	0x5f, 0xfd, 0xfd, 0x60, 0x83, 0x51, 0x7c, 0x90, 0x82, 0xff, 0x0c, 0x97, 0x56, 0xf7, 0x4d, 0x96,
-	0x01, 0x6c, 0xf3, 0x28, 0xa2, 0xcf, 0xe2, 0x90, 0xb0, 0x0a, 0xfa, 0x0f, 0xa0, 0x27, 0xf0, 0xe2,
-	0xa4, 0x3a, 0xb5, 0x85, 0x80, 0xc0, 0x8b, 0xc7, 0x65, 0xc0, 0x47, 0xd0, 0x35, 0x65, 0x9d, 0x14,
-	0x22, 0xb9, 0xa4, 0xaa, 0x36, 0x59, 0xc7, 0x38, 0x5e, 0x88, 0xe4, 0x32, 0xf8, 0x12, 0x3e, 0x58,
-	0x65, 0x7b, 0x9a, 0xe4, 0x59, 0xa1, 0x1b, 0x93, 0xed, 0x40, 0x2b, 0x5c, 0x96, 0x39, 0x5a, 0xe1,
-	0x32, 0xf8, 0xd3, 0x01, 0x58, 0xdd, 0x7f, 0x27, 0x95, 0x03, 0xd8, 0xb6, 0xbd, 0xc9, 0x49, 0xa3,
-	0xc7, 0x2a, 0x68, 0x4e, 0x04, 0x16, 0x4a, 0x8a, 0x9c, 0xe6, 0xc3, 0x63, 0x15, 0xf4, 0xf7, 0xa1,
-	0x17, 0x63, 0x8a, 0x33, 0x6e, 0x9a, 0x98, 0xd3, 0x1b, 0xf0, 0x58, 0xdd, 0x65, 0xee, 0x86, 0x3c,
-	0xa5, 0xd9, 0x6a, 0xd3, 0x34, 0x57, 0x30, 0x08, 0x61, 0x77, 0xca, 0x15, 0x3f, 0x47, 0x7d, 0xab,
-	0x21, 0xa1, 0x6d, 0xd1, 0x7a, 0x73, 0x5b, 0xd0, 0xe0, 0xd8, 0x86, 0xd6, 0x07, 0xc7, 0x25, 0x8f,
-	0x19, 0x9c, 0x3f, 0x1c, 0xd8, 0xfd, 0x8e, 0xb4, 0x32, 0x9c, 0x25, 0xb9, 0x46, 0xd5, 0x90, 0x64,
-	0x17, 0x36, 0x8d, 0xb3, 0x45, 0x4e, 0x63, 0xfa, 0xf7, 0x60, 0x7b, 0x2e, 0xf5, 0xc9, 0x19, 0x2e,
-	0x29, 0x4b, 0x9f, 0xb5, 0xe7, 0x52, 0x3f, 0xc3, 0xe5, 0xcd, 0xc3, 0x75, 0xeb, 0x0f, 0x77, 0x0f,
-	0xb6, 0x32, 0x95, 0x44, 0x58, 0xee, 0x02, 0x0b, 0x4c, 0x07, 0x70, 0x91, 0x44, 0x1a, 0x63, 0xea,
-	0x40, 0x87, 0x55, 0x30, 0x78, 0x09, 0xde, 0x37, 0xc4, 0xc7, 0xa4, 0x6e, 0x5c, 0xa1, 0xeb, 0xca,
-	0xea, 0xc5, 0xf7, 0xd7, 0x8a, 0xef, 0x53, 0xf1, 0x2f, 0xc1, 0xbb, 0xdd, 0xa6, 0x68, 0xa6, 0xef,
-	0xae, 0xd1, 0xdb, 0x47, 0xf9, 0x05, 0xec, 0xdc, 0x6e, 0x21, 0xac, 0xf3, 0x07, 0xbf, 0x40, 0xff,
-	0x56, 0xcb, 0xe1, 0xff, 0x29, 0xfb, 0x15, 0x3a, 0xdf, 0xca, 0x18, 0xd3, 0x63, 0xd4, 0x6f, 0xc1,
-	0xfc, 0x08, 0xdc, 0x88, 0x2b, 0xbb, 0xf6, 0x7b, 0x87, 0xc3, 0xb5, 0x75, 0x41, 0x94, 0x47, 0x5c,
-	0xc5, 0xd5, 0xb2, 0x30, 0xd1, 0xc1, 0x01, 0xc0, 0x54, 0xc9, 0xd3, 0x24, 0x45, 0x93, 0x6d, 0x08,
-	0x1d, 0x99, 0xa1, 0xe2, 0x5a, 0xaa, 0xf2, 0xfd, 0xad, 0x70, 0x30, 0x85, 0xce, 0x4f, 0x32, 0x89,
-	0xb0, 0x49, 0x55, 0xfd, 0x7e, 0xeb, 0xcd, 0xfb, 0x95, 0xe2, 0xcd, 0x9b, 0x2e, 0x7e, 0x05, 0x1e,
-	0xbd, 0xa0, 0xfc, 0x45, 0x16, 0xd3, 0xfc, 0x7c, 0x06, 0xed, 0x8c, 0x1c, 0x44, 0xdb, 0x3b, 0xbc,
-	0xb7, 0x56, 0x84, 0x8d, 0x2f, 0x2b, 0x28, 0x83, 0x83, 0x1f, 0xa0, 0x4b, 0xca, 0x9e, 0xcb, 0xfc,
-	0x3d, 0x49, 0x7b, 0xf2, 0xe8, 0xd5, 0xd5, 0xc8, 0x79, 0x7d, 0x35, 0x72, 0xfe, 0xb9, 0x1a, 0x39,
-	0xbf, 0x5f, 0x8f, 0x36, 0x5e, 0x5f, 0x8f, 0x36, 0xfe, 0xba, 0x1e, 0x6d, 0xfc, 0x3c, 0xb4, 0xff,
-	0x1a, 0xd1, 0x9c, 0x27, 0x62, 0x72, 0x59, 0xfd, 0x73, 0xe8, 0x65, 0x86, 0x79, 0xd8, 0xa6, 0x5f,
-	0x8b, 0x4f, 0xff, 0x0d, 0x00, 0x00, 0xff, 0xff, 0xa2, 0xfc, 0x5c, 0xca, 0xbf, 0x08, 0x00, 0x00,
+	// 941 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0x4d, 0x6f, 0xdb, 0x46,
+	0x10, 0x35, 0x25, 0xea, 0x6b, 0x24, 0x39, 0x2e, 0x6b, 0x24, 0x82, 0x1a, 0x28, 0x06, 0x7b, 0xa8,
+	0x4f, 0x12, 0xe2, 0xa6, 0x3d, 0x14, 0xe8, 0x21, 0x76, 0xd0, 0x16, 0x70, 0xda, 0xaa, 0x74, 0xd3,
+	0x43, 0xd1, 0xc2, 0x58, 0x91, 0x63, 0x89, 0x31, 0xb5, 0x4b, 0x2c, 0x97, 0xb2, 0x75, 0xef, 0xa5,
+	0xb7, 0xfe, 0x9b, 0xfc, 0x85, 0x1c, 0x73, 0xec, 0xa9, 0x28, 0xec, 0x3f, 0x52, 0xec, 0x2c, 0x29,
+	0xd3, 0x95, 0xcb, 0xda, 0x49, 0x6e, 0xfb, 0x66, 0x67, 0x67, 0xde, 0x0e, 0x1f, 0x1f, 0x09, 0x0f,
+	0xd9, 0x54, 0x48, 0x36, 0x4a, 0xd2, 0x09, 0x47, 0x35, 0x5a, 0x3c, 0x1e, 0xe1, 0x02, 0xb9, 0x4a,
+	0x86, 0xb1, 0x14, 0x4a, 0x38, 0xf7, 0x68, 0x77, 0x68, 0x76, 0x87, 0x8b, 0xc7, 0xfd, 0xb5, 0xf4,
+	0x6c, 0x8b, 0xd2, 0xfb, 0xdb, 0x53, 0x31, 0x15, 0xb4, 0x1c, 0xe9, 0x95, 0x89, 0xba, 0x08, 0xdd,
+	0x23, 0xca, 0x3a, 0x90, 0xc8, 0x14, 0x06, 0xce, 0x7d, 0xa8, 0x73, 0x54, 0x69, 0x18, 0xf4, 0xac,
+	0x1d, 0x6b, 0xb7, 0xeb, 0x65, 0xc8, 0xd9, 0x86, 0x9a, 0x38, 0xe3, 0x28, 0x7b, 0x95, 0x1d, 0x6b,
+	0xb7, 0xe5, 0x19, 0xe0, 0x38, 0x60, 0x73, 0x36, 0xc7, 0x5e, 0x95, 0x82, 0xb4, 0xd6, 0xb1, 0x48,
+	0xf8, 0xa7, 0x3d, 0x7b, 0xc7, 0xda, 0xb5, 0x3d, 0x5a, 0xbb, 0x9f, 0xe4, 0x6d, 0x8e, 0x14, 0x93,
+	0x25, 0x6d, 0xdc, 0xdf, 0x2d, 0xb8, 0x67, 0x32, 0x9f, 0x85, 0x49, 0x22, 0xa2, 0x45, 0x09, 0xa5,
+	0x3e, 0x34, 0x25, 0x9e, 0xa4, 0x3c, 0xc0, 0x80, 0x58, 0xd9, 0xde, 0x0a, 0xeb, 0x33, 0x93, 0x54,
+	0x72, 0x0c, 0x88, 0x9a, 0xed, 0x65, 0x48, 0xc7, 0x25, 0xb2, 0x44, 0x70, 0xa2, 0xd7, 0xf2, 0x32,
+	0xa4, 0x49, 0xcf, 0x30, 0x0a, 0x7a, 0x35, 0x43, 0x5a, 0xaf, 0xdd, 0x1f, 0xa1, 0xf3, 0x5c, 0xf8,
+	0xa7, 0x1e, 0xaa, 0xd5, 0xd9, 0x3b, 0x8c, 0xe6, 0x3e, 0xd4, 0xd9, 0x5c, 0xa4, 0x5c, 0xe5, 0x0c,
+	0x0c, 0x72, 0x17, 0xf0, 0xa1, 0xb9, 0xe0, 0xf7, 0x3a, 0x6d, 0x2c, 0x45, 0x2c, 0x92, 0x92, 0xe2,
+	0x0e, 0xd8, 0x27, 0x52, 0xcc, 0xb3, 0xda, 0xb4, 0x76, 0x36, 0xa1, 0xa2, 0x44, 0x36, 0xf3, 0x8a,
+	0x12, 0xce, 0xc7, 0xd0, 0x9d, 0x2c, 0x8f, 0xa7, 0x62, 0x81, 0x92, 0x33, 0xee, 0x23, 0xdd, 0xad,
+	0xe9, 0x75, 0x26, 0xcb, 0xaf, 0x57, 0x31, 0x77, 0x08, 0xdb, 0x85, 0xbe, 0x07, 0x3a, 0x16, 0x45,
+	0x25, 0x4f, 0x62, 0x0c, 0x4e, 0x31, 0x7f, 0xc6, 0xf8, 0xf4, 0xdd, 0x68, 0xba, 0x11, 0xf4, 0xb3,
+	0x47, 0x8b, 0x89, 0x2f, 0xc3, 0x58, 0x85, 0x82, 0x3f, 0xe5, 0x5c, 0xa4, 0xdc, 0x2f, 0xa9, 0xfc,
+	0x39, 0xd8, 0x1c, 0xcf, 0x15, 0x55, 0x6e, 0xef, 0x3d, 0x1c, 0xfe, 0x4b, 0xf5, 0xc3, 0x42, 0xb1,
+	0x7d, 0xfb, 0xf5, 0x5f, 0x8f, 0x36, 0x3c, 0xca, 0x77, 0x23, 0x70, 0x0e, 0x71, 0x69, 0x78, 0x5f,
+	0x75, 0xe9, 0x41, 0x83, 0xf9, 0x3e, 0x3d, 0x16, 0x8b, 0x88, 0xe5, 0xd0, 0x79, 0x04, 0x6d, 0x8e,
+	0x67, 0xc7, 0xf9, 0xae, 0xb9, 0x08, 0x70, 0x3c, 0x7b, 0x9a, 0x25, 0x7c, 0x04, 0x2d, 0x7d, 0xad,
+	0xe3, 0x94, 0x87, 0xe7, 0x74, 0xab, 0xaa, 0xd7, 0xd4, 0x81, 0x17, 0x3c, 0x3c, 0x77, 0xbf, 0x84,
+	0x0f, 0x56, 0xdd, 0x9e, 0x85, 0x49, 0x9c, 0xaa, 0xd2, 0x66, 0x9b, 0x50, 0x99, 0x2c, 0xb3, 0x1e,
+	0x95, 0xc9, 0xd2, 0x7d, 0x65, 0x01, 0xac, 0xce, 0xbf, 0x13, 0xcb, 0x1e, 0x34, 0xcc, 0x6c, 0x12,
+	0xe2, 0xd8, 0xf5, 0x72, 0xa8, 0x77, 0x38, 0xa6, 0x52, 0xf0, 0x84, 0xf4, 0xd1, 0xf5, 0x72, 0xe8,
+	0xec, 0x40, 0x3b, 0xc0, 0x08, 0xa7, 0x4c, 0x0f, 0x31, 0xa1, 0x77, 0xa0, 0xeb, 0x15, 0x43, 0xfa,
+	0xec, 0x84, 0x45, 0xa4, 0xad, 0x3a, 0xa9, 0x39, 0x87, 0xee, 0x04, 0xb6, 0xc6, 0x4c, 0xb2, 0x39,
+	0xaa, 0x5b, 0x89, 0x84, 0xdc, 0xa2, 0x72, 0xdd, 0x2d, 0x48, 0x38, 0x66, 0xa0, 0x45, 0xe1, 0xd8,
+	0x14, 0xd1, 0xc2, 0x79, 0x65, 0xc1, 0xd6, 0x77, 0xc4, 0xd5, 0xc3, 0x69, 0x98, 0x28, 0x94, 0x25,
+	0x4d, 0xb6, 0xa0, 0xaa, 0x83, 0x15, 0x0a, 0xea, 0xa5, 0xf3, 0x00, 0x1a, 0x33, 0xa1, 0x8e, 0x4f,
+	0x71, 0x49, 0x5d, 0x3a, 0x5e, 0x7d, 0x26, 0xd4, 0x21, 0x2e, 0xaf, 0x5e, 0x5c, 0xbb, 0xf8, 0xe2,
+	0x6e, 0x43, 0x2d, 0x96, 0xa1, 0x8f, 0x99, 0x17, 0x18, 0xa0, 0x27, 0x80, 0x8b, 0xd0, 0x57, 0x18,
+	0xd0, 0x04, 0x9a, 0x5e, 0x0e, 0x8d, 0x0d, 0x19, 0x8b, 0xe8, 0x35, 0x72, 0x1b, 0x32, 0xd8, 0x7d,
+	0x09, 0xad, 0xfd, 0x30, 0x18, 0x47, 0xac, 0x4c, 0xe1, 0x05, 0x7e, 0x95, 0x9b, 0xf9, 0x55, 0x6f,
+	0x36, 0x16, 0xfb, 0x9a, 0xb1, 0xfc, 0x66, 0x41, 0x7b, 0x3f, 0x0c, 0xfe, 0xd7, 0xae, 0xde, 0x4f,
+	0xbb, 0x82, 0x93, 0xd6, 0x8a, 0x4e, 0xea, 0xfe, 0x00, 0xad, 0x23, 0x64, 0x2a, 0x39, 0xc4, 0x58,
+	0x95, 0x59, 0x26, 0xc6, 0xc2, 0x9f, 0x65, 0xbe, 0x6d, 0x40, 0xa1, 0x64, 0xf5, 0x5a, 0xc9, 0x53,
+	0x68, 0x1c, 0x44, 0x6c, 0x1e, 0xdf, 0xe9, 0xa9, 0xff, 0xc7, 0xa7, 0x89, 0xc4, 0x66, 0xaf, 0x89,
+	0xad, 0xb6, 0x12, 0xdb, 0xaf, 0xd0, 0xfd, 0x86, 0xe6, 0xe1, 0x09, 0x55, 0xfa, 0x45, 0xbc, 0xb1,
+	0xe5, 0x4a, 0xcb, 0x9d, 0x35, 0x2d, 0x77, 0xf2, 0xf2, 0xb7, 0x33, 0xfe, 0xf2, 0xf2, 0xad, 0xb5,
+	0xf2, 0xc6, 0x63, 0xbf, 0x80, 0xcd, 0xdb, 0xf9, 0xfb, 0x7a, 0x7d, 0xf7, 0x17, 0xe8, 0xdc, 0xca,
+	0xeb, 0xdf, 0x8e, 0xd9, 0x4b, 0x68, 0x7e, 0x2b, 0x02, 0x8c, 0x8e, 0x50, 0xdd, 0xa1, 0xf2, 0x13,
+	0xb0, 0x7d, 0x26, 0xcd, 0x57, 0xbc, 0xbd, 0xd7, 0x5f, 0x73, 0x7f, 0x2a, 0x79, 0xc0, 0x64, 0x90,
+	0x7b, 0xbf, 0xce, 0x76, 0x77, 0x01, 0xc6, 0x52, 0x9c, 0x84, 0x11, 0xea, 0x6e, 0x7d, 0x68, 0x8a,
+	0x18, 0x25, 0x53, 0x42, 0x66, 0x76, 0xba, 0xc2, 0xee, 0x18, 0x9a, 0x3f, 0x89, 0xd0, 0xc7, 0x32,
+	0x56, 0xc5, 0xf3, 0x95, 0xeb, 0xe7, 0x73, 0xc6, 0xd5, 0xab, 0x29, 0x7e, 0x05, 0x5d, 0x32, 0xc4,
+	0xe4, 0x45, 0x1c, 0x90, 0x7e, 0x3e, 0x83, 0x7a, 0x4c, 0x01, 0x2a, 0xdb, 0xde, 0x7b, 0xb0, 0x76,
+	0x09, 0x93, 0x9f, 0xdd, 0x20, 0x4b, 0xd6, 0xef, 0x11, 0x31, 0x7b, 0x2e, 0x92, 0xf7, 0x44, 0x6d,
+	0xff, 0xc9, 0xeb, 0x8b, 0x81, 0xf5, 0xe6, 0x62, 0x60, 0xfd, 0x7d, 0x31, 0xb0, 0xfe, 0xb8, 0x1c,
+	0x6c, 0xbc, 0xb9, 0x1c, 0x6c, 0xfc, 0x79, 0x39, 0xd8, 0xf8, 0xb9, 0x6f, 0x7e, 0x1d, 0xfd, 0x19,
+	0x0b, 0xf9, 0xe8, 0x3c, 0xff, 0x85, 0x54, 0xcb, 0x18, 0x93, 0x49, 0x9d, 0xfe, 0x14, 0x3f, 0xfd,
+	0x27, 0x00, 0x00, 0xff, 0xff, 0xa0, 0xd8, 0xd0, 0xce, 0x8e, 0x0a, 0x00, 0x00,
 }
 
 func (m *SubnetCreated) Marshal() (dAtA []byte, err error) {
@@ -1979,6 +2279,11 @@ func (m *NeuronRegistered) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Returned != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Returned))
+		i--
+		dAtA[i] = 0x38
+	}
 	if m.Evicted {
 		i--
 		if m.Evicted {
@@ -2005,6 +2310,197 @@ func (m *NeuronRegistered) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i -= len(m.HotKey)
 		copy(dAtA[i:], m.HotKey)
 		i = encodeVarintEvents(dAtA, i, uint64(len(m.HotKey)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Uid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Uid))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *BidPlaced) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *BidPlaced) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *BidPlaced) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Amount != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.HotKey) > 0 {
+		i -= len(m.HotKey)
+		copy(dAtA[i:], m.HotKey)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.HotKey)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *BidReturned) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *BidReturned) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *BidReturned) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Amount != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.HotKey) > 0 {
+		i -= len(m.HotKey)
+		copy(dAtA[i:], m.HotKey)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.HotKey)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SeatsKept) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SeatsKept) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SeatsKept) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Netuid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Netuid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Clamped) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Clamped) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Clamped) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.To != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.To))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.From != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.From))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Name) > 0 {
+		i -= len(m.Name)
+		copy(dAtA[i:], m.Name)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Name)))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -2653,6 +3149,103 @@ func (m *NeuronRegistered) Size() (n int) {
 	}
 	if m.Evicted {
 		n += 2
+	}
+	if m.Returned != 0 {
+		n += 1 + sovEvents(uint64(m.Returned))
+	}
+	return n
+}
+
+func (m *BidPlaced) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEvents(uint64(m.Netuid))
+	}
+	l = len(m.HotKey)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Amount != 0 {
+		n += 1 + sovEvents(uint64(m.Amount))
+	}
+	return n
+}
+
+func (m *BidReturned) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEvents(uint64(m.Netuid))
+	}
+	l = len(m.HotKey)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Amount != 0 {
+		n += 1 + sovEvents(uint64(m.Amount))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *SeatsKept) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEvents(uint64(m.Netuid))
+	}
+	if m.Epoch != 0 {
+		n += 1 + sovEvents(uint64(m.Epoch))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *Clamped) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Netuid != 0 {
+		n += 1 + sovEvents(uint64(m.Netuid))
+	}
+	if m.Uid != 0 {
+		n += 1 + sovEvents(uint64(m.Uid))
+	}
+	l = len(m.Name)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.From != 0 {
+		n += 1 + sovEvents(uint64(m.From))
+	}
+	if m.To != 0 {
+		n += 1 + sovEvents(uint64(m.To))
 	}
 	return n
 }
@@ -4530,6 +5123,643 @@ func (m *NeuronRegistered) Unmarshal(dAtA []byte) error {
 				}
 			}
 			m.Evicted = bool(v != 0)
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Returned", wireType)
+			}
+			m.Returned = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Returned |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *BidPlaced) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: BidPlaced: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: BidPlaced: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field HotKey", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.HotKey = append(m.HotKey[:0], dAtA[iNdEx:postIndex]...)
+			if m.HotKey == nil {
+				m.HotKey = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *BidReturned) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: BidReturned: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: BidReturned: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field HotKey", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.HotKey = append(m.HotKey[:0], dAtA[iNdEx:postIndex]...)
+			if m.HotKey == nil {
+				m.HotKey = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SeatsKept) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SeatsKept: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SeatsKept: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Clamped) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Clamped: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Clamped: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Netuid", wireType)
+			}
+			m.Netuid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Netuid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Uid", wireType)
+			}
+			m.Uid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Uid |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Name", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Name = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field From", wireType)
+			}
+			m.From = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.From |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field To", wireType)
+			}
+			m.To = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.To |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])

@@ -53,7 +53,8 @@ type SubnetHooks interface {
 	// AfterHotKeyRotated runs when the voice of operator in netuid has given up a hot key, once per tempo.
 	AfterHotKeyRotated(ctx sdk.Context, netuid uint32, operator string, old []byte) error
 	// AfterTempoBegan runs when netuid has started or its epoch has ended: what its next epoch reads is fixed now.
-	AfterTempoBegan(ctx sdk.Context, netuid uint32) error
+	// voices are all of them, by uid.
+	AfterTempoBegan(ctx sdk.Context, netuid uint32, voices []VoiceStake) error
 	// AfterSubnetDissolved runs when netuid and all its neurons are gone.
 	AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error
 }
@@ -74,9 +75,9 @@ func (m MultiHooks) AfterHotKeyRotated(ctx sdk.Context, netuid uint32, operator 
 }
 
 // AfterTempoBegan implements SubnetHooks.
-func (m MultiHooks) AfterTempoBegan(ctx sdk.Context, netuid uint32) error {
+func (m MultiHooks) AfterTempoBegan(ctx sdk.Context, netuid uint32, voices []VoiceStake) error {
 	for _, hooks := range m {
-		if err := hooks.AfterTempoBegan(ctx, netuid); err != nil {
+		if err := hooks.AfterTempoBegan(ctx, netuid, voices); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package types
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"fmt"
 
@@ -43,7 +44,10 @@ func (g GenesisState) Validate() error {
 	if err := g.checkWaiting(subnets); err != nil {
 		return err
 	}
-	return g.checkSlots(subnets)
+	if err := g.checkSlots(subnets); err != nil {
+		return err
+	}
+	return g.checkBids(subnets)
 }
 
 // CheckSpelling refuses an address that is not spelled as the chain spells it: bech32 can be read in capitals too, and
@@ -227,6 +231,13 @@ func (s Standing) CheckFits(subnet Subnet) error {
 	return nil
 }
 
+// Forget clears what the last epoch said of a uid that changed hands.
+func (s Standing) Forget(uid uint32) {
+	if int(uid) < len(s.Emissions) {
+		s.Emissions[uid], s.KeptUntil[uid] = 0, 0
+	}
+}
+
 func (g GenesisState) checkSlots(subnets map[uint32]Subnet) error {
 	seen := map[string]bool{}
 	for _, s := range g.Slots {
@@ -252,4 +263,38 @@ func (s Slot) CheckFits(subnet Subnet) error {
 			ErrInvalid, s.Taken, s.Kind, s.Netuid, s.Epoch, len(s.HotKey))
 	}
 	return nil
+}
+
+// checkBids checks that bids belong to started subnets, ascend by netuid and number, and that no hot key bids twice.
+func (g GenesisState) checkBids(subnets map[uint32]Subnet) error {
+	seen := map[string]bool{}
+	for i, b := range g.Bids {
+		if err := b.CheckFits(subnets[b.Netuid]); err != nil {
+			return err
+		}
+		key := fmt.Sprintf("%d/%s", b.Netuid, b.HotKey)
+		if i > 0 && cmp.Or(cmp.Compare(g.Bids[i-1].Netuid, b.Netuid), cmp.Compare(g.Bids[i-1].Number, b.Number)) >= 0 || seen[key] {
+			return fmt.Errorf("%w: bid %d of netuid %d is out of order or its hot key's second", ErrInvalid, b.Number, b.Netuid)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+// CheckFits checks the form of a bid in a subnet. The error is ErrInvalid.
+func (b Bid) CheckFits(subnet Subnet) error {
+	if b.Netuid == 0 || b.Netuid != subnet.Netuid || !subnet.Started || len(b.HotKey) != ed25519.PublicKeySize ||
+		b.Amount == 0 || b.Amount > maxAmount {
+		return fmt.Errorf("%w: a bid of %d rao by a hot key of %d bytes in netuid %d, want one of a started subnet",
+			ErrInvalid, b.Amount, len(b.HotKey), b.Netuid)
+	}
+	return CheckSpelling("owner", b.Owner)
+}
+
+// NextBid is above the number of every bid.
+func (g GenesisState) NextBid() (next uint64) {
+	for _, b := range g.Bids {
+		next = max(next, b.Number+1)
+	}
+	return next
 }

@@ -34,6 +34,8 @@ var (
 	HeldLocksPrefix   = collections.NewPrefix(41)
 	KeyChangesPrefix  = collections.NewPrefix(42)
 	OwnersPrefix      = collections.NewPrefix(43)
+	BidsPrefix        = collections.NewPrefix(30)
+	BidNumberPrefix   = collections.NewPrefix(31)
 )
 
 // HotAccount is the address of the account that an ed25519 hot key of 32 bytes signs for.

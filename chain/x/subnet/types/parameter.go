@@ -13,30 +13,28 @@ const (
 
 // Names of the hyperparameters of a subnet.
 const (
-	Tempo                 = "tempo"
-	RevealDelay           = "reveal_delay"
-	CommitReveal          = "commit_reveal"
-	EvidenceLeaves        = "evidence_leaves"
-	MinAllowedWeights     = "min_allowed_weights"
-	MaxWeightLimit        = "max_weight_limit"
-	MaxVoices             = "max_voices"
-	VoiceFloor            = "voice_floor"
-	Kappa                 = "kappa"
-	BondsPenalty          = "bonds_penalty"
-	BondsMovingAverage    = "bonds_moving_average"
-	Yuma3                 = "yuma3"
-	LiquidAlpha           = "liquid_alpha"
-	AlphaLow              = "alpha_low"
-	AlphaHigh             = "alpha_high"
-	AlphaSteepness        = "alpha_steepness"
-	MaxUids               = "max_uids"
-	Immunity              = "immunity"
-	RegistrationOpen      = "registration_open"
-	RegistrationsPerBlock = "registrations_per_block"
-	MinBurn               = "min_burn"
-	MaxBurn               = "max_burn"
-	BurnHalfLife          = "burn_half_life"
-	BurnIncrease          = "burn_increase"
+	Tempo              = "tempo"
+	RevealDelay        = "reveal_delay"
+	CommitReveal       = "commit_reveal"
+	EvidenceLeaves     = "evidence_leaves"
+	MinAllowedWeights  = "min_allowed_weights"
+	MaxWeightLimit     = "max_weight_limit"
+	MaxVoices          = "max_voices"
+	VoiceFloor         = "voice_floor"
+	Kappa              = "kappa"
+	BondsPenalty       = "bonds_penalty"
+	BondsMovingAverage = "bonds_moving_average"
+	Yuma3              = "yuma3"
+	LiquidAlpha        = "liquid_alpha"
+	AlphaLow           = "alpha_low"
+	AlphaHigh          = "alpha_high"
+	AlphaSteepness     = "alpha_steepness"
+	MaxUids            = "max_uids"
+	Immunity           = "immunity"
+	RegistrationOpen   = "registration_open"
+	MinBurn            = "min_burn"
+	MaxBurn            = "max_burn"
+	BurnIncrease       = "burn_increase"
 )
 
 // one is 1 where shares are u16.
@@ -69,8 +67,8 @@ var table = []Parameter{
 		Reason: "Caps what one miner can get of a voice's weights where a subnet wants several winners.",
 	},
 	{
-		Name: MaxVoices, Unit: "voices", Default: 64, Min: 1, Max: 128, Who: ByOwner,
-		Reason: "Bounds the work of an epoch; the voices with most stake are permitted.",
+		Name: MaxVoices, Unit: "voices", Default: 64, Min: 16, Max: 128, Who: ByGovernance,
+		Reason: "Bounds the work of an epoch; the voices with most stake are permitted, and nobody who has a stake in the outcome picks how many.",
 	},
 	{
 		Name: VoiceFloor, Unit: "1/10,000 of the bonded total", Default: 50, Min: 0, Max: 1_000, Who: ByGovernance,
@@ -109,20 +107,16 @@ var table = []Parameter{
 		Reason: "Slope with which the speed of a liquid bond goes from low to high as a voice departs from consensus.",
 	},
 	{
-		Name: MaxUids, Unit: "neurons", Default: 256, Min: 1, Max: 256, Who: ByOwner,
-		Reason: "Places in the subnet; more competitors cost more judging. The module's max_uids bounds it, and it cannot fall below the neurons there are.",
+		Name: MaxUids, Unit: "neurons", Default: 256, Min: 64, Max: mostUids, Who: ByGovernance,
+		Reason: "Places in the subnet; more competitors cost more judging, and few places would shut newcomers out. Its bounds are the module's min_uids and max_uids, and it cannot fall below the neurons there are.",
 	},
 	{
 		Name: Immunity, Unit: "blocks", Default: 5_000, Min: 0, Max: 100_000, Who: ByOwner,
-		Reason: "A new neuron needs time to be judged before it can be evicted; never less than reveal_delay + 2 tempos.",
+		Reason: "A new neuron needs time to be judged before its seat can be taken; never less than reveal_delay + 2 tempos, up to 100,000 blocks. At most four fifths of the seats are immune, and of a small subnet all but a quarter or ten.",
 	},
 	{
 		Name: RegistrationOpen, Unit: "0 or 1", Default: 1, Min: 0, Max: 1, Who: ByOwner,
 		Reason: "A closed subnet lets nobody in and gets no emission, so that no owner can shut the door and keep the pay.",
-	},
-	{
-		Name: RegistrationsPerBlock, Unit: "neurons", Default: 8, Min: 1, Max: 64, Who: ByOwner,
-		Reason: "Bounds the evictions of one block; the price does the rest.",
 	},
 	{
 		Name: MinBurn, Unit: "rao", Default: 500_000, Min: 1, Max: 1_000_000_000, Who: ByOwner,
@@ -130,15 +124,11 @@ var table = []Parameter{
 	},
 	{
 		Name: MaxBurn, Unit: "rao", Default: 10_000_000_000, Min: 100_000_000, Max: 10_000_000_000_000, Who: ByOwner,
-		Reason: "Ceiling of the registration price: no rush can lock everybody else out.",
-	},
-	{
-		Name: BurnHalfLife, Unit: "blocks", Default: 360, Min: 1, Max: 36_100, Who: ByOwner,
-		Reason: "The registration price halves in this time without a registration, so that it finds the market without windows to race for.",
+		Reason: "Ceiling of the registration price, not of a bid: no rush can lock everybody else out.",
 	},
 	{
 		Name: BurnIncrease, Unit: "1/10,000", Default: 12_600, Min: 10_000, Max: 30_000, Who: ByOwner,
-		Reason: "Factor on the registration price after each registration; three of them double it.",
+		Reason: "Factor on the registration price after each registration; three of them double it, and it halves when a tempo begins.",
 	},
 }
 
@@ -162,7 +152,7 @@ func (p Parameter) bounded(params Params) Parameter {
 	case Tempo:
 		p.Min, p.Max = int64(params.MinTempo), int64(params.MaxTempo)
 	case MaxUids:
-		p.Max = int64(params.MaxUids)
+		p.Min, p.Max = int64(params.MinUids), int64(params.MaxUids)
 	}
 	p.Default = min(max(p.Default, p.Min), p.Max)
 	return p
@@ -183,7 +173,7 @@ func (p Parameter) CheckStored(value int64) error {
 	case Tempo:
 		p.Min, p.Max = leastTempo, mostTempo
 	case MaxUids:
-		p.Min, p.Max = 1, mostUids
+		p.Min, p.Max = leastUids, mostUids
 	}
 	return p.Check(value)
 }

@@ -62,8 +62,8 @@ func document() string {
 	b.WriteString("# Hyperparameters of a subnet\n\n")
 	b.WriteString("Written by `go test ./chain/x/subnet/types -run TestDocsShowTheTable -update` from the one table in\n")
 	b.WriteString("`chain/x/subnet/types/parameter.go`; `agora query subnet parameters NETUID` shows the values in force.\n\n")
-	b.WriteString("The owner of a subnet changes each of his parameters at most once per 2 tempos, and none in the last\n")
-	b.WriteString("max(1, min(10, tempo/10)) blocks before an epoch. A proposal changes every one within the bounds at any time.\n\n")
+	b.WriteString("The owner of a subnet changes each of his parameters at most once per 2 tempos. A proposal changes every one\n")
+	b.WriteString("within the bounds at any time. An epoch reads what was in force when its tempo began: a change waits for the next.\n\n")
 	b.WriteString("| name | unit | default | bounds | who | reason |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, p := range types.Table() {
 		fmt.Fprintf(&b, "| `%s` | %s | %d | %d..%d | %s | %s |\n", p.Name, p.Unit, p.Default, p.Min, p.Max, p.Who, p.Reason)

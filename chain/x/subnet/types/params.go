@@ -5,6 +5,7 @@ import "fmt"
 // Limits on what governance can set, so that no proposal can stop the market or make a block endless.
 const (
 	mostUids    = 4_096
+	leastUids   = 16 // a quarter of which are four seats that newcomers may take
 	mostSubnets = 1_024
 	mostTempo   = 1_000_000
 	leastTempo  = 3 // one block each to commit, to reveal and to rest
@@ -19,7 +20,8 @@ func DefaultParams() Params {
 		MaxSubnets:            128,
 		MaxCreationsPerDay:    4,
 		SubnetImmunitySeconds: 182 * day,
-		MaxUids:               256,
+		MinUids:               64,
+		MaxUids:               4_096,
 		OwnerChangeSeconds:    3 * day,
 		MinTempo:              360,
 		MaxTempo:              50_400,
@@ -39,7 +41,8 @@ func (p Params) Validate() error {
 		{"max_subnets", uint64(p.MaxSubnets), 1, mostSubnets},
 		{"max_creations_per_day", uint64(p.MaxCreationsPerDay), 1, mostSubnets},
 		{"subnet_immunity_seconds", p.SubnetImmunitySeconds, 0, 1 << 32},
-		{"max_uids", uint64(p.MaxUids), 1, mostUids},
+		{"min_uids", uint64(p.MinUids), leastUids, mostUids},
+		{"max_uids", uint64(p.MaxUids), uint64(p.MinUids), mostUids},
 		{"owner_change_seconds", p.OwnerChangeSeconds, 0, 1 << 32},
 		{"min_tempo", p.MinTempo, leastTempo, mostTempo},
 		{"max_tempo", p.MaxTempo, p.MinTempo, mostTempo},

@@ -57,26 +57,30 @@ func (k *Keeper) due(ctx sdk.Context) (due []dueEpoch, err error) {
 // finish ends a subnet's tempo. Its epoch runs in a context of its own: if it fails, nothing of it remains but an event,
 // the emission waits for the next epoch, and the chain goes on.
 func (k *Keeper) finish(ctx sdk.Context, subnet subnettypes.Subnet) error {
+	snapshot, err := k.Snapshot(ctx, subnet.Netuid)
+	if err != nil {
+		return err
+	}
 	attempt, write := ctx.CacheContext()
-	if reason := k.try(attempt, subnet); reason == nil {
+	if reason := k.try(attempt, subnet, snapshot); reason == nil {
 		write()
 	} else if err := ctx.EventManager().EmitTypedEvent(&types.EpochFailed{
 		Netuid: subnet.Netuid, Epoch: subnet.Epoch, Reason: fmt.Sprintf("%.256v", reason),
 	}); err != nil {
 		return err
 	}
-	return k.subnets.AdvanceEpoch(ctx, subnet.Netuid)
+	return k.subnets.AdvanceEpoch(ctx, subnet.Netuid, snapshot.Value)
 }
 
 // try runs an epoch and turns a panic into an error.
-func (k *Keeper) try(ctx sdk.Context, subnet subnettypes.Subnet) (err error) {
+func (k *Keeper) try(ctx sdk.Context, subnet subnettypes.Subnet, snapshot types.Snapshot) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			k.runner = &yuma.Runner{} // its scratch may be half written
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
-	e, err := k.load(ctx, subnet)
+	e, err := k.load(ctx, subnet, snapshot)
 	if err != nil {
 		return err
 	}

@@ -29,5 +29,9 @@ func RunEpoch(k *Keeper, ctx sdk.Context, netuid uint32) error {
 	if err != nil {
 		return err
 	}
-	return k.try(ctx, subnet)
+	snapshot, err := k.Snapshot(ctx, netuid)
+	if err != nil {
+		return err
+	}
+	return k.try(ctx, subnet, snapshot)
 }

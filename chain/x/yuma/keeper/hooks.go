@@ -22,8 +22,8 @@ func (h Hooks) AfterHotKeyRotated(ctx sdk.Context, netuid uint32, operator strin
 }
 
 // AfterTempoBegan fixes what the epoch at the end of the tempo will read.
-func (h Hooks) AfterTempoBegan(ctx sdk.Context, netuid uint32) error {
-	return h.k.takeSnapshot(ctx, netuid)
+func (h Hooks) AfterTempoBegan(ctx sdk.Context, netuid uint32, voices []subnettypes.VoiceStake) error {
+	return h.k.takeSnapshot(ctx, netuid, voices)
 }
 
 // AfterSubnetDissolved forgets everything about a subnet.

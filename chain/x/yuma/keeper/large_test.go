@@ -11,16 +11,15 @@ import (
 )
 
 // TestTheLargestSubnetRunsAndEnds fills the 4,096 places that governance may allow: its epoch decides and pays, it is
-// queried page by page, a newcomer evicts within the gas of a transaction, and it can be dissolved within that of a block.
+// queried page by page, newcomers bid within the gas of a transaction, and it can be dissolved within that of a block.
 func TestTheLargestSubnetRunsAndEnds(t *testing.T) {
 	if testing.Short() {
 		t.Skip("registers 4,096 neurons")
 	}
 	const size, blockGas, txGas = 4_096, 100_000_000, 10_000_000
-	m := yumatest.NewWith(t, func(p *subnettypes.Params) { p.MaxUids, p.MaxTempo = size, 50_400 })
+	m := yumatest.NewWith(t, func(p *subnettypes.Params) { p.MaxTempo = 50_400 })
 	netuid := m.Open("owner", "large")
 	m.Govern(netuid, subnettypes.MaxUids, size)
-	m.Govern(netuid, subnettypes.RegistrationsPerBlock, 64)
 	m.Govern(netuid, subnettypes.MaxBurn, 100_000_000)
 	var opinions []yumatest.Opinion
 	for i := range 2 {
@@ -53,11 +52,27 @@ func TestTheLargestSubnetRunsAndEnds(t *testing.T) {
 		m.NextBlock() // everybody has had time to be judged
 	}
 	gas := m.Ctx.GasMeter().GasConsumed()
-	m.Register("newcomer", netuid, "newcomer")
-	used := m.Ctx.GasMeter().GasConsumed() - gas
-	t.Logf("an eviction from %d used %d gas", size, used)
+	for i := range 256 {
+		m.Bid("newcomer", netuid, fmt.Sprint("newcomer", i), uint64(1+i)*tao)
+	}
+	used := (m.Ctx.GasMeter().GasConsumed() - gas) / 256
+	t.Logf("a bid for one of %d seats used %d gas", size, used)
 	if used > txGas {
 		t.Errorf("want at most %d", txGas)
+	}
+	m.NextTempo(netuid)
+	if owner := neuronAt(m, netuid, 2).Owner; owner == yumatest.Address("newcomer").String() {
+		t.Error("a miner that earned went before those that did not")
+	}
+	taken := 0
+	m.Must(m.Subnet.EachNeuron(m.Ctx, netuid, func(n subnettypes.Neuron) (bool, error) {
+		if n.Owner == yumatest.Address("newcomer").String() {
+			taken++
+		}
+		return false, nil
+	}))
+	if taken != 256 {
+		t.Errorf("%d seats changed hands, want 256", taken)
 	}
 	gas = m.Ctx.GasMeter().GasConsumed()
 	m.Must(m.Subnet.Dissolve(m.Ctx, m.Fund("owner", 0), netuid))
@@ -65,4 +80,11 @@ func TestTheLargestSubnetRunsAndEnds(t *testing.T) {
 		t.Errorf("dissolving used %d gas", used)
 	}
 	m.CheckMoney()
+}
+
+func neuronAt(m *yumatest.Market, netuid, uid uint32) subnettypes.Neuron {
+	m.Helper()
+	n, err := m.Subnet.Neuron(m.Ctx, netuid, uid)
+	m.Must(err)
+	return n
 }

@@ -31,12 +31,9 @@ type epoch struct {
 
 // load reads the state that an epoch depends on: who is in it and by which rules is the snapshot's, what they said and own
 // is of now.
-func (k *Keeper) load(ctx sdk.Context, subnet subnettypes.Subnet) (*epoch, error) {
-	e := &epoch{subnet: subnet}
+func (k *Keeper) load(ctx sdk.Context, subnet subnettypes.Subnet, snapshot types.Snapshot) (*epoch, error) {
+	e := &epoch{subnet: subnet, snapshot: snapshot}
 	var err error
-	if e.snapshot, err = k.Snapshot(ctx, subnet.Netuid); err != nil {
-		return nil, err
-	}
 	if e.carry, err = k.carryOf(ctx, subnet.Netuid); err != nil {
 		return nil, err
 	}
@@ -131,7 +128,7 @@ func (k *Keeper) loadWeights(ctx sdk.Context, e *epoch) error {
 			if row.Epoch == e.subnet.Epoch {
 				e.input.Active[uid] = true
 				e.input.LastUpdate[uid] = uint64(max(0, row.CommitHeight))
-				e.input.Weights[uid] = row.Entries
+				e.input.Weights[uid] = e.capped(uid, row)
 			}
 		}
 		return false, nil

@@ -17,7 +17,7 @@ func TestMoneyIsConservedOverRandomEpochs(t *testing.T) {
 		m := yumatest.New(t)
 		netuids := []uint32{m.Open("owner0", "first"), m.Open("owner1", "second")}
 		for _, netuid := range netuids {
-			m.Govern(netuid, subnettypes.MaxUids, 8)
+			m.Govern(netuid, subnettypes.MaxUids, 16)
 			m.Govern(netuid, subnettypes.Immunity, 0)
 		}
 		for i := range 3 {
@@ -28,7 +28,7 @@ func TestMoneyIsConservedOverRandomEpochs(t *testing.T) {
 			}
 		}
 		for _, netuid := range netuids {
-			for i := range 4 {
+			for i := range 12 {
 				m.Register(fmt.Sprint("owner", i%3), netuid, fmt.Sprint("miner", i, "/", netuid))
 			}
 		}
@@ -97,8 +97,8 @@ func disturb(rt *rapid.T, m *yumatest.Market, netuid uint32, step int) {
 		}
 	case 1:
 		name := fmt.Sprint("newcomer", step, "/", netuid)
-		if _, err := m.TryRegister(name, netuid, name); err != nil {
-			m.Log(err) // the subnet may be full of immune neurons
+		if _, err := m.TryRegister(name, netuid, name, 20*tao); err != nil {
+			m.Log(err) // the subnet may be closed
 		}
 	case 2:
 		m.Govern(netuid, subnettypes.RegistrationOpen, rapid.Int64Range(0, 1).Draw(rt, "open"))

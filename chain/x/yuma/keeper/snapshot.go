@@ -22,17 +22,13 @@ func (k *Keeper) Snapshot(ctx sdk.Context, netuid uint32) (types.Snapshot, error
 	return s, err
 }
 
-// takeSnapshot fixes what is true now for the epoch of netuid's running tempo.
-func (k *Keeper) takeSnapshot(ctx sdk.Context, netuid uint32) error {
+// takeSnapshot fixes what is true now, voices among it, for the epoch of netuid's running tempo.
+func (k *Keeper) takeSnapshot(ctx sdk.Context, netuid uint32, voices []subnettypes.VoiceStake) error {
 	subnet, err := k.subnets.Subnet(ctx, netuid)
 	if err != nil {
 		return err
 	}
 	params, err := k.params.Get(ctx)
-	if err != nil {
-		return err
-	}
-	voices, err := k.subnets.Stakes(ctx, netuid)
 	if err != nil {
 		return err
 	}
@@ -63,14 +59,19 @@ func (k *Keeper) takeMissing(ctx sdk.Context) error {
 		return err
 	}
 	for _, netuid := range missing {
-		if err := k.takeSnapshot(ctx, netuid); err != nil {
+		voices, err := k.subnets.Stakes(ctx, netuid)
+		if err != nil {
+			return err
+		}
+		if err := k.takeSnapshot(ctx, netuid, voices); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkSnapshots looks for started subnets without a snapshot and for snapshots that are not of the running tempo.
+// checkSnapshots holds the invariant that makes a snapshot of seats a number: whoever sat when the tempo began sits there
+// still. It looks for started subnets without a snapshot and for snapshots that are not of the running tempo.
 func (k *Keeper) checkSnapshots(ctx sdk.Context) error {
 	err := k.snapshots.Walk(ctx, nil, func(netuid uint32, s types.Snapshot) (bool, error) {
 		subnet, err := k.subnets.Subnet(ctx, netuid)
@@ -80,6 +81,9 @@ func (k *Keeper) checkSnapshots(ctx sdk.Context) error {
 		if err == nil && (s.Netuid != netuid || !subnet.Started || s.Epoch != subnet.Epoch || s.Seats > subnet.Size_ || s.Height > ctx.BlockHeight()) {
 			err = fmt.Errorf("netuid %d in epoch %d with %d neurons has a snapshot of netuid %d, epoch %d, height %d with %d",
 				netuid, subnet.Epoch, subnet.Size_, s.Netuid, s.Epoch, s.Height, s.Seats)
+		}
+		if err == nil {
+			err = k.checkSeated(ctx, s)
 		}
 		return err != nil, err
 	})
@@ -92,5 +96,15 @@ func (k *Keeper) checkSnapshots(ctx sdk.Context) error {
 		}
 		_, err := k.Snapshot(ctx, subnet.Netuid)
 		return err != nil, err
+	})
+}
+
+func (k *Keeper) checkSeated(ctx sdk.Context, s types.Snapshot) error {
+	return k.subnets.EachNeuron(ctx, s.Netuid, func(n subnettypes.Neuron) (bool, error) {
+		if n.Uid < s.Seats && n.Registered > s.Height {
+			return true, fmt.Errorf("uid %d of netuid %d changed hands at height %d, after the snapshot of height %d",
+				n.Uid, s.Netuid, n.Registered, s.Height)
+		}
+		return false, nil
 	})
 }

@@ -174,16 +174,23 @@ func TestAnAbsentVoicesBondsEndAfterTwentyTempos(t *testing.T) {
 // TestBondsOnASeatThatChangedHandsEnd puts another miner into a seat while a voice is in jail.
 func TestBondsOnASeatThatChangedHandsEnd(t *testing.T) {
 	m, netuid, large, small := duel(t)
+	m.Govern(netuid, subnettypes.Immunity, 0)
+	m.Govern(netuid, subnettypes.MaxUids, 16)
+	m.Miners(netuid, "more", 11)
+	large.Uids, large.Weights = []uint32{2}, []uint32{1} // who earns least
+	for uid := uint32(3); uid < 16; uid++ {
+		large.Uids, large.Weights = append(large.Uids, uid), append(large.Weights, 3)
+	}
+	small.Uids, small.Weights = large.Uids, large.Weights
+	m.NextTempo(netuid)
 	for range 3 {
 		m.RunTempo(netuid, large, small)
 	}
 	m.Jail("small")
-	m.Govern(netuid, subnettypes.Immunity, 0)
-	m.Govern(netuid, subnettypes.MaxUids, 5)
 	for range 5 {
 		m.RunTempo(netuid, large)
 	}
-	m.Register("newcomer", netuid, "newcomer")
+	m.Bid("newcomer", netuid, "newcomer", 100*tao)
 	m.NextTempo(netuid)
 	gone := uint32(0)
 	m.Must(m.Subnet.EachNeuron(m.Ctx, netuid, func(n subnettypes.Neuron) (bool, error) {
@@ -192,16 +199,14 @@ func TestBondsOnASeatThatChangedHandsEnd(t *testing.T) {
 		}
 		return false, nil
 	}))
-	if gone < 2 {
+	if gone != 2 {
 		t.Fatalf("uid %d changed hands", gone)
 	}
 	m.Must(m.Staking.Unjail(m.Ctx, yumatest.ConsensusAddress("small")))
 	_, err := m.Staking.BlockValidatorUpdates(m.Ctx)
 	m.Must(err)
 	// The voice weighs the seats that did not change hands only, so that what it has on the other is what slept.
-	stayed := []uint32{2, 3, 4}
-	stayed = append(stayed[:gone-2:gone-2], stayed[gone-1:]...)
-	small.Uids, small.Weights = stayed, []uint32{1, 1}
+	small.Uids, small.Weights = large.Uids[1:], large.Weights[1:]
 	large.Uids, large.Weights = small.Uids, small.Weights
 	m.RunTempo(netuid, large, small)
 	m.RunTempo(netuid, large, small)

@@ -155,22 +155,33 @@ func TestOpenWeightsPayInTheSameTempo(t *testing.T) {
 func TestWeightsForAUidThatChangedHandsAreDropped(t *testing.T) {
 	m, netuid, voices, miners := market(t)
 	m.Govern(netuid, subnettypes.Immunity, 0)
-	m.Govern(netuid, subnettypes.MaxUids, 7)
+	m.Govern(netuid, subnettypes.MaxUids, 16)
+	miners = append(miners, m.Miners(netuid, "more", 9)...)
 	for range 4 {
 		m.NextTempo(netuid) // nobody is immune any more
 	}
-	opinions := agree(voices, []uint32{3, 4, 5, 6}, []uint32{100, 100, 100, 100})
+	var uids, weights []uint32
+	for i := range miners {
+		uids, weights = append(uids, uint32(3+i)), append(weights, 100)
+	}
+	opinions := agree(voices, uids, weights)
+	price, err := m.Subnet.RegisterPrice(m.Ctx, netuid)
+	m.Must(err)
+	m.Bid("newcomer", netuid, "newcomer", price)
 	m.RunTempo(netuid, opinions...) // commits
-	uid := m.Register("newcomer", netuid, "newcomer")
+	newcomer, err := m.Subnet.NeuronOfHotKey(m.Ctx, netuid, yumatest.Public(yumatest.HotKey("newcomer")))
+	m.Must(err)
+	uid := newcomer.Uid
 	if uid < 3 {
 		t.Fatalf("a voice was evicted from uid %d", uid)
 	}
-	var before [4]uint64
+	before := make([]uint64, len(miners))
 	for i, name := range miners {
 		before[i] = m.Balance(name)
 	}
+	had := m.Balance("newcomer")
 	m.RunTempo(netuid, opinions...) // reveals
-	if got := m.Balance("newcomer"); got != 0 {
+	if got := m.Balance("newcomer") - had; got != 0 {
 		t.Errorf("the newcomer earned %d by weights for his predecessor", got)
 	}
 	for i, name := range miners {

@@ -42,7 +42,7 @@ type Voices interface {
 
 // Tempos hears what an epoch decided and begins the next tempo.
 type Tempos interface {
-	AdvanceEpoch(ctx sdk.Context, netuid uint32) error
+	AdvanceEpoch(ctx sdk.Context, netuid uint32, then func(name string) int64) error
 	RecordStanding(ctx sdk.Context, netuid uint32, emissions []uint64, permits []bool) error
 }
 

@@ -88,7 +88,7 @@ func NewWith(t testing.TB, edit func(*subnettypes.Params)) *Market {
 	m.Must(m.Distribution.FeePool.Set(m.Ctx, distrtypes.InitialFeePool()))
 	subnets := subnettypes.DefaultGenesis()
 	subnets.Params.MinTempo, subnets.Params.MaxTempo = Tempo, 100
-	subnets.Params.MaxUids, subnets.Params.MaxCreationsPerDay = 512, 1_000
+	subnets.Params.MinUids, subnets.Params.MaxCreationsPerDay = 16, 1_000
 	edit(&subnets.Params)
 	m.Must(m.Subnet.InitGenesis(m.Ctx, *subnets))
 	emission := emissiontypes.DefaultGenesis()

@@ -26,7 +26,6 @@ func (m *Market) Open(owner, name string) uint32 {
 	m.Must(err)
 	m.Govern(subnet.Netuid, subnettypes.Tempo, Tempo)
 	m.Govern(subnet.Netuid, subnettypes.RevealDelay, 1)
-	m.Govern(subnet.Netuid, subnettypes.RegistrationsPerBlock, 64)
 	m.Must(m.Subnet.Start(m.Ctx, Address(owner).String(), subnet.Netuid))
 	return subnet.Netuid
 }
@@ -37,36 +36,48 @@ func (m *Market) Govern(netuid uint32, name string, value int64) {
 	m.Must(m.Subnet.SetParameter(m.Ctx, m.Authority, netuid, name, value))
 }
 
-// Register takes a place for owner with the hot key called hot, and pays for it.
+// Register takes a free place for owner with the hot key called hot, and pays for it.
 func (m *Market) Register(owner string, netuid uint32, hot string) (uid uint32) {
-	m.Helper()
-	uid, err := m.TryRegister(owner, netuid, hot)
-	m.Must(err)
-	return uid
-}
-
-// TryRegister is Register with the market's answer.
-func (m *Market) TryRegister(owner string, netuid uint32, hot string) (uid uint32, err error) {
 	m.Helper()
 	price, err := m.Subnet.RegisterPrice(m.Ctx, netuid)
 	m.Must(err)
-	account, expiry := m.Fund(owner, price), m.Ctx.BlockHeight()+100
+	seat, err := m.TryRegister(owner, netuid, hot, price)
+	m.Must(err)
+	if seat.Bid {
+		m.Fatalf("netuid %d is full", netuid)
+	}
+	return seat.Uid
+}
+
+// Bid offers rao for a seat of a full subnet.
+func (m *Market) Bid(owner string, netuid uint32, hot string, rao uint64) {
+	m.Helper()
+	seat, err := m.TryRegister(owner, netuid, hot, rao)
+	m.Must(err)
+	if !seat.Bid {
+		m.Fatalf("netuid %d is not full: %s sits at uid %d", netuid, owner, seat.Uid)
+	}
+}
+
+// TryRegister registers for owner, who is given the most that he pays, and returns the market's answer.
+func (m *Market) TryRegister(owner string, netuid uint32, hot string, most uint64) (seat subnettypes.MsgRegisterResponse, err error) {
+	m.Helper()
+	account, expiry := m.Fund(owner, most), m.Ctx.BlockHeight()+100
 	claim := subnettypes.Claim{
 		HotKey: Public(HotKey(hot)), Expiry: expiry,
 		Proof: subnettypes.SignProof(HotKey(hot), ChainID, netuid, account, expiry),
 	}
-	uid, _, err = m.Subnet.Register(m.Ctx, account, netuid, claim, price)
-	return uid, err
+	return seat, m.Try(func(ctx sdk.Context) error {
+		seat, err = m.Subnet.Register(ctx, account, netuid, claim, most)
+		return err
+	})
 }
 
 // Miners registers n miners stem0, stem1, … in netuid, each with an owner of its own by the same name.
 func (m *Market) Miners(netuid uint32, stem string, n int) []string {
 	m.Helper()
 	all := names(stem, n)
-	for i, name := range all {
-		if i%64 == 63 {
-			m.NextBlock()
-		}
+	for _, name := range all {
 		m.Register(name, netuid, name)
 	}
 	return all
