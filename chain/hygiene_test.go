@@ -8,6 +8,7 @@ import (
 	"go/types"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +28,8 @@ var exceptions = map[string]map[string]string{
 var offChain = []string{"/simulation", "/yumatest"}
 
 // What one node computes in a block every node must compute: no floats, whose rounding may differ by compiler; no clock
-// and no randomness; no goroutines and no ranging over maps, whose order differs by run; nothing of the machine it runs on.
+// and no randomness; no goroutines and no ranging over maps, whose order differs by run; nothing of the machine it runs on, and
+// no reflection, which brings all of that back.
 func TestStateMachineCodeIsDeterministic(t *testing.T) {
 	loaded := load(t, "./chain/x/...", "./chain/app/...", "./chain/network/...", "./mechanism/...")
 	used := map[string]bool{}
@@ -128,15 +130,22 @@ type finding struct {
 	rule, what string
 }
 
-// banned lists functions and packages that give another answer each time.
+// banned lists functions, types, methods and packages that give another answer each time.
 var banned = map[string]string{
 	"time.Now": "clock", "time.Since": "clock", "time.Until": "clock", "time.Sleep": "clock", "time.After": "clock",
 	"time.AfterFunc": "clock", "time.Tick": "clock", "time.NewTimer": "clock", "time.NewTicker": "clock",
 	"context.WithTimeout": "clock", "context.WithDeadline": "clock",
 	"math/rand": "randomness", "math/rand/v2": "randomness", "crypto/rand": "randomness",
-	"maps": "map range", "os": "environment", "net": "environment", "unsafe": "environment", "syscall": "environment",
-	"time.Local": "environment", "runtime.NumCPU": "environment", "runtime.GOMAXPROCS": "environment",
+	"hash/maphash": "randomness",
+	"maps":         "map range", "sync.Map": "map range",
+	"os": "environment", "net": "environment", "unsafe": "environment", "syscall": "environment",
+	"runtime": "environment", "runtime/debug": "environment", "time.Local": "environment", "time.Time.Local": "environment",
+	"time.LoadLocation": "environment",
+	"reflect":           "reflection", // its MapKeys and MapRange have the order of a map, its Pointer an address
 }
+
+// address is a verb that prints where something lies in memory.
+var address = regexp.MustCompile(`%[-+# 0]*(\[\d+\])?[\d.*]*p`)
 
 func inspect(pkg *packages.Package) (found []finding) {
 	for _, file := range pkg.Syntax {
@@ -168,21 +177,31 @@ func judge(info *types.Info, n ast.Node) (finding, bool) {
 		}
 	case *ast.SelectorExpr:
 		return judgeUse(info, n)
-	case ast.Expr:
-		if basic, ok := underlying(info.TypeOf(n)); ok && basic.Info()&(types.IsFloat|types.IsComplex) != 0 &&
-			basic.Info()&types.IsUntyped == 0 {
-			return finding{n.Pos(), "float", basic.String()}, true
+	case *ast.BasicLit:
+		if n.Kind == token.STRING && address.MatchString(n.Value) {
+			return finding{n.Pos(), "environment", "an address: " + n.Value}, true
 		}
+		return judgeType(info, n)
+	case ast.Expr:
+		return judgeType(info, n)
 	}
 	return finding{}, false
 }
 
-func underlying(t types.Type) (*types.Basic, bool) {
-	if t == nil {
-		return nil, false
+// judgeType finds values whose rounding may differ.
+func judgeType(info *types.Info, n ast.Expr) (finding, bool) {
+	of := info.TypeOf(n)
+	if of == nil {
+		return finding{}, false
 	}
-	basic, ok := t.Underlying().(*types.Basic)
-	return basic, ok
+	if basic, ok := of.Underlying().(*types.Basic); ok && basic.Info()&(types.IsFloat|types.IsComplex) != 0 &&
+		basic.Info()&types.IsUntyped == 0 {
+		return finding{n.Pos(), "float", basic.String()}, true
+	}
+	if name := strings.TrimLeft(of.String(), "*"); name == "math/big.Float" {
+		return finding{n.Pos(), "float", name}, true
+	}
+	return finding{}, false
 }
 
 // judgeUse looks at what a selector takes out of a package.
@@ -195,12 +214,15 @@ func judgeUse(info *types.Info, n *ast.SelectorExpr) (finding, bool) {
 	if rule := banned[path]; rule != "" {
 		return finding{n.Pos(), rule, path + "." + object.Name()}, true
 	}
+	names := []string{path + "." + object.Name()}
 	if f, ok := object.(*types.Func); ok && f.Signature().Recv() != nil {
-		return finding{}, false
+		of := strings.TrimLeft(f.Signature().Recv().Type().String(), "*")
+		names = []string{of, of + "." + object.Name()}
 	}
-	name := fmt.Sprint(path, ".", object.Name())
-	if rule := banned[name]; rule != "" {
-		return finding{n.Pos(), rule, name}, true
+	for _, name := range names {
+		if rule := banned[name]; rule != "" {
+			return finding{n.Pos(), rule, name}, true
+		}
 	}
-	return finding{}, false
+	return judgeType(info, n)
 }

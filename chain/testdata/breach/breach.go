@@ -4,11 +4,17 @@ package breach
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
+	"hash/maphash"
 	"maps"
+	"math/big"
 	weak "math/rand"
 	"net"
 	"os"
+	"reflect"
 	"runtime"
+	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -21,6 +27,12 @@ type named map[string]int
 func floats(share amount) int { // breach: float
 	x := 1.5                   // breach: float
 	return int(x) + int(share) // breach: float
+}
+
+func large(share *big.Float) int { // breach: float
+	share = new(big.Float).SetInt64(3) // breach: float
+	n, _ := share.Int64()              // breach: float
+	return int(n)
 }
 
 func constants() int {
@@ -39,6 +51,8 @@ func clock(ctx context.Context) time.Duration {
 
 func randomness(b []byte) int {
 	_, _ = rand.Read(b)      // breach: randomness
+	var sum maphash.Hash     // breach: randomness
+	_, _ = sum.Write(b)      // breach: randomness
 	return weak.Intn(len(b)) // breach: randomness
 }
 
@@ -60,17 +74,35 @@ func order(m named) (keys []string) {
 	for _, key := range keys {
 		delete(m, key)
 	}
+	var kept sync.Map                                 // breach: map range
+	kept.Range(func(key, _ any) bool { return true }) // breach: map range
 	return keys
 }
 
-func machine(at time.Time) int {
-	_ = at.In(time.Local)        // breach: environment
-	_, _ = net.LookupHost("a")   // breach: environment
-	_ = os.Getenv("HOME")        // breach: environment
-	_ = os.Args                  // breach: environment
-	_ = syscall.Getpid()         // breach: environment
-	_ = unsafe.Pointer(&at)      // breach: environment
-	return runtime.GOMAXPROCS(0) // breach: environment
+func mirror(m any) (n int) {
+	of := reflect.ValueOf(m) // breach: reflection
+	for range of.MapKeys() { // breach: reflection
+		n++
+	}
+	for rows := of.MapRange(); rows.Next(); { // breach: reflection
+		n++
+	}
+	return n
 }
 
-var _ = []any{floats, constants, clock, randomness, goroutines, order, machine}
+func machine(at time.Time) int {
+	_ = at.In(time.Local)                  // breach: environment
+	_ = at.Local()                         // breach: environment
+	_ = fmt.Sprintf("%p", &at)             // breach: environment
+	_ = fmt.Sprintf("%[1]p of %[1]d", &at) // breach: environment
+	_ = runtime.NumGoroutine()             // breach: environment
+	_ = debug.Stack()                      // breach: environment
+	_, _ = net.LookupHost("a")             // breach: environment
+	_ = os.Getenv("HOME")                  // breach: environment
+	_ = os.Args                            // breach: environment
+	_ = syscall.Getpid()                   // breach: environment
+	_ = unsafe.Pointer(&at)                // breach: environment
+	return runtime.GOMAXPROCS(0)           // breach: environment
+}
+
+var _ = []any{floats, constants, clock, randomness, goroutines, order, machine, large, mirror}
