@@ -44,7 +44,14 @@ bench-epoch: .toolchain ## the epoch's arithmetic against a textbook version of 
 	$(GO) test -run '^$$' -bench . -benchmem ./mechanism/yuma
 
 bench-chain: .toolchain ## sends beside a bare chain, reveals, registrations, epochs, disk, four nodes
+ifdef BEFORE
+	rm -rf build/before && git worktree prune && git worktree add --detach build/before $(BEFORE)
+	cd build/before && $(GO) test -c -o ../before.test ./chain/bench
+	git worktree remove --force build/before
+	AGORA_BENCH_BEFORE=$(CURDIR)/build/before.test $(GO) test -run '^$$' -bench . -benchtime 1x ./chain/bench
+else
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./chain/bench
+endif
 
 bench-wire: .toolchain ## wire and gateway against plain TCP and direct calls
 	$(GO) test -run '^$$' -bench . -benchmem ./wire ./gateway

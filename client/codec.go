@@ -14,6 +14,7 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	emissiontypes "agora/chain/x/emission/types"
+	feetypes "agora/chain/x/fee/types"
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
 )
@@ -41,5 +42,6 @@ func newRegistry() codectypes.InterfaceRegistry {
 	subnettypes.RegisterInterfaces(r)
 	yumatypes.RegisterInterfaces(r)
 	emissiontypes.RegisterInterfaces(r)
+	feetypes.RegisterInterfaces(r)
 	return r
 }

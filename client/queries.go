@@ -9,6 +9,7 @@ import (
 
 	"agora/chain/network"
 	emissiontypes "agora/chain/x/emission/types"
+	feetypes "agora/chain/x/fee/types"
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
 )
@@ -68,11 +69,13 @@ func (c *Client) Bids(ctx context.Context, netuid uint32) ([]subnettypes.Bid, er
 
 // Voices lists a subnet's voices with their stakes and the addresses that miners dial.
 func (c *Client) Voices(ctx context.Context, netuid uint32) ([]subnettypes.VoiceEntry, error) {
-	r, err := c.subnets().Voices(ctx, &subnettypes.QueryVoicesRequest{Netuid: netuid})
-	if err != nil {
-		return nil, err
-	}
-	return r.Voices, nil
+	return pages(func(p *query.PageRequest) ([]subnettypes.VoiceEntry, *query.PageResponse, error) {
+		r, err := c.subnets().Voices(ctx, &subnettypes.QueryVoicesRequest{Netuid: netuid, Pagination: p})
+		if err != nil {
+			return nil, nil, err
+		}
+		return r.Voices, r.Pagination, nil
+	})
 }
 
 // Profiles lists every validator's entry in the directory.
@@ -93,6 +96,15 @@ func (c *Client) Prices(ctx context.Context, netuid uint32) (subnettypes.QueryPr
 		return subnettypes.QueryPricesResponse{}, err
 	}
 	return *r, nil
+}
+
+// GasPrice is what a transaction in the next block pays at least, in rao per million gas.
+func (c *Client) GasPrice(ctx context.Context) (uint64, error) {
+	r, err := feetypes.NewQueryClient(c.conn).GasPrice(ctx, &feetypes.QueryGasPriceRequest{})
+	if err != nil {
+		return 0, err
+	}
+	return r.GasPrice, nil
 }
 
 // Metagraph is what the last epoch of a subnet decided, every uid of it.

@@ -14,16 +14,17 @@ import (
 	"github.com/cosmos/gogoproto/proto"
 
 	yumatypes "agora/chain/x/yuma/types"
+	"agora/mechanism/price"
 )
 
 // Costs and limits of transactions.
 const (
 	hotGas       = 200_000 // for a hot key's transaction, and
 	hotGasWeight = 400     // for each weight in it: the chain's own bound for free transactions
-	gasPrice     = 10      // rao per 1,000 gas that cold keys pay: the least that the chain takes
 	gasHeadroom  = 4       // tenths added to the gas that a simulation used
+	feeHeadroom  = 4       // one part in so many added to the price in force: two full blocks may raise it by a quarter
 	lifetime     = 8       // blocks in which a transaction must be included
-	attempts     = 6       // times a transaction refused for its sequence or for a full mempool is signed anew
+	attempts     = 6       // times a transaction refused for its sequence, its fee or a full mempool is signed anew
 )
 
 // Queue sends the transactions of one key, one at a time, so that their sequence numbers never collide.
@@ -149,7 +150,11 @@ func (q *Queue) setCost(ctx context.Context, e *envelope, msgs []sdk.Msg) error 
 		return err
 	}
 	e.gas = used + used*gasHeadroom/10
-	e.fee = (e.gas*gasPrice + 999) / 1000
+	now, err := q.c.GasPrice(ctx)
+	if err != nil {
+		return err
+	}
+	e.fee = price.GasFee(e.gas, now+now/feeHeadroom)
 	return nil
 }
 
@@ -202,7 +207,7 @@ func (q *Queue) broadcast(ctx context.Context, raw []byte) error {
 	switch r.Code {
 	case sdkerrors.ErrTxInMempoolCache.ABCICode():
 		return nil
-	case sdkerrors.ErrWrongSequence.ABCICode(), sdkerrors.ErrMempoolIsFull.ABCICode():
+	case sdkerrors.ErrWrongSequence.ABCICode(), sdkerrors.ErrMempoolIsFull.ABCICode(), sdkerrors.ErrInsufficientFee.ABCICode():
 		return fmt.Errorf("%w: %s", errAgain, r.Log)
 	}
 	return reason

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"math"
+
 	sdkmath "cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -8,8 +10,10 @@ import (
 	"github.com/cosmos/cosmos-sdk/x/auth/ante"
 
 	"agora/chain/network"
+	feetypes "agora/chain/x/fee/types"
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
+	"agora/mechanism/price"
 )
 
 // A transaction signed by a hot key is free and admitted only within these bounds.
@@ -21,9 +25,6 @@ const (
 	weightsPerLeaf   = 25 // in gas: an opened leaf of evidence is some 800 bytes
 	freeMaxBytes     = 64 << 10
 )
-
-// gasPerRao is how much gas one rao of fee buys; every transaction that is not free pays at least that, on every node.
-const gasPerRao = 100
 
 // slotTaker is the book of free-message slots.
 type slotTaker interface {
@@ -38,13 +39,20 @@ type voices interface {
 	CheckWeighs(ctx sdk.Context, netuid, uid uint32) error
 }
 
-// calendar tells when weights are taken, and of how many neurons.
+// calendar tells when weights are taken, of how many neurons, and how many leaves of evidence a reveal opens at most.
 type calendar interface {
 	CheckOpen(ctx sdk.Context, netuid, kind uint32, height int64, weights int) error
+	AskedLeaves(ctx sdk.Context, netuid uint32, epoch uint64, uid uint32) (int, error)
+}
+
+// market tells what gas costs, and whose transaction goes first.
+type market interface {
+	GasPrice(ctx sdk.Context) (uint64, error)
+	TakeTurn(ctx sdk.Context, account sdk.AccAddress) error
 }
 
 func (app *App) anteHandler() (sdk.AnteHandler, error) {
-	deduct := ante.NewDeductFeeDecorator(app.Account, app.Bank, app.Feegrant, feeOf)
+	deduct := ante.NewDeductFeeDecorator(app.Account, app.Bank, app.Feegrant, feeOf(app.Fee))
 	return sdk.ChainAnteDecorators(
 		ante.NewSetUpContextDecorator(),
 		ante.NewExtensionOptionsDecorator(nil),
@@ -58,22 +66,48 @@ func (app *App) anteHandler() (sdk.AnteHandler, error) {
 		ante.NewSigGasConsumeDecorator(app.Account, ante.DefaultSigVerificationGasConsumer),
 		ante.NewSigVerificationDecorator(app.Account, app.TxConfig.SignModeHandler()),
 		ante.NewIncrementSequenceDecorator(app.Account),
-		takeSlots{app.Subnet},
+		takeSlots{app.Subnet, app.Fee},
 	), nil
 }
 
-// feeOf asks at least one rao per 100 units of gas; at genesis nothing is asked.
-func feeOf(ctx sdk.Context, tx sdk.Tx) (sdk.Coins, int64, error) {
-	feeTx, ok := tx.(sdk.FeeTx)
-	if !ok {
-		return nil, 0, sdkerrors.ErrTxDecode.Wrap("the transaction has no fee field")
+// feeOf asks for the price of gas in force, and for the node's own where a transaction comes through it; at genesis
+// nothing is asked.
+func feeOf(m market) ante.TxFeeChecker {
+	return func(ctx sdk.Context, tx sdk.Tx) (sdk.Coins, int64, error) {
+		feeTx, ok := tx.(sdk.FeeTx)
+		if !ok {
+			return nil, 0, sdkerrors.ErrTxDecode.Wrap("the transaction has no fee field")
+		}
+		if ctx.BlockHeight() == 0 {
+			return feeTx.GetFee(), 0, nil
+		}
+		gas, paid := feeTx.GetGas(), feeTx.GetFee().AmountOf(network.Denom)
+		if gas > feetypes.MostGas {
+			return nil, 0, sdkerrors.ErrInvalidGasLimit.Wrapf("gas limit %d: a transaction asks for at most %d", gas, feetypes.MostGas)
+		}
+		now, err := m.GasPrice(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		least := price.GasFee(gas, now)
+		if ctx.IsCheckTx() {
+			least = max(least, ofNode(ctx, gas))
+		}
+		if !paid.IsUint64() || paid.Uint64() < least {
+			return nil, 0, sdkerrors.ErrInsufficientFee.Wrapf("fee %srao is below %drao for %d gas at %d rao per million gas: add --fees %drao",
+				paid, least, gas, now, least)
+		}
+		return feeTx.GetFee(), 0, nil
 	}
-	least := sdkmath.NewIntFromUint64(feeTx.GetGas() / gasPerRao)
-	if paid := feeTx.GetFee().AmountOf(network.Denom); ctx.BlockHeight() > 0 && paid.LT(least) {
-		return nil, 0, sdkerrors.ErrInsufficientFee.Wrapf("fee %srao is below %srao for %d gas: add --fees %srao",
-			paid, least, feeTx.GetGas(), least)
+}
+
+// ofNode is what gas costs by this node's minimum-gas-prices, in rao.
+func ofNode(ctx sdk.Context, gas uint64) uint64 {
+	most := ctx.MinGasPrices().AmountOf(network.Denom).MulInt(sdkmath.NewIntFromUint64(gas)).Ceil().TruncateInt()
+	if !most.IsUint64() {
+		return math.MaxUint64
 	}
-	return feeTx.GetFee(), 0, nil
+	return most.Uint64()
 }
 
 // admitFree lets hot keys' transactions pass without a fee if they fit the bounds, before any signature is checked;
@@ -102,13 +136,17 @@ func (d admitFree) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sd
 	return next(ctx.WithValue(freeKey{}, key), tx, simulate)
 }
 
-// takeSlots books a free transaction's slots after its signature was checked; they stay taken if a message fails.
-type takeSlots struct{ slots slotTaker }
+// takeSlots books, after the signature was checked, a free transaction's slots and a paying operator's turn to go first;
+// both stay taken if a message fails.
+type takeSlots struct {
+	slots  slotTaker
+	market market
+}
 
 func (d takeSlots) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sdk.AnteHandler) (sdk.Context, error) {
 	key, free := ctx.Value(freeKey{}).([]byte)
 	if !free {
-		return next(ctx, tx, simulate)
+		return d.takeTurn(ctx, tx, simulate, next)
 	}
 	for _, msg := range tx.GetMsgs() {
 		netuid, kind, _ := freeKind(msg)
@@ -117,6 +155,21 @@ func (d takeSlots) AnteHandle(ctx sdk.Context, tx sdk.Tx, simulate bool, next sd
 		}
 	}
 	return next(subnettypes.WithSlotsTaken(ctx), tx, simulate)
+}
+
+// takeTurn books the turn in a block only: who waits has it still.
+func (d takeSlots) takeTurn(ctx sdk.Context, tx sdk.Tx, simulate bool, next sdk.AnteHandler) (sdk.Context, error) {
+	if ctx.BlockHeight() == 0 || ctx.IsCheckTx() || simulate {
+		return next(ctx, tx, simulate)
+	}
+	signers, err := signersOf(tx)
+	if err != nil || len(signers) == 0 {
+		return ctx, err
+	}
+	if err := d.market.TakeTurn(ctx, signers[0]); err != nil {
+		return ctx, err
+	}
+	return next(ctx, tx, simulate)
 }
 
 // hotSigner is the hot key behind a transaction's signer. A hot key beside other signers is refused.
@@ -198,29 +251,49 @@ func (d admitFree) checkKinds(ctx sdk.Context, key []byte, msgs []sdk.Msg) (weig
 		if err := d.slots.HasSlot(ctx, netuid, key, kind); err != nil {
 			return 0, err
 		}
-		if kind != subnettypes.SlotModel {
-			if err := d.checkVoice(ctx, netuid, key); err != nil {
-				return 0, err
-			}
-			if err := d.calendar.CheckOpen(ctx, netuid, kind, nextHeight(ctx), n); err != nil {
-				return 0, err
-			}
-		}
 		weights += n
-		if reveal, ok := msg.(*yumatypes.MsgRevealWeights); ok {
-			weights += weightsPerLeaf * len(reveal.Leaves)
+		if kind == subnettypes.SlotModel {
+			continue
 		}
+		leaves, err := d.checkWeights(ctx, key, msg, n)
+		if err != nil {
+			return 0, err
+		}
+		weights += weightsPerLeaf * leaves
 	}
 	return weights, nil
 }
 
-// checkVoice refuses weights from a hot key that is no voice, or one without stake, before they take room in a pool.
-func (d admitFree) checkVoice(ctx sdk.Context, netuid uint32, key []byte) error {
+// checkWeights admits n weights of a voice with stake when the calendar takes them, with no more leaves of evidence than
+// were asked for, and counts those.
+func (d admitFree) checkWeights(ctx sdk.Context, key []byte, msg sdk.Msg, n int) (leaves int, err error) {
+	netuid, kind, _ := freeKind(msg)
+	uid, err := d.checkVoice(ctx, netuid, key)
+	if err != nil {
+		return 0, err
+	}
+	if err := d.calendar.CheckOpen(ctx, netuid, kind, nextHeight(ctx), n); err != nil {
+		return 0, err
+	}
+	reveal, ok := msg.(*yumatypes.MsgRevealWeights)
+	if !ok || len(reveal.Leaves) == 0 {
+		return 0, nil
+	}
+	asked, err := d.calendar.AskedLeaves(ctx, netuid, reveal.Epoch, uid)
+	if n := len(reveal.Leaves); err == nil && n > asked {
+		err = yumatypes.ErrEvidence.Wrapf("%d leaves opened, %d were asked for", n, asked)
+	}
+	return len(reveal.Leaves), err
+}
+
+// checkVoice refuses weights from a hot key that is no voice, or one without stake, before they take room in a pool. It
+// returns the voice's uid.
+func (d admitFree) checkVoice(ctx sdk.Context, netuid uint32, key []byte) (uid uint32, err error) {
 	neuron, err := d.voices.NeuronOfHotKey(ctx, netuid, key)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return d.voices.CheckWeighs(ctx, netuid, neuron.Uid)
+	return neuron.Uid, d.voices.CheckWeighs(ctx, netuid, neuron.Uid)
 }
 
 // nextHeight is the block that a transaction can enter: while it waits, the one after the last.

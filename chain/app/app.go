@@ -56,7 +56,10 @@ func New(logger log.Logger, db dbm.DB, loadLatest bool, options servertypes.AppO
 		return nil, err
 	}
 	app.MountKVStores(app.keys)
-	if err := app.setHandlers(); err != nil {
+	if err := app.setStoreLoader(); err != nil {
+		return nil, err
+	}
+	if err := app.setHandlers(options); err != nil {
 		return nil, err
 	}
 	if loadLatest {
@@ -83,7 +86,7 @@ func (app *App) makeModules() error {
 	app.Basics.RegisterInterfaces(app.Registry)
 	setOrder(app.Modules)
 
-	configurator := module.NewConfigurator(app.Codec, codedServices{app.MsgServiceRouter()}, app.GRPCQueryRouter())
+	configurator := module.NewConfigurator(app.Codec, codedServices{app.MsgServiceRouter(), refuseKnownPlan}, app.GRPCQueryRouter())
 	if err := app.Modules.RegisterServices(configurator); err != nil {
 		return err
 	}
@@ -98,20 +101,19 @@ func (app *App) makeModules() error {
 }
 
 // setHandlers connects the block's phases.
-func (app *App) setHandlers() error {
+func (app *App) setHandlers(options servertypes.AppOptions) error {
 	app.SetInitChainer(app.initChainer)
-	app.SetPreBlocker(func(ctx sdk.Context, _ *abci.RequestFinalizeBlock) (*sdk.ResponsePreBlock, error) {
-		return app.Modules.PreBlock(ctx)
-	})
+	app.SetPreBlocker(app.preBlock)
 	app.SetBeginBlocker(func(ctx sdk.Context) (sdk.BeginBlock, error) { return app.Modules.BeginBlock(ctx) })
-	app.SetEndBlocker(func(ctx sdk.Context) (sdk.EndBlock, error) { return app.Modules.EndBlock(ctx) })
-	waiting := newPool(app.TxConfig.TxDecoder(), app.LastBlockHeight)
-	app.SetCheckTxHandler(waiting.checkTx)
-	app.SetPrepareProposal(waiting.propose)
+	app.SetEndBlocker(app.endBlocker(options))
 	ante, err := app.anteHandler()
 	if err != nil {
 		return err
 	}
+	waiting := newPool(app.TxConfig.TxDecoder(), app, app.rehearsal(ante))
+	app.SetCheckTxHandler(waiting.checkTx)
+	app.SetPrepareProposal(waiting.propose)
+	app.SetProcessProposal(waiting.accept)
 	app.SetAnteHandler(codedAnte(ante))
 	return nil
 }
@@ -124,5 +126,6 @@ func (app *App) initChainer(ctx sdk.Context, req *abci.RequestInitChain) (*abci.
 	if err := app.Upgrade.SetModuleVersionMap(ctx, app.Modules.GetVersionMap()); err != nil {
 		return nil, err
 	}
+	app.setDone(ctx)
 	return app.Modules.InitGenesis(ctx, app.Codec, state)
 }

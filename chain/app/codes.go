@@ -33,8 +33,11 @@ func withCode(err error) error {
 	return coded{err, root}
 }
 
-// codedServices registers services whose handlers' errors have codes.
-type codedServices struct{ gogogrpc.Server }
+// codedServices registers services whose handlers' errors have codes, and that see no message that refuse refuses.
+type codedServices struct {
+	gogogrpc.Server
+	refuse func(msg any) error
+}
 
 // RegisterService implements grpc.Server.
 func (s codedServices) RegisterService(desc *grpc.ServiceDesc, handler any) {
@@ -42,11 +45,24 @@ func (s codedServices) RegisterService(desc *grpc.ServiceDesc, handler any) {
 	d.Methods = slices.Clone(desc.Methods)
 	for i, m := range desc.Methods {
 		d.Methods[i].Handler = func(srv any, ctx context.Context, dec func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-			res, err := m.Handler(srv, ctx, dec, interceptor)
+			res, err := m.Handler(srv, ctx, dec, s.intercept(interceptor))
 			return res, withCode(err)
 		}
 	}
 	s.Server.RegisterService(&d, handler)
+}
+
+// intercept asks refuse about a message right before its handler sees it: it is the router's interceptor that puts the
+// message in place of an empty one.
+func (s codedServices) intercept(route grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, empty any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		return route(ctx, empty, info, func(ctx context.Context, msg any) (any, error) {
+			if err := s.refuse(msg); err != nil {
+				return nil, err
+			}
+			return handler(ctx, msg)
+		})
+	}
 }
 
 // codedAnte is an ante handler whose errors have codes.

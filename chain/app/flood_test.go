@@ -46,12 +46,13 @@ func signed(t *testing.T, w *scenario.World, name string, gas, fee uint64, msgs 
 	return raw
 }
 
-// paidFlood fills blocks: n transactions of somebody's of a tenth of a block's gas each.
+// paidFlood fills blocks: n transactions of somebody's of a tenth of a block's gas each, at twice the least price: five full
+// blocks do not make them too cheap.
 func paidFlood(t *testing.T, w *scenario.World, who string, n int) (txs [][]byte) {
 	t.Helper()
 	for i := range n {
 		send := banktypes.NewMsgSend(scenario.Account(who), scenario.Account(fmt.Sprint("mule", i)), network.Coins(1))
-		txs = append(txs, signed(t, w, who, 10_000_000, 100_000, send))
+		txs = append(txs, signed(t, w, who, 10_000_000, 200_000, send))
 	}
 	return txs
 }
@@ -62,7 +63,7 @@ func TestRevealsLandInAFloodOfPaidTransactions(t *testing.T) {
 	w := market(t)
 	do(t, w, "epoch\nuntil reveal")
 	q := newQueue(t, w)
-	const capacity, more = 6_144, 200
+	const capacity, more = 4_096, 200
 	if refused := q.offer(paidFlood(t, w, "mallory", capacity+more)...); refused != more {
 		t.Fatalf("%d paid transactions were refused, want %d", refused, more)
 	}
@@ -166,6 +167,29 @@ func TestWeightsOutOfSeasonTakeNoRoom(t *testing.T) {
 	do(t, w, "until reveal")
 	refused(hotCommit("val1", 0), "not in this part of the tempo")
 	refused(reveal(200), "200 weights for the")
+}
+
+// TestLeavesThatNobodyAskedForBuyNoGas opens 280 empty leaves of evidence where none is asked for, with the gas that they
+// would be worth.
+func TestLeavesThatNobodyAskedForBuyNoGas(t *testing.T) {
+	w := market(t)
+	do(t, w, "epoch\nsilent val1\nuntil reveal")
+	schedule, err := w.App.Yuma.Schedule(w.Ctx(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	due, ok := schedule.RevealOf()
+	if !ok {
+		t.Fatal("nothing is due")
+	}
+	reveal := &yumatypes.MsgRevealWeights{
+		HotAccount: scenario.Account("hot:val1").String(), Netuid: 1, Epoch: due, Uids: []uint32{3}, Weights: []uint32{1},
+		Salt: make([]byte, 16), Leaves: make([]yumatypes.Leaf, 280),
+	}
+	err = w.Admit(signed(t, w, "hot:val1", 3_000_000, 0, reveal))
+	if err == nil || !strings.Contains(err.Error(), "280 leaves opened, 0 were asked for") {
+		t.Errorf("280 leaves: %v", err)
+	}
 }
 
 func TestFreeMessagesKeepTheirBounds(t *testing.T) {
@@ -337,13 +361,16 @@ func TestASignersTransactionsStayInOrder(t *testing.T) {
 	send := banktypes.NewMsgSend(scenario.Account("mallory"), scenario.Account("bob"), network.Coins(1))
 	q := newQueue(t, w)
 	if refused := q.offer(
-		signed(t, w, "mallory", 60_000_000, 600_000, send), signed(t, w, "mallory", 60_000_000, 600_000, send),
-		signed(t, w, "mallory", scenario.Gas, scenario.Fee, send),
+		signed(t, w, "mallory", 24_000_000, 480_000, send), signed(t, w, "mallory", 24_000_000, 4_800_000, send),
+		signed(t, w, "mallory", 24_000_000, 480_000, send), signed(t, w, "mallory", 24_000_000, 480_000, send),
+		signed(t, w, "mallory", 24_000_000, 480_000, send), signed(t, w, "mallory", scenario.Gas, 9*scenario.Fee, send),
 		signed(t, w, "hot:val1", 200_000, 0, card("val1", "first")), signed(t, w, "hot:val1", 200_000, 0, hotCommit("val1", 0)),
 	); refused > 0 {
 		t.Fatalf("%d were refused", refused)
 	}
-	for q.Size() > 0 {
-		q.play()
+	for played := 0; q.Size() > 0; played++ {
+		if q.play(); played == 2 {
+			t.Fatalf("%d transactions are still waiting", q.Size())
+		}
 	}
 }

@@ -30,6 +30,8 @@ import (
 	"agora/chain/network"
 	emissionkeeper "agora/chain/x/emission/keeper"
 	emissiontypes "agora/chain/x/emission/types"
+	feekeeper "agora/chain/x/fee/keeper"
+	feetypes "agora/chain/x/fee/types"
 	pausekeeper "agora/chain/x/pause/keeper"
 	pausetypes "agora/chain/x/pause/types"
 	subnetkeeper "agora/chain/x/subnet/keeper"
@@ -56,6 +58,7 @@ type Keepers struct {
 	Yuma     *yumakeeper.Keeper
 	Emission *emissionkeeper.Keeper
 	Pause    *pausekeeper.Keeper
+	Fee      *feekeeper.Keeper
 }
 
 // moduleAccounts lists the accounts that modules own and what each may do with coins.
@@ -78,7 +81,7 @@ func storeNames() []string {
 		authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, distrtypes.StoreKey, slashingtypes.StoreKey,
 		evidencetypes.StoreKey, govtypes.StoreKey, upgradetypes.StoreKey, authzkeeper.StoreKey, feegrant.StoreKey,
 		consensustypes.StoreKey, emissiontypes.StoreKey, subnettypes.StoreKey, yumatypes.StoreKey,
-		pausetypes.StoreKey,
+		pausetypes.StoreKey, feetypes.StoreKey,
 	}
 }
 
@@ -118,7 +121,7 @@ func (app *App) makeKeepers(logger log.Logger, options servertypes.AppOptions) {
 	k.Feegrant = feegrantkeeper.NewKeeper(cdc, store(feegrant.StoreKey), k.Account)
 	k.Authz = authzkeeper.NewKeeper(store(authzkeeper.StoreKey), cdc, app.MsgServiceRouter(), k.Account)
 	home, _ := options.Get("home").(string)
-	k.Upgrade = upgradekeeper.NewKeeper(map[int64]bool{}, store(upgradetypes.StoreKey), cdc, home, app.BaseApp, auth)
+	k.Upgrade = upgradekeeper.NewKeeper(skipped(options), store(upgradetypes.StoreKey), cdc, home, app.BaseApp, auth)
 	app.makeMarketKeepers()
 	k.Gov = govkeeper.NewKeeper(cdc, store(govtypes.StoreKey), k.Account, k.Bank, k.Distribution, app.MsgServiceRouter(),
 		govtypes.DefaultConfig(), auth, govkeeper.NewDefaultCalculateVoteResultsAndVotingPower(k.Staking))

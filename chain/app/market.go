@@ -8,6 +8,8 @@ import (
 
 	emissionkeeper "agora/chain/x/emission/keeper"
 	emissiontypes "agora/chain/x/emission/types"
+	feekeeper "agora/chain/x/fee/keeper"
+	feetypes "agora/chain/x/fee/types"
 	pausekeeper "agora/chain/x/pause/keeper"
 	pausetypes "agora/chain/x/pause/types"
 	subnetkeeper "agora/chain/x/subnet/keeper"
@@ -31,6 +33,7 @@ func (app *App) makeMarketKeepers() {
 	k.Yuma = yumakeeper.NewKeeper(cdc, app.storeOf(yumatypes.StoreKey), auth, k.Subnet, k.Emission)
 	k.Subnet.SetHooks(subnettypes.MultiHooks{k.Yuma.Hooks(), k.Emission.Hooks()})
 	k.Staking.SetHooks(stakingtypes.NewMultiStakingHooks(k.Distribution.Hooks(), k.Slashing.Hooks(), takeLimit{staking: k.Staking}))
+	k.Fee = feekeeper.NewKeeper(cdc, app.storeOf(feetypes.StoreKey), auth, k.Subnet)
 	k.Pause = pausekeeper.NewKeeper(cdc, app.storeOf(pausetypes.StoreKey), auth, k.Staking, app.knows)
 	app.SetCircuitBreaker(k.Pause) // the router hands it to services that register later
 }

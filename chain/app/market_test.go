@@ -9,13 +9,15 @@ import (
 // market is a chain of three validators and a subnet in which they judge two miners.
 func market(t *testing.T) *scenario.World {
 	t.Helper()
-	return tell(t, `
-		stake    val1 1000  val2 900  val3 800
-		funds    bob 1000  mallory 1000
-		subnet   text tempo=20 miners a b
-		weights  val1 a=0.7 b=0.3 | val2 a=0.7 b=0.3 | val3 a=0.6 b=0.4
-	`)
+	return tell(t, threeValidators)
 }
+
+const threeValidators = `
+	stake    val1 1000  val2 900  val3 800
+	funds    bob 1000  mallory 1000
+	subnet   text tempo=20 miners a b
+	weights  val1 a=0.7 b=0.3 | val2 a=0.7 b=0.3 | val3 a=0.6 b=0.4
+`
 
 // tell returns the world after a story.
 func tell(t *testing.T, story string) *scenario.World {

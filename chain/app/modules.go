@@ -29,6 +29,8 @@ import (
 
 	"agora/chain/x/emission"
 	emissiontypes "agora/chain/x/emission/types"
+	"agora/chain/x/fee"
+	feetypes "agora/chain/x/fee/types"
 	"agora/chain/x/pause"
 	pausetypes "agora/chain/x/pause/types"
 	"agora/chain/x/subnet"
@@ -58,6 +60,7 @@ func (app *App) modules() []module.AppModule {
 		subnet.NewAppModule(cdc, k.Subnet),
 		yuma.NewAppModule(cdc, k.Yuma),
 		pause.NewAppModule(cdc, k.Pause),
+		fee.NewAppModule(cdc, k.Fee),
 	}
 }
 
@@ -68,12 +71,13 @@ func setOrder(m *module.Manager) {
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName, slashingtypes.ModuleName,
 		govtypes.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName, authz.ModuleName, feegrant.ModuleName,
 		upgradetypes.ModuleName, consensustypes.ModuleName, emissiontypes.ModuleName, subnettypes.ModuleName, yumatypes.ModuleName,
-		pausetypes.ModuleName,
+		pausetypes.ModuleName, feetypes.ModuleName,
 	}
 	m.SetOrderInitGenesis(genesis...)
 	m.SetOrderExportGenesis(genesis...)
 	m.SetOrderPreBlockers(upgradetypes.ModuleName, authtypes.ModuleName)
 	m.SetOrderBeginBlockers(emissiontypes.ModuleName, yumatypes.ModuleName, distrtypes.ModuleName, slashingtypes.ModuleName,
 		evidencetypes.ModuleName, stakingtypes.ModuleName, authz.ModuleName)
-	m.SetOrderEndBlockers(banktypes.ModuleName, subnettypes.ModuleName, yumatypes.ModuleName, govtypes.ModuleName, feegrant.ModuleName, stakingtypes.ModuleName)
+	m.SetOrderEndBlockers(banktypes.ModuleName, subnettypes.ModuleName, yumatypes.ModuleName, govtypes.ModuleName, feegrant.ModuleName,
+		feetypes.ModuleName, stakingtypes.ModuleName)
 }

@@ -75,10 +75,16 @@ func (q *queue) play() (txs [][]byte) {
 			q.Errorf("block %d: %s", q.w.Height, r.Log)
 		}
 	}
+	q.settle(txs, results)
+	return txs
+}
+
+// settle tells CometBFT what came of a block's transactions; it asks the application again about the others.
+func (q *queue) settle(txs [][]byte, results []*abci.ExecTxResult) {
+	q.Helper()
 	q.Lock()
 	defer q.Unlock()
 	if err := errors.Join(q.FlushAppConn(), q.Update(q.w.Height, cmttypes.ToTxs(txs), results, nil, nil)); err != nil {
 		q.Fatal(err)
 	}
-	return txs
 }

@@ -20,6 +20,7 @@ import (
 	"agora/chain/app"
 	"agora/chain/network"
 	emissiontypes "agora/chain/x/emission/types"
+	feetypes "agora/chain/x/fee/types"
 	pausetypes "agora/chain/x/pause/types"
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
@@ -63,6 +64,7 @@ func (p *random) start() []abci.ValidatorUpdate {
 	})
 	doc, err := g.Document(scenario.ChainID, p.w.Now)
 	must(p, err)
+	doc.Consensus.Params.Block.MaxGas = 200_000_000
 	params := doc.Consensus.Params.ToProto()
 	p.w.Genesis = &abci.RequestInitChain{
 		Time: p.w.Now, ChainId: scenario.ChainID, ConsensusParams: &params, InitialHeight: 1, AppStateBytes: doc.AppState,
@@ -226,7 +228,9 @@ func (p *random) propose() {
 // measure is something that only governance may do.
 func (p *random) measure() sdk.Msg {
 	a, pick := p.w.App, p.r.Intn
-	switch pick(12) {
+	switch pick(13) {
+	case 12:
+		return &feetypes.MsgUpdateParams{Authority: authority, Params: feetypes.Params{MinGasPrice: uint64(1_000 + pick(20_000))}}
 	case 0:
 		return &subnettypes.MsgUpdateParams{Authority: authority, Params: subnetParams(uint64(10+pick(5)), uint32(4+pick(12)))}
 	case 1:

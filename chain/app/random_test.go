@@ -27,6 +27,7 @@ import (
 
 	"agora/chain/network"
 	subnettypes "agora/chain/x/subnet/types"
+	"agora/mechanism/price"
 	"agora/scenario"
 )
 
@@ -63,6 +64,7 @@ type random struct {
 	done    map[string]int // messages carried out
 	refused map[string]int // transactions that failed as the rehearsal had foretold
 	drawn   int            // operations
+	gas     uint64         // that the next transaction asks for, where not the usual
 	settled bool           // nobody opens an account any more
 }
 
@@ -141,8 +143,17 @@ func (p *random) block(operations int) {
 	req.Txs = p.txs
 	ordered := req.Height%10 == 7 // the proposer's order is not the rehearsal's
 	if ordered {
-		req.Txs = p.proposed(req)
+		req.Txs = p.proposed(req, p.txs)
 	}
+	res := p.finish(req)
+	if !ordered {
+		p.compare(res)
+	}
+}
+
+// finish runs a block and holds the state after it to every invariant.
+func (p *random) finish(req *abci.RequestFinalizeBlock) *abci.ResponseFinalizeBlock {
+	p.Helper()
 	res, err := p.w.App.FinalizeBlock(req)
 	must(p, err)
 	_, err = p.w.App.Commit()
@@ -150,17 +161,15 @@ func (p *random) block(operations int) {
 	p.w.Height, p.w.Now = req.Height, req.Time
 	p.w.Blocks, p.w.Hashes = append(p.w.Blocks, req), append(p.w.Hashes, res.AppHash)
 	p.comet.update(req.Height, res.ValidatorUpdates)
-	if !ordered {
-		p.compare(res)
-	}
 	p.hearProposals()
 	p.check(res)
+	return res
 }
 
 // proposed is the order in which a proposer of this block puts the transactions.
-func (p *random) proposed(req *abci.RequestFinalizeBlock) [][]byte {
+func (p *random) proposed(req *abci.RequestFinalizeBlock, txs [][]byte) [][]byte {
 	res, err := p.w.App.PrepareProposal(&abci.RequestPrepareProposal{
-		Height: req.Height, Time: req.Time, Txs: p.txs, MaxTxBytes: 4 << 20, ProposerAddress: req.ProposerAddress,
+		Height: req.Height, Time: req.Time, Txs: txs, MaxTxBytes: 4 << 20, ProposerAddress: req.ProposerAddress,
 	})
 	must(p, err)
 	return res.Txs
@@ -274,7 +283,13 @@ func (p *random) send(signer simsx.SimAccount, promised bool, msgs ...sdk.Msg) b
 	if p.settled && (strings.Contains(titles(msgs), "MsgRegister") || strings.Contains(titles(msgs), "MsgRotate")) {
 		return false
 	}
-	gas, fee := uint64(3_000_000), uint64(30_000)
+	now, err := p.w.App.Fee.GasPrice(p.next)
+	must(p, err)
+	gas := uint64(1_000_000)
+	if p.gas > 0 {
+		gas = p.gas
+	}
+	fee := price.GasFee(gas, now)
 	if _, free := signer.PrivKey.(*ed25519.PrivKey); free {
 		gas, fee = scenario.FreeGas(msgs...), 0
 	} else if !signer.LiquidBalance().AmountOf(network.Denom).GTE(network.Coins(fee).AmountOf(network.Denom)) {

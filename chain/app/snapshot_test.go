@@ -123,6 +123,15 @@ func TestTodaysStateWaitsForTheNextUpgrade(t *testing.T) {
 // passPlan lets the validators pass a plan to upgrade at height.
 func passPlan(t *testing.T, w *scenario.World, name string, height int64) {
 	t.Helper()
+	votePlan(t, w, name, height)
+	if plan, err := w.App.Upgrade.GetUpgradePlan(w.Ctx()); err != nil || plan.Name != name {
+		t.Fatalf("plan %q, %v: the proposal did not pass", plan.Name, err)
+	}
+}
+
+// votePlan lets the validators vote for a plan.
+func votePlan(t *testing.T, w *scenario.World, name string, height int64) {
+	t.Helper()
 	msg := &upgradetypes.MsgSoftwareUpgrade{
 		Authority: authtypes.NewModuleAddress(govtypes.ModuleName).String(), Plan: planAt(name, height),
 	}
@@ -135,9 +144,6 @@ func passPlan(t *testing.T, w *scenario.World, name string, height int64) {
 		deliverAs(t, w, voter, govv1.NewMsgVote(scenario.Account(voter), 1, govv1.OptionYes, ""))
 	}
 	do(t, w, "wait 61s")
-	if plan, err := w.App.Upgrade.GetUpgradePlan(w.Ctx()); err != nil || plan.Name != name {
-		t.Fatalf("plan %q, %v: the proposal did not pass", plan.Name, err)
-	}
 }
 
 func planAt(name string, height int64) upgradetypes.Plan {
@@ -186,7 +192,15 @@ func keepState(w *scenario.World, dir string) error {
 // restoreState opens this program on the state in dir, by the messages of state sync.
 func restoreState(t *testing.T, dir string) (*app.App, kept) {
 	t.Helper()
-	var state kept
+	a, state := withSnapshots(t), readKept(t, dir)
+	if err := offerSnapshot(a, dir, state); err != nil {
+		t.Fatal(err)
+	}
+	return a, state
+}
+
+func readKept(t *testing.T, dir string) (state kept) {
+	t.Helper()
 	bz, err := os.ReadFile(filepath.Join(dir, "state.json"))
 	if err == nil {
 		err = json.Unmarshal(bz, &state)
@@ -194,11 +208,7 @@ func restoreState(t *testing.T, dir string) (*app.App, kept) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := withSnapshots(t)
-	if err := offerSnapshot(a, dir, state); err != nil {
-		t.Fatal(err)
-	}
-	return a, state
+	return state
 }
 
 func offerSnapshot(a *app.App, dir string, state kept) error {

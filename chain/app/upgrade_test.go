@@ -3,8 +3,10 @@ package app_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,12 +15,22 @@ import (
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	dbm "github.com/cosmos/cosmos-db"
 	"github.com/google/go-cmp/cmp"
 
 	"cosmossdk.io/core/header"
+	"cosmossdk.io/log/v2"
 
+	"github.com/cosmos/cosmos-sdk/baseapp"
+	"github.com/cosmos/cosmos-sdk/server"
+	"github.com/cosmos/cosmos-sdk/store/v2/rootmulti"
+	"github.com/cosmos/cosmos-sdk/store/v2/snapshots"
+	snapshottypes "github.com/cosmos/cosmos-sdk/store/v2/snapshots/types"
+	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	govv1 "github.com/cosmos/cosmos-sdk/x/gov/types/v1"
+	upgradetypes "github.com/cosmos/cosmos-sdk/x/upgrade/types"
 
 	"agora/chain/app"
 	"agora/chain/network"
@@ -33,10 +45,7 @@ const tao = network.TAO
 // upgrade must leave every rule, place and rao as it was, but write the old ceiling on the registration price down for
 // the subnets that relied on it.
 func TestUpgradeToV2(t *testing.T) {
-	a, state := restoreState(t, filepath.Join("testdata", "state-v1"))
-	if got := hex.EncodeToString(a.LastCommitID().Hash); got != state.AppHash {
-		t.Fatalf("restored state %s, want %s", got, state.AppHash)
-	}
+	a, state := takeOver(t)
 	ctx := contextOf(a, state.Time)
 	before := look(t, a, ctx)
 	if before.version != 1 || before.plan != "v2" {
@@ -62,7 +71,7 @@ func TestUpgradeToV2(t *testing.T) {
 
 // TestTheChainGoesOnAfterTheUpgrade runs the planned block and a tempo after it.
 func TestTheChainGoesOnAfterTheUpgrade(t *testing.T) {
-	a, state := restoreState(t, filepath.Join("testdata", "state-v1"))
+	a, state := takeOver(t)
 	before := look(t, a, contextOf(a, state.Time))
 	last := contextOf(a, runBlocks(t, a, state, 25))
 	after := look(t, a, last)
@@ -93,18 +102,126 @@ func upgraded(t *testing.T, v view) {
 
 // TestTheUpgradeIsNotRunEarly holds a program that knows the upgrade to the planned block.
 func TestTheUpgradeIsNotRunEarly(t *testing.T) {
-	w := scenario.On(withSnapshots(t))
-	do(t, w, today)
-	ctx := w.Ctx()
-	plan := planAt(app.Upgrades[len(app.Upgrades)-1], w.Height+10)
-	if err := w.App.Upgrade.ScheduleUpgrade(ctx, plan); err != nil {
-		t.Fatal(err)
-	}
-	next := header.Info{Height: w.Height + 1, Time: w.Now.Add(scenario.BlockTime), ChainID: scenario.ChainID}
-	_, err := w.App.Modules.PreBlock(ctx.WithBlockHeight(next.Height).WithHeaderInfo(next))
+	a, state := takeOver(t)
+	early := header.Info{Height: state.Height, Time: state.Time, ChainID: scenario.ChainID}
+	_, err := a.Modules.PreBlock(contextOf(a, state.Time).WithBlockHeight(early.Height).WithHeaderInfo(early))
 	if err == nil || !strings.Contains(err.Error(), "BINARY UPDATED BEFORE TRIGGER") {
 		t.Fatalf("a program that came too early was let run: %v", err)
 	}
+}
+
+// TestAKnownPlanHaltsNoChain schedules, on a chain that began with this program, what this program contains: the keeper
+// refuses it as done, a proposal for it fails with the reason, and blocks go on.
+func TestAKnownPlanHaltsNoChain(t *testing.T) {
+	w := market(t)
+	for _, u := range app.Upgrades {
+		err := w.App.Upgrade.ScheduleUpgrade(w.Ctx(), planAt(u.Name, w.Height+100))
+		if err == nil || !strings.Contains(err.Error(), "has already been completed") {
+			t.Errorf("%s: %v", u.Name, err)
+		}
+	}
+	votePlan(t, w, app.Upgrades[0].Name, w.Height+1_000)
+	do(t, w, "blocks 3")
+	proposal, err := w.App.Gov.Proposals.Get(w.Ctx(), 1)
+	if err != nil || proposal.Status != govv1.StatusFailed || !strings.Contains(proposal.FailedReason, "already contains the upgrade") {
+		t.Fatalf("the proposal is %s: %s, %v", proposal.Status, proposal.FailedReason, err)
+	}
+	if plan, err := w.App.Upgrade.GetUpgradePlan(w.Ctx()); err == nil {
+		t.Errorf("plan %q is scheduled", plan.Name)
+	}
+}
+
+// TestSkippedUpgradesAreSkipped starts the program with --unsafe-skip-upgrades and lets the validators vote for an upgrade
+// that it does not have: the planned block comes all the same.
+func TestSkippedUpgradesAreSkipped(t *testing.T) {
+	const planned = 150
+	a, err := app.New(log.NewNopLogger(), dbm.NewMemDB(), true, settings{server.FlagUnsafeSkipUpgrades: []int{planned}},
+		baseapp.SetChainID(scenario.ChainID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := scenario.On(a)
+	do(t, w, threeValidators)
+	passPlan(t, w, "unheard-of", planned)
+	for w.Height <= planned {
+		do(t, w, "blocks 1")
+	}
+	if plan, err := a.Upgrade.GetUpgradePlan(w.Ctx()); err == nil {
+		t.Errorf("plan %q is still there", plan.Name)
+	}
+}
+
+var stateV1 = filepath.Join("testdata", "state-v1")
+
+// takeOver opens this program, with the plan of the upgrade that it was stopped for, on the database that a node of the
+// version before it has after state sync.
+func takeOver(t *testing.T) (*app.App, kept) {
+	t.Helper()
+	state, db := readKept(t, stateV1), dbm.NewMemDB()
+	restoreStores(t, db, state)
+	home := t.TempDir()
+	info := fmt.Sprintf(`{"name":"v2","height":%d}`, state.Height+1)
+	if err := os.MkdirAll(filepath.Join(home, "data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, "data", upgradetypes.UpgradeInfoFilename), []byte(info), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a, err := app.New(log.NewNopLogger(), db, true, settings{"home": home}, baseapp.SetChainID(scenario.ChainID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, state
+}
+
+// storesV1 are the stores of the version before v2.
+var storesV1 = strings.Fields("acc bank staking distribution slashing evidence gov upgrade authz feegrant consensus emission subnet yuma pause")
+
+// restoreStores writes the snapshot into a database.
+func restoreStores(t *testing.T, db dbm.DB, state kept) {
+	t.Helper()
+	ms := rootmulti.NewStore(db, log.NewNopLogger())
+	for _, name := range storesV1 {
+		ms.MountStoreWithDB(storetypes.NewKVStoreKey(name), storetypes.StoreTypeIAVL, nil)
+	}
+	if err := ms.LoadLatestVersion(); err != nil {
+		t.Fatal(err)
+	}
+	store, err := snapshots.NewStore(dbm.NewMemDB(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	manager := snapshots.NewManager(store, snapshottypes.SnapshotOptions{}, ms, nil, log.NewNopLogger())
+	if err := restoreChunks(manager, stateV1, state); err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(ms.LastCommitID().Hash); got != state.AppHash {
+		t.Fatalf("restored state %s, want %s", got, state.AppHash)
+	}
+}
+
+func restoreChunks(manager *snapshots.Manager, dir string, state kept) error {
+	hash, err1 := hex.DecodeString(state.Hash)
+	metadata, err2 := hex.DecodeString(state.Metadata)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	var meta snapshottypes.Metadata
+	meta.ChunkHashes = [][]byte{metadata[2:]}
+	snapshot := snapshottypes.Snapshot{Height: uint64(state.Height), Format: state.Format, Chunks: state.Chunks, Hash: hash, Metadata: meta}
+	if err := manager.Restore(snapshot); err != nil {
+		return err
+	}
+	for i := range state.Chunks {
+		bz, err := os.ReadFile(chunkFile(dir, i))
+		if err != nil {
+			return err
+		}
+		if _, err := manager.RestoreChunk(bz); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // view is what the rehearsal compares.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
@@ -34,11 +35,11 @@ func TestMain(m *testing.M) {
 // markets, ours without any, and the SDK's own; and what ours cost for each unit of the SDK's.
 func BenchmarkSends(b *testing.B) {
 	for b.Loop() {
-		names := []string{"sends/full", "sends/empty", "sends/bare"}
+		names := withBefore("sends/full", "sends/empty", "sends/bare")
 		measured := work(b, names...)
 		theirs := measured[2].of("cpu-µs/tx")
 		for i, f := range measured {
-			name := names[i][len("sends/"):]
+			name := strings.Replace(names[i], "sends/", "", 1)
 			for _, unit := range []string{"tx/s", "ms/block", "cpu-µs/tx", "thread-µs/tx", "MiB-peak"} {
 				b.ReportMetric(f.of(unit), name+"-"+unit)
 			}
@@ -52,7 +53,12 @@ func BenchmarkSends(b *testing.B) {
 // whose quarter for free messages is full.
 func BenchmarkReveals(b *testing.B) {
 	for b.Loop() {
-		work(b, "reveals")[0].report(b)
+		measured := work(b, withBefore("reveals")...)
+		measured[0].report(b)
+		if len(measured) > 1 {
+			b.ReportMetric(measured[1].of("tx/s"), "before-tx/s")
+			b.ReportMetric(measured[1].of("cpu-µs/tx"), "before-cpu-µs/tx")
+		}
 	}
 }
 
@@ -132,7 +138,7 @@ func (c *chain) sends(b testing.TB, rounds int) (txs [][]byte) {
 	for round := range rounds {
 		for i := range people {
 			from, to := cold("person", i), account(cold("person", (i+1)%people))
-			txs = append(txs, c.sign(b, from, uint64(round), 200_000, 2_000, banktypes.NewMsgSend(account(from), to, network.Coins(1))))
+			txs = append(txs, c.sign(b, from, uint64(round), 100_000, 1_000, banktypes.NewMsgSend(account(from), to, network.Coins(1))))
 		}
 	}
 	return txs
@@ -168,7 +174,7 @@ func (c *chain) registrations(b testing.TB, count int) (txs [][]byte) {
 	for i := range count {
 		owner, netuid := cold("person", i%people), uint32(i%c.market.subnets+1)
 		proof := subnettypes.SignProof(hot("newcomer", i), chainID, netuid, account(owner).String(), expiry)
-		txs = append(txs, c.sign(b, owner, uint64(i/people), 1_000_000, 10_000, &subnettypes.MsgRegister{
+		txs = append(txs, c.sign(b, owner, uint64(i/people), 1_000_000, 200_000, &subnettypes.MsgRegister{
 			Owner: account(owner).String(), Netuid: netuid, HotKey: public("newcomer", i), Proof: proof, ProofExpiry: expiry,
 			MaxPrice: 100 * network.TAO,
 		}))

@@ -188,7 +188,7 @@ func (n *nodes) signAs(b *testing.B, key cryptotypes.PrivKey, number, sequence, 
 	builder := n.blank.TxConfig.NewTxBuilder()
 	must(b, builder.SetMsgs(msg))
 	builder.SetGasLimit(gas)
-	builder.SetFeeAmount(network.Coins(gas / 100))
+	builder.SetFeeAmount(network.Coins(gas))
 	must(b, builder.SetSignatures(signing.SignatureV2{PubKey: key.PubKey(), Data: &signing.SingleSignatureData{SignMode: mode}, Sequence: sequence}))
 	who := authsigning.SignerData{
 		ChainID: n.file.ChainID, Address: account(key).String(), AccountNumber: number, Sequence: sequence, PubKey: key.PubKey(),

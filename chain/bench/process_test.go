@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,6 +46,24 @@ func (f figures) report(b *testing.B) {
 // jobName is the environment variable that makes a process of this test do one job.
 const jobName = "AGORA_BENCH_JOB"
 
+// beforeName is the environment variable that names this test as another commit compiled it (`make bench-chain
+// BEFORE=COMMIT`). Jobs whose names begin with before are done by that.
+const (
+	beforeName = "AGORA_BENCH_BEFORE"
+	before     = "before:"
+)
+
+// withBefore adds the same jobs of the other commit, where there is one.
+func withBefore(names ...string) []string {
+	if os.Getenv(beforeName) == "" {
+		return names
+	}
+	for _, name := range slices.Clone(names) {
+		names = append(names, before+name)
+	}
+	return names
+}
+
 // TestJob does the job that the environment names. Line by line, it asks for a turn on file 3, waits for it on its
 // standard input, and at last says what it measured.
 func TestJob(t *testing.T) {
@@ -81,7 +100,11 @@ func startWorker(b *testing.B, name string) *worker {
 	must(b, err)
 	answer, grant, err := os.Pipe()
 	must(b, err)
-	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run", "^TestJob$", "-test.timeout", "30m")
+	program := os.Args[0]
+	if job, old := strings.CutPrefix(name, before); old {
+		name, program = job, os.Getenv(beforeName)
+	}
+	cmd := exec.CommandContext(b.Context(), program, "-test.run", "^TestJob$", "-test.timeout", "30m")
 	cmd.Env = append(os.Environ(), jobName+"="+name)
 	cmd.Stdin, cmd.ExtraFiles = answer, []*os.File{ask}
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr

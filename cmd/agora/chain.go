@@ -116,6 +116,9 @@ func readClient(base client.Context, cmd *cobra.Command) error {
 	if ctx, err = reach(ctx, cmd.Flags()); err != nil {
 		return err
 	}
+	if err := followPrice(ctx, cmd.Flags()); err != nil {
+		return err
+	}
 	return client.SetCmdClientContextHandler(ctx, cmd)
 }
 
@@ -165,7 +168,11 @@ func nodeCommand(base client.Context, tmp *app.App) (*cobra.Command, error) {
 	f.Bool(flags.FlagLogNoColor, false, "log without colours")
 	genesis := genutilcli.Commands(tmp.TxConfig, tmp.Basics, home)
 	node.AddCommand(initCommand(&home), joinCommand(&home), statusCommand(), genesis)
-	server.AddCommandsWithStartCmdOptions(node, home, newNode, exportNode, server.StartCmdOptions{StartCommandHandler: startNode})
+	server.AddCommandsWithStartCmdOptions(node, home, newNode, exportNode, server.StartCmdOptions{
+		StartCommandHandler: startNode, AddFlags: func(start *cobra.Command) {
+			start.Flags().Int64(app.FlagCheckInvariants, 0, "check every invariant of the state every so many blocks and stop where one is broken; 0 for never")
+		},
+	})
 	node.AddCommand(server.ModuleHashByHeightQuery(newNode))
 	return node, tidyStart(node)
 }

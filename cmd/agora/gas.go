@@ -1,10 +1,21 @@
 package main
 
 import (
+	"context"
+	"time"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"cosmossdk.io/math"
+
+	"github.com/cosmos/cosmos-sdk/client"
 	"github.com/cosmos/cosmos-sdk/client/flags"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"agora/chain/network"
+	feetypes "agora/chain/x/fee/types"
+	"agora/mechanism/price"
 )
 
 // priced are the defaults with which a transaction pays what the chain asks, measured by simulation. Between that and its
@@ -36,4 +47,24 @@ func preferFees(set *pflag.FlagSet) error {
 		return nil
 	}
 	return prices.Value.Set("")
+}
+
+// followPrice asks the node for the gas price in force and takes that, and a quarter more for what two full blocks may add,
+// where the user names neither fee nor price. Where no node answers, the default stands.
+func followPrice(ctx client.Context, set *pflag.FlagSet) error {
+	prices := set.Lookup(flags.FlagGasPrices)
+	if prices == nil || prices.Changed || prices.Value.String() == "" || ctx.Client == nil {
+		return nil
+	}
+	if offline, err := set.GetBool(flags.FlagOffline); err != nil || offline {
+		return err
+	}
+	asking, cancel := context.WithTimeout(ctx.CmdContext, 2*time.Second)
+	defer cancel()
+	r, err := feetypes.NewQueryClient(ctx).GasPrice(asking, &feetypes.QueryGasPriceRequest{})
+	if err != nil {
+		return nil
+	}
+	bid := math.LegacyNewDecFromInt(math.NewIntFromUint64(r.GasPrice + r.GasPrice/4)).QuoInt64(price.Million)
+	return prices.Value.Set(sdk.NewDecCoinFromDec(network.Denom, bid).String())
 }

@@ -1,10 +1,12 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
 
 	"agora/chain/x/emission/types"
 	"agora/mechanism/emission"
@@ -46,10 +48,19 @@ func (q queryServer) Accounts(ctx context.Context, _ *types.QueryAccountsRequest
 }
 
 // RootVotes returns the votes on the division of emission, by operator; lapsed ones are gone within ten blocks.
-func (q queryServer) RootVotes(ctx context.Context, _ *types.QueryRootVotesRequest) (*types.QueryRootVotesResponse, error) {
-	votes, err := values(sdk.UnwrapSDKContext(ctx), q.k.votes)
-	return &types.QueryRootVotesResponse{Votes: votes}, err
+func (q queryServer) RootVotes(ctx context.Context, req *types.QueryRootVotesRequest) (*types.QueryRootVotesResponse, error) {
+	page := query.PageRequest{Limit: maxPage}
+	if req.Pagination != nil {
+		page = *req.Pagination
+		page.Limit = min(cmp.Or(page.Limit, maxPage), maxPage)
+	}
+	votes, next, err := query.CollectionPaginate(ctx, q.k.votes, &page,
+		func(_ string, v types.RootVote) (types.RootVote, error) { return v, nil })
+	return &types.QueryRootVotesResponse{Votes: votes, Pagination: next}, err
 }
+
+// maxPage is the most votes of one page: each names up to all subnets.
+const maxPage = 256
 
 // Dividends returns what of past epochs is still to be paid, by operator.
 func (q queryServer) Dividends(ctx context.Context, req *types.QueryDividendsRequest) (*types.QueryDividendsResponse, error) {

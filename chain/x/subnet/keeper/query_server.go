@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 
@@ -80,8 +81,47 @@ func (q queries) Profiles(c context.Context, r *types.QueryProfilesRequest) (*ty
 }
 
 func (q queries) Voices(c context.Context, r *types.QueryVoicesRequest) (*types.QueryVoicesResponse, error) {
-	voices, err := q.Keeper.Voices(sdk.UnwrapSDKContext(c), r.Netuid)
-	return &types.QueryVoicesResponse{Voices: voices}, coded(err)
+	ctx := sdk.UnwrapSDKContext(c)
+	stakes, err := q.Stakes(ctx, r.Netuid)
+	if err != nil {
+		return nil, coded(err)
+	}
+	from, to, page, err := pageOf(r.Pagination, len(stakes))
+	if err != nil {
+		return nil, err
+	}
+	voices := make([]types.VoiceEntry, to-from)
+	for i, s := range stakes[from:to] {
+		if voices[i], err = q.voiceEntry(ctx, s); err != nil {
+			return nil, coded(err)
+		}
+	}
+	return &types.QueryVoicesResponse{Voices: voices, Pagination: page}, nil
+}
+
+// maxVoices is the most voices of one page: each comes with its neuron's card and the operator's addresses.
+const maxVoices = 256
+
+// pageOf turns a page request over n entries into a range; the key is the next entry's number in four bytes, big-endian.
+func pageOf(page *query.PageRequest, n int) (from, to int, next *query.PageResponse, err error) {
+	switch key := page.GetKey(); {
+	case len(key) == 4:
+		from = int(min(uint64(binary.BigEndian.Uint32(key)), uint64(n)))
+	case len(key) > 0:
+		return 0, 0, nil, status.Errorf(codes.InvalidArgument, "page key of %d bytes, want 4", len(key))
+	default:
+		from = int(min(page.GetOffset(), uint64(n)))
+	}
+	limit := maxVoices
+	if asked := page.GetLimit(); asked > 0 {
+		limit = int(min(asked, maxVoices))
+	}
+	to = min(from+limit, n)
+	next = &query.PageResponse{Total: uint64(n)}
+	if to < n {
+		next.NextKey = binary.BigEndian.AppendUint32(nil, uint32(to))
+	}
+	return from, to, next, nil
 }
 
 func (q queries) HeldLocks(c context.Context, r *types.QueryHeldLocksRequest) (*types.QueryHeldLocksResponse, error) {

@@ -48,6 +48,9 @@ func (k *Keeper) seed(ctx sdk.Context, key byCommit) error {
 // A bad or missing leaf is no reveal (ErrEvidence).
 func (k *Keeper) checkEvidence(ctx sdk.Context, commit types.Commit, msg *types.MsgRevealWeights) error {
 	n := int(commit.Rules.EvidenceLeaves)
+	if n == 0 && len(msg.Leaves) > 0 {
+		return fmt.Errorf("%w: %d leaves opened, none was asked for", types.ErrEvidence, len(msg.Leaves))
+	}
 	if n == 0 {
 		return nil
 	}
@@ -80,6 +83,24 @@ func (k *Keeper) checkEvidence(ctx sdk.Context, commit types.Commit, msg *types.
 		}
 	}
 	return nil
+}
+
+// AskedLeaves is how many leaves of evidence the reveal of a voice's commit opens at most; 0 if there is no such commit.
+func (k *Keeper) AskedLeaves(ctx sdk.Context, netuid uint32, epoch uint64, uid uint32) (int, error) {
+	operator, is := k.subnets.VoiceOf(ctx, netuid, uid)
+	if !is {
+		return 0, nil
+	}
+	commit, found, err := k.CommitOf(ctx, netuid, epoch, operator)
+	if err != nil || !found {
+		return 0, err
+	}
+	if commit.Rules.MaxWeightLimit == 0 {
+		if commit.Rules, err = k.rules(ctx, netuid); err != nil {
+			return 0, err
+		}
+	}
+	return int(commit.Rules.EvidenceLeaves), nil
 }
 
 // checkLeaf verifies a leaf's place in the sheet and the miner's signature. The key that a miner had when he answered is

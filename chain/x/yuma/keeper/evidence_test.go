@@ -81,6 +81,18 @@ func TestARevealOpensTheLeavesThatTheNextBlockChose(t *testing.T) {
 	m.Must(reveal(m, msg))
 }
 
+// TestLeavesThatNobodyAskedForAreNoReveal opens leaves where the subnet asks for none.
+func TestLeavesThatNobodyAskedForAreNoReveal(t *testing.T) {
+	m, netuid, voices, epoch := committed(t)
+	msg := &types.MsgRevealWeights{
+		HotAccount: yumatest.HotAccount(voices[0]), Netuid: netuid, Epoch: epoch, Uids: someUids, Weights: someWeights,
+		Salt: yumatest.Salt, Leaves: make([]types.Leaf, 280),
+	}
+	m.Refuses(reveal(m, msg), types.ErrEvidence)
+	msg.Leaves = nil
+	m.Must(reveal(m, msg))
+}
+
 func TestAMinerCannotSpoilARevealByRotatingHisKey(t *testing.T) {
 	m, netuid, msg, _ := judged(t)
 	m.Rotate("miner0", netuid, 3, "miner0's next key")

@@ -71,8 +71,9 @@ func (k *Keeper) checkRows(ctx sdk.Context) error {
 			return true, err
 		}
 		epoch, err := k.checkPlace(ctx, r.Netuid, r.Uid)
-		if err == nil && r.Epoch > epoch {
-			err = fmt.Errorf("netuid %d, uid %d: a row of epoch %d, but epoch %d runs", r.Netuid, r.Uid, r.Epoch, epoch)
+		if err == nil && (r.Epoch > epoch || r.CommitHeight > ctx.BlockHeight()) {
+			err = fmt.Errorf("netuid %d, uid %d: a row of epoch %d, committed at block %d, but epoch %d runs in block %d",
+				r.Netuid, r.Uid, r.Epoch, r.CommitHeight, epoch, ctx.BlockHeight())
 		}
 		if last, some := r.LastUID(); err == nil && some {
 			_, err = k.checkPlace(ctx, r.Netuid, last)
@@ -105,6 +106,15 @@ func (k *Keeper) checkRecords(ctx sdk.Context) error {
 		}
 		return err != nil, err
 	})
+}
+
+// HistoryPaid adds up what the epochs in the history paid, in rao.
+func (k *Keeper) HistoryPaid(ctx sdk.Context) (paid uint64, err error) {
+	err = k.records.Walk(ctx, nil, func(_ byEpoch, r types.EpochRecord) (bool, error) {
+		paid += r.Paid
+		return false, nil
+	})
+	return paid, err
 }
 
 func (k *Keeper) checkCarries(ctx sdk.Context) error {

@@ -3,13 +3,16 @@ package keeper
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
 	"cosmossdk.io/collections"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	"agora/chain/network"
@@ -22,6 +25,9 @@ import (
 const (
 	// yieldEpochs is how many epochs of each subnet are looked at unless the question says.
 	yieldEpochs = 20
+	// yieldRecords and yieldSubnets bound what one page looks at: some 5 KB of history for each epoch of 256 neurons, and
+	// the voices of each subnet.
+	yieldRecords, yieldSubnets = 160, 4
 	// year is in seconds.
 	year = 31_557_600
 	// basisPoints is how many of them are one.
@@ -32,19 +38,19 @@ const (
 // nominator, and in how many of its epochs it spoke.
 func (q queryServer) Validators(ctx context.Context, req *types.QueryValidatorsRequest) (*types.QueryValidatorsResponse, error) {
 	sctx := sdk.UnwrapSDKContext(ctx)
-	epochs := int(min(req.Epochs, maxPage))
+	epochs := int(min(req.Epochs, yieldRecords))
 	if epochs == 0 {
 		epochs = yieldEpochs
 	}
-	var book yields
-	err := q.k.subnets.EachSubnet(sctx, func(s subnettypes.Subnet) (bool, error) {
-		if req.Netuid != 0 && s.Netuid != req.Netuid {
-			return false, nil
-		}
-		return false, q.k.addYields(sctx, s.Netuid, epochs, &book)
-	})
+	netuids, page, err := q.k.pageOfSubnets(sctx, req, max(1, min(yieldSubnets, yieldRecords/epochs)))
 	if err != nil {
 		return nil, err
+	}
+	var book yields
+	for _, netuid := range netuids {
+		if err := q.k.addYields(sctx, netuid, epochs, &book); err != nil {
+			return nil, err
+		}
 	}
 	waiting, err := q.k.emission.Waiting(sctx)
 	if err != nil {
@@ -58,7 +64,33 @@ func (q queryServer) Validators(ctx context.Context, req *types.QueryValidatorsR
 			return nil, err
 		}
 	}
-	return &types.QueryValidatorsResponse{Validators: book}, nil
+	return &types.QueryValidatorsResponse{Validators: book, Pagination: page}, nil
+}
+
+// pageOfSubnets lists the subnets that a page looks at; the key of the next is its first netuid in four bytes, big-endian.
+func (k *Keeper) pageOfSubnets(ctx sdk.Context, req *types.QueryValidatorsRequest, most int) (netuids []uint32, next *query.PageResponse, err error) {
+	from := uint32(0)
+	if key := req.Pagination.GetKey(); len(key) == 4 {
+		from = binary.BigEndian.Uint32(key)
+	} else if len(key) > 0 {
+		return nil, nil, fmt.Errorf("%w: page key of %d bytes", types.ErrInvalid, len(key))
+	}
+	if limit := req.Pagination.GetLimit(); limit > 0 {
+		most = int(min(limit, uint64(most)))
+	}
+	next = &query.PageResponse{}
+	err = k.subnets.EachSubnet(ctx, func(s subnettypes.Subnet) (bool, error) {
+		if s.Netuid < from || req.Netuid != 0 && s.Netuid != req.Netuid {
+			return false, nil
+		}
+		if len(netuids) == most {
+			next.NextKey = binary.BigEndian.AppendUint32(nil, s.Netuid)
+			return true, nil
+		}
+		netuids = append(netuids, s.Netuid)
+		return false, nil
+	})
+	return netuids, next, err
 }
 
 // yields are sorted by operator.

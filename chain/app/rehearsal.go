@@ -1,0 +1,65 @@
+package app
+
+import (
+	sdk "github.com/cosmos/cosmos-sdk/types"
+)
+
+// lookUp is the state after the last block, for the queue.
+func (app *App) lookUp() (sdk.Context, bool) {
+	ctx, err := app.CreateQueryContextWithCheckHeader(0, false, false)
+	return ctx, err == nil
+}
+
+// gasPrice implements chain: 0 before the first block.
+func (app *App) gasPrice() uint64 {
+	ctx, ok := app.lookUp()
+	if !ok {
+		return 0
+	}
+	now, err := app.Fee.GasPrice(ctx)
+	if err != nil {
+		return 0
+	}
+	return now
+}
+
+// hasTurn implements chain: nobody has one before the first block.
+func (app *App) hasTurn(account sdk.AccAddress) bool {
+	ctx, ok := app.lookUp()
+	if !ok {
+		return false
+	}
+	has, err := app.Fee.HasTurn(ctx, account, app.LastBlockHeight()+1)
+	return err == nil && has
+}
+
+// rehearsal runs a transaction on a branch of the state as a block would, and tells whether it pays. Who is kept out by
+// others must be kept out by what they pay: a signer may have emptied his account a moment before.
+func (app *App) rehearsal(ante sdk.AnteHandler) func(ctx sdk.Context, raw []byte) bool {
+	return func(ctx sdk.Context, raw []byte) (pays bool) {
+		tx, err := app.TxConfig.TxDecoder()(raw)
+		if err != nil {
+			return false
+		}
+		defer func() { _ = recover() }() // out of gas in a message: pays is set by then
+		branch, keep := ctx.CacheContext()
+		checked, err := ante(branch.WithTxBytes(raw), tx, false)
+		if err != nil {
+			return false
+		}
+		keep()
+		pays = true
+		branch, keep = checked.WithMultiStore(ctx.MultiStore()).CacheContext()
+		for _, msg := range tx.GetMsgs() {
+			handler := app.MsgServiceRouter().Handler(msg)
+			if handler == nil {
+				return pays
+			}
+			if _, err := handler(branch, msg); err != nil {
+				return pays
+			}
+		}
+		keep()
+		return pays
+	}
+}
