@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,11 +72,23 @@ func crowded(t *testing.T) *yumatest.Market {
 		m.Validate(fmt.Sprint("player", i), 1_000_000_000_000)
 	}
 	m.Must(m.Yuma.InitGenesis(m.Ctx, *epochs))
+	m.Commit()
 	return m
 }
 
+// processor is the time that the process has had.
+func processor(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // TestNoQueryReadsMuch asks every question that grows with the market or its history for as much as it gives, in a crowded
-// network. The store's gas counts rows and bytes that are read: six million took 15 ms of processor where it was measured.
+// network. The store's gas counts rows and bytes that are read: 2.3 million took 5.2 ms of processor where it was measured, so
+// what is allowed here is below 20 ms.
 func TestNoQueryReadsMuch(t *testing.T) {
 	const most = 6_000_000
 	m := crowded(t)
@@ -117,12 +130,16 @@ func TestNoQueryReadsMuch(t *testing.T) {
 			return book.RootVotes(c, &emissiontypes.QueryRootVotesRequest{Pagination: page})
 		},
 	} {
-		began := time.Now()
-		meter := storetypes.NewInfiniteGasMeter()
-		if _, err := ask(m.Ctx.WithGasMeter(meter)); err != nil {
-			t.Errorf("%s: %v", name, err)
+		meter, best := storetypes.NewInfiniteGasMeter(), time.Hour
+		for range 5 {
+			began := processor(t)
+			meter = storetypes.NewInfiniteGasMeter()
+			if _, err := ask(m.Ctx.WithGasMeter(meter)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			best = min(best, processor(t)-began)
 		}
-		t.Logf("%12s: %9d gas, %s", name, meter.GasConsumed(), time.Since(began).Round(10*time.Microsecond))
+		t.Logf("%12s: %9d gas, %s of processor", name, meter.GasConsumed(), best.Round(10*time.Microsecond))
 		if meter.GasConsumed() > most {
 			t.Errorf("%s: %d gas of reading, want at most %d", name, meter.GasConsumed(), most)
 		}
