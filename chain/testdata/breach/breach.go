@@ -94,7 +94,7 @@ func machine(at time.Time) int {
 	_ = at.In(time.Local)                  // breach: environment
 	_ = at.Local()                         // breach: environment
 	_ = fmt.Sprintf("%p", &at)             // breach: environment
-	_ = fmt.Sprintf("%[1]p of %[1]d", &at) // breach: environment
+	_ = fmt.Sprintf("%[1]p of %[1]T", &at) // breach: environment
 	_ = runtime.NumGoroutine()             // breach: environment
 	_ = debug.Stack()                      // breach: environment
 	_, _ = net.LookupHost("a")             // breach: environment
