@@ -18,7 +18,7 @@ import (
 	"agora/scenario"
 )
 
-// TestANodeStopsWhereAnInvariantIsBroken takes a rao away from those who are to be paid, in block 9, on nodes that check
+// TestANodeStopsWhereAnInvariantIsBroken takes a rao out of a lock, in block 9, on nodes that check
 // every third block, and none: one stops there and says what is wrong.
 func TestANodeStopsWhereAnInvariantIsBroken(t *testing.T) {
 	for every, want := range map[int]string{3: "INVARIANT BROKEN at block 9: emission: the book adds up", 0: "after block 9"} {
@@ -30,7 +30,7 @@ func TestANodeStopsWhereAnInvariantIsBroken(t *testing.T) {
 		a.SetBeginBlocker(func(ctx sdk.Context) (sdk.BeginBlock, error) {
 			begin, err := a.Modules.BeginBlock(ctx)
 			if err == nil && ctx.BlockHeight() == 9 {
-				err = a.Bank.SendCoinsFromModuleToModule(ctx, emissiontypes.ModuleName, subnettypes.ModuleName, network.Coins(1))
+				err = a.Bank.SendCoinsFromModuleToModule(ctx, subnettypes.ModuleName, emissiontypes.ModuleName, network.Coins(1))
 			}
 			return begin, err
 		})
