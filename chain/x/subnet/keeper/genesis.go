@@ -35,7 +35,7 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, g types.GenesisState) error {
 		each(g.HeldLocks, func(l types.HeldLock) error { return k.held.Set(ctx, l.Key(), l) }),
 		each(g.KeyChanges, func(c types.KeyChange) error { return k.keyChanges.Set(ctx, c.Account, c) }),
 		each(g.Bids, func(b types.Bid) error { return k.putBid(ctx, b) }),
-		func() error { return k.bidNumber.Set(ctx, g.NextBid()) },
+		func() error { return k.bidNumber.Set(ctx, g.NextBid) },
 	)
 }
 
@@ -80,6 +80,7 @@ func (k *Keeper) ExportGenesis(ctx sdk.Context) (*types.GenesisState, error) {
 		func() error { return all(ctx, k.held, &g.HeldLocks) },
 		func() error { return all(ctx, k.keyChanges, &g.KeyChanges) },
 		func() error { return all(ctx, k.bids, &g.Bids) },
+		func() (err error) { g.NextBid, err = k.bidNumber.Peek(ctx); return err },
 	)
 }
 

@@ -273,8 +273,8 @@ func (g GenesisState) checkBids(subnets map[uint32]Subnet) error {
 			return err
 		}
 		key := fmt.Sprintf("%d/%s", b.Netuid, b.HotKey)
-		if i > 0 && cmp.Or(cmp.Compare(g.Bids[i-1].Netuid, b.Netuid), cmp.Compare(g.Bids[i-1].Number, b.Number)) >= 0 || seen[key] {
-			return fmt.Errorf("%w: bid %d of netuid %d is out of order or its hot key's second", ErrInvalid, b.Number, b.Netuid)
+		if i > 0 && cmp.Or(cmp.Compare(g.Bids[i-1].Netuid, b.Netuid), cmp.Compare(g.Bids[i-1].Number, b.Number)) >= 0 || seen[key] || b.Number >= g.NextBid {
+			return fmt.Errorf("%w: bid %d of netuid %d is out of order, its hot key's second, or not below next_bid", ErrInvalid, b.Number, b.Netuid)
 		}
 		seen[key] = true
 	}
@@ -289,12 +289,4 @@ func (b Bid) CheckFits(subnet Subnet) error {
 			ErrInvalid, b.Amount, len(b.HotKey), b.Netuid)
 	}
 	return CheckSpelling("owner", b.Owner)
-}
-
-// NextBid is above the number of every bid.
-func (g GenesisState) NextBid() (next uint64) {
-	for _, b := range g.Bids {
-		next = max(next, b.Number+1)
-	}
-	return next
 }
