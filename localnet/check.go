@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,10 +86,15 @@ func (c *checker) minersOf(netuid uint32) []Miner {
 	return list
 }
 
+// ladderOf leaves out the models of the store: nobody knows beforehand how many of the subnet's questions they answer.
+func (c *checker) ladderOf(netuid uint32) []Miner {
+	return slices.DeleteFunc(c.minersOf(netuid), func(m Miner) bool { return m.Engine == openModel })
+}
+
 // ranking waits for the first epoch in which every subnet's incentives follow true quality and counts it from the last
 // registration.
 func (c *checker) ranking(ctx context.Context) (string, error) {
-	quality, err := c.truth.measure(ctx, c.file.Miners)
+	quality, err := c.truth.measure(ctx, append(c.ladderOf(chatNet), c.ladderOf(textNet)...))
 	if err != nil {
 		return "", err
 	}
@@ -125,7 +131,7 @@ func (c *checker) ranked(ctx context.Context, netuid uint32, quality map[string]
 			}
 			count++
 			var right bool
-			if right, why = ordered(c.minersOf(netuid), quality, incentives(records[i])); right {
+			if right, why = ordered(c.ladderOf(netuid), quality, incentives(records[i])); right {
 				return count, nil
 			}
 			if count >= rankWithin {
@@ -267,7 +273,7 @@ func (c *checker) cannedLast(ctx context.Context) (string, error) {
 			own = earned[m.UID]
 		}
 	}
-	for _, m := range c.minersOf(chatNet) {
+	for _, m := range c.ladderOf(chatNet) {
 		if m.Model != cannedModel && earned[m.UID] <= own {
 			return "", fmt.Errorf("it earns %d, %s earns %d", own, m.Name, earned[m.UID])
 		}

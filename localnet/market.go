@@ -158,7 +158,7 @@ func (m *Market) startMiners(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range m.file.Miners {
 		described := &m.file.Miners[i]
-		w, err := newWorker(*described, m.keys, m.clients[i%len(m.clients)], m.log.With("program", described.Name))
+		w, err := newWorker(*described, m.Store, m.keys, m.clients[i%len(m.clients)], m.log.With("program", described.Name))
 		if err != nil {
 			return err
 		}
@@ -207,6 +207,9 @@ func (m *Market) Close() error {
 	m.closed.Do(func() {
 		for _, w := range m.workers {
 			w.halt()
+			if c, ok := w.engine.(io.Closer); ok {
+				err = errors.Join(err, c.Close())
+			}
 		}
 		m.stop(context.Canceled)
 		m.daemons.Wait()
@@ -214,7 +217,7 @@ func (m *Market) Close() error {
 		for _, n := range m.nodes {
 			nodes.Go(n.Close)
 		}
-		err = nodes.Wait()
+		err = errors.Join(err, nodes.Wait())
 		if m.file.PID != 0 {
 			m.file.PID = 0
 			err = errors.Join(err, m.file.write(m.Home))

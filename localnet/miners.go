@@ -10,8 +10,11 @@ import (
 	"agora/chain/network"
 	"agora/client"
 	"agora/engine"
+	"agora/engine/native"
 	"agora/engine/native/chat"
+	"agora/engine/native/llm"
 	"agora/engine/native/ngram"
+	"agora/engine/native/store"
 	"agora/miner"
 	"agora/miner/enrolment"
 )
@@ -23,6 +26,9 @@ const cannedModel = "canned"
 
 // minerCapacity is how many requests one of the market's miners works on at once.
 const minerCapacity = 2
+
+// openModel is the engine of a model of the store. What it is worth on the subnet's questions is not known beforehand.
+const openModel = "open"
 
 // ladder lists the miners of a new market: the chat models that ship, best first, one that does no work, and the n-gram
 // models. With more chat miners than models the ladder begins again.
@@ -37,6 +43,9 @@ func (p *plan) ladder() []Miner {
 		list = append(list, p.describeMiner(chatNet, models[len(models)-1-i%len(models)], "native", i/len(models)))
 	}
 	list = append(list, p.describeMiner(chatNet, cannedModel, "canned", 0))
+	for _, m := range p.Models {
+		list = append(list, p.describeMiner(chatNet, m, openModel, 0))
+	}
 	for _, m := range textModels {
 		list = append(list, p.describeMiner(textNet, m, "native", 0))
 	}
@@ -52,21 +61,31 @@ func (p *plan) describeMiner(netuid uint32, model, engine string, round int) Min
 }
 
 // openEngine loads the model behind a miner.
-func openEngine(m Miner) (engine.Engine, error) {
+func openEngine(m Miner, dir string) (engine.Engine, error) {
 	switch {
 	case m.Model == cannedModel:
 		return canned("I am glad that you ask."), nil
+	case m.Engine == openModel:
+		s, err := store.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		return native.Open(m.Model, s, llm.Options{Context: openContext})
 	case m.NetUID == chatNet:
 		return chat.Open(m.Model)
 	}
 	return ngram.Open(m.Model)
 }
 
+// openContext is enough for a conversation; keys and values of a longer one take memory that a laptop has not.
+const openContext = 2048
+
 // worker is one miner that can be stopped and started again.
 type worker struct {
 	Miner
 	keys   keys
 	client *client.Client
+	engine engine.Engine
 	server *miner.Server
 	log    *slog.Logger
 
@@ -75,21 +94,17 @@ type worker struct {
 	done chan struct{}
 }
 
-func newWorker(m Miner, k keys, c *client.Client, log *slog.Logger) (*worker, error) {
-	e, err := openEngine(m)
+func newWorker(m Miner, dir string, k keys, c *client.Client, log *slog.Logger) (*worker, error) {
+	e, err := openEngine(m, dir)
 	if err != nil {
 		return nil, fmt.Errorf("miner %s: %w", m.Name, err)
 	}
-	return &worker{Miner: m, keys: k, client: c, server: miner.NewServer(e, miner.Options{Capacity: minerCapacity, Queue: 512, Log: log}), log: log}, nil
+	return &worker{Miner: m, keys: k, client: c, engine: e, server: miner.NewServer(e, miner.Options{Capacity: minerCapacity, Queue: 512, Log: log}), log: log}, nil
 }
 
 // enrol registers the miner and publishes its card, unless that was done before.
 func (w *worker) enrol(ctx context.Context) (uint32, error) {
-	e, err := openEngine(w.Miner)
-	if err != nil {
-		return 0, err
-	}
-	info := e.Info()
+	info := w.engine.Info()
 	info.Capacity = minerCapacity
 	r, err := enrolment.Enrol(ctx, w.client, enrolment.Request{
 		NetUID: w.NetUID, Hot: w.keys.hot(w.Name), Owner: client.ColdSigner(w.keys.cold(w.Name)),

@@ -16,6 +16,8 @@ type Options struct {
 	BasePort   int           // first of the ports used; 0 takes free ones
 	Validators int           // 1 to 16
 	Miners     int           // chat miners, 1 to 32; 0 is one for each model that ships
+	Models     []string      // models of the store that mine the chat subnet besides those that ship
+	Store      string        // folder of that store; the user's cache folder if empty
 	For        time.Duration // stop by itself after being open so long; 0 runs until the context ends
 	Tempo      int64         // blocks per epoch, 10 to 100
 	BlockTime  time.Duration // pause between blocks
@@ -35,6 +37,8 @@ func (o Options) check() error {
 		return fmt.Errorf("localnet: %d validators: give --validators 1 to 16", o.Validators)
 	case o.Miners < 0 || o.Miners > 32:
 		return fmt.Errorf("localnet: %d miners: give --miners 1 to 32", o.Miners)
+	case len(o.Models) > 4:
+		return fmt.Errorf("localnet: %d models: give --model at most four times", len(o.Models))
 	case o.BasePort != 0 && (o.BasePort < 1024 || o.BasePort+o.ports() > 65536):
 		return fmt.Errorf("localnet: base port %d: give --base-port 1024 to %d, or 0 for free ports", o.BasePort, 65536-o.ports())
 	case o.Tempo < 10 || o.Tempo > 100:

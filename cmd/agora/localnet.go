@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"agora/engine/native/store"
 	"agora/localnet"
 )
 
@@ -22,6 +24,9 @@ func localnetCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Progress = cmd.OutOrStdout()
+			if err := fetchModels(cmd, o); err != nil {
+				return err
+			}
 			return localnet.Run(cmd.Context(), o)
 		},
 	}
@@ -31,11 +36,34 @@ func localnetCommand() *cobra.Command {
 	f.IntVar(&o.BasePort, "base-port", o.BasePort, "first of the ports used; 0 takes free ones")
 	f.IntVar(&o.Validators, "validators", o.Validators, "chain nodes that also judge, 1 to 16")
 	f.IntVar(&o.Miners, "miners", o.Miners, "chat miners, 1 to 32; 0 is one for each model that ships")
+	f.StringArrayVar(&o.Models, "model", nil, "model of the store that mines beside those that ship, got first where it is not there; may be given again")
+	f.StringVar(&o.Store, "store", "", "folder of models; the user's cache folder if not given")
 	f.DurationVar(&o.For, "for", o.For, "stop after being open for this long; 0 runs until Ctrl-C")
 	f.Int64Var(&o.Tempo, "tempo", o.Tempo, "blocks per epoch, 10 to 100")
 	f.DurationVar(&o.BlockTime, "block-time", o.BlockTime, "pause between blocks")
 	cmd.AddCommand(checkCommand(&o.Home), envCommand(&o.Home))
 	return cmd
+}
+
+// fetchModels gets the models of the catalogue that are asked for and not here.
+func fetchModels(cmd *cobra.Command, o localnet.Options) error {
+	s, err := store.Open(o.Store)
+	if err != nil {
+		return err
+	}
+	for _, name := range o.Models {
+		known := slices.ContainsFunc(store.Catalogue, func(k store.Known) bool { return k.Name == name })
+		if _, err := s.Find(name); err == nil || !known {
+			continue
+		}
+		bar := &progress{to: cmd.ErrOrStderr()}
+		_, err := s.Get(cmd.Context(), store.Wanted{From: name, Progress: bar.tell})
+		bar.end()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func envCommand(home *string) *cobra.Command {

@@ -15,7 +15,7 @@ import (
 )
 
 // pages are the documents whose `sh` blocks are run, in this order, against one market.
-var pages = []string{"consumer.md", "nominator.md", "miner.md", "validator.md", "subnet.md", "governance.md", "multisig.md"}
+var pages = []string{"consumer.md", "nominator.md", "miner.md", "models.md", "validator.md", "subnet.md", "governance.md", "multisig.md"}
 
 // market is a running `agora localnet`.
 type market struct {

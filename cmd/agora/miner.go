@@ -18,8 +18,10 @@ import (
 	"agora/chain/network"
 	"agora/client"
 	"agora/engine"
-	"agora/engine/native/chat"
-	"agora/engine/native/ngram"
+	"agora/engine/native"
+	"agora/engine/native/batch"
+	"agora/engine/native/llm"
+	"agora/engine/native/store"
 	backend "agora/engine/openai"
 	"agora/miner"
 	"agora/miner/enrolment"
@@ -68,7 +70,7 @@ func minerCommand() *cobra.Command {
 	f.Uint32Var(&m.subnet, "subnet", 1, "netuid to mine")
 	f.StringVar(&m.backend, "backend", "", "base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:11434/v1")
 	f.StringVar(&m.backendKey, "backend-key", "", "bearer key for the backend, if it wants one; better in $"+backendKeyVar+", which no list of processes shows")
-	f.StringVar(&m.model, "model", "", "model at the backend, or a native one (chat-…, ngram-…)")
+	f.StringVar(&m.model, "model", "", "model at the backend, or one of agora model list")
 	f.StringVar(&m.licence, "licence", "NOASSERTION", "SPDX identifier of the model's licence")
 	f.StringVar(&m.maxPrice, "max-price", "10", "most TAO to pay for registering; in a full subnet this is the bid for a seat, and what others do not bid comes back")
 	f.IntVar(&m.capacity, "capacity", 8, "requests worked on at once")
@@ -165,15 +167,16 @@ func (m *mining) open(ctx context.Context, cmd *cobra.Command) (*miner.Server, e
 
 func (m *mining) native() (engine.Engine, error) {
 	if m.model == "" {
-		return nil, usageError{errors.New("give --backend URL of a model server, or --model NAME of a model that ships: " +
-			strings.Join(chat.Models(), ", ") + ", ngram-1 to ngram-8")}
+		return nil, usageError{errors.New("give --backend URL of a model server, or --model NAME of a model of agora model list: " +
+			strings.Join(native.Shipped(), ", "))}
 	}
-	if e, err := ngram.Open(m.model); err == nil {
-		return e, nil
-	}
-	e, err := chat.Open(m.model)
+	s, err := store.Open("")
 	if err != nil {
-		return nil, fmt.Errorf("%w, and ngram-1 to ngram-8; or give --backend URL of a server", err)
+		return nil, err
+	}
+	e, err := native.Open(m.model, s, llm.Options{Batch: batch.Options{Slots: m.capacity}})
+	if err != nil {
+		return nil, fmt.Errorf("%w; or give --backend URL of a server", err)
 	}
 	return e, nil
 }
