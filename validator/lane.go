@@ -9,7 +9,7 @@ import (
 
 // Pace of a lane.
 const (
-	leastGap  = 100 * time.Millisecond  // between two items, however fast the miner
+	leastGap  = 40 * time.Millisecond   // between two items, however fast the miner
 	shortWait = 1500 * time.Millisecond // a queue that costs no service: answers within 2 s are fast enough
 	mostGap   = 10 * time.Minute
 	firstPace = time.Second // what an answer is taken to take until one has come
