@@ -272,14 +272,14 @@ func TestNestingGainsNothing(t *testing.T) {
 	}
 }
 
-// TestGrantsOlderThanTheKeyAreCountedToo has a key grant its commits while it is an ordinary account, and become a voice
-// afterwards: the keeper counts what the ante handler does not see.
+// TestGrantsOlderThanTheKeyAreCountedToo has a key grant its model cards while it is an ordinary account, and become a
+// neuron's afterwards: the keeper counts what the ante handler does not see.
 func TestGrantsOlderThanTheKeyAreCountedToo(t *testing.T) {
 	w := market(t)
 	do(t, w, "bob sends hot:later 1")
 	expiry := w.Now.Add(30 * 24 * time.Hour)
 	grant, err := authz.NewMsgGrant(scenario.Account("hot:later"), scenario.Account("mallory"),
-		authz.NewGenericAuthorization(sdk.MsgTypeURL(hotCommit("later", 0))), &expiry)
+		authz.NewGenericAuthorization(sdk.MsgTypeURL(card("later", ""))), &expiry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,28 +288,22 @@ func TestGrantsOlderThanTheKeyAreCountedToo(t *testing.T) {
 	}
 	do(t, w, `
 		epoch
-		silent val1 val2 val3
 		val1 registers key=later
-		val1 speaks later
 	`)
-	calendar, err := w.App.Yuma.Schedule(w.Ctx(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	commits := func(n int) sdk.Msg {
+	cards := func(n int) sdk.Msg {
 		msgs := make([]sdk.Msg, n)
 		for i := range msgs {
-			msgs[i] = hotCommit("later", calendar.Epoch)
+			msgs[i] = card("later", fmt.Sprint("model", i))
 		}
 		exec := authz.NewMsgExec(scenario.Account("mallory"), msgs)
 		return &exec
 	}
 	mallory := scenario.Cold("mallory")
-	if err := w.Deliver(mallory, scenario.Gas, scenario.Fee, commits(2)); err != nil {
+	if err := w.Deliver(mallory, scenario.Gas, scenario.Fee, cards(2)); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Deliver(mallory, scenario.Gas, scenario.Fee, commits(1)); err == nil || !strings.Contains(err.Error(), "no free message left") {
-		t.Errorf("a third commit: %v", err)
+	if err := w.Deliver(mallory, scenario.Gas, scenario.Fee, cards(1)); err == nil || !strings.Contains(err.Error(), "no free message left") {
+		t.Errorf("a third card: %v", err)
 	}
 }
 

@@ -33,6 +33,7 @@ var free = []string{
 var cold = strings.Fields(`
 	/agora.emission.v1.MsgSetRootWeights
 	/agora.emission.v1.MsgUpdateParams
+	/agora.fee.v1.MsgUpdateParams
 	/agora.pause.v1.MsgPause
 	/agora.pause.v1.MsgResume
 	/agora.pause.v1.MsgUpdateParams
