@@ -204,7 +204,9 @@ func (r Rank) value(m Miner) float64 {
 	return 1
 }
 
-// tiers groups miners so that each is at least (1 − width) times as good as the best of its tier.
+// tiers groups miners so that each is at least (1 − width) times as good as the best of its tier. Judges give a tier one
+// prize, which its members share: three that are equally good each earn a third. So by the chain's incentive the tier that
+// earns most together comes first, not the one whose members do.
 func tiers(all []*candidate, rank Rank, width float64) [][]*candidate {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b *candidate) int { return cmp.Compare(rank.value(b.Miner), rank.value(a.Miner)) })
@@ -218,5 +220,16 @@ func tiers(all []*candidate, rank Rank, width float64) [][]*candidate {
 		out = append(out, all[:n])
 		all = all[n:]
 	}
+	if rank == RankChain {
+		slices.SortStableFunc(out, func(a, b []*candidate) int { return cmp.Compare(prize(b), prize(a)) })
+	}
 	return out
+}
+
+// prize is what a tier earns together.
+func prize(tier []*candidate) (sum uint64) {
+	for _, c := range tier {
+		sum += uint64(c.Incentive)
+	}
+	return sum
 }
