@@ -46,11 +46,12 @@ const (
 	evictions = 64
 )
 
-// chain is what the queue asks the state after the last block.
+// chain is what the queue asks the application.
 type chain interface {
 	LastBlockHeight() int64
-	gasPrice() uint64 // rao per million gas
-	hasTurn(account sdk.AccAddress) bool
+	lookUp() (ctx sdk.Context, ok bool) // the state after the last block; opening it costs more than some hundred reads
+	gasPrice(ctx sdk.Context) uint64    // rao per million gas
+	hasTurn(ctx sdk.Context, account sdk.AccAddress) bool
 }
 
 // pool knows what waits in the node's queue, so that a proposal has the free messages and the best payers however long
@@ -155,7 +156,7 @@ func (p *pool) takesTurn(c *candidate) bool {
 	if slices.ContainsFunc(p.order, func(w *waiting) bool { return w.class == classTurns && w.account() == account }) {
 		return false
 	}
-	if !p.chain.hasTurn(sdk.AccAddress(account)) {
+	if ctx, ok := p.chain.lookUp(); !ok || !p.chain.hasTurn(ctx, sdk.AccAddress(account)) {
 		return false
 	}
 	c.class = classTurns
@@ -180,10 +181,16 @@ func (p *pool) victims(c candidate) (leave []*waiting, err error) {
 			left.release(w.candidate)
 		}
 	}
-	if n := p.evicted + len(leave); n > slack || n > slack/2 && c.bid/urgent < p.chain.gasPrice() {
+	if n := p.evicted + len(leave); n > slack || n > slack/2 && !p.isUrgent(c) {
 		return nil, sdkerrors.ErrMempoolIsFull.Wrapf("send it again in the next block, or offer %d times the gas price", urgent)
 	}
 	return leave, nil
+}
+
+// isUrgent tells whether a transaction offers many times the price in force.
+func (p *pool) isUrgent(c candidate) bool {
+	ctx, ok := p.chain.lookUp()
+	return ok && c.bid/urgent >= p.chain.gasPrice(ctx)
 }
 
 // cheapest is the last of the cheapest paid transactions that are neither account's nor in but.

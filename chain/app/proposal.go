@@ -31,7 +31,7 @@ func (p *pool) propose(ctx sdk.Context, req *abci.RequestPrepareProposal) (*abci
 	classes := classify(p.candidates(req.Txs))
 	txs, _ := fill(append(classes[classWeights], classes[classCards]...), nil, &quarter, &block)
 
-	first, others := p.turns(classes[classPaid])
+	first, others := p.turns(ctx, classes[classPaid])
 	var sound func(candidate) bool
 	if !block.fitsAll(append(first, others...)) {
 		branch, _ := ctx.CacheContext()
@@ -94,11 +94,11 @@ func (p *pool) candidates(offered [][]byte) []candidate {
 
 // turns takes out of paid transactions those that go first: of each signer who has a turn the first that waits, if it asks
 // for little enough.
-func (p *pool) turns(paid []candidate) (first, others []candidate) {
+func (p *pool) turns(ctx sdk.Context, paid []candidate) (first, others []candidate) {
 	seen := map[string]bool{}
 	for _, c := range paid {
 		account := c.account()
-		if !seen[account] && c.gas <= feetypes.TurnGas && p.chain.hasTurn(sdk.AccAddress(account)) {
+		if !seen[account] && c.gas <= feetypes.TurnGas && p.chain.hasTurn(ctx, sdk.AccAddress(account)) {
 			first = append(first, c)
 		} else {
 			others = append(others, c)

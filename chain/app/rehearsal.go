@@ -11,11 +11,7 @@ func (app *App) lookUp() (sdk.Context, bool) {
 }
 
 // gasPrice implements chain: 0 before the first block.
-func (app *App) gasPrice() uint64 {
-	ctx, ok := app.lookUp()
-	if !ok {
-		return 0
-	}
+func (app *App) gasPrice(ctx sdk.Context) uint64 {
 	now, err := app.Fee.GasPrice(ctx)
 	if err != nil {
 		return 0
@@ -24,11 +20,7 @@ func (app *App) gasPrice() uint64 {
 }
 
 // hasTurn implements chain: nobody has one before the first block.
-func (app *App) hasTurn(account sdk.AccAddress) bool {
-	ctx, ok := app.lookUp()
-	if !ok {
-		return false
-	}
+func (app *App) hasTurn(ctx sdk.Context, account sdk.AccAddress) bool {
 	has, err := app.Fee.HasTurn(ctx, account, app.LastBlockHeight()+1)
 	return err == nil && has
 }
