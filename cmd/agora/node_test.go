@@ -22,7 +22,7 @@ const mined = `
 unset AGORA_WALLET
 agora keys add miner --keyring-backend test
 agora tx bank send alice "$(agora keys show miner -a --keyring-backend test)" 20000000000rao --home /tmp/alice --yes
-agora miner --node http://127.0.0.1:26701 --keyring-backend test --subnet 1 --from miner --model ngram-2 --allow-private --for 5s
+agora miner --node http://127.0.0.1:26701 --keyring-backend test --subnet 1 --from miner --model ngram-2 --allow-private --register-anyway --for 5s
 `
 
 // TestTheNodePageWorks runs docs/node.md as it stands, with real processes, then the operator's commands of

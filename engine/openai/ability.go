@@ -122,17 +122,25 @@ func (b *Backend) callsTools(ctx context.Context) bool {
 }
 
 func (b *Backend) writesJSON(ctx context.Context) bool {
-	g := b.answer(ctx, formatTokens, map[string]any{
-		"messages": []any{user("Is water wet?")},
-		"response_format": map[string]any{"type": "json_schema", "json_schema": map[string]any{
-			"name": "answer", "strict": true, "schema": object("ok", "boolean"),
-		}},
-	})
-	var said struct {
-		OK *bool `json:"ok"`
+	for range formatTries {
+		g := b.answer(ctx, formatTokens, map[string]any{
+			"messages": []any{user("Is water wet?")},
+			"response_format": map[string]any{"type": "json_schema", "json_schema": map[string]any{
+				"name": "answer", "strict": true, "schema": object("ok", "boolean"),
+			}},
+		})
+		var said struct {
+			OK *bool `json:"ok"`
+		}
+		if len(g.Choices) > 0 && json.Unmarshal([]byte(g.Choices[0].Message.Content), &said) == nil && said.OK != nil {
+			return true
+		}
 	}
-	return len(g.Choices) > 0 && json.Unmarshal([]byte(g.Choices[0].Message.Content), &said) == nil && said.OK != nil
+	return false
 }
+
+// formatTries is how often a small model may lose itself in the blanks that JSON allows.
+const formatTries = 3
 
 // object is a schema with one member.
 func object(member, kind string) map[string]any {
