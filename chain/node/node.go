@@ -157,12 +157,15 @@ func (n *Node) Serve(ctx context.Context, cfg serverconfig.Config, base client.C
 		return err
 	}
 	rest := api.New(c, n.log.With(log.ModuleKey, "api-server"), g)
-	if cfg.Telemetry.Enabled { //nolint:staticcheck // config/app.toml has it still
-		metrics, err := telemetry.New(cfg.Telemetry) //nolint:staticcheck // as above
+	//lint:ignore SA1019 config/app.toml has it still
+	if cfg.Telemetry.Enabled {
+		//lint:ignore SA1019 as above
+		metrics, err := telemetry.New(cfg.Telemetry)
 		if err != nil {
 			return fmt.Errorf("telemetry: %w", err)
 		}
-		rest.SetTelemetry(metrics) //nolint:staticcheck // as above
+		//lint:ignore SA1019 as above
+		rest.SetTelemetry(metrics)
 	}
 	n.App.RegisterAPIRoutes(rest, cfg.API)
 	n.http.Go(func() error { return rest.Start(ctx, cfg) })
