@@ -193,7 +193,7 @@ func TestRealServerLosesNoRequest(t *testing.T) {
 		}
 	}
 	require.Zero(t, n.healthOf(n.subnets[0].Miners[0].HotKey).failed, "what a consumer sends is no fault of the miner's")
-	code, text := n.ask(t, `"max_tokens":16,"messages":[{"role":"user","content":"Is water wet?"}],"response_format":{"type":"json_schema","json_schema":{"name":"a","strict":true,"schema":{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"],"additionalProperties":false}}}`)
+	code, text := n.ask(t, `"max_tokens":120,"temperature":0,"messages":[{"role":"user","content":"Is water wet?"}],"response_format":{"type":"json_schema","json_schema":{"name":"a","strict":true,"schema":{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"],"additionalProperties":false}}}`)
 	require.Equal(t, http.StatusOK, code, text)
 	require.Contains(t, text, `\"ok\"`)
 }
