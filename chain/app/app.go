@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	dbm "github.com/cosmos/cosmos-db"
@@ -37,6 +38,7 @@ type App struct {
 	Basics  module.BasicManager
 	keys    map[string]*storetypes.KVStoreKey
 	closing sync.Once
+	height  atomic.Int64 // of the last block; 0 before the program has made one
 }
 
 var _ servertypes.Application = (*App)(nil)

@@ -48,7 +48,7 @@ const (
 
 // chain is what the queue asks the application.
 type chain interface {
-	LastBlockHeight() int64
+	lastHeight() int64
 	lookUp() (ctx sdk.Context, ok bool) // the state after the last block; opening it costs more than some hundred reads
 	gasPrice(ctx sdk.Context) uint64    // rao per million gas
 	hasTurn(ctx sdk.Context, account sdk.AccAddress) bool
@@ -236,7 +236,7 @@ func (p *pool) keep(key [sha256.Size]byte, c candidate) error {
 		p.order = append(p.order, w)
 		p.room[c.class].take(c)
 	}
-	w.seen = p.chain.LastBlockHeight()
+	w.seen = p.chain.lastHeight()
 	return nil
 }
 
@@ -260,7 +260,7 @@ func (p *pool) forget(key [sha256.Size]byte) {
 
 // sweep forgets what CometBFT has not asked for since the last block.
 func (p *pool) sweep() {
-	last := p.chain.LastBlockHeight()
+	last := p.chain.lastHeight()
 	if last != p.since {
 		p.since, p.evicted = last, 0
 	}

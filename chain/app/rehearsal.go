@@ -1,8 +1,26 @@
 package app
 
 import (
+	abci "github.com/cometbft/cometbft/abci/types"
+
 	sdk "github.com/cosmos/cosmos-sdk/types"
 )
+
+// Commit implements abci.Application: it keeps the height besides. The SDK hashes the whole commit to tell it, which takes
+// longer than all that a queue asks about a transaction.
+func (app *App) Commit() (*abci.ResponseCommit, error) {
+	res, err := app.BaseApp.Commit()
+	app.height.Store(app.LastBlockHeight())
+	return res, err
+}
+
+// lastHeight is that of the last block, 0 before the first.
+func (app *App) lastHeight() int64 {
+	if app.height.Load() == 0 { // the program has made no block yet
+		app.height.Store(app.LastBlockHeight())
+	}
+	return app.height.Load()
+}
 
 // lookUp is the state after the last block, for the queue.
 func (app *App) lookUp() (sdk.Context, bool) {
@@ -21,7 +39,7 @@ func (app *App) gasPrice(ctx sdk.Context) uint64 {
 
 // hasTurn implements chain: nobody has one before the first block.
 func (app *App) hasTurn(ctx sdk.Context, account sdk.AccAddress) bool {
-	has, err := app.Fee.HasTurn(ctx, account, app.LastBlockHeight()+1)
+	has, err := app.Fee.HasTurn(ctx, account, app.lastHeight()+1)
 	return err == nil && has
 }
 
