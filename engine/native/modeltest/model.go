@@ -28,32 +28,7 @@ func Model(s Shape) []byte {
 	if s.Architecture == "gemma3" {
 		layers = 7
 	}
-	f.Set("general.architecture", s.Architecture)
-	f.Set("general.name", "random "+s.Architecture)
-	for _, v := range []struct {
-		key string
-		n   int
-	}{
-		{"block_count", layers},
-		{"embedding_length", width},
-		{"feed_forward_length", hidden},
-		{"attention.head_count", heads},
-		{"attention.head_count_kv", kvHeads},
-		{"attention.key_length", head},
-		{"attention.value_length", head},
-		{"context_length", 512},
-		{"vocab_size", vocab},
-	} {
-		f.Set(s.Architecture+"."+v.key, v.n)
-	}
-	f.Set(s.Architecture+".attention.layer_norm_rms_epsilon", float32(1e-5))
-	f.Set(s.Architecture+".rope.freq_base", float32(10000))
-	switch s.Architecture {
-	case "gemma3":
-		f.Set("gemma3.attention.sliding_window", 16)
-	case "llama":
-		f.Set("llama.rope.dimension_count", head)
-	}
+	s.describe(f, hidden, heads, kvHeads, head, layers)
 	Tokenizer(f)
 	turn := 0
 	matrix := func(name string, cols, rows int) {
@@ -79,21 +54,56 @@ func Model(s Shape) []byte {
 		matrix(p+"ffn_gate.weight", width, hidden)
 		matrix(p+"ffn_up.weight", width, hidden)
 		matrix(p+"ffn_down.weight", hidden, width)
-		if s.Architecture == "qwen2" {
-			vector(p+"attn_q.bias", q)
-			vector(p+"attn_k.bias", kv)
-			vector(p+"attn_v.bias", kv)
-		}
-		if s.Architecture == "qwen3" || s.Architecture == "gemma3" {
-			vector(p+"attn_q_norm.weight", head)
-			vector(p+"attn_k_norm.weight", head)
-		}
-		if s.Architecture == "gemma3" {
-			vector(p+"post_attention_norm.weight", width)
-			vector(p+"post_ffw_norm.weight", width)
-		}
+		s.extras(p, q, kv, head, vector)
 	}
 	return f.Bytes()
+}
+
+// describe writes the metadata.
+func (s Shape) describe(f *File, hidden, heads, kvHeads, head, layers int) {
+	f.Set("general.architecture", s.Architecture)
+	f.Set("general.name", "random "+s.Architecture)
+	for _, v := range []struct {
+		key string
+		n   int
+	}{
+		{"block_count", layers},
+		{"embedding_length", s.Width},
+		{"feed_forward_length", hidden},
+		{"attention.head_count", heads},
+		{"attention.head_count_kv", kvHeads},
+		{"attention.key_length", head},
+		{"attention.value_length", head},
+		{"context_length", 512},
+		{"vocab_size", vocab},
+	} {
+		f.Set(s.Architecture+"."+v.key, v.n)
+	}
+	f.Set(s.Architecture+".attention.layer_norm_rms_epsilon", float32(1e-5))
+	f.Set(s.Architecture+".rope.freq_base", float32(10000))
+	switch s.Architecture {
+	case "gemma3":
+		f.Set("gemma3.attention.sliding_window", 16)
+	case "llama":
+		f.Set("llama.rope.dimension_count", head)
+	}
+}
+
+// extras adds the vectors of a layer that only some architectures have.
+func (s Shape) extras(p string, q, kv, head int, vector func(name string, n int)) {
+	if s.Architecture == "qwen2" {
+		vector(p+"attn_q.bias", q)
+		vector(p+"attn_k.bias", kv)
+		vector(p+"attn_v.bias", kv)
+	}
+	if s.Architecture == "qwen3" || s.Architecture == "gemma3" {
+		vector(p+"attn_q_norm.weight", head)
+		vector(p+"attn_k_norm.weight", head)
+	}
+	if s.Architecture == "gemma3" {
+		vector(p+"post_attention_norm.weight", s.Width)
+		vector(p+"post_ffw_norm.weight", s.Width)
+	}
 }
 
 // around moves the numbers of an F32 tensor to about x.

@@ -179,73 +179,89 @@ func quantise(o *file) {
 	o.f("MOVL $0x42fe0000, AX") // 127
 	o.f("VMOVD AX, X13")
 	o.loop("CX", func() {
-		for i := range 4 {
-			o.f("VMOVUPS %d(SI), Y%d", 32*i, i)
-			o.f("VPAND Y%d, Y15, Y%d", i, 4+i)
-		}
-		o.f("VPMAXSD Y5, Y4, Y4")
-		o.f("VPMAXSD Y7, Y6, Y6")
-		o.f("VPMAXSD Y6, Y4, Y4")
-		o.f("VEXTRACTI128 $1, Y4, X5")
-		o.f("VPMAXSD X5, X4, X4")
-		o.f("VPSHUFD $0x4e, X4, X5")
-		o.f("VPMAXSD X5, X4, X4")
-		o.f("VPSHUFD $0xb1, X4, X5")
-		o.f("VPMAXSD X5, X4, X4")
-		o.f("VMOVD X4, AX")
-		o.f("VPXOR X6, X6, X6") // scale
-		o.f("VPXOR X7, X7, X7") // factor
-		skip := fmt.Sprintf("skip%d", o.labels)
-		o.f("SUBL $0x0da24261, AX") // above 1e-30 …
-		o.f("CMPL AX, $0x71ddbd9f") // … and below infinity
-		o.f("JCC %s", skip)
-		o.f("VDIVSS X13, X4, X6")
-		o.f("VDIVSS X4, X13, X7")
-		fmt.Fprintf(&o.code, "%s:\n", skip)
-		o.f("VMOVSS X6, 32(DI)")
-		o.f("VBROADCASTSS X7, Y7")
-		o.f("VXORPS Y5, Y5, Y5")
-		o.f("VCMPPS $0, Y7, Y5, Y5") // no factor: the numbers may be anything, their quants are 0
-		for i := range 4 {
-			o.f("VMULPS Y%d, Y7, Y%d", i, i)
-			o.f("VADDPS magic<>(SB), Y%d, Y%d", i, i)
-			o.f("VPSUBD Y14, Y%d, Y%d", i, i)
-			o.f("VPANDN Y%d, Y5, Y%d", i, i)
-		}
-		o.f("VPACKSSDW Y1, Y0, Y0")
-		o.f("VPACKSSDW Y3, Y2, Y2")
-		o.f("VPACKSSWB Y2, Y0, Y0")
-		o.f("VMOVDQU order<>(SB), Y1")
-		o.f("VPERMD Y0, Y1, Y0")
-		o.f("VMOVDQU Y0, (DI)")
-		o.f("VMOVDQU ones8<>(SB), Y1")
-		o.f("VPMADDUBSW Y0, Y1, Y0")
-		o.f("VPMADDWD ones16<>(SB), Y0, Y0")
-		o.f("VEXTRACTI128 $1, Y0, X1")
-		o.f("VPHADDD X1, X0, X0")
-		o.f("VPHADDD X0, X0, X0")
-		o.f("VMOVD X0, AX")
-		o.f("VPEXTRD $1, X0, BX")
-		o.f("LEAL (AX)(BX*1), DX")
-		o.f("VCVTSI2SSL DX, X1, X1")
-		o.f("VMOVSS X1, 36(DI)")
-		o.f("NEGL DX")
-		for _, v := range []struct {
-			register  string
-			shift, at int
-		}{{"DX", 3, 40}, {"DX", 1, 44}, {"DX", 3, 48}} { // -8, -16, -128 times the sum
-			o.f("SHLL $%d, %s", v.shift, v.register)
-			o.f("MOVL %s, %d(DI)", v.register, v.at)
-		}
-		for i, r := range []string{"AX", "BX"} {
-			o.f("NEGL %s", r)
-			o.f("SHLL $5, %s", r)
-			o.f("MOVL %s, %d(DI)", r, 52+4*i)
-		}
+		scaleOfBlock(o)
+		quants(o)
+		sumsOfQuants(o)
 		o.f("ADDQ $128, SI")
 		o.f("ADDQ $64, DI")
 	})
 	o.end()
+}
+
+// scaleOfBlock loads 32 numbers into Y0 to Y3 and finds their scale, X6, and the factor that quantises them, X7: both 0
+// where the largest magnitude is next to zero or not finite.
+func scaleOfBlock(o *file) {
+	for i := range 4 {
+		o.f("VMOVUPS %d(SI), Y%d", 32*i, i)
+		o.f("VPAND Y%d, Y15, Y%d", i, 4+i)
+	}
+	o.f("VPMAXSD Y5, Y4, Y4")
+	o.f("VPMAXSD Y7, Y6, Y6")
+	o.f("VPMAXSD Y6, Y4, Y4")
+	o.f("VEXTRACTI128 $1, Y4, X5")
+	o.f("VPMAXSD X5, X4, X4")
+	o.f("VPSHUFD $0x4e, X4, X5")
+	o.f("VPMAXSD X5, X4, X4")
+	o.f("VPSHUFD $0xb1, X4, X5")
+	o.f("VPMAXSD X5, X4, X4")
+	o.f("VMOVD X4, AX")
+	o.f("VPXOR X6, X6, X6") // scale
+	o.f("VPXOR X7, X7, X7") // factor
+	skip := fmt.Sprintf("skip%d", o.labels)
+	o.f("SUBL $0x0da24261, AX") // above 1e-30 …
+	o.f("CMPL AX, $0x71ddbd9f") // … and below infinity
+	o.f("JCC %s", skip)
+	o.f("VDIVSS X13, X4, X6")
+	o.f("VDIVSS X4, X13, X7")
+	fmt.Fprintf(&o.code, "%s:\n", skip)
+}
+
+// quants stores the scale and the 32 numbers as int8, which stay in Y0.
+func quants(o *file) {
+	o.f("VMOVSS X6, 32(DI)")
+	o.f("VBROADCASTSS X7, Y7")
+	o.f("VXORPS Y5, Y5, Y5")
+	o.f("VCMPPS $0, Y7, Y5, Y5") // no factor: the numbers may be anything, their quants are 0
+	for i := range 4 {
+		o.f("VMULPS Y%d, Y7, Y%d", i, i)
+		o.f("VADDPS magic<>(SB), Y%d, Y%d", i, i)
+		o.f("VPSUBD Y14, Y%d, Y%d", i, i)
+		o.f("VPANDN Y%d, Y5, Y%d", i, i)
+	}
+	o.f("VPACKSSDW Y1, Y0, Y0")
+	o.f("VPACKSSDW Y3, Y2, Y2")
+	o.f("VPACKSSWB Y2, Y0, Y0")
+	o.f("VMOVDQU order<>(SB), Y1")
+	o.f("VPERMD Y0, Y1, Y0")
+	o.f("VMOVDQU Y0, (DI)")
+}
+
+// sumsOfQuants stores the quants' sum as a float, and its multiples that kernels of unsigned weights start from.
+func sumsOfQuants(o *file) {
+	o.f("VMOVDQU ones8<>(SB), Y1")
+	o.f("VPMADDUBSW Y0, Y1, Y0")
+	o.f("VPMADDWD ones16<>(SB), Y0, Y0")
+	o.f("VEXTRACTI128 $1, Y0, X1")
+	o.f("VPHADDD X1, X0, X0")
+	o.f("VPHADDD X0, X0, X0")
+	o.f("VMOVD X0, AX")
+	o.f("VPEXTRD $1, X0, BX")
+	o.f("LEAL (AX)(BX*1), DX")
+	o.f("VCVTSI2SSL DX, X1, X1")
+	o.f("VMOVSS X1, 36(DI)")
+	o.f("NEGL DX")
+	for _, v := range []struct {
+		register  string
+		shift, at int
+	}{{"DX", 3, 40}, {"DX", 1, 44}, {"DX", 3, 48}} { // -8, -16, -128 times the sum
+		o.f("SHLL $%d, %s", v.shift, v.register)
+		o.f("MOVL %s, %d(DI)", v.register, v.at)
+	}
+	for i, r := range []string{"AX", "BX"} {
+		o.f("NEGL %s", r)
+		o.f("SHLL $5, %s", r)
+		o.f("MOVL %s, %d(DI)", r, 52+4*i)
+	}
 }
 
 // attention is the loops over keys and values.
