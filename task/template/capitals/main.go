@@ -1,0 +1,36 @@
+// Command capitals is a task: name the capital of a country.
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"agora/task/guest"
+)
+
+var capitals = []string{
+	"France Paris", "Italy Rome", "Spain Madrid", "Germany Berlin", "Japan Tokyo", "Egypt Cairo", "Poland Warsaw", "Greece Athens",
+	"Norway Oslo", "Sweden Stockholm", "Austria Vienna", "Portugal Lisbon", "Hungary Budapest", "Ireland Dublin", "Cuba Havana",
+}
+
+func init() {
+	guest.Serve(guest.Task{Name: "capitals", About: "Names the capital of a country.", Version: "1", Item: item, Score: score})
+}
+
+func main() {}
+
+func item(seed [32]byte, index uint64) guest.Item {
+	country, capital, _ := strings.Cut(guest.Pick(guest.NewSource(seed, index), capitals), " ")
+	return guest.Chat("Reply with one word.", fmt.Sprintf("What is the capital of %s?", country), 16, []byte(capital))
+}
+
+func score(key, answer []byte) (float64, string) {
+	text, err := guest.Text(answer)
+	switch {
+	case err != nil:
+		return 0, err.Error()
+	case strings.EqualFold(strings.Trim(text, ".!"), string(key)):
+		return 1, "right"
+	}
+	return 0, fmt.Sprintf("%q is not %s", text, key)
+}
