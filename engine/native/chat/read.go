@@ -3,6 +3,9 @@ package chat
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"agora/engine/native/model"
 	"agora/engine/native/sample"
@@ -52,3 +55,26 @@ func (e *Engine) Score(ctx context.Context, ids []int32) ([]float64, error) {
 	}
 	return scores, nil
 }
+
+// OpenFile loads a weights file that was made for the vocabulary of the models that ship. The name of the model is the file's.
+func OpenFile(path string) (*Engine, error) {
+	v, err := vocabulary()
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrDamaged, info.Size(), maxFile)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Load(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), file, v)
+}
+
+// maxFile bounds a weights file, in bytes: more than any shape that Check passes and that a small machine can hold.
+const maxFile = 1 << 28

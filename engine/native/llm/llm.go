@@ -47,6 +47,7 @@ type Engine struct {
 	ends     []int32 // tokens that end an answer
 	runners  sync.Pool
 	whyNot   error // why there is no template
+	weights  int64 // parameters, 0 where the file is no model with a name
 }
 
 // Open loads a GGUF file, or a folder as models are published for training. A model without a known chat template only
@@ -122,7 +123,7 @@ func build(p parts, o Options) (*Engine, error) {
 	e.findEnds()
 	e.batcher = batch.New(e.model, o.Batch)
 	e.runners.New = func() any { return e.model.NewRunner() }
-	e.info = e.describe(o, p.told)
+	e.info, e.weights = e.describe(o, p.told), p.told.parameters
 	return e, nil
 }
 
@@ -173,6 +174,9 @@ func (e *Engine) describe(o Options, t told) engine.Info {
 
 // Info describes the model.
 func (e *Engine) Info() engine.Info { return e.info }
+
+// Parameters counts the weights, a tied or bit-equal output matrix once; 0 where the file holds what its architecture does not read.
+func (e *Engine) Parameters() int64 { return e.weights }
 
 // Template is the name of the chat template; the error says why there is none.
 func (e *Engine) Template() (string, error) {

@@ -1,0 +1,427 @@
+package exam
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"agora/mechanism/frontier"
+)
+
+// Backlog is how many tempos a model is examined of that lie before the running one.
+const Backlog = 720
+
+// Config says what a course examines.
+type Config struct {
+	NetUID  uint32
+	Contest Contest
+	Rules   frontier.Rules
+	Chain   Chain
+	Room    *Room
+	Store   *Store
+	Log     *slog.Logger
+}
+
+// Course examines the models of one subnet, tempo by tempo, and says what its servers are worth. Its methods may be called by any
+// goroutine; Run by one.
+type Course struct {
+	cfg   Config
+	woken chan struct{}
+
+	mu       sync.Mutex
+	epoch    uint64 // that runs
+	board    *frontier.Board
+	listed   map[[32]byte]Listed
+	sittings map[uint64]Sitting // the latest ones
+	missing  map[uint64]bool    // tempos that the chain tells nothing of
+	faults   map[[32]byte]string
+	progress Progress
+}
+
+// Progress says how far a course is.
+type Progress struct {
+	Epoch     uint64  `json:"epoch"`                // that runs
+	Models    int     `json:"models"`               // that a card names
+	Items     int     `json:"items"`                // of a tempo, for every model
+	Examined  uint64  `json:"examined"`             // models × tempos, since the start
+	Behind    int     `json:"behind"`               // models × tempos that are still to be examined
+	Unsound   int     `json:"unsound"`              // models that cannot be run
+	Absent    int     `json:"absent"`               // models whose weights nobody gives
+	Seconds   float64 `json:"seconds"`              // spent on examinations since the start, by all that share the room
+	LastError string  `json:"last_error,omitempty"` // of the latest try
+}
+
+// NewCourse makes a course. What the store knows of a model counts once a card names it.
+func NewCourse(c Config) *Course {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return &Course{
+		cfg: c, woken: make(chan struct{}, 1), board: frontier.NewBoard(c.Rules), listed: map[[32]byte]Listed{},
+		sittings: map[uint64]Sitting{}, missing: map[uint64]bool{}, faults: map[[32]byte]string{},
+	}
+}
+
+// Begin says that a tempo begins.
+func (c *Course) Begin(epoch uint64) {
+	c.mu.Lock()
+	c.epoch = epoch
+	c.mu.Unlock()
+	select {
+	case c.woken <- struct{}{}:
+	default:
+	}
+}
+
+// again is how long after a failure a course tries again, should no tempo begin.
+const again = 2 * time.Second
+
+// Run examines until ctx ends. What fails is tried again.
+func (c *Course) Run(ctx context.Context) {
+	for {
+		var retry <-chan time.Time
+		if behind := c.work(ctx); behind {
+			retry = time.After(again)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.woken:
+		case <-retry:
+		}
+	}
+}
+
+// work examines what is open: the running tempo first, then those before it, oldest first. It says whether something is left.
+func (c *Course) work(ctx context.Context) (behind bool) {
+	epoch := c.now()
+	t, err := c.sitting(ctx, epoch)
+	if err != nil {
+		c.report(err)
+		return !errors.Is(err, ErrNoSitting)
+	}
+	if err := c.admit(t); err != nil {
+		c.report(err)
+		return true
+	}
+	jobs, err := c.open(ctx, t)
+	c.report(err)
+	for len(jobs) > 0 && ctx.Err() == nil && c.now() == epoch {
+		n := min(len(jobs), cap(c.cfg.Room.cores))
+		behind = c.together(ctx, jobs[:n]) || behind
+		jobs = jobs[n:]
+		c.edit(func(p *Progress) { p.Behind = len(jobs) })
+	}
+	return behind || len(jobs) > 0 || err != nil
+}
+
+// job is one model in one tempo.
+type job struct {
+	tempo Sitting
+	model Listed
+}
+
+// together does jobs at the same time and says whether one failed.
+func (c *Course) together(ctx context.Context, jobs []job) (failed bool) {
+	errs := make([]error, len(jobs))
+	var group sync.WaitGroup
+	for i, j := range jobs {
+		group.Go(func() { errs[i] = c.examine(ctx, j) })
+	}
+	group.Wait()
+	err := errors.Join(errs...)
+	c.report(err)
+	return err != nil
+}
+
+// examine does one job.
+func (c *Course) examine(ctx context.Context, j job) error {
+	scores, asked, err := c.scores(ctx, j)
+	if err != nil {
+		return fmt.Errorf("model %s, tempo %d: %w", short(j.model.Digest), j.tempo.Epoch, err)
+	}
+	if err := c.cfg.Store.file(c.cfg.NetUID, j.tempo, j.model.Digest, asked, scores); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.progress.Examined++
+	return c.board.Count(j.model.Digest, j.tempo.Epoch, j.tempo.Height, scores)
+}
+
+// scores is what a model gets for the items of a tempo; nothing for one that cannot be run.
+func (c *Course) scores(ctx context.Context, j job) ([]frontier.Score, []answered, error) {
+	reason, err := c.cfg.Store.Fault(j.model.Digest)
+	if err != nil {
+		return nil, nil, err
+	}
+	if reason != "" {
+		c.fault(j.model, reason)
+		return zeros(j.tempo.Items), nil, nil
+	}
+	var questions []Question
+	for i := range j.tempo.Items {
+		questions = append(questions, c.cfg.Contest.Item(j.tempo.Seed, uint64(i))...)
+	}
+	results, asked, err := c.cfg.Room.Examine(ctx, c.cfg.Store, j.model, questions)
+	if errors.Is(err, ErrFault) {
+		c.fault(j.model, err.Error())
+		return zeros(j.tempo.Items), nil, c.cfg.Store.setFault(j.model.Digest, err.Error())
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	scores := make([]frontier.Score, j.tempo.Items)
+	for i := range scores {
+		scores[i] = c.cfg.Contest.Score(results[i*len(c.cfg.Contest.Parts):])
+	}
+	return scores, asked, nil
+}
+
+// fault notes that a model cannot be run.
+func (c *Course) fault(m Listed, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.faults[m.Digest] == "" {
+		c.cfg.Log.Warn("a model cannot be examined and has a score of 0", "netuid", c.cfg.NetUID, "model", m.Name, "digest", short(m.Digest), "err", reason)
+	}
+	c.faults[m.Digest] = reason
+}
+
+// open lists what is to be examined: of every model that a card names now the tempos since its publication, as far as the chain tells
+// of them.
+func (c *Course) open(ctx context.Context, now Sitting) ([]job, error) {
+	jobs := c.unknown(now, now)
+	var failed error
+	first := now.Epoch - min(now.Epoch, Backlog)
+	for epoch := first; epoch < now.Epoch; epoch++ {
+		t, err := c.sitting(ctx, epoch)
+		if errors.Is(err, ErrNoSitting) {
+			continue
+		}
+		if err != nil {
+			failed = err
+			break
+		}
+		jobs = append(jobs, c.unknown(t, now)...)
+	}
+	c.edit(func(p *Progress) {
+		p.Epoch, p.Models, p.Items, p.Behind = now.Epoch, len(now.Models), now.Items, len(jobs)
+	})
+	return jobs, failed
+}
+
+// unknown lists the models of now that were not examined in a tempo that began after their publication.
+func (c *Course) unknown(t, now Sitting) (jobs []job) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range now.Models {
+		if t.Height >= m.Published && !c.board.Has(m.Digest, t.Epoch) {
+			jobs = append(jobs, job{t, m})
+		}
+	}
+	return jobs
+}
+
+// admit makes a tempo's models known, with what the store has of them.
+func (c *Course) admit(t Sitting) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range t.Models {
+		_, there := c.listed[m.Digest]
+		c.listed[m.Digest] = m
+		if there {
+			continue
+		}
+		c.board.Admit(m.Model)
+		if err := c.cfg.Store.scores(c.cfg.NetUID, m.Digest, func(epoch uint64, height int64, scores []frontier.Score) error {
+			return c.board.Count(m.Digest, epoch, height, scores)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sitting is a tempo's, from memory where it was asked for.
+func (c *Course) sitting(ctx context.Context, epoch uint64) (Sitting, error) {
+	c.mu.Lock()
+	t, ok := c.sittings[epoch]
+	gone := c.missing[epoch]
+	c.mu.Unlock()
+	if gone {
+		return t, ErrNoSitting
+	}
+	if ok {
+		return t, nil
+	}
+	t, err := c.cfg.Chain.Sitting(ctx, c.cfg.NetUID, epoch)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if errors.Is(err, ErrNoSitting) && epoch < c.epoch {
+		c.missing[epoch] = true
+	}
+	if err != nil {
+		return t, err
+	}
+	c.sittings[epoch] = t
+	for old := range c.sittings {
+		if old+Backlog < epoch {
+			delete(c.sittings, old)
+		}
+	}
+	return t, nil
+}
+
+func (c *Course) now() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.epoch
+}
+
+func (c *Course) edit(change func(*Progress)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.progress)
+}
+
+// report notes what became of the latest try.
+func (c *Course) report(err error) {
+	text := ""
+	if err != nil && !errors.Is(err, context.Canceled) {
+		text = err.Error()
+		c.cfg.Log.Warn("examination", "netuid", c.cfg.NetUID, "err", err)
+	}
+	c.edit(func(p *Progress) {
+		p.LastError, p.Absent = text, 0
+		if errors.Is(err, ErrNotHere) {
+			p.Absent = 1
+		}
+	})
+}
+
+// Progress says how far the course is.
+func (c *Course) Progress() Progress {
+	_, work := c.cfg.Room.Effort()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.progress
+	p.Unsound, p.Seconds = len(c.faults), work.Seconds()
+	return p
+}
+
+// Vote is what the servers of the running tempo are worth by the tempos before it. alive says whose server answers. whole says that
+// nothing of these tempos is left to be examined.
+func (c *Course) Vote(ctx context.Context, alive func(Server) bool) (uids, weights []uint32, whole bool, err error) {
+	t, err := c.sitting(ctx, c.now())
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if err := c.admit(t); err != nil {
+		return nil, nil, false, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	standings, servers := c.stand(t, alive)
+	paid := map[uint32]uint32{}
+	for _, p := range c.board.Pay(before(t.Epoch), standings, servers) {
+		paid[uint32(p.UID)] = uint32(p.Weight)
+	}
+	whole = true
+	for _, s := range t.Servers {
+		uids, weights = append(uids, s.UID), append(weights, paid[s.UID])
+	}
+	for _, m := range t.Models {
+		whole = whole && (t.Epoch == 0 || c.board.Has(m.Digest, t.Epoch-1) || t.Height <= m.Published)
+	}
+	if len(paid) == 0 {
+		return nil, nil, whole, nil
+	}
+	return uids, weights, whole, nil
+}
+
+// before is the last tempo that counts when weights are made in the running one.
+func before(epoch uint64) uint64 { return max(epoch, 1) - 1 }
+
+// stand is the list of the running tempo. Until capacities are measured every server that answers has the same.
+func (c *Course) stand(t Sitting, alive func(Server) bool) ([]frontier.Standing, []frontier.Server) {
+	served := map[[32]byte]bool{}
+	var servers []frontier.Server
+	for _, s := range t.Servers {
+		if s.UID > math.MaxUint16 || !alive(s) {
+			continue
+		}
+		served[s.Digest] = true
+		servers = append(servers, frontier.Server{UID: uint16(s.UID), Model: s.Digest, Capacity: 1, Service: math.MaxUint16, Gate: math.MaxUint16})
+	}
+	return c.board.Places(before(t.Epoch), func(d [32]byte) bool { return served[d] }), servers
+}
+
+// Standing is a model with how it stands.
+type Standing struct {
+	frontier.Standing
+	Listed  Listed
+	Servers []uint32 // that a card of the running tempo names, by uid
+	Fault   string   // why it cannot be run
+}
+
+// Standings lists the models of the running tempo: first those that take part, in the order of the list.
+func (c *Course) Standings(ctx context.Context) ([]Standing, error) {
+	t, err := c.sitting(ctx, c.now())
+	if err != nil {
+		return nil, err
+	}
+	if err := c.admit(t); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list, _ := c.stand(t, func(Server) bool { return true })
+	out := make([]Standing, len(list))
+	for i, s := range list {
+		out[i] = Standing{Standing: s, Listed: c.listed[s.Model.Digest], Fault: c.faults[s.Model.Digest]}
+		for _, server := range t.Servers {
+			if server.Digest == s.Model.Digest {
+				out[i].Servers = append(out[i].Servers, server.UID)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Answer is one question with what a model made of it.
+type Answer struct {
+	Epoch  uint64
+	Item   int
+	Family string
+	Text   string
+	Result Result
+}
+
+// Answers lists the last of what a model was asked, newest tempo first.
+func (c *Course) Answers(digest [32]byte, most int) ([]Answer, error) {
+	epochs, sheets, err := c.cfg.Store.sheets(c.cfg.NetUID, digest, most)
+	if err != nil {
+		return nil, err
+	}
+	var list []Answer
+	for i, t := range sheets {
+		for item := range t.Items {
+			for _, q := range c.cfg.Contest.Item([32]byte(t.Seed), uint64(item)) {
+				r, ok, err := c.cfg.Store.Result(digest, q.ID)
+				if err != nil {
+					return nil, err
+				}
+				if ok && len(list) < most {
+					list = append(list, Answer{epochs[i], item, q.Family, q.Text, r})
+				}
+			}
+		}
+	}
+	return slices.Clip(list), nil
+}

@@ -1,0 +1,109 @@
+package exam
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"agora/engine"
+	"agora/mechanism/frontier"
+	"agora/task"
+	"agora/task/exact"
+	"agora/task/grammar"
+	"agora/wire/openai"
+)
+
+// Subject is a model in this process, as an examiner sees it.
+type Subject interface {
+	engine.Chatter
+	task.Reader
+	Info() engine.Info
+}
+
+// MaxTokens bounds an answer.
+const MaxTokens = 64
+
+// Question is one family's part of an item.
+type Question struct {
+	Family string
+	ID     [32]byte // of the family's item
+	Text   string   // what is asked
+	ask    func(context.Context, Subject) (Result, error)
+}
+
+// Result is what a model got for a question. It has the same bits on every machine.
+type Result struct {
+	Score  frontier.Score `json:"s"`
+	Answer string         `json:"a,omitempty"` // what it said, or measured
+	Reason string         `json:"r,omitempty"` // why it has nothing; empty for an answer that was judged
+}
+
+// Ask puts the question to a model. An error is the machine's or of ctx; what the model cannot do is a Result with a score of 0.
+func (q Question) Ask(ctx context.Context, s Subject) (Result, error) {
+	r, err := q.ask(ctx, s)
+	if ctx.Err() != nil {
+		return Result{}, context.Cause(ctx)
+	}
+	return r, err
+}
+
+// millionths rounds a score in [0, 1] down.
+func millionths(score float64) frontier.Score {
+	if !(score > 0) {
+		return 0
+	}
+	return frontier.Score(min(score, 1) * float64(frontier.Whole))
+}
+
+func drawPassage(seed task.Seed, index uint64) Question {
+	p := grammar.At(seed, index)
+	return Question{Family: grammar.Name, ID: p.ID, Text: string(p.Text), ask: func(ctx context.Context, s Subject) (Result, error) {
+		score, bits, err := p.Score(ctx, s)
+		if err != nil {
+			return Result{Reason: err.Error()}, nil
+		}
+		return Result{Score: millionths(score), Answer: fmt.Sprintf("%.4f bits per byte", bits)}, nil
+	}}
+}
+
+func drawExact(seed task.Seed, index uint64) Question {
+	item := exact.Family{}.Item(seed, index)
+	return Question{Family: exact.Family{}.Name(), ID: item.ID, Text: exact.At(seed, index).Text, ask: func(ctx context.Context, s Subject) (Result, error) {
+		return askItem(ctx, s, item)
+	}}
+}
+
+// askItem asks an item of a family that judges answers, greedily and for at most MaxTokens.
+func askItem(ctx context.Context, s Subject, item task.Item) (Result, error) {
+	r, err := openai.DecodeChat(item.Body)
+	if err != nil {
+		return Result{}, fmt.Errorf("exam: an item that is no request: %w", err)
+	}
+	limit, zero := MaxTokens, 0.0
+	r.MaxTokens, r.MaxCompletion, r.Temperature, r.Model = &limit, nil, &zero, s.Info().Model
+	var text strings.Builder
+	_, finish, err := s.Chat(ctx, r, func(t engine.Token) error {
+		text.Write(t.Bytes)
+		return nil
+	})
+	var refused *openai.Error
+	if errors.As(err, &refused) {
+		return Result{Reason: refused.Error()}, nil
+	}
+	if err != nil {
+		return Result{Reason: err.Error()}, nil // of ctx, which Ask sees, or numbers that overflow
+	}
+	body, err := json.Marshal(openai.ChatResponse{Object: "chat.completion", Choices: []openai.ChatChoice{{
+		Message: openai.Message{Role: "assistant", Content: openai.Content(text.String())}, FinishReason: string(finish),
+	}}})
+	if err != nil {
+		return Result{}, err
+	}
+	score, err := item.Score(body)
+	if err != nil {
+		return Result{Answer: text.String(), Reason: err.Error()}, nil
+	}
+	return Result{Score: millionths(score), Answer: text.String()}, nil
+}

@@ -1,0 +1,197 @@
+package exam
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"agora/mechanism/frontier"
+)
+
+// Room is where models are examined, a bounded number of them at once. Several validators of one process may share one: what was
+// found out about a digest is then found out once.
+type Room struct {
+	library Library
+	cores   chan struct{}
+	limit   time.Duration // for one question
+
+	mu    sync.Mutex
+	known map[key]Result
+	order []key // of known, oldest first
+	busy  map[[32]byte]*sync.Mutex
+	work  time.Duration // spent so far
+	asked uint64        // questions put to a model
+}
+
+type key struct{ digest, question [32]byte }
+
+// Bounds of a room.
+const (
+	keptResults  = 1 << 16         // remembered for other validators of this process
+	DefaultLimit = 5 * time.Minute // for one question; a model within the subnet's size needs seconds
+)
+
+// NewRoom makes a room for so many examinations at once, each on one core; at least one.
+func NewRoom(library Library, cores int) *Room {
+	return &Room{library: library, cores: make(chan struct{}, max(1, cores)), limit: DefaultLimit, known: map[key]Result{}, busy: map[[32]byte]*sync.Mutex{}}
+}
+
+// Effort is how many questions were put to models since the start, and the time that took, loading included.
+func (r *Room) Effort() (asked uint64, work time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked, r.work
+}
+
+// turn waits for the model's turn: one digest is examined by one at a time, so that whoever comes next finds the results.
+func (r *Room) turn(digest [32]byte) (done func()) {
+	r.mu.Lock()
+	m := r.busy[digest]
+	if m == nil {
+		m = &sync.Mutex{}
+		r.busy[digest] = m
+	}
+	r.mu.Unlock()
+	m.Lock()
+	return m.Unlock
+}
+
+// Examine asks a model all questions that it was not asked before, and returns the results in the order of the questions with those
+// that are new. The error is ErrNotHere where the weights cannot be had, ErrFault with the reason where they cannot be run, else of ctx
+// or of the store.
+func (r *Room) Examine(ctx context.Context, s *Store, m Listed, questions []Question) (results []Result, fresh []answered, err error) {
+	defer r.turn(m.Digest)()
+	results = make([]Result, len(questions))
+	var open []int
+	for i, q := range questions {
+		have, ok, err := r.recall(s, m.Digest, q.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if results[i] = have; !ok {
+			open = append(open, i)
+		} else {
+			fresh = append(fresh, answered{q.ID, have})
+		}
+	}
+	if len(open) == 0 {
+		return results, fresh, nil
+	}
+	asked, err := r.ask(ctx, m, questions, open)
+	for _, a := range asked {
+		r.remember(m.Digest, a)
+	}
+	if err != nil {
+		return nil, asked, err
+	}
+	for i, at := range open {
+		results[at] = asked[i].result
+	}
+	return results, append(fresh, asked...), nil
+}
+
+// ErrFault says that a model cannot be run, or is not what its publication says.
+var ErrFault = errors.New("exam: the model cannot be examined")
+
+// ask loads a model and puts the open questions to it.
+func (r *Room) ask(ctx context.Context, m Listed, questions []Question, open []int) (list []answered, err error) {
+	select {
+	case r.cores <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	began := time.Now()
+	defer func() {
+		r.mu.Lock()
+		r.asked, r.work = r.asked+uint64(len(list)), r.work+time.Since(began)
+		r.mu.Unlock()
+		<-r.cores
+	}()
+	model, err := r.open(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, model.Close()) }()
+	for _, i := range open {
+		result, err := r.put(ctx, model, questions[i])
+		if err != nil {
+			return list, err
+		}
+		list = append(list, answered{questions[i].ID, result})
+	}
+	return list, nil
+}
+
+// open loads a model and holds it to what its publication says.
+func (r *Room) open(ctx context.Context, m Listed) (*Specimen, error) {
+	model, err := r.library.Open(ctx, m)
+	switch {
+	case ctx.Err() != nil:
+		if model != nil {
+			return nil, errors.Join(context.Cause(ctx), model.Close())
+		}
+		return nil, context.Cause(ctx)
+	case errors.Is(err, ErrNotHere):
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrFault, err)
+	case model.Parameters != m.Parameters:
+		return nil, errors.Join(fmt.Errorf("%w: it has %d parameters, its publication says %d", ErrFault, model.Parameters, m.Parameters), model.Close())
+	}
+	return model, nil
+}
+
+// put puts one question. A model that breaks, or takes longer than the limit, has nothing.
+func (r *Room) put(ctx context.Context, s Subject, q Question) (result Result, err error) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			result, err = Result{Reason: fmt.Sprintf("the engine broke: %v\n%.1000s", broken, debug.Stack())}, nil
+		}
+	}()
+	limited, cancel := context.WithTimeoutCause(ctx, r.limit, errLate)
+	defer cancel()
+	result, err = q.Ask(limited, s)
+	if errors.Is(err, errLate) && ctx.Err() == nil {
+		return Result{Reason: fmt.Sprintf("no answer within %s", r.limit)}, nil
+	}
+	return result, err
+}
+
+var errLate = errors.New("exam: out of time")
+
+// recall finds a result that this process or the store has.
+func (r *Room) recall(s *Store, digest, question [32]byte) (Result, bool, error) {
+	r.mu.Lock()
+	have, ok := r.known[key{digest, question}]
+	r.mu.Unlock()
+	if ok || s == nil {
+		return have, ok, nil
+	}
+	return s.Result(digest, question)
+}
+
+func (r *Room) remember(digest [32]byte, a answered) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := key{digest, a.question}
+	if _, there := r.known[k]; there {
+		return
+	}
+	r.known[k] = a.result
+	if r.order = append(r.order, k); len(r.order) > keptResults {
+		for _, old := range r.order[:keptResults/4] {
+			delete(r.known, old)
+		}
+		r.order = append([]key{}, r.order[keptResults/4:]...)
+	}
+}
+
+// short names a digest in messages.
+func short(digest [32]byte) string { return hex.EncodeToString(digest[:6]) }
+
+// zeros are the scores of a model that cannot be run.
+func zeros(n int) []frontier.Score { return make([]frontier.Score, n) }

@@ -1,0 +1,63 @@
+package exam
+
+import (
+	"context"
+	"errors"
+
+	"agora/mechanism/frontier"
+	"agora/task"
+)
+
+// Listed is a published model as the chain lists it.
+type Listed struct {
+	frontier.Model
+	Name     string // "author/name"; empty once retired
+	Author   string // account address; empty for a model that is nobody's
+	Licence  string
+	Format   string
+	Template string
+	Sources  []string
+}
+
+// Server is a neuron whose card, as the tempo began, names a model.
+type Server struct {
+	UID        uint32
+	Registered uint64 // block of its registration
+	Digest     [32]byte
+}
+
+// Sitting is what the chain says of one tempo of a subnet of open models.
+type Sitting struct {
+	Epoch   uint64
+	Height  int64     // first block of the tempo
+	Seed    task.Seed // nobody chose it
+	Items   int       // that every model is asked
+	Models  []Listed  // those that a card names
+	Servers []Server  // by uid
+}
+
+// Chain is where sittings come from.
+type Chain interface {
+	// Sitting is that of a tempo. The error is ErrNoSitting where the chain tells none.
+	Sitting(ctx context.Context, netuid uint32, epoch uint64) (Sitting, error)
+}
+
+// ErrNoSitting says that the chain keeps nothing of a tempo: it lies too far back, or the subnet was not open.
+var ErrNoSitting = errors.New("exam: the chain has no seed of that tempo")
+
+// Specimen is a model in memory, read from bytes that have its digest.
+type Specimen struct {
+	Subject
+	Parameters uint64 // counted from its tensors
+	Close      func() error
+}
+
+// Library finds the weights of a model.
+type Library interface {
+	// Open loads a model whose bytes were checked against its digest. ErrNotHere says that nobody gives the bytes now; any other
+	// error that is not of ctx is the model's own: its weights cannot be run.
+	Open(ctx context.Context, m Listed) (*Specimen, error)
+}
+
+// ErrNotHere says that a model's bytes cannot be had now.
+var ErrNotHere = errors.New("exam: nobody gives the weights")
