@@ -38,6 +38,7 @@ type answer struct {
 	first  []byte   // the first chunk of a stream
 	whole  []byte   // a plain answer
 	usage  *openai.Usage
+	voice  voice // tells the stream in another API's events; nil where it is passed on as it is
 }
 
 // ask prepares the request to a miner.
@@ -92,6 +93,9 @@ func (a *answer) begin() error {
 		err = a.readPlain()
 	default:
 		err = errKind
+	}
+	if err == nil && !a.Stream && a.translation != nil {
+		a.whole, err = a.translation.whole(a.whole)
 	}
 	a.got = time.Now()
 	return err

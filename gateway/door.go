@@ -73,10 +73,8 @@ func (v *visit) leave() {
 
 // identify finds the bearer's key; nil means that the answer is given.
 func (g *Gateway) identify(w http.ResponseWriter, r *http.Request) *holder {
-	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	secret = strings.TrimSpace(secret)
 	e := openai.Errorf(http.StatusUnauthorized, "send a key in the header \"Authorization: Bearer agora-…\"; to get a key, %s", g.KeyHelp)
-	if strings.EqualFold(scheme, "Bearer") && secret != "" {
+	if secret := secretOf(r.Header); secret != "" {
 		key, err := g.Keys.find(secret)
 		if err == nil {
 			return key
@@ -86,6 +84,17 @@ func (g *Gateway) identify(w http.ResponseWriter, r *http.Request) *holder {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="agora"`)
 	g.deny(w, e.WithCode("invalid_api_key"), 0)
 	return nil
+}
+
+// secretOf is the key that a request shows: as bearer, or where Anthropic's clients put it.
+func secretOf(h http.Header) string {
+	scheme, secret, _ := strings.Cut(h.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		if secret = strings.TrimSpace(secret); secret != "" {
+			return secret
+		}
+	}
+	return strings.TrimSpace(h.Get("X-Api-Key"))
 }
 
 // models answers GET /v1/models and GET /v1/models/ID.
@@ -180,9 +189,18 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	if err != nil { // only our own plain structs come here
 		panic(err)
 	}
+	writeBody(w, status, body)
+}
+
+func writeBody(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // a consumer that left needs no answer
 }
 
-func requestID() string { return fmt.Sprintf("req_%016x%016x", rand.Uint64(), rand.Uint64()) }
+const requestPrefix = "req_"
+
+func requestID() string {
+	return fmt.Sprintf(requestPrefix+"%016x%016x", rand.Uint64(), rand.Uint64())
+}

@@ -161,6 +161,10 @@ func refuse(w http.ResponseWriter, e *openai.Error, retryAfter time.Duration) {
 	if retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(retryAfter.Seconds()))))
 	}
+	if s, ok := w.(speaker); ok {
+		writeBody(w, e.Status, s.refuse(e))
+		return
+	}
 	openai.WriteError(w, e)
 }
 

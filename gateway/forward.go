@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"agora/gateway/peek"
@@ -49,25 +50,26 @@ type call struct {
 	*Gateway
 	operation
 	peek.Head
-	out     *outlet
-	ctx     context.Context // ends when the consumer leaves
-	body    []byte          // as miners get it: a request for a stream
-	route   *route
-	asked   openai.Ask
-	arrived time.Time
-	tried   []*candidate
-	failed  failures
-	suspect []*candidate // failed before an answer began; to blame once another has answered
+	*translation // nil where the consumer speaks as miners do
+	out          *outlet
+	ctx          context.Context // ends when the consumer leaves
+	body         []byte          // as miners get it: a request for a stream
+	route        *route
+	asked        openai.Ask
+	arrived      time.Time
+	tried        []*candidate
+	failed       failures
+	suspect      []*candidate // failed before an answer began; to blame once another has answered
 }
 
 // infer serves one request for an answer, from the door to the end of the answer.
-func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, op operation, arrived time.Time) {
+func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, arrived time.Time) {
 	v, ok := g.enter(w, r)
 	if !ok {
 		return
 	}
 	defer v.leave()
-	c, err := g.accept(w, r, v, op)
+	c, err := g.accept(w, r, v, d)
 	if err == nil {
 		err = v.takeSlot()
 	}
@@ -79,23 +81,36 @@ func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, op operation, ar
 	defer cancel()
 	c.ctx, c.arrived = ctx, arrived
 	c.out = newOutlet(w, w.Header().Get("X-Request-Id"), g, cancel)
+	if c.translation != nil && c.voice != nil {
+		c.out.failing = c.voice().Fail
+	}
 	if c.Stream {
 		c.out.keepAlive(c.hello)
 	}
 	defer c.out.close()
 	status := c.serve()
-	g.metrics.duration.WithLabelValues(op.name, c.route.subnet, strconv.Itoa(status)).Observe(time.Since(arrived).Seconds())
+	g.metrics.duration.WithLabelValues(d.name, c.route.subnet, strconv.Itoa(status)).Observe(time.Since(arrived).Seconds())
 	g.Log.Debug("served", "request", w.Header().Get("X-Request-Id"), "subnet", c.route.subnet, "miner", w.Header().Get("X-Agora-Miner"),
 		"status", status, "attempts", len(c.tried), "took", time.Since(arrived))
 }
 
 // accept reads a request and finds where it leads.
-func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, op operation) (*call, error) {
+func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d door) (*call, error) {
 	body, err := g.readBody(w, r, v)
 	if err != nil {
 		return nil, err
 	}
-	h, err := peek.Request(body, op.input)
+	var other *translation
+	if d.open != nil {
+		if other, err = d.open(body, strings.TrimPrefix(w.Header().Get("X-Request-Id"), requestPrefix)); err != nil {
+			return nil, err
+		}
+		if err := v.hold(int64(len(other.chat))); err != nil {
+			return nil, err
+		}
+		body = other.chat
+	}
+	h, err := peek.Request(body, d.input)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +126,11 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, op op
 	if g.isOpen(ask) {
 		return nil, openai.Errorf(http.StatusBadRequest, "this prompt is an open question of this validator's judge: ask it again in some minutes").WithCode("open_question")
 	}
-	return &call{Gateway: g, operation: op, Head: h, body: peek.AsStream(body, h), route: to, asked: ask}, nil
+	c := &call{Gateway: g, operation: d.operation, Head: h, translation: other, body: peek.AsStream(body, h), route: to, asked: ask}
+	if other != nil {
+		c.Stream = other.stream
+	}
+	return c, nil
 }
 
 // isOpen says whether a request repeats an item that is under test: its answer would be a miner's by another's work.

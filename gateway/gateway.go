@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -130,13 +129,10 @@ func (g *Gateway) age() time.Duration {
 	return 0
 }
 
-// bare are the endpoints of OpenAI's API that are asked without /v1 where a client's base URL lacks it.
-var bare = []string{"/chat/completions", "/completions", "/models", "/embeddings", "/responses"}
-
 // Serves says whether a path is the gateway's, of a server that shows other pages too.
 func Serves(path string) bool {
 	path = clean(path)
-	return path == "/v1" || strings.HasPrefix(path, "/v1/") || path == "/healthz" || path == "/metrics" || slices.Contains(bare, path)
+	return path == "/v1" || strings.HasPrefix(path, "/v1/") || path == "/healthz" || path == "/metrics" || isBare(path)
 }
 
 // clean drops empty parts of a path: base URLs that end in a slash make them.
@@ -151,11 +147,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.cors(w, r) {
 		return
 	}
+	if d, ok := doors[path]; ok {
+		g.through(d, w, r, arrived)
+		return
+	}
 	switch {
-	case path == "/v1/chat/completions":
-		g.only(http.MethodPost, w, r, func() { g.infer(w, r, chat, arrived) })
-	case path == "/v1/completions":
-		g.only(http.MethodPost, w, r, func() { g.infer(w, r, completion, arrived) })
 	case path == "/v1/models" || strings.HasPrefix(path, "/v1/models/"):
 		g.only(http.MethodGet, w, r, func() { g.models(w, r) })
 	case path == "/healthz":
@@ -163,20 +159,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/metrics":
 		g.only(http.MethodGet, w, r, func() { g.scrape.ServeHTTP(w, r) })
 	default:
-		g.deny(w, unknownPath(path), 0)
+		g.unknownPath(w, path)
 	}
-}
-
-func unknownPath(path string) *openai.Error {
-	const there = "there is POST /v1/chat/completions, POST /v1/completions and GET /v1/models"
-	e := openai.Errorf(http.StatusNotFound, "there is no %s here; %s", path, there)
-	if inner, ok := strings.CutPrefix(path, "/v1"); ok && strings.HasPrefix(inner, "/v1/") {
-		e = openai.Errorf(http.StatusNotFound, "there is no %s here: the base URL has /v1 twice; %s", path, there)
-	}
-	if slices.Contains(bare, path) {
-		e = openai.Errorf(http.StatusNotFound, "there is no %s here: the base URL lacks /v1 at its end; %s", path, there)
-	}
-	return e.WithCode("unknown_url")
 }
 
 // cors lets web pages of any origin ask: keys are bearer, so a page has nothing that its reader did not give it. True says

@@ -25,6 +25,8 @@ type outlet struct {
 	gap   time.Duration // between comments while there is nothing to say
 	leave func()        // ends the request
 
+	failing func(*openai.Error) []byte // how an error is told in a stream that is out
+
 	mu       sync.Mutex // guards what follows, and w
 	hello    func(http.Header)
 	tick     *time.Timer // nil where nothing is kept alive
@@ -36,7 +38,7 @@ type outlet struct {
 
 func newOutlet(w http.ResponseWriter, id string, g *Gateway, leave context.CancelFunc) *outlet {
 	// Over the longest request, no more comments than clients bear.
-	return &outlet{w: w, id: id, ctl: http.NewResponseController(w), limit: g.WriteTimeout, gap: max(g.KeepAlive, g.Total/100), leave: leave}
+	return &outlet{w: w, id: id, ctl: http.NewResponseController(w), limit: g.WriteTimeout, gap: max(g.KeepAlive, g.Total/100), leave: leave, failing: errorEvent}
 }
 
 // keepAlive writes a comment whenever a stream has been silent for the gap, so that no proxy takes it for dead. Before the
@@ -46,6 +48,13 @@ func (o *outlet) keepAlive(hello func(http.Header)) {
 	defer o.mu.Unlock()
 	o.hello, o.last = hello, time.Now()
 	o.tick = time.AfterFunc(o.gap, o.beat)
+}
+
+// speak lets errors from now on be told by a voice that is in the middle of an answer.
+func (o *outlet) speak(v voice) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failing = v.Fail
 }
 
 func (o *outlet) beat() {
@@ -128,9 +137,11 @@ func (o *outlet) comment(text []byte) error {
 	return o.put([]byte(": "+string(text[:min(len(text), maxComment)])+"\n\n"), true)
 }
 
+// write gives the consumer events as they are, or a part of a plain answer.
 func (o *outlet) write(part []byte, flush bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.comments = 0
 	return o.put(part, flush)
 }
 
@@ -152,7 +163,7 @@ func (o *outlet) fail(e *openai.Error, wait time.Duration) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.begun {
-		_ = o.put(errorEvent(e), true)
+		_ = o.put(o.failing(e), true)
 		return http.StatusOK
 	}
 	o.begun = true
@@ -161,7 +172,7 @@ func (o *outlet) fail(e *openai.Error, wait time.Duration) int {
 }
 
 // event writes an error into a stream that is out.
-func (o *outlet) event(e *openai.Error) { _ = o.write(errorEvent(e), true) }
+func (o *outlet) event(e *openai.Error) { _ = o.write(o.failing(e), true) }
 
 // errorEvent is an error in the one form that every client notices: an event of its own, without a name, its "error"
 // member first and no choices beside it.

@@ -64,6 +64,10 @@ func (c *call) hello(h http.Header) {
 // pass hands the stream on, chunk by chunk, each as soon as it is there, up to [DONE], which the consumer gets whether the
 // miner sent it or not.
 func (a *answer) pass() error {
+	if a.translation != nil {
+		a.voice = a.translation.voice()
+		a.out.speak(a.voice)
+	}
 	a.out.begin(http.StatusOK)
 	for _, text := range a.held {
 		a.out.comment(text)
@@ -71,16 +75,13 @@ func (a *answer) pass() error {
 	c := openai.Chunk{Data: a.first, Usage: a.usage}
 	for {
 		a.watch.Stop() // a slow consumer is not the miner's fault
-		if !a.hand(c) {
-			return errConsumer
+		err := a.hand(c)
+		if err != nil {
+			return err
 		}
 		a.watch.Reset(a.Stall)
-		var err error
 		if c, err = a.next(); err == io.EOF {
-			if a.out.data([]byte("[DONE]"), true) != nil {
-				return errConsumer
-			}
-			return nil
+			return a.end()
 		}
 		if err != nil {
 			return err
@@ -88,13 +89,37 @@ func (a *answer) pass() error {
 	}
 }
 
-// hand gives the consumer a chunk or a comment; false if it takes no more.
-func (a *answer) hand(c openai.Chunk) bool {
+// hand gives the consumer a chunk or a comment. The error is errConsumer, or that of a chunk that cannot be told.
+func (a *answer) hand(c openai.Chunk) error {
 	if c.Comment {
-		return a.out.comment(c.Data) == nil
+		return left(a.out.comment(c.Data))
 	}
 	a.count(c.Usage)
-	return a.out.data(c.Data, !a.stream.Ready()) == nil
+	flush := !a.stream.Ready()
+	if a.voice == nil {
+		return left(a.out.data(c.Data, flush))
+	}
+	events, err := a.voice.Chunk(c.Data)
+	if err != nil {
+		return err
+	}
+	return left(a.out.write(events, flush))
+}
+
+// end tells the consumer that the answer is whole.
+func (a *answer) end() error {
+	if a.voice == nil {
+		return left(a.out.data([]byte("[DONE]"), true))
+	}
+	return left(a.out.write(a.voice.End(), true))
+}
+
+// left is errConsumer where a consumer could not be written to.
+func left(err error) error {
+	if err != nil {
+		return errConsumer
+	}
+	return nil
 }
 
 // brokenOff is the error with which a stream ends early. A consumer must not take half an answer for a whole one.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"math/bits"
 	"net/http"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,41 +21,13 @@ const (
 
 // Head is what must be known of a request's body to route it.
 type Head struct {
-	Model  string
-	Stream bool
-	wish   span // value of "stream"; empty where there is none
-	option span // of "stream_options"
-	end    int  // the closing brace
-}
-
-// span is a place in a body.
-type span struct{ from, to int }
-
-// Room is how many bytes AsStream may add to a body.
-const Room = 64
-
-// AsStream is the body of a request for a plain answer as one for a stream with its usage; one for a stream stays as it
-// is. Where the body has Room it is written into the same memory. Head must be that of body.
-func AsStream(body []byte, h Head) []byte {
-	const wish, option = "true", `{"include_usage":true}`
-	switch {
-	case h.Stream:
-		return body
-	case h.wish.to == 0 && h.option.to == 0:
-		return append(body[:h.end], `,"stream":`+wish+`,"stream_options":`+option+`}`...)
-	case h.wish.to == 0:
-		return replace(append(body[:h.end:h.end], `,"stream":`+wish+`}`...), h.option, option)
-	case h.option.to == 0:
-		tail := append(body[:h.end:h.end], `,"stream_options":`+option+`}`...)
-		return replace(tail, h.wish, wish)
-	case h.wish.from < h.option.from:
-		return replace(replace(body, h.option, option), h.wish, wish)
-	}
-	return replace(replace(body, h.wish, wish), h.option, option)
-}
-
-func replace(body []byte, at span, by string) []byte {
-	return slices.Concat(body[:at.from], []byte(by), body[at.to:])
+	Model    string
+	Stream   bool
+	Provider json.RawMessage // how a miner shall be chosen; nil where it is not said
+	Models   json.RawMessage // models to fall back to
+	Session  string          // requests of one session go to one miner while that is well
+	fields   []field
+	end      int // the closing brace
 }
 
 // Request reads the top level of a JSON body and checks the syntax of the rest. input is the field that must be there.
@@ -95,24 +66,20 @@ func readHead(fields []field, input string) (Head, error) {
 	default:
 		return h, openai.Invalid("stream", "stream must be true or false")
 	}
-	h.wish, h.option = place(fields, "stream"), place(fields, "stream_options")
+	h.Provider, h.Models = find(fields, "provider"), find(fields, "models")
+	if session := find(fields, "session_id"); session != nil && string(session) != "null" {
+		if json.Unmarshal(session, &h.Session) != nil || len(h.Session) > maxName {
+			return h, openai.Invalid("session_id", "session_id must be a string of at most %d bytes", maxName)
+		}
+	}
+	h.fields = fields
 	return h, nil
 }
 
-// field is one entry of the top-level object; value is its raw text, at is where that begins.
+// field is one entry of the top-level object; value is its raw text.
 type field struct {
 	key   string
 	value []byte
-	at    int
-}
-
-func place(fields []field, key string) span {
-	for _, f := range fields {
-		if f.key == key {
-			return span{f.at, f.at + len(f.value)}
-		}
-	}
-	return span{}
 }
 
 func find(fields []field, key string) []byte {
@@ -142,7 +109,7 @@ func (s *scanner) top() ([]field, error) {
 		if err := admit(fields, key); err != nil {
 			return err
 		}
-		fields = append(fields, field{key, value, s.i - len(value)})
+		fields = append(fields, field{key, value})
 		return nil
 	})
 	if err != nil {
@@ -158,7 +125,7 @@ func admit(fields []field, key string) error {
 	if len(fields) == maxKeys {
 		return openai.Errorf(http.StatusBadRequest, "the body has more than %d keys", maxKeys)
 	}
-	for _, known := range [...]string{"model", "stream", "stream_options"} {
+	for _, known := range [...]string{"model", "stream", "stream_options", "provider", "models", "session_id"} {
 		if key != known && strings.EqualFold(key, known) {
 			return openai.Invalid(known, "write the key %q in lower case", known)
 		}

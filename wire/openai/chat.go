@@ -77,7 +77,29 @@ type Usage struct {
 	CompletionTokens int `json:"completion_tokens"`
 	TotalTokens      int `json:"total_tokens"`
 
-	PromptDetails *PromptDetails `json:"prompt_tokens_details,omitempty"`
+	PromptDetails     *PromptDetails     `json:"prompt_tokens_details,omitempty"`
+	CompletionDetails *CompletionDetails `json:"completion_tokens_details,omitempty"`
+}
+
+// Cached is how many tokens of the prompt were known from before, at most all of them.
+func (u Usage) Cached() int {
+	if u.PromptDetails == nil {
+		return 0
+	}
+	return min(max(0, u.PromptDetails.CachedTokens), max(0, u.PromptTokens))
+}
+
+// Reasoning is how many tokens of the answer were spent on thinking.
+func (u Usage) Reasoning() int {
+	if u.CompletionDetails == nil {
+		return 0
+	}
+	return max(0, u.CompletionDetails.ReasoningTokens)
+}
+
+// CompletionDetails says how much of an answer was thinking.
+type CompletionDetails struct {
+	ReasoningTokens int `json:"reasoning_tokens"`
 }
 
 // PromptDetails says how much of a prompt was known from before.

@@ -33,7 +33,7 @@ func ReadBody(r io.Reader, limit int64) ([]byte, error) {
 // a key that stands twice is refused, since two readers could take different ones. Every error is an *Error.
 func DecodeChat(body []byte) (*ChatRequest, error) {
 	req := new(ChatRequest)
-	if err := decode(body, req); err != nil {
+	if err := Decode(body, req); err != nil {
 		return nil, err
 	}
 	if err := req.Validate(); err != nil {
@@ -45,7 +45,7 @@ func DecodeChat(body []byte) (*ChatRequest, error) {
 // DecodeCompletion reads and validates the body of POST /v1/completions, by the same rules as DecodeChat.
 func DecodeCompletion(body []byte) (*CompletionRequest, error) {
 	req := new(CompletionRequest)
-	if err := decode(body, req); err != nil {
+	if err := Decode(body, req); err != nil {
 		return nil, err
 	}
 	if err := req.Validate(); err != nil {
@@ -54,7 +54,8 @@ func DecodeCompletion(body []byte) (*CompletionRequest, error) {
 	return req, nil
 }
 
-func decode(body []byte, into any) error {
+// Decode reads the body of a request into a struct, by the rules of DecodeChat.
+func Decode(body []byte, into any) error {
 	if err := CheckJSON(body); err != nil {
 		return err
 	}
