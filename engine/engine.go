@@ -22,9 +22,8 @@ type Info struct {
 	Metadata  string // JSON with what else is told of the model, at most 512 bytes
 
 	// Can is what the model can do beyond one question in text. Requests for anything else are refused before the engine
-	// sees them; 0 is unknown, and leaves it to the engine. Own are abilities that it has for some requests only: it refuses
-	// the others by itself, and its card does not tell of them.
-	Can, Own openai.Ability
+	// sees them; 0 is unknown, and leaves it to the engine.
+	Can openai.Ability
 
 	Capacity int // requests that whoever serves it works on at once; 0 is unknown
 }

@@ -160,14 +160,15 @@ func (c *call) serve() int {
 	return c.out.fail(e, wait)
 }
 
-// next is the miner to ask now. For what a request needs, those whose cards tell of it come before those who tell nothing.
+// next is the miner to ask now. Those whose cards tell of what the request needs, and of a context in which it has room, come
+// before those who tell nothing or may be too small.
 func (c *call) next() *candidate {
 	now := time.Now()
-	if len(c.asked.Needs) > 0 {
-		told := func(m *candidate) bool { return m.Can != 0 && c.able(m) }
-		if m := c.route.pick(told, c.tried, now); m != nil {
-			return m
-		}
+	sure := func(m *candidate) bool {
+		return (m.Can != 0 || len(c.asked.Needs) == 0) && c.asked.Fits(m.Context) && c.able(m)
+	}
+	if m := c.route.pick(sure, c.tried, now); m != nil {
+		return m
 	}
 	return c.route.pick(c.able, c.tried, now)
 }

@@ -14,7 +14,7 @@ type canned string
 func (canned) Info() engine.Info {
 	return engine.Info{
 		Model: "canned", Engine: "canned", Version: "1", Licence: "Apache-2.0", Context: 4096, Precision: "none",
-		Can: openai.CanChat, Own: openai.CanSystem, // the judge's items have a system prompt
+		Can: openai.CanChat,
 	}
 }
 

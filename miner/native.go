@@ -102,7 +102,7 @@ func (n *native) refusal(body []byte) error {
 	if info.Can == 0 {
 		return nil
 	}
-	if e := openai.ReadAsk(body).Refusal(info.Can | info.Own); e != nil {
+	if e := openai.ReadAsk(body).Refusal(info.Can); e != nil {
 		return e
 	}
 	return nil

@@ -155,9 +155,7 @@ func evaluate(ctx context.Context, e engine.Engine, seed string, n int, tell fun
 // answers asks one question. A model that cannot read it is wrong.
 func answers(ctx context.Context, c engine.Chatter, q exact.Question) (bool, error) {
 	most := 128
-	req := &openai.ChatRequest{Model: "eval", MaxTokens: &most, Messages: []openai.Message{
-		{Role: "system", Content: exact.Instruction}, {Role: "user", Content: openai.Content(q.Text)},
-	}}
+	req := &openai.ChatRequest{Model: "eval", MaxTokens: &most, Messages: []openai.Message{{Role: "user", Content: openai.Content(q.Text)}}}
 	var text []byte
 	_, _, err := c.Chat(ctx, req, func(t engine.Token) error {
 		text = append(text, t.Bytes...)

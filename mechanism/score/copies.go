@@ -34,10 +34,11 @@ func (s Said) telling() bool {
 	return s.Telling
 }
 
-// alike says whether two answers are the same: the declared probabilities where both declare them, else the text.
+// alike says whether two answers are the same: the declared probabilities where both declare them, else the text. Whoever leaves
+// a declaration out is held against the others by its text.
 func (s Said) alike(o Said) bool {
 	if len(s.Levels) == 0 || len(o.Levels) == 0 {
-		return s.Text != 0 && s.Text == o.Text && len(s.Levels) == len(o.Levels)
+		return s.Text != 0 && s.Text == o.Text
 	}
 	return s.covers(o) && o.covers(s)
 }
@@ -98,6 +99,11 @@ func (b *Board) compareTwo(a, o answer, odd bool) {
 	}
 	pair := [2]uint16{min(a.UID, o.UID), max(a.UID, o.UID)}
 	same, telling := a.alike(o.Said), a.telling() && o.telling()
+	wrong := a.Score < 1 != (o.Score < 1) || odd
+	if bare, mixed := undeclared(a, o); mixed {
+		telling, odd = a.Telling && o.Telling, bare.Score < 1
+		wrong = !same || odd
+	}
 	t := b.twins[pair]
 	if t == nil {
 		if !same || !telling && !odd {
@@ -113,7 +119,7 @@ func (b *Board) compareTwo(a, o answer, odd bool) {
 		t.Shared, t.Same = t.Shared+1, t.Same+one(same)
 	default:
 		t.Short, t.Equal = t.Short+1, t.Equal+one(same)
-		if different := a.Score < 1 != (o.Score < 1); different || odd {
+		if wrong {
 			t.Errors, t.Alike = t.Errors+1, t.Alike+one(same)
 		}
 	}
@@ -122,6 +128,18 @@ func (b *Board) compareTwo(a, o answer, odd bool) {
 			*n /= 2
 		}
 	}
+}
+
+// undeclared is the one of two answers that declares no probabilities, where the other does. Its score alone tells whether their
+// text is right: a declaration is hardly ever worth all.
+func undeclared(a, o answer) (bare answer, mixed bool) {
+	switch {
+	case len(a.Levels) == 0 && len(o.Levels) > 0:
+		return a, true
+	case len(a.Levels) > 0 && len(o.Levels) == 0:
+		return o, true
+	}
+	return answer{}, false
 }
 
 func one(b bool) int {

@@ -272,3 +272,32 @@ func TestDeclinerRanksByWhatItAnswers(t *testing.T) {
 		t.Errorf("declining pays: %.3f against %.3f", weight, honest)
 	}
 }
+
+// bare puts a miner that declares its probabilities beside one that gives a text alone: the other's where copied says so, else
+// that of a model that is right as often. Of two wrong texts of honest models three in four are the same.
+func bare(t *testing.T, items int, copied bool) Standing {
+	f, b := newField(11, 0), newBoard(t)
+	for range items {
+		right, wrong := Said{Text: 2*f.random.Uint64() | 1}, Said{Text: f.random.Uint64() | 1}
+		first := Result{UID: 0, Registered: 1, Score: 0.9, Said: right}
+		if f.random.Float64() < 0.2 {
+			first.Score, first.Said = 0.4, wrong
+		}
+		second := Result{UID: 1, Registered: 2, Score: float64(count(first.Said.Text == right.Text)), Said: first.Said}
+		if !copied && f.random.Float64() < 0.25 && second.Score == 0 {
+			second.Said = Said{Text: f.random.Uint64() | 1}
+		}
+		first.Said.Levels = declaring(-300-int32(f.random.Uint64()%500), -1800).Levels
+		add(t, b, f, first, second)
+	}
+	return byUID(b)[1]
+}
+
+func TestLeavingTheDeclarationOutHidesNoCopy(t *testing.T) {
+	if s := bare(t, 300, true); s.CopyOf != 0 || s.Weight != 0 {
+		t.Errorf("a copy without probabilities: %+v", s)
+	}
+	if s := bare(t, 1000, false); s.CopyOf != -1 {
+		t.Errorf("another model: %+v", s)
+	}
+}

@@ -84,8 +84,9 @@ func TestDeclarations(t *testing.T) {
 		{"token text where bytes are absent", top(`[{"token":"a","logprob":-0.6931471805599453}]`), 0.5, nil},
 		{"map", logprobs(`{"a":-0.6931471805599453}`), 0.5, nil},
 		{"tokens count toward their first byte", logprobs(`{"a":-1.3862943611198906,"and":-1.3862943611198906}`), 0.5, nil},
-		{"rest goes to what is not named", logprobs(`{"b":-0.6931471805599453}`), 0.5 / 255, nil},
-		{"nothing is left", logprobs(`{"b":0}`), 0, nil},
+		{"as llama.cpp writes them", `{"choices":[{"text":"a","logprobs":{"content":[{"token":"a","top_logprobs":[{"token":"a","logprob":-0.6931471805599453,"bytes":[97]}]}]}}]}`, 0.5, nil},
+		{"rest goes to what is not named", saying("b", `{"b":-0.6931471805599453}`), 0.5 / 255, nil},
+		{"nothing is left", saying("b", `{"b":0}`), 0, nil},
 		{"rounding above one is scaled", logprobs(`{"a":0.0005}`), 1, nil},
 		{"mass above one", logprobs(`{"a":0,"b":-3}`), 0, ErrMass},
 		{"positive logprob", logprobs(`{"a":5}`), 0, ErrMass},
@@ -98,8 +99,17 @@ func TestDeclarations(t *testing.T) {
 		{"byte out of range", top(`[{"token":"a","logprob":-1,"bytes":[256]}]`), 0, ErrAnswer},
 		{"no logprob", top(`[{"token":"a"}]`), 0, ErrAnswer},
 		{"null logprob", logprobs(`{"a":null}`), 0, ErrAnswer},
-		{"empty declaration", logprobs(`{}`), 0, ErrAnswer},
-		{"no logprobs", `{"choices":[{"text":"a"}]}`, 0, ErrAnswer},
+		{"empty declaration", logprobs(`{}`), 1, nil},
+		{"a text alone is certain", `{"choices":[{"text":"and"}]}`, 1, nil},
+		{"of another byte", `{"choices":[{"text":"b","logprobs":null}]}`, 0, nil},
+		{"neither", `{"choices":[{"text":""}]}`, 0, ErrAnswer},
+		{"a declaration alone", saying("", `{"a":-0.1}`), 0, ErrText},
+		{"a declaration with other text", saying("rubbish", `{"a":-0.1,"r":-3}`), 0, ErrText},
+		{"with the less likely text", saying("b", `{"a":-0.6,"b":-0.9}`), 0, ErrText},
+		{"with one as likely", saying("b", `{"a":-0.693,"b":-0.695}`), math.Exp(-0.693), nil},
+		{"with all of a token", saying("and", `{"and":-0.1,"a":-3}`), math.Exp(-0.1) + math.Exp(-3), nil},
+		{"with a part of a character", `{"choices":[{"text":"\ufffd","logprobs":{"top_bytes":[[{"token":"\ufffd","logprob":-0.1,"bytes":[226]}]]}}]}`, (1 - math.Exp(-0.1)) / 255, nil},
+		{"without its first space", saying("and", `{" and":-0.1}`), (1 - math.Exp(-0.1)) / 255, nil},
 		{"no choices", `{"choices":[]}`, 0, ErrAnswer},
 		{"not JSON", `a`, 0, ErrAnswer},
 		{"empty", ``, 0, ErrAnswer},
@@ -119,7 +129,7 @@ func TestDeclarations(t *testing.T) {
 }
 
 func TestSurpriseIsClippedAtSixteenBits(t *testing.T) {
-	score, err := scoreAnswer([]byte(logprobs(`{"b":0}`)), 'a')
+	score, err := scoreAnswer([]byte(saying("b", `{"b":0}`)), 'a')
 	if err != nil || score != 0 {
 		t.Errorf("score %v, error %v", score, err)
 	}
@@ -223,14 +233,18 @@ func simplex(t *rapid.T, label string) (p [256]float64) {
 // response is the answer of a miner with this belief, in this network's shape.
 func response(p [256]float64) []byte {
 	var list []openai.TopLogprob
+	best := 0
 	for b, x := range p {
+		if x > p[best] {
+			best = b
+		}
 		if x > 0 {
 			list = append(list, openai.TopLogprob{Token: string(rune(b)), Logprob: math.Log(x), Bytes: []int{b}})
 		}
 	}
 	body, err := json.Marshal(openai.CompletionResponse{
 		Object:  "text_completion",
-		Choices: []openai.CompletionChoice{{Logprobs: &openai.CompletionLogprobs{TopBytes: [][]openai.TopLogprob{list}}}},
+		Choices: []openai.CompletionChoice{{Text: string([]byte{byte(best)}), Logprobs: &openai.CompletionLogprobs{TopBytes: [][]openai.TopLogprob{list}}}},
 	})
 	if err != nil {
 		panic(err)
@@ -238,8 +252,10 @@ func response(p [256]float64) []byte {
 	return body
 }
 
-func logprobs(object string) string {
-	return `{"choices":[{"text":"a","logprobs":{"top_logprobs":[` + object + `]}}]}`
+func logprobs(object string) string { return saying("a", object) }
+
+func saying(text, object string) string {
+	return `{"choices":[{"text":"` + text + `","logprobs":{"top_logprobs":[` + object + `]}}]}`
 }
 
 func top(list string) string {

@@ -16,10 +16,6 @@ import (
 	"agora/wire/openai"
 )
 
-// Instruction is the system message of every item. It tells a general assistant, which would otherwise answer in a
-// sentence, what the checker compares.
-const Instruction = "Reply with the answer alone: no sentence around it, no explanation."
-
 // maxAnswerTokens bounds the answer that an item asks for. The longest right answer needs under 60 of any tokenizer; the rest is
 // for models that think before they answer.
 const maxAnswerTokens = 1024
@@ -32,7 +28,8 @@ type Family struct {
 // Name is "exact", under which a subnet selects this family.
 func (Family) Name() string { return "exact" }
 
-// Item draws the item with this index. The kind of question is uniform over Names; seed and index decide all the rest.
+// Item draws the item with this index. The kind of question is uniform over Names; seed and index decide all the rest. It
+// is the question alone, as a person types it: a system prompt of ours would tell miners what is a test.
 func (f Family) Item(seed task.Seed, index uint64) task.Item {
 	q := At(seed, index)
 	body := f.body(q.Text)
@@ -64,7 +61,7 @@ func (f Family) body(text string) []byte {
 	limit, greedy := maxAnswerTokens, 0.0
 	body, err := json.Marshal(&openai.ChatRequest{
 		Model:       model,
-		Messages:    []openai.Message{{Role: "system", Content: Instruction}, {Role: "user", Content: openai.Content(text)}},
+		Messages:    []openai.Message{{Role: "user", Content: openai.Content(text)}},
 		MaxTokens:   &limit,
 		Temperature: &greedy,
 	})

@@ -60,8 +60,8 @@ func TestItemIsAChatRequestWithABoundedGreedyAnswer(t *testing.T) {
 	if it.Path != "/v1/chat/completions" || r.Model != "quiz" || *r.Temperature != 0 || *r.MaxTokens != maxAnswerTokens {
 		t.Errorf("%s %s", it.Path, it.Body)
 	}
-	if last := r.Messages[len(r.Messages)-1]; last.Role != "user" || string(last.Content) != At(task.Seed{7}, 3).Text {
-		t.Errorf("last message is %+v", last)
+	if len(r.Messages) != 1 || r.Messages[0].Role != "user" || string(r.Messages[0].Content) != At(task.Seed{7}, 3).Text {
+		t.Errorf("the messages are %+v", r.Messages)
 	}
 }
 

@@ -89,7 +89,9 @@ type Ask struct {
 	Needs   []Need
 	Prompts []string // what users say in it: each turn of theirs, or each prompt
 	Bytes   int      // of all its text
+	Tokens  int      // that it has, by a rule of thumb
 	Choices int      // answers wanted, at least 1
+	words   int
 }
 
 // Needed is all that the request needs.
@@ -112,18 +114,6 @@ func (a Ask) Refusal(can Ability) *Error {
 		}
 	}
 	return nil
-}
-
-// surelyTooLong is how many bytes a token of text cannot have on average.
-const surelyTooLong = 16
-
-// TooLong is the error for a request that surely does not fit into a context of so many tokens; nil where it may fit or
-// the context is unknown (0). The miner, who counts tokens, has the last word.
-func (a Ask) TooLong(context int) *Error {
-	if context <= 0 || a.Bytes/surelyTooLong < context {
-		return nil
-	}
-	return Invalid("messages", "the request has %d bytes of text; this model reads at most %d tokens", a.Bytes, context).WithCode(CodeContext)
 }
 
 // asked are the fields of a request that decide who can answer.
@@ -168,6 +158,9 @@ func ReadAsk(body []byte) Ask {
 	a.need(CanPenalties, "frequency_penalty", numberOf(f.Frequency) != 0)
 	a.need(CanEcho, "echo", string(f.Echo) == "true")
 	a.need(CanSuffix, "suffix", given(f.Suffix))
+	for _, raw := range []json.RawMessage{f.Tools, f.Functions, f.ResponseFormat} {
+		a.countJSON(raw)
+	}
 	a.readMessages(f.Messages)
 	a.readPrompt(f.Prompt)
 	return a
@@ -207,7 +200,8 @@ func (a *Ask) readMessages(raw json.RawMessage) {
 	needed, turns := Ability(0), 0
 	for _, m := range messages {
 		text, parts := readContent(m.Content)
-		a.Bytes += len(text)
+		a.count(text)
+		a.Tokens += perMessage
 		needed |= parts
 		switch m.Role {
 		case "system", "developer":
@@ -266,6 +260,6 @@ func (a *Ask) readPrompt(raw json.RawMessage) {
 	a.need(CanPrompts, "prompt", len(list) > 1)
 	a.Prompts = append(a.Prompts, list...)
 	for _, text := range list {
-		a.Bytes += len(text)
+		a.count(text)
 	}
 }

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,48 @@ func TestLackIsRefusedByItsParameter(t *testing.T) {
 		if e := a.TooLong(context); e != nil {
 			t.Fatal(e)
 		}
+	}
+}
+
+func TestWordsOfOneLetterSurelyTakeATokenEach(t *testing.T) {
+	a := ReadAsk([]byte(`{"messages":[{"role":"user","content":"` + strings.Repeat("a ", 1500) + `"}]}`))
+	if a.TooLong(1000) == nil || a.TooLong(1001) != nil {
+		t.Fatal(a.least())
+	}
+}
+
+// The tokens were counted by SmolLM2's tokenizer (49,152 of them), which is small among today's: larger ones need fewer.
+func TestRuleOfThumbHoldsWithItsMargin(t *testing.T) {
+	for text, tokens := range map[string]int{
+		"Which number follows 24, 27, 30, 33?": 19,
+		"It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.":     29,
+		"Die Würde des Menschen ist unantastbar. Sie zu achten und zu schützen ist Verpflichtung aller staatlichen Gewalt.": 41,
+		"所有的人在尊严和权利上一律平等。他们赋有理性和良心。":                                                                                        41,
+		"Все люди рождаются свободными и равными в своем достоинстве и правах.":                                             54,
+		"func (a Ask) Fits(context int) bool {\n\treturn context <= 0 || a.Tokens+a.Tokens/4+replyRoom <= context\n}\n":     40,
+		"{\"name\":\"Ada\",\"born\":1815,\"fields\":[\"mathematics\",\"computing\"],\"active\":false}":                      26,
+		"3.14159265358979323846264338327950288419716939937510":                                                              52,
+		"حُرِّيَّةُ الإنسان حقٌّ طبيعيّ":                                                                                    29,
+		"Can you tell me 😀😀 what's the weather like in Ouagadougou, Antananarivo and Reykjavík?":                            33,
+		"All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience and should act towards one another in a spirit of brotherhood. Internationalization of telecommunication infrastructures notwithstanding.": 40,
+	} {
+		a := ReadAsk([]byte(`{"prompt":` + strconv.Quote(text) + `}`))
+		if least, rule := a.least(), a.Tokens+a.Tokens/4; least > tokens || rule < tokens || a.Tokens > 2*tokens {
+			t.Errorf("%.30q has %d tokens: at least %d, by the rule %d", text, tokens, least, a.Tokens)
+		}
+		if a.Fits(tokens) || !a.Fits(3*tokens+replyRoom) || !a.Fits(0) {
+			t.Errorf("%.30q has %d tokens: does it fit?", text, tokens)
+		}
+	}
+}
+
+// What stands outside the turns is read by the model too.
+func TestToolsAndTurnsCountTowardTheContext(t *testing.T) {
+	bare := ReadAsk([]byte(`{"messages":[{"role":"user","content":"hi"}]}`)).Tokens
+	turns := ReadAsk([]byte(`{"messages":[{"role":"user","content":"hi"},{"role":"user","content":"hi"}]}`)).Tokens
+	tools := ReadAsk([]byte(`{"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"weather","parameters":{"type":"object"}}}]}`)).Tokens
+	if turns != 2*bare || tools < bare+20 {
+		t.Fatal(bare, turns, tools)
 	}
 }
 

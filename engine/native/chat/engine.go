@@ -7,7 +7,6 @@ import (
 
 	"agora/engine"
 	"agora/engine/native/stop"
-	"agora/task/exact"
 	"agora/wire/openai"
 )
 
@@ -32,7 +31,7 @@ func newEngine(name, digest string, w *Weights, v *Vocabulary) (*Engine, error) 
 		info: engine.Info{
 			Model: name, Digest: digest, Engine: "native", Version: Version,
 			Licence: "Apache-2.0", Context: w.Context, Precision: "f16",
-			Can: openai.CanChat | openai.CanLogprobs, Own: openai.CanSystem,
+			Can: openai.CanChat | openai.CanLogprobs,
 		},
 		vocab: v,
 		idle:  sync.Pool{New: func() any { return newDecoder(m) }},
@@ -45,8 +44,7 @@ func (e *Engine) Info() engine.Info { return e.info }
 // Shape is the size of the model.
 func (e *Engine) Shape() Shape { return e.shape }
 
-// Chat answers the one user message. It reads no earlier turns, and follows no system message but the one that it was
-// trained to follow, exact.Instruction. Without a temperature it is
+// Chat answers the one user message. It reads no earlier turns, and follows no system message. Without a temperature it is
 // greedy. Log-probabilities are those of the model itself, before temperature and top_p, and are always given; the
 // alternatives only when top_logprobs asks. The error is an *openai.Error of status 400 for a
 // request that cannot be answered as it is.
@@ -71,8 +69,8 @@ func (e *Engine) Chat(ctx context.Context, req *openai.ChatRequest, emit func(en
 // prompt is the last user message between its marks. At least one token of the context is left for the answer.
 func (e *Engine) prompt(messages []openai.Message) ([]int32, error) {
 	for _, m := range messages {
-		if system := m.Role == "system" || m.Role == "developer"; system && m.Content != exact.Instruction {
-			return nil, openai.Invalid("messages", "this model follows no system prompt of a consumer's").WithCode(openai.CodeUnsupported)
+		if m.Role == "system" || m.Role == "developer" {
+			return nil, openai.Invalid("messages", "this model follows no system prompt").WithCode(openai.CodeUnsupported)
 		}
 	}
 	for i := len(messages) - 1; i >= 0; i-- {

@@ -131,7 +131,6 @@ func TestUnknownModelIsNamed(t *testing.T) {
 func TestAnswerDependsOnTheLastUserMessageAlone(t *testing.T) {
 	e := best(t)
 	req := &openai.ChatRequest{Messages: []openai.Message{
-		{Role: "system", Content: exact.Instruction},
 		{Role: "user", Content: "What is 1 + 1?"},
 		{Role: "assistant", Content: "2"},
 		{Role: "user", Content: "What is 12 + 30?"},

@@ -226,14 +226,16 @@ func complete(t *testing.T, req openai.CompletionRequest) (string, openai.Usage,
 func decodePrompt(t testing.TB, body []byte, req *openai.CompletionRequest) {
 	t.Helper()
 	var fields struct {
-		Prompt    string
-		Logprobs  int
-		MaxTokens int `json:"max_tokens"`
+		Prompt      string
+		Logprobs    int
+		MaxTokens   int `json:"max_tokens"`
+		Temperature *float64
 	}
 	if err := json.Unmarshal(body, &fields); err != nil {
 		t.Fatal(err)
 	}
 	req.Prompt, req.Logprobs, req.MaxTokens = openai.Prompt(fields.Prompt), &fields.Logprobs, &fields.MaxTokens
+	req.Temperature = fields.Temperature
 }
 
 func of[T any](v T) *T { return &v }

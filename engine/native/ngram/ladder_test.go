@@ -18,7 +18,9 @@ func answer(t testing.TB, e *Engine, item task.Item) []byte {
 	var req openai.CompletionRequest
 	decodePrompt(t, item.Body, &req)
 	var list []openai.TopLogprob
+	var text []byte
 	_, _, err := e.Complete(t.Context(), &req, func(k engine.Token) error {
+		text = append(text, k.Bytes...)
 		for _, a := range k.Top {
 			list = append(list, openai.TopLogprob{Token: string(a.Bytes), Logprob: a.Logprob, Bytes: []int{int(a.Bytes[0])}})
 		}
@@ -28,7 +30,7 @@ func answer(t testing.TB, e *Engine, item task.Item) []byte {
 		t.Fatal(err)
 	}
 	body, err := json.Marshal(openai.CompletionResponse{
-		Choices: []openai.CompletionChoice{{Logprobs: &openai.CompletionLogprobs{TopBytes: [][]openai.TopLogprob{list}}}},
+		Choices: []openai.CompletionChoice{{Text: string(text), Logprobs: &openai.CompletionLogprobs{TopBytes: [][]openai.TopLogprob{list}}}},
 	})
 	if err != nil {
 		t.Fatal(err)
