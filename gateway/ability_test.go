@@ -106,6 +106,23 @@ func TestLongRequestGoesToALongContext(t *testing.T) {
 	require.Zero(t, m.asked(0))
 }
 
+// Where a request may not fit, one with room for it comes first, and the miner of the small context has the word where there is
+// none: tokens are counted by a rule of thumb.
+func TestRequestNearTheEndOfAContextGoesToOneWithRoom(t *testing.T) {
+	m := newMarket(t, nil)
+	m.add(0, 100, "", says("small"))
+	m.add(0, 10, "", says("roomy"))
+	m.declare(0, 0, 160)
+	m.declare(1, 0, 8192)
+	for words, want := range map[int]string{20: "small", 50: "small", 150: "roomy", 1500: "roomy"} {
+		_, text := m.post("/v1/chat/completions", strings.Replace(ask, "What", strings.Repeat("What ", words), 1))
+		require.Contains(t, text, want, words)
+	}
+	m.declare(1, 0, 160)
+	_, text := m.post("/v1/chat/completions", strings.Replace(ask, "What", strings.Repeat("What ", 150), 1))
+	require.Contains(t, text, "small")
+}
+
 func TestEndpointIsAskedOfWhoHasIt(t *testing.T) {
 	m := newMarket(t, nil)
 	m.add(0, 100, "", says("text"))

@@ -75,7 +75,7 @@ func (a *answer) close() {
 
 // begin sends the request and waits for what can be delivered: a stream's first chunk, or the whole of a plain answer.
 func (a *answer) begin() error {
-	resp, err := a.Miners.RoundTripper(a.from.HotKey).RoundTrip(Request(a.ctx, a.path, a.body))
+	resp, err := a.Miners.RoundTripper(a.from.netuid, a.from.HotKey).RoundTrip(Request(a.ctx, a.path, a.body))
 	if err != nil {
 		return a.why(err)
 	}

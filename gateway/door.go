@@ -126,7 +126,7 @@ func (g *Gateway) models(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) served(t *table) []openai.Model {
 	list := []openai.Model{}
 	for _, m := range t.models {
-		if t.routes[m.ID].other(func(c *candidate) bool { return g.Miners.Connected(c.HotKey) }, nil) {
+		if t.routes[m.ID].other(func(c *candidate) bool { return g.Miners.Connected(c.netuid, c.HotKey) }, nil) {
 			list = append(list, m)
 		}
 	}
@@ -171,7 +171,7 @@ func (g *Gateway) connected(t *table) int {
 	for _, r := range t.routes {
 		for _, tier := range r.tiers {
 			for _, c := range tier {
-				if g.Miners.Connected(c.HotKey) {
+				if g.Miners.Connected(c.netuid, c.HotKey) {
 					n[r.subnet+"/"+c.name] = true
 				}
 			}

@@ -127,7 +127,7 @@ func (c *call) lastFault() (e *openai.Error, retryAfter time.Duration) {
 func (c *call) nobody() (*openai.Error, time.Duration) {
 	for _, tier := range c.route.tiers {
 		for _, m := range tier {
-			if e := c.unable(m); e != nil && c.Miners.Connected(m.HotKey) {
+			if e := c.unable(m); e != nil && c.Miners.Connected(m.netuid, m.HotKey) {
 				return e, 0
 			}
 		}

@@ -18,8 +18,8 @@ import (
 
 // Carrier carries requests to miners.
 type Carrier interface {
-	// RoundTripper carries HTTP requests to the miner with this hot key.
-	RoundTripper(key ed25519.PublicKey) http.RoundTripper
+	// RoundTripper carries HTTP requests to the miner with this hot key in this subnet.
+	RoundTripper(netuid uint32, key ed25519.PublicKey) http.RoundTripper
 }
 
 // Judge knows the items that the gateway's own validator has under test.
@@ -175,7 +175,7 @@ func (c *call) next() *candidate {
 
 // able says whether a miner can be asked this, by what its card declares.
 func (c *call) able(m *candidate) bool {
-	return c.Miners.Connected(m.HotKey) && c.unable(m) == nil
+	return c.Miners.Connected(m.netuid, m.HotKey) && c.unable(m) == nil
 }
 
 // unable is the reason for which a miner's card rules it out, nil if it does not.

@@ -85,13 +85,13 @@ func newMarket(t *testing.T, change func(*Config)) *market {
 
 func (m *market) Standings(context.Context) ([]Subnet, error) { return m.subnets, nil }
 
-func (m *market) Connected(key ed25519.PublicKey) bool {
+func (m *market) Connected(_ uint32, key ed25519.PublicKey) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.servers[string(key)] != nil
 }
 
-func (m *market) RoundTripper(key ed25519.PublicKey) http.RoundTripper {
+func (m *market) RoundTripper(_ uint32, key ed25519.PublicKey) http.RoundTripper {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return redirect{m.servers[string(key)]}

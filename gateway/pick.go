@@ -9,8 +9,8 @@ import (
 
 // Miners are the connected miners; a wire.Hub is one.
 type Miners interface {
-	// Connected says whether a miner with this hot key can be asked now.
-	Connected(key ed25519.PublicKey) bool
+	// Connected says whether the miner with this hot key in this subnet can be asked now.
+	Connected(netuid uint32, key ed25519.PublicKey) bool
 	Carrier
 }
 

@@ -264,7 +264,7 @@ func TestPanicIsA500(t *testing.T) {
 
 type explosive struct{ Miners }
 
-func (explosive) Connected(ed25519.PublicKey) bool { panic("boom") }
+func (explosive) Connected(uint32, ed25519.PublicKey) bool { panic("boom") }
 
 func TestGatewayWithoutRankingSaysSo(t *testing.T) {
 	m := newMarket(t, nil)

@@ -85,7 +85,7 @@ func newNetwork(t testing.TB, engines ...engine.Engine) *network {
 	_, key, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	hub, err := wire.Listen("127.0.0.1:0", key, func(ed25519.PublicKey) error { return nil }, wire.Options{Log: quiet})
+	hub, err := wire.Listen("127.0.0.1:0", key, func(uint32, ed25519.PublicKey) error { return nil }, wire.Options{Log: quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { hub.Close() })
 	n := &network{t: t, hub: hub, key: key, subnets: []Subnet{{NetUID: 1, Name: "chat"}}}
@@ -120,7 +120,7 @@ func (n *network) serve(model string, h http.Handler, log *slog.Logger) {
 	go func() {
 		defer close(done)
 		err := wire.Serve(ctx, wire.ServeConfig{
-			Key: key, Validator: n.key.Public().(ed25519.PublicKey), Addr: n.hub.Addr(), Handler: h, AllowPrivate: true, Log: log,
+			Key: key, NetUID: n.subnets[0].NetUID, Validator: n.key.Public().(ed25519.PublicKey), Addr: n.hub.Addr(), Handler: h, AllowPrivate: true, Log: log,
 			OnChange: func(connected bool, _ error) {
 				if connected {
 					up <- struct{}{}
@@ -135,7 +135,7 @@ func (n *network) serve(model string, h http.Handler, log *slog.Logger) {
 	n.t.Cleanup(stop)
 	n.stop = append(n.stop, stop)
 	<-up
-	require.Eventually(n.t, func() bool { return n.hub.Connected(public) }, 5*time.Second, time.Millisecond)
+	require.Eventually(n.t, func() bool { return n.hub.Connected(n.subnets[0].NetUID, public) }, 5*time.Second, time.Millisecond)
 	s := &n.subnets[0]
 	uid := len(s.Miners)
 	s.Miners = append(s.Miners, Miner{UID: uint32(uid), HotKey: public, Model: model, Incentive: uint16(60_000 >> uid)})

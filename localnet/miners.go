@@ -121,7 +121,7 @@ func (w *worker) start(ctx context.Context) error {
 		return nil
 	}
 	m, err := miner.New(miner.Config{
-		Key: w.keys.hot(w.Name), Handler: w.server, AllowPrivate: true, Poll: time.Second, MaxBackoff: 2 * time.Second, Log: w.log,
+		Key: w.keys.hot(w.Name), NetUID: w.NetUID, Handler: w.server, AllowPrivate: true, Poll: time.Second, MaxBackoff: 2 * time.Second, Log: w.log,
 		Directory: &enrolment.Directory{Client: w.client, NetUID: w.NetUID, Every: 15 * time.Second},
 	})
 	if err != nil {

@@ -32,6 +32,7 @@ func (s Static) Validators(context.Context) ([]Endpoint, error) { return s, nil 
 // Config says who the miner is and whom it serves. Zero values take the defaults named beside them.
 type Config struct {
 	Key           ed25519.PrivateKey // the miner's hot key
+	NetUID        uint32             // the subnet that it serves
 	Handler       http.Handler       // most often a Server
 	Directory     Directory
 	AllowPrivate  bool          // serve validators on private and loopback addresses: local networks only
@@ -191,7 +192,7 @@ func (m *Miner) start(ctx context.Context, wg *sync.WaitGroup, at place, e Endpo
 
 func (m *Miner) serveConfig(l *link) wire.ServeConfig {
 	return wire.ServeConfig{
-		Key: m.Key, Validator: l.state.HotKey, Addr: l.state.Addr, Handler: m.Handler,
+		Key: m.Key, NetUID: m.NetUID, Validator: l.state.HotKey, Addr: l.state.Addr, Handler: m.Handler,
 		AllowPrivate: m.AllowPrivate, MaxBackoff: m.MaxBackoff, Log: m.Log,
 		OnChange: func(connected bool, reason error) { m.note(l, connected, reason) },
 	}

@@ -25,7 +25,7 @@ func pub(k ed25519.PrivateKey) ed25519.PublicKey { return k.Public().(ed25519.Pu
 
 func openHub(t *testing.T, name string) (*wire.Hub, Endpoint) {
 	t.Helper()
-	h, err := wire.Listen("127.0.0.1:0", hotKey(name), func(ed25519.PublicKey) error { return nil }, wire.Options{Log: quiet()})
+	h, err := wire.Listen("127.0.0.1:0", hotKey(name), func(uint32, ed25519.PublicKey) error { return nil }, wire.Options{Log: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func (b *book) write(err error, list ...Endpoint) {
 func run(t *testing.T, d Directory, h http.Handler) *Miner {
 	t.Helper()
 	m, err := New(Config{
-		Key: hotKey("miner"), Handler: h, Directory: d, AllowPrivate: true,
+		Key: hotKey("miner"), NetUID: 1, Handler: h, Directory: d, AllowPrivate: true,
 		Poll: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond, Log: quiet(),
 	})
 	if err != nil {
@@ -79,10 +79,10 @@ func TestMinerServesEveryValidatorOfTheDirectory(t *testing.T) {
 	s := NewServer(euro(), Options{Log: quiet()})
 	m := run(t, Static{atA, atB, atA, {HotKey: nil, Addr: "127.0.0.1:1"}}, s)
 	me := pub(hotKey("miner"))
-	eventually(t, "both hubs list the miner", func() bool { return a.Connected(me) && b.Connected(me) })
+	eventually(t, "both hubs list the miner", func() bool { return a.Connected(1, me) && b.Connected(1, me) })
 	for _, h := range []*wire.Hub{a, b} {
 		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://miner/v1/models", nil)
-		resp, err := h.RoundTripper(me).RoundTrip(r)
+		resp, err := h.RoundTripper(1, me).RoundTrip(r)
 		if err != nil || resp.StatusCode != 200 {
 			t.Fatal(resp, err)
 		}
@@ -98,9 +98,9 @@ func TestOfficialClientStreamsOverTheWire(t *testing.T) {
 	s := NewServer(euro(), Options{Log: quiet()})
 	run(t, Static{at}, s)
 	me := pub(hotKey("miner"))
-	eventually(t, "the hub lists the miner", func() bool { return a.Connected(me) })
+	eventually(t, "the hub lists the miner", func() bool { return a.Connected(1, me) })
 	c := openai.NewClient(option.WithBaseURL("http://miner/v1"), option.WithAPIKey("none"), option.WithMaxRetries(0),
-		option.WithHTTPClient(&http.Client{Transport: a.RoundTripper(me)}))
+		option.WithHTTPClient(&http.Client{Transport: a.RoundTripper(1, me)}))
 	for range 20 {
 		stream := c.Chat.Completions.NewStreaming(t.Context(), ask())
 		var acc openai.ChatCompletionAccumulator
@@ -124,9 +124,9 @@ func TestMinerFollowsTheDirectory(t *testing.T) {
 	d.write(nil, atA)
 	run(t, d, NewServer(euro(), Options{Log: quiet()}))
 	me := pub(hotKey("miner"))
-	eventually(t, "a lists the miner", func() bool { return a.Connected(me) })
+	eventually(t, "a lists the miner", func() bool { return a.Connected(1, me) })
 	d.write(nil, atB)
-	eventually(t, "the miner moved to b", func() bool { return !a.Connected(me) && b.Connected(me) })
+	eventually(t, "the miner moved to b", func() bool { return !a.Connected(1, me) && b.Connected(1, me) })
 }
 
 func TestUnreadableDirectoryKeepsTheConnections(t *testing.T) {
@@ -135,7 +135,7 @@ func TestUnreadableDirectoryKeepsTheConnections(t *testing.T) {
 	d.write(nil, atA)
 	run(t, d, NewServer(euro(), Options{Log: quiet()}))
 	me := pub(hotKey("miner"))
-	eventually(t, "a lists the miner", func() bool { return a.Connected(me) })
+	eventually(t, "a lists the miner", func() bool { return a.Connected(1, me) })
 	since := a.Peers()[0].Since
 	asked := make(chan struct{}, 100)
 	d.write(errors.New("the node is restarting"))
@@ -181,7 +181,7 @@ func TestTwoProgramsWithOneKeyEndWithAReason(t *testing.T) {
 	ended := make(chan error, 2)
 	for range 2 {
 		m, err := New(Config{
-			Key: hotKey("miner"), Handler: NewServer(euro(), Options{Log: quiet()}), Directory: Static{at}, AllowPrivate: true,
+			Key: hotKey("miner"), NetUID: 1, Handler: NewServer(euro(), Options{Log: quiet()}), Directory: Static{at}, AllowPrivate: true,
 			Poll: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond, Log: quiet(),
 		})
 		if err != nil {

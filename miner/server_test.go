@@ -396,9 +396,9 @@ func TestBackendThatIsAwayCostsAnAbsence(t *testing.T) {
 	t.Cleanup(func() { cancel(); <-done })
 	run(t, WhileThere(Static{at}, w), s)
 	me := pub(hotKey("miner"))
-	eventually(t, "the miner is at its validator", func() bool { return hub.Connected(me) })
+	eventually(t, "the miner is at its validator", func() bool { return hub.Connected(1, me) })
 	gone.Store(true)
-	eventually(t, "it leaves", func() bool { return !hub.Connected(me) })
+	eventually(t, "it leaves", func() bool { return !hub.Connected(1, me) })
 	status, text, header := post(t, web.URL+"/v1/completions", `{"model":"m","prompt":"x"}`)
 	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || !strings.Contains(text, "away") {
 		t.Errorf("%d %s", status, text)
@@ -407,7 +407,7 @@ func TestBackendThatIsAwayCostsAnAbsence(t *testing.T) {
 		t.Error("it does not say that it is away")
 	}
 	gone.Store(false)
-	eventually(t, "it comes back", func() bool { return hub.Connected(me) })
+	eventually(t, "it comes back", func() bool { return hub.Connected(1, me) })
 	if status, text, _ := post(t, web.URL+"/v1/completions", `{"model":"m","prompt":"x"}`); status != 200 {
 		t.Errorf("%d %s", status, text)
 	}

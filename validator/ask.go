@@ -20,8 +20,8 @@ import (
 
 // Hub carries requests to the connected miners; a wire.Hub is one.
 type Hub interface {
-	Connected(key ed25519.PublicKey) bool
-	RoundTripper(key ed25519.PublicKey) http.RoundTripper
+	Connected(netuid uint32, key ed25519.PublicKey) bool
+	RoundTripper(netuid uint32, key ed25519.PublicKey) http.RoundTripper
 	Recheck()
 }
 
@@ -65,7 +65,7 @@ const (
 // error, an answer that breaks off) is the same: it did not answer.
 func (j *judge) ask(ctx context.Context, q question, m Miner) (score.Result, outcome) {
 	result := score.Result{UID: uint16(m.UID), Registered: m.Registered, Failed: true}
-	if !j.hub.Connected(m.HotKey) {
+	if !j.hub.Connected(j.netuid, m.HotKey) {
 		return result, counted
 	}
 	select {
@@ -102,7 +102,7 @@ var errStatus = errors.New("miner answered with an error status")
 
 // exchange sends the question as a gateway sends a consumer's request, and reads the answer, whole.
 func (j *judge) exchange(ctx context.Context, q question, key ed25519.PublicKey) ([]byte, error) {
-	resp, err := j.hub.RoundTripper(key).RoundTrip(gateway.Request(ctx, q.Path, gateway.AsStream(q.Body)))
+	resp, err := j.hub.RoundTripper(j.netuid, key).RoundTrip(gateway.Request(ctx, q.Path, gateway.AsStream(q.Body)))
 	if errors.Is(err, wire.ErrBusy) {
 		return nil, errBusy
 	}

@@ -38,6 +38,12 @@ type market struct {
 	voice  *uint32 // uid of this validator's voice with its present hot key; nil where it has none
 }
 
+// place is where a miner stands: its key in a subnet.
+type place struct {
+	netuid uint32
+	key    [ed25519.PublicKeySize]byte
+}
+
 // directory is this program's copy of who is registered where.
 type directory struct {
 	chain    registry
@@ -47,7 +53,7 @@ type directory struct {
 
 	mu      sync.RWMutex
 	markets map[uint32]*market // replaced, never changed
-	keys    map[[ed25519.PublicKeySize]byte]bool
+	keys    map[place]bool
 	missed  bool // somebody asked about a key that is not here
 }
 
@@ -116,10 +122,10 @@ func minerOf(n subnettypes.Neuron) Miner {
 }
 
 func (d *directory) replace(markets map[uint32]*market) (changed bool) {
-	keys := map[[ed25519.PublicKeySize]byte]bool{}
-	for _, m := range markets {
+	keys := map[place]bool{}
+	for netuid, m := range markets {
 		for _, miner := range m.miners {
-			keys[[ed25519.PublicKeySize]byte(miner.HotKey)] = true
+			keys[place{netuid, [ed25519.PublicKeySize]byte(miner.HotKey)}] = true
 		}
 	}
 	d.mu.Lock()
@@ -151,23 +157,26 @@ func (d *directory) netuids() []uint32 {
 	return list
 }
 
-// allow says whether a hot key is a miner's in a subnet that is served; the error tells the miner what to do.
-func (d *directory) allow(key ed25519.PublicKey) error {
+// allow says whether a hot key is a miner's in this subnet, and the subnet served; the error tells the miner what to do.
+func (d *directory) allow(netuid uint32, key ed25519.PublicKey) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(key) == ed25519.PublicKeySize && d.keys[[ed25519.PublicKeySize]byte(key)] {
+	if len(key) == ed25519.PublicKeySize && d.keys[place{netuid, [ed25519.PublicKeySize]byte(key)}] {
 		return nil
 	}
 	d.missed = true
-	var names []string
-	for _, m := range d.markets {
-		names = append(names, m.Name)
-	}
-	if len(names) == 0 {
+	switch m := d.markets[netuid]; {
+	case m != nil:
+		return fmt.Errorf("hot key is no miner's in subnet %d (%s): register it there, then try again", netuid, m.Name)
+	case len(d.markets) == 0:
 		return errors.New("this validator serves no subnet yet, try again in a minute")
 	}
+	var names []string
+	for _, m := range d.markets {
+		names = append(names, fmt.Sprintf("%d (%s)", m.Netuid, m.Name))
+	}
 	slices.Sort(names)
-	return fmt.Errorf("hot key is no miner's in the subnets served here (%s): register it, then try again", strings.Join(names, ", "))
+	return fmt.Errorf("this validator does not serve subnet %d, but %s", netuid, strings.Join(names, ", "))
 }
 
 // wanted says that a key was asked for that the chain may list by now.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	subnettypes "agora/chain/x/subnet/types"
 	"agora/mechanism/score"
 	"agora/task"
 	"agora/wire"
@@ -55,13 +56,13 @@ func (f *field) count(n int) int {
 	return f.asked[string(testKey(n))]
 }
 
-func (f *field) Connected(key ed25519.PublicKey) bool {
+func (f *field) Connected(_ uint32, key ed25519.PublicKey) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.miners[string(key)] != nil
 }
 
-func (f *field) RoundTripper(key ed25519.PublicKey) http.RoundTripper {
+func (f *field) RoundTripper(_ uint32, key ed25519.PublicKey) http.RoundTripper {
 	return tripper(func(r *http.Request) (*http.Response, error) {
 		f.mu.Lock()
 		answer := f.miners[string(key)]
@@ -116,7 +117,7 @@ func newTestJudge(t *testing.T, hub Hub, miners int, log io.Writer) *judge {
 		miners: func() []Miner {
 			now := make([]Miner, len(list))
 			for i, m := range list {
-				m.Connected = hub.Connected(m.HotKey)
+				m.Connected = hub.Connected(1, m.HotKey)
 				now[i] = m
 			}
 			return now
@@ -413,13 +414,30 @@ func wait(t *testing.T, holds func() bool) {
 
 func TestUnknownKeyIsToldWhatToDo(t *testing.T) {
 	d := &directory{}
-	if err := d.allow(testKey(0)); err == nil || !strings.Contains(err.Error(), "try again") {
+	if err := d.allow(1, testKey(0)); err == nil || !strings.Contains(err.Error(), "try again") {
 		t.Errorf("error is %v, want one that says what to do", err)
 	}
 	if !d.wanted() {
 		t.Error("the directory is not read again for a key that it does not know")
 	}
-	if d.allow(nil) == nil {
+	if d.allow(1, nil) == nil {
 		t.Error("an empty key is allowed")
+	}
+}
+
+// A key that stands in one subnet is not let in for another, and both programs hear which it is.
+func TestKeyIsAllowedInItsSubnetOnly(t *testing.T) {
+	d := &directory{}
+	d.replace(map[uint32]*market{
+		1: {Subnet: subnettypes.Subnet{Netuid: 1, Name: "chat"}, miners: []Miner{{HotKey: testKey(0)}}},
+		2: {Subnet: subnettypes.Subnet{Netuid: 2, Name: "text"}, miners: []Miner{{HotKey: testKey(1)}}},
+	})
+	if err := d.allow(1, testKey(0)); err != nil {
+		t.Error(err)
+	}
+	for netuid, says := range map[uint32]string{2: "no miner's in subnet 2 (text)", 3: "does not serve subnet 3, but 1 (chat), 2 (text)"} {
+		if err := d.allow(netuid, testKey(0)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("subnet %d: %v", netuid, err)
+		}
 	}
 }

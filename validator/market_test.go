@@ -110,7 +110,7 @@ func serve(t *testing.T, i int, to running, n int, h http.Handler) {
 	var work sync.WaitGroup
 	work.Go(func() {
 		err := wire.Serve(ctx, wire.ServeConfig{
-			Key: stage.MinerHot(1, i), Validator: stage.ValidatorHot(n).Public().(ed25519.PublicKey), Addr: to.hub.Addr(),
+			Key: stage.MinerHot(1, i), NetUID: 1, Validator: stage.ValidatorHot(n).Public().(ed25519.PublicKey), Addr: to.hub.Addr(),
 			Handler: h, AllowPrivate: true, MaxBackoff: time.Second, Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
@@ -316,7 +316,7 @@ func TestNewcomerIsAdmittedOnceItIsRegistered(t *testing.T) {
 	wait(t, func() bool { return len(v.Miners(1)) == 1 })
 	key := ed25519.NewKeyFromSeed([]byte("the hot key of one who is new..."))
 	public := key.Public().(ed25519.PublicKey)
-	if err := v.Allow(public); err == nil {
+	if err := v.Allow(1, public); err == nil {
 		t.Fatal("a key that is not registered is allowed")
 	}
 	c := client.New(s, chainID)
@@ -329,11 +329,11 @@ func TestNewcomerIsAdmittedOnceItIsRegistered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wait(t, func() bool { return v.Allow(public) == nil })
+	wait(t, func() bool { return v.Allow(1, public) == nil })
 	if n := len(v.Miners(1)); n != 2 {
 		t.Errorf("%d miners are listed, want 2", n)
 	}
-	if err := v.Allow(stage.ValidatorHot(1).Public().(ed25519.PublicKey)); err == nil {
+	if err := v.Allow(1, stage.ValidatorHot(1).Public().(ed25519.PublicKey)); err == nil {
 		t.Error("a voice may connect as a miner")
 	}
 }

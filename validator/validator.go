@@ -98,9 +98,11 @@ func (v *Validator) serves(s subnettypes.Subnet) bool {
 	return slices.Contains(v.cfg.Subnets, s.Netuid)
 }
 
-// Allow says whether a hot key may connect: it must be a miner's in a subnet served here. The error tells the miner
-// what to do. It is the admission of a wire.Hub.
-func (v *Validator) Allow(key ed25519.PublicKey) error { return v.directory.allow(key) }
+// Allow says whether a hot key may connect for a subnet: it must be a miner's there, and the subnet served here. The error tells
+// the miner what to do. It is the admission of a wire.Hub.
+func (v *Validator) Allow(netuid uint32, key ed25519.PublicKey) error {
+	return v.directory.allow(netuid, key)
+}
 
 // Miners lists a subnet's miners by uid; nil for a subnet that is not served.
 func (v *Validator) Miners(netuid uint32) []Miner {
@@ -113,7 +115,7 @@ func (v *Validator) Miners(netuid uint32) []Miner {
 	v.mu.RUnlock()
 	list := make([]Miner, len(m.miners))
 	for i, miner := range m.miners {
-		miner.Connected = hub != nil && hub.Connected(miner.HotKey)
+		miner.Connected = hub != nil && hub.Connected(netuid, miner.HotKey)
 		list[i] = miner
 	}
 	return list

@@ -52,7 +52,7 @@ func benchmarkAsk(b *testing.B, rt http.RoundTripper, url string) {
 func BenchmarkWire(b *testing.B) {
 	h := openHub(b, everyone, Options{})
 	connect(b, h, "a", echo)
-	benchmarkAsk(b, h.RoundTripper(public25519(hotKey("a"))), "http://miner/")
+	benchmarkAsk(b, h.RoundTripper(1, public25519(hotKey("a"))), "http://miner/")
 }
 
 // BenchmarkPlainTCP is what BenchmarkWire is to be compared with, in the same run: the standard library's client and

@@ -41,12 +41,13 @@ func newStream(conn *yamux.Stream) *stream {
 
 // transport is one miner as an http.RoundTripper.
 type transport struct {
-	hub *Hub
-	key ed25519.PublicKey
+	hub    *Hub
+	netuid uint32
+	key    ed25519.PublicKey
 }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	p := t.hub.find(t.key)
+	p := t.hub.find(t.netuid, t.key)
 	if p == nil {
 		closeBody(r)
 		return nil, ErrNotConnected

@@ -131,7 +131,7 @@ func TestStreamsAreUsedAgain(t *testing.T) {
 	for range 100 {
 		ask(t, client, "x")
 	}
-	if n := h.find(public25519(hotKey("a"))).session.NumStreams(); n != 1 {
+	if n := h.find(1, public25519(hotKey("a"))).session.NumStreams(); n != 1 {
 		t.Fatalf("100 requests one after the other left %d streams", n)
 	}
 }
@@ -157,7 +157,7 @@ func TestStreamIsUsedAgainAfterTheLastEvent(t *testing.T) {
 
 // lastStream opens one more stream to see how many came before it: ids of the opening side count 1, 3, 5.
 func lastStream(h *Hub, name string) int {
-	s, err := h.find(public25519(hotKey(name))).session.OpenStream(context.Background())
+	s, err := h.find(1, public25519(hotKey(name))).session.OpenStream(context.Background())
 	if err != nil {
 		return -1
 	}
@@ -169,7 +169,7 @@ func TestIdleStreamsAreBoundedAndExpire(t *testing.T) {
 	h := openHub(t, everyone, Options{IdleStreams: 5, IdleTimeout: 50 * time.Millisecond})
 	gate := make(chan struct{})
 	_, client := connect(t, h, "a", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-gate }))
-	p := h.find(public25519(hotKey("a")))
+	p := h.find(1, public25519(hotKey("a")))
 	var wg sync.WaitGroup
 	for range 40 {
 		wg.Go(func() { post(context.Background(), client, "") })
@@ -190,7 +190,7 @@ func TestStaleStreamIsTriedAgainOnce(t *testing.T) {
 	h := openHub(t, everyone, Options{})
 	_, client := connect(t, h, "a", echo)
 	ask(t, client, "warm")
-	p := h.find(public25519(hotKey("a")))
+	p := h.find(1, public25519(hotKey("a")))
 	p.idle[0].conn.Reset() // as if the miner had closed it
 	if got := ask(t, client, "again"); got != "again" {
 		t.Fatal(got)
@@ -205,7 +205,7 @@ func TestRequestThatCannotBeReplayedIsNotTriedAgain(t *testing.T) {
 		echo(w, r)
 	}))
 	ask(t, client, "warm")
-	h.find(public25519(hotKey("a"))).idle[0].conn.Reset()
+	h.find(1, public25519(hotKey("a"))).idle[0].conn.Reset()
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://miner/", io.MultiReader(strings.NewReader("once")))
 	if _, err := client.Do(r); !errors.Is(err, errStale) {
 		t.Fatalf("got %v", err)
@@ -326,7 +326,7 @@ func TestTooManyRequestsToOneMinerAreRefused(t *testing.T) {
 	for range 2 {
 		wg.Go(func() { post(context.Background(), client, "") })
 	}
-	p := h.find(public25519(hotKey("a")))
+	p := h.find(1, public25519(hotKey("a")))
 	eventually(t, "two are open", func() bool { return p.inFlight.Load() == 2 })
 	if _, err := post(t.Context(), client, ""); !errors.Is(err, ErrBusy) {
 		t.Errorf("got %v", err)

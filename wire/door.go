@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"net/netip"
 	"sync"
 )
@@ -18,10 +19,27 @@ type door struct {
 	open  int
 	by    map[netip.Addr]int
 	known map[netip.Addr]bool
+	kept  *ledger // nil where nothing is kept
 }
 
 func newDoor(all, each int) door {
 	return door{strangers: max(1, all-all/4), all: all, each: each, by: map[netip.Addr]int{}, known: map[netip.Addr]bool{}}
+}
+
+// remember takes what the file holds for known, and keeps in it what comes.
+func (d *door) remember(path string) error {
+	if path == "" {
+		return nil
+	}
+	kept, list, err := openLedger(path)
+	if err != nil {
+		return fmt.Errorf("wire: known addresses: %w", err)
+	}
+	for _, at := range list {
+		d.learn(at)
+	}
+	d.kept = kept
+	return nil
 }
 
 // enter says whether a handshake with this address may begin; then leave must end it.
@@ -51,6 +69,12 @@ func (d *door) leave(from netip.Addr, accepted bool) {
 	if !accepted || d.known[from] {
 		return
 	}
+	d.learn(from)
+	d.kept.add(from)
+}
+
+// learn notes an address as one that comes back.
+func (d *door) learn(from netip.Addr) {
 	if len(d.known) >= maxKnown {
 		for old := range d.known { // any: whoever comes back is remembered anew
 			delete(d.known, old)

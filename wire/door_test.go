@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -58,6 +60,69 @@ func TestKnownAddressesAreBounded(t *testing.T) {
 	}
 	if len(d.known) != maxKnown || len(d.by) != 0 || d.open != 0 {
 		t.Fatal(len(d.known), len(d.by), d.open)
+	}
+}
+
+// Whoever came before a restart, clean or not, is known after it.
+func TestKnownAddressesOutliveTheProgram(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "addresses")
+	first := newDoor(16, 8)
+	if err := first.remember(path); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint32(3) {
+		first.enter(host(n))
+		first.leave(host(n), n < 2)
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0) // a crash in the middle of a line
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.WriteString("10.0.")
+	file.Close()
+	again := newDoor(16, 8)
+	if err := again.remember(path); err != nil {
+		t.Fatal(err)
+	}
+	again.enter(host(7))
+	again.leave(host(7), true)
+	third := newDoor(16, 8)
+	if err := third.remember(path); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[uint32]bool{0: true, 1: true, 2: false, 7: true} {
+		if third.known[host(n)] != want {
+			t.Errorf("address %d is known: %v", n, !want)
+		}
+	}
+}
+
+func TestFileOfKnownAddressesIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "addresses")
+	for round := range uint32(3) {
+		d := newDoor(4, 4)
+		if err := d.remember(path); err != nil {
+			t.Fatal(err)
+		}
+		for n := range uint32(3 * maxKnown) {
+			at := host(round*4*maxKnown + n)
+			d.enter(at)
+			d.leave(at, true)
+		}
+		if err := d.kept.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := newDoor(4, 4)
+	if err := d.remember(path); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > 16*maxKnown || len(d.known) != maxKnown || !d.known[host(2*4*maxKnown+3*maxKnown-1)] {
+		t.Fatal(info.Size(), len(d.known), err)
+	}
+	if err := d.remember(t.TempDir()); err == nil {
+		t.Error("a folder serves as the file")
 	}
 }
 

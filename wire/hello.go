@@ -4,14 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
-// After the TLS handshake the hub sends one line, and then yamux begins:
+// After the TLS handshake the miner sends one line, the hub another, and then yamux begins:
 //
-//	agora/1 ok
-//	agora/1 refused <reason>
+//	agora/2 subnet <netuid>
+//
+//	agora/2 ok
+//	agora/2 refused <reason>
 const (
+	intent       = Protocol + " subnet "
 	helloOK      = Protocol + " ok"
 	helloRefused = Protocol + " refused "
 	maxHello     = 256 // bytes, line end included
@@ -40,18 +44,45 @@ func printable(r rune) rune {
 	return r
 }
 
-// readHello reads one line and not a byte more: the next byte belongs to yamux.
+// writeIntent says for which subnet a miner comes.
+func writeIntent(w io.Writer, netuid uint32) error {
+	_, err := fmt.Fprintf(w, "%s%d\n", intent, netuid)
+	return err
+}
+
+func readIntent(r io.Reader) (netuid uint32, err error) {
+	line, err := readLine(r)
+	if err != nil {
+		return 0, err
+	}
+	number, ok := strings.CutPrefix(line, intent)
+	n, err := strconv.ParseUint(number, 10, 32)
+	if !ok || err != nil {
+		return 0, fmt.Errorf("wire: miner's greeting is %q, want %q and a subnet's number", strings.Map(printable, line), intent)
+	}
+	return uint32(n), nil
+}
+
 func readHello(r io.Reader) error {
+	line, err := readLine(r)
+	if err != nil {
+		return err
+	}
+	return parseHello(line)
+}
+
+// readLine reads one line and not a byte more: the next byte belongs to yamux.
+func readLine(r io.Reader) (string, error) {
 	var line [maxHello]byte
 	for n := range line {
 		if _, err := io.ReadFull(r, line[n:n+1]); err != nil {
-			return err
+			return "", err
 		}
 		if line[n] == '\n' {
-			return parseHello(string(line[:n]))
+			return string(line[:n]), nil
 		}
 	}
-	return fmt.Errorf("wire: validator's greeting is longer than %d bytes", maxHello)
+	return "", fmt.Errorf("wire: the greeting is longer than %d bytes", maxHello)
 }
 
 func parseHello(line string) error {

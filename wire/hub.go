@@ -32,6 +32,7 @@ type Options struct {
 	MaxStreams       int           // requests open to one miner at once, beyond it ErrBusy; 4096
 	IdleStreams      int           // streams kept open per miner between requests; 64
 	IdleTimeout      time.Duration // after which an unused stream is closed; 60 s
+	Known            string        // file of the addresses from which miners came, for whom places are kept; none
 
 	// OnChange is told when a miner comes and goes, one call at a time and in order. It must not block or call Close.
 	OnChange func(key ed25519.PublicKey, connected bool)
@@ -62,19 +63,24 @@ func set[T int | time.Duration](v *T, byDefault T) {
 	}
 }
 
+// Admission says whether a hot key may serve a subnet here. It is asked concurrently; its error is sent to the miner, so it should
+// say what the miner can do.
+type Admission func(netuid uint32, key ed25519.PublicKey) error
+
 // Peer is a connected miner.
 type Peer struct {
+	NetUID     uint32
 	Key        ed25519.PublicKey
 	Since      time.Time
 	RemoteAddr string
 	InFlight   int // requests open to it now
 }
 
-// Hub is the validator's end: it accepts miners and carries requests to them. A hot key has one connection;
+// Hub is the validator's end: it accepts miners and carries requests to them. A hot key has one connection in each subnet;
 // the newest wins, since the older one is most often the dead half of a network that failed.
 type Hub struct {
 	opt    Options
-	allow  func(ed25519.PublicKey) error
+	allow  Admission
 	tls    *tls.Config
 	l      net.Listener
 	ctx    context.Context // ends with Close
@@ -84,13 +90,12 @@ type Hub struct {
 
 	change sync.Mutex   // held over a join or leave together with its OnChange call, so that calls come in order
 	mu     sync.RWMutex // guards the maps
-	peers  map[[ed25519.PublicKeySize]byte]*peer
+	peers  map[place]*peer
 	byAddr map[netip.Addr]int
 }
 
-// Listen opens a hub on a TCP address. allow is asked about every hot key that connects, concurrently, and again by
-// Recheck; its error is sent to the miner, so it should say what the miner can do.
-func Listen(addr string, key ed25519.PrivateKey, allow func(ed25519.PublicKey) error, opt Options) (*Hub, error) {
+// Listen opens a hub on a TCP address. allow is asked about every miner that connects, and again by Recheck.
+func Listen(addr string, key ed25519.PrivateKey, allow Admission, opt Options) (*Hub, error) {
 	cfg, err := pinned(key, anyKey)
 	if err != nil {
 		return nil, err
@@ -103,8 +108,11 @@ func Listen(addr string, key ed25519.PrivateKey, allow func(ed25519.PublicKey) e
 	h := &Hub{
 		opt: opt, allow: allow, tls: cfg, l: l,
 		door:   newDoor(opt.MaxHandshakes, opt.MaxGreeting),
-		peers:  map[[ed25519.PublicKeySize]byte]*peer{},
+		peers:  map[place]*peer{},
 		byAddr: map[netip.Addr]int{},
+	}
+	if err := h.door.remember(opt.Known); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.wg.Go(h.accept)
@@ -115,8 +123,8 @@ func Listen(addr string, key ed25519.PrivateKey, allow func(ed25519.PublicKey) e
 // Addr is where the hub listens, "host:port".
 func (h *Hub) Addr() string { return h.l.Addr().String() }
 
-// Connected says whether a miner with this hot key is connected now.
-func (h *Hub) Connected(key ed25519.PublicKey) bool { return h.find(key) != nil }
+// Connected says whether a miner with this hot key is connected now for this subnet.
+func (h *Hub) Connected(netuid uint32, key ed25519.PublicKey) bool { return h.find(netuid, key) != nil }
 
 // Peers lists the connected miners in no particular order.
 func (h *Hub) Peers() []Peer {
@@ -129,17 +137,17 @@ func (h *Hub) Peers() []Peer {
 	return list
 }
 
-// RoundTripper carries HTTP requests to the miner with this hot key, over whatever connection it has at the time.
+// RoundTripper carries HTTP requests to the miner with this hot key in this subnet, over whatever connection it has at the time.
 // The host in the URL is only a label. Cancelling the request's context closes its stream, which cancels the miner's
 // work; a context deadline bounds the wait for the header and the body alike. Redirects are not followed.
-func (h *Hub) RoundTripper(key ed25519.PublicKey) http.RoundTripper {
-	return transport{hub: h, key: key}
+func (h *Hub) RoundTripper(netuid uint32, key ed25519.PublicKey) http.RoundTripper {
+	return transport{hub: h, netuid: netuid, key: key}
 }
 
 // Recheck asks allow about every connected miner again and drops those it no longer accepts.
 func (h *Hub) Recheck() {
 	for _, p := range h.snapshot() {
-		if err := h.allow(p.key); err != nil {
+		if err := h.allow(p.netuid, p.key); err != nil {
 			h.opt.Log.Info("miner dropped", "peer", PeerID(p.key), "reason", err)
 			h.wg.Go(func() { p.end(codeNotAllowed) })
 		}
@@ -155,18 +163,24 @@ func (h *Hub) Close() error {
 	}
 	h.wg.Wait()
 	if errors.Is(err, net.ErrClosed) {
-		return nil
+		err = nil
 	}
-	return err
+	return errors.Join(err, h.door.kept.close())
 }
 
-func (h *Hub) find(key ed25519.PublicKey) *peer {
+// place is where a miner stands: its key in a subnet.
+type place struct {
+	netuid uint32
+	key    [ed25519.PublicKeySize]byte
+}
+
+func (h *Hub) find(netuid uint32, key ed25519.PublicKey) *peer {
 	if len(key) != ed25519.PublicKeySize {
 		return nil
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.peers[[ed25519.PublicKeySize]byte(key)]
+	return h.peers[place{netuid, [ed25519.PublicKeySize]byte(key)}]
 }
 
 func (h *Hub) snapshot() []*peer {

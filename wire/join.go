@@ -69,36 +69,43 @@ func (h *Hub) greet(raw net.Conn) *peer {
 	}
 	deadline, _ := ctx.Deadline()
 	conn.SetDeadline(deadline)
-	refusal := h.refusal(key)
+	netuid, err := readIntent(conn)
+	if err != nil {
+		conn.Close()
+		h.opt.Log.Debug("miner did not say for which subnet it comes", "peer", PeerID(key), "from", raw.RemoteAddr(), "err", err)
+		return nil
+	}
+	at := place{netuid, [ed25519.PublicKeySize]byte(key)}
+	refusal := h.refusal(at)
 	if err := writeHello(conn, refusal); err != nil || refusal != nil {
 		h.opt.Log.Debug("miner refused", "peer", PeerID(key), "from", raw.RemoteAddr(), "reason", refusal, "err", err)
 		conn.Close()
 		return nil
 	}
 	conn.SetDeadline(time.Time{})
-	return h.open(conn, key)
+	return h.open(conn, at)
 }
 
-func (h *Hub) refusal(key ed25519.PublicKey) error {
-	if err := h.allow(key); err != nil {
+func (h *Hub) refusal(at place) error {
+	if err := h.allow(at.netuid, at.key[:]); err != nil {
 		return err
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	if h.peers[[ed25519.PublicKeySize]byte(key)] == nil && len(h.peers) >= h.opt.MaxConns {
+	if h.peers[at] == nil && len(h.peers) >= h.opt.MaxConns {
 		return ErrFull
 	}
 	return nil
 }
 
-func (h *Hub) open(conn *tls.Conn, key ed25519.PublicKey) *peer {
+func (h *Hub) open(conn *tls.Conn, at place) *peer {
 	session, err := yamux.Client(conn, muxConfig(0), nil) // the hub opens the streams
 	if err != nil {
 		conn.Close()
 		h.opt.Log.Error("cannot start a session", "err", err)
 		return nil
 	}
-	return &peer{key: key, session: session, since: time.Now(), opt: &h.opt}
+	return &peer{netuid: at.netuid, key: at.key[:], session: session, since: time.Now(), opt: &h.opt}
 }
 
 // hold keeps a miner listed until its session ends.
@@ -115,7 +122,7 @@ func (h *Hub) hold(p *peer) {
 }
 
 func (h *Hub) join(p *peer) bool {
-	id := [ed25519.PublicKeySize]byte(p.key)
+	id := p.place()
 	h.change.Lock()
 	defer h.change.Unlock()
 	h.mu.Lock()
@@ -136,7 +143,7 @@ func (h *Hub) join(p *peer) bool {
 }
 
 func (h *Hub) leave(p *peer) {
-	id := [ed25519.PublicKeySize]byte(p.key)
+	id := p.place()
 	h.change.Lock()
 	defer h.change.Unlock()
 	h.mu.Lock()

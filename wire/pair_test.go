@@ -25,9 +25,9 @@ func public25519(k ed25519.PrivateKey) ed25519.PublicKey { return k.Public().(ed
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func everyone(ed25519.PublicKey) error { return nil }
+func everyone(uint32, ed25519.PublicKey) error { return nil }
 
-func openHub(t testing.TB, allow func(ed25519.PublicKey) error, opt Options) *Hub {
+func openHub(t testing.TB, allow Admission, opt Options) *Hub {
 	t.Helper()
 	if opt.Log == nil {
 		opt.Log = quiet()
@@ -59,7 +59,7 @@ func startMiner(t testing.TB, h *Hub, name string, handler http.Handler, edit ..
 	t.Helper()
 	m := &miner{states: make(chan state, 64)}
 	c := ServeConfig{
-		Key: hotKey(name), Validator: public25519(hotKey("validator")), Addr: h.Addr(), Handler: handler,
+		Key: hotKey(name), NetUID: 1, Validator: public25519(hotKey("validator")), Addr: h.Addr(), Handler: handler,
 		AllowPrivate: true, MinBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond, Log: quiet(),
 		OnChange: func(connected bool, reason error) {
 			select {
@@ -101,8 +101,8 @@ func connect(t testing.TB, h *Hub, name string, handler http.Handler, edit ...fu
 	t.Helper()
 	m := startMiner(t, h, name, handler, edit...)
 	key := public25519(hotKey(name))
-	eventually(t, "the hub lists the miner", func() bool { return h.Connected(key) })
-	return m, &http.Client{Transport: h.RoundTripper(key)}
+	eventually(t, "the hub lists the miner", func() bool { return h.Connected(1, key) })
+	return m, &http.Client{Transport: h.RoundTripper(1, key)}
 }
 
 func eventually(t testing.TB, what string, ok func() bool) {

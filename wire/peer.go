@@ -12,6 +12,7 @@ import (
 
 // peer is one connected miner: its session and the streams that wait for the next request.
 type peer struct {
+	netuid   uint32
 	key      ed25519.PublicKey
 	session  *yamux.Session
 	since    time.Time
@@ -23,8 +24,10 @@ type peer struct {
 }
 
 func (p *peer) describe() Peer {
-	return Peer{Key: p.key, Since: p.since, RemoteAddr: p.session.RemoteAddr().String(), InFlight: int(p.inFlight.Load())}
+	return Peer{NetUID: p.netuid, Key: p.key, Since: p.since, RemoteAddr: p.session.RemoteAddr().String(), InFlight: int(p.inFlight.Load())}
 }
+
+func (p *peer) place() place { return place{p.netuid, [ed25519.PublicKeySize]byte(p.key)} }
 
 // end closes the session, saying why where the connection still carries a word.
 func (p *peer) end(code uint32) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Protocol is the name negotiated in the TLS handshake (ALPN). A change that old peers cannot read gets a new name.
-const Protocol = "agora/1"
+const Protocol = "agora/2"
 
 // Reasons for which a handshake fails. The peer learns only a TLS alert.
 var (

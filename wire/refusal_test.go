@@ -13,8 +13,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +53,8 @@ func knock(t *testing.T, h *Hub, cfg *tls.Config) error {
 	if err := conn.Handshake(); err != nil {
 		return err
 	}
-	return readHello(conn) // TLS 1.3 reports a refused certificate with the first read
+	_ = writeIntent(conn, 1) // refused by now, perhaps
+	return readHello(conn)   // TLS 1.3 reports a refused certificate with the first read
 }
 
 func TestHubRefusesWhatIsNotAPinnedKey(t *testing.T) {
@@ -171,7 +176,7 @@ func TestServeRefusesAConfigurationThatCannotWork(t *testing.T) {
 }
 
 func FuzzHello(f *testing.F) {
-	for _, s := range []string{"agora/1 ok\n", "agora/1 refused because\n", "", "\n", "agora/1 refused \x1b[2J\n", strings.Repeat("x", 300)} {
+	for _, s := range []string{"agora/2 ok\n", "agora/2 refused because\n", "", "\n", "agora/2 refused \x1b[2J\n", strings.Repeat("x", 300)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -180,13 +185,54 @@ func FuzzHello(f *testing.F) {
 		if read := len(s) - r.Len(); read > maxHello {
 			t.Fatalf("read %d bytes", read)
 		}
-		if err == nil && !strings.HasPrefix(s, "agora/1 ok\n") {
+		if err == nil && !strings.HasPrefix(s, "agora/2 ok\n") {
 			t.Fatalf("%q passes for a welcome", s)
 		}
 		if errors.Is(err, ErrRefused) && strings.ContainsAny(err.Error(), "\x1b\n\r") {
 			t.Fatalf("control characters reach the log: %q", err)
 		}
 	})
+}
+
+func FuzzIntent(f *testing.F) {
+	for _, s := range []string{"agora/2 subnet 1\n", "agora/2 subnet -1\n", "agora/2 subnet 4294967296\n", "agora/2 subnet \n", "\n", "", "agora/2 ok\n", strings.Repeat("x", 300)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		r := strings.NewReader(s)
+		n, err := readIntent(r)
+		if read := len(s) - r.Len(); read > maxHello {
+			t.Fatalf("read %d bytes", read)
+		}
+		number, _, _ := strings.Cut(strings.TrimPrefix(s, "agora/2 subnet "), "\n")
+		if want, e := strconv.ParseUint(number, 10, 32); err == nil && (e != nil || uint32(want) != n) {
+			t.Fatalf("%q passes for subnet %d", s, n)
+		}
+		if err != nil && strings.ContainsAny(strings.TrimSuffix(err.Error(), "\n"), "\x1b\r") {
+			t.Fatalf("control characters reach the log: %q", err)
+		}
+	})
+}
+
+// One key in two subnets is two places, each with a program of its own: a request for one never reaches the other's.
+func TestOneKeyInTwoSubnetsIsTwoPlaces(t *testing.T) {
+	checkNoLeak(t)
+	says := func(text string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) })
+	}
+	h := openHub(t, everyone, Options{})
+	startMiner(t, h, "a", says("one"))
+	startMiner(t, h, "a", says("two"), func(c *ServeConfig) { c.NetUID = 2 })
+	key := public25519(hotKey("a"))
+	eventually(t, "the hub lists both", func() bool { return h.Connected(1, key) && h.Connected(2, key) })
+	for netuid, want := range map[uint32]string{1: "one", 2: "two"} {
+		if got := ask(t, &http.Client{Transport: h.RoundTripper(netuid, key)}, "hello"); got != want {
+			t.Errorf("subnet %d is answered by %q", netuid, got)
+		}
+	}
+	if _, err := h.RoundTripper(3, key).RoundTrip(httptest.NewRequest(http.MethodPost, "http://miner/", nil)); !errors.Is(err, ErrNotConnected) {
+		t.Errorf("subnet 3: %v", err)
+	}
 }
 
 func TestRefusalLongerThanALineIsCut(t *testing.T) {

@@ -28,6 +28,7 @@ var ErrDropped = errors.New("wire: the validator no longer accepts this hot key;
 // ServeConfig says whom a miner serves and what it can take. Zero values take the defaults named beside them.
 type ServeConfig struct {
 	Key          ed25519.PrivateKey // the miner's hot key
+	NetUID       uint32             // the subnet that it serves
 	Validator    ed25519.PublicKey  // the only key that may answer at Addr
 	Addr         string             // "host:port"
 	Handler      http.Handler       // gets requests whose body has been read whole
@@ -157,7 +158,7 @@ func (s *server) dial(ctx context.Context) (*tls.Conn, error) {
 		raw.Close()
 		return nil, fmt.Errorf("wire: handshake with %s: %w", s.Addr, err)
 	}
-	if err := readHello(conn); err != nil {
+	if err := errors.Join(writeIntent(conn, s.NetUID), readHello(conn)); err != nil {
 		raw.Close()
 		return nil, fmt.Errorf("wire: greeting of %s: %w", s.Addr, err)
 	}

@@ -65,13 +65,13 @@ func addChain(root *cobra.Command) error {
 	status := statusCommand()
 	status.PersistentPreRunE = read
 	status.Flags().String(flags.FlagHome, walletHome(), "the wallet, whose config/client.toml names the node")
-	root.AddCommand(node, status, version.NewVersionCommand())
+	root.AddCommand(node, status, configCommand(), version.NewVersionCommand())
 	cli := tmp.AutoCLI()
 	cli.ClientCtx = base
 	if err := enhance(root, cli); err != nil {
 		return err
 	}
-	if err := errors.Join(mend(tx), ease(query, tx), checkHex(ring), showWhole(query)); err != nil {
+	if err := errors.Join(mend(tx), addRedelegations(query), ease(query, tx), checkHex(ring), showWhole(query)); err != nil {
 		return err
 	}
 	settle(tx)

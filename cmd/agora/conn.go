@@ -38,8 +38,12 @@ func checkNode(set *pflag.FlagSet) error {
 	if f == nil || !f.Changed {
 		return nil
 	}
-	if at, err := url.Parse(f.Value.String()); err != nil || at.Scheme == "" || at.Host == "" {
-		return usageError{fmt.Errorf("--node %q: write http:// before it, as in http://127.0.0.1:26657", f.Value.String())}
+	return checkAddress(f.Value.String())
+}
+
+func checkAddress(node string) error {
+	if at, err := url.Parse(node); err != nil || at.Scheme == "" || at.Host == "" {
+		return usageError{fmt.Errorf("--node %q: write http:// before it, as in http://127.0.0.1:26657", node)}
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func (m *mining) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	worker, err := miner.New(miner.Config{
-		Key: hot, Handler: server, AllowPrivate: m.allowPrivate, Log: m.log(cmd),
+		Key: hot, NetUID: m.subnet, Handler: server, AllowPrivate: m.allowPrivate, Log: m.log(cmd),
 		Directory: miner.WhileThere(&enrolment.Directory{Client: c, NetUID: m.subnet, Every: 30 * time.Second}, m.watch),
 	})
 	if err != nil {

@@ -11,7 +11,7 @@ var wrappings = []*regexp.Regexp{
 	regexp.MustCompile(`failed to execute message; message index: 0: `),
 	regexp.MustCompile(` \[[\w./@-]+\.go:\d+\]`),
 	regexp.MustCompile(` with gas used: '\d+'`),
-	regexp.MustCompile(`: unknown request$`),
+	regexp.MustCompile(`: unknown request\b`),
 	regexp.MustCompile(`^error in json rpc client, with http response metadata: \([^)]*\)\. `),
 	regexp.MustCompile(`RPC error -\d+ - (Internal|Server) error: `),
 	regexp.MustCompile(`failed to convert address field to address: `),
@@ -23,11 +23,22 @@ func plain(text string) string {
 	for _, w := range wrappings {
 		text = w.ReplaceAllString(text, "")
 	}
-	return strings.TrimSpace(noTransaction.ReplaceAllString(text, "no transaction $1 is in a block"))
+	for _, s := range sentences {
+		text = s.said.ReplaceAllString(text, s.plain)
+	}
+	return strings.TrimSpace(text)
 }
 
-// noTransaction is how a node says it.
-var noTransaction = regexp.MustCompile(`tx \(([0-9A-Fa-f]+)\) not found(, err: .*)?$`)
+// sentences are what programs say, and what people do.
+var sentences = []struct {
+	said  *regexp.Regexp
+	plain string
+}{
+	{regexp.MustCompile(`tx \(([0-9A-Fa-f]+)\) not found(, err: .*)?$`), "no transaction $1 is in a block"},
+	{regexp.MustCompile(`strconv\.Parse(?:Int|Uint): parsing "[^"]*": invalid syntax`), "not a whole number"},
+	{regexp.MustCompile(`strconv\.Parse(?:Int|Uint): parsing "[^"]*": value out of range`), "too large a number"},
+	{regexp.MustCompile(`^cannot estimate gas in offline mode$`), "give --gas N: it cannot be estimated offline"},
+}
 
 // positional is how autocli calls an argument in an error: by the number of a flag that nobody gave.
 var positional = regexp.MustCompile(`invalid argument "([^"]*)" for "--(\d+)" flag: (.*)`)

@@ -12,6 +12,10 @@ func TestErrorsAreTheSentenceInTheMiddle(t *testing.T) {
 		{`failed to execute message; message index: 1: insufficient funds`, `failed to execute message; message index: 1: insufficient funds`},
 		{"nothing around it", "nothing around it"},
 		{"RPC error -32603 - Internal error: tx (0000) not found", "no transaction 0000 is in a block"},
+		{"too early: wait (redelegation to this validator already in progress: unknown request)", "too early: wait (redelegation to this validator already in progress)"},
+		{`strconv.ParseInt: parsing "abc": invalid syntax`, "not a whole number"},
+		{`strconv.ParseUint: parsing "99999999999999999999": value out of range`, "too large a number"},
+		{"cannot estimate gas in offline mode", "give --gas N: it cannot be estimated offline"},
 		{"", ""},
 	} {
 		if got := plain(c.said); got != c.want {

@@ -83,7 +83,9 @@ func New(cfg Config) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.hub, err = wire.Listen(cfg.Wire, cfg.HotKey, d.judge.Allow, wire.Options{Log: cfg.Log}); err != nil {
+	if d.hub, err = wire.Listen(cfg.Wire, cfg.HotKey, d.judge.Allow, wire.Options{
+		Known: filepath.Join(cfg.Home, "miners.addresses"), Log: cfg.Log,
+	}); err != nil {
 		return nil, fmt.Errorf("listen for miners: %w", err)
 	}
 	if d.http, err = net.Listen("tcp", cfg.HTTP); err != nil {
