@@ -184,7 +184,7 @@ func TestRealServerLosesNoRequest(t *testing.T) {
 
 	for name, c := range map[string]struct{ fields, says string }{
 		"image":   {`"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]`, "unsupported_parameter"},
-		"context": {`"messages":[{"role":"user","content":"` + strings.Repeat("word ", 3000) + `"}]`, "context_length_exceeded"},
+		"context": {`"max_tokens":8,"messages":[{"role":"user","content":"` + strings.Repeat("word ", 3000) + `"}]`, "context_length_exceeded"},
 	} {
 		for range breakAfter {
 			code, text := n.ask(t, c.fields)

@@ -37,6 +37,7 @@ type Miner struct {
 	Context    int            // tokens that the model reads, 0 where the card does not tell
 	Incentive  uint16         // of the last epoch on the chain, 0 before the first
 	Score      float64        // by the gateway's own validator, 0 where it has none
+	Tier       int            // by the same, 0 is the best
 }
 
 // Rank says by what a subnet's miners are ordered.
@@ -204,9 +205,9 @@ func (r Rank) value(m Miner) float64 {
 	return 1
 }
 
-// tiers groups miners so that each is at least (1 − width) times as good as the best of its tier. Judges give a tier one
-// prize, which its members share: three that are equally good each earn a third. So by the chain's incentive the tier that
-// earns most together comes first, not the one whose members do.
+// tiers groups miners so that each is paid at least (1 − width) times as much as the best paid of its tier, and none whom the
+// gateway's own validator holds to be of another tier. Judges give a tier one prize, which its members share: three that are
+// equally good each earn a third. So the tier that earns most together comes first, not the one whose members do.
 func tiers(all []*candidate, rank Rank, width float64) [][]*candidate {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b *candidate) int { return cmp.Compare(rank.value(b.Miner), rank.value(a.Miner)) })
@@ -217,19 +218,32 @@ func tiers(all []*candidate, rank Rank, width float64) [][]*candidate {
 		for n < len(all) && rank.value(all[n].Miner) >= floor {
 			n++
 		}
-		out = append(out, all[:n])
+		out = append(out, apart(all[:n])...)
 		all = all[n:]
 	}
-	if rank == RankChain {
+	prize := func(tier []*candidate) (sum float64) {
+		for _, c := range tier {
+			sum += rank.value(c.Miner)
+		}
+		return sum
+	}
+	if rank != RankNone {
 		slices.SortStableFunc(out, func(a, b []*candidate) int { return cmp.Compare(prize(b), prize(a)) })
 	}
 	return out
 }
 
-// prize is what a tier earns together.
-func prize(tier []*candidate) (sum uint64) {
-	for _, c := range tier {
-		sum += uint64(c.Incentive)
+// apart divides miners of equal pay by the tiers of the gateway's own validator: three of the best may each earn as much as the
+// one that comes after them.
+func apart(group []*candidate) (out [][]*candidate) {
+	slices.SortStableFunc(group, func(a, b *candidate) int { return cmp.Compare(a.Tier, b.Tier) })
+	for len(group) > 0 {
+		n := 1
+		for n < len(group) && group[n].Tier == group[0].Tier {
+			n++
+		}
+		out = append(out, group[:n])
+		group = group[n:]
 	}
-	return sum
+	return out
 }

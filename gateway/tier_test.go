@@ -6,19 +6,40 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestATierThatSharesItsPrizeStillComesFirst(t *testing.T) {
+// order lists the uids of the tiers that a gateway makes of miners, who have the uids 0, 1, …
+func order(rank Rank, miners ...Miner) (uids [][]uint32) {
 	var all []*candidate
-	for uid, incentive := range []uint16{9000, 14000, 9000, 3000, 9000, 0} {
-		all = append(all, &candidate{Miner: Miner{UID: uint32(uid), Incentive: incentive}})
+	for uid, m := range miners {
+		m.UID = uint32(uid)
+		all = append(all, &candidate{Miner: m})
 	}
-	var order [][]uint32
-	for _, tier := range tiers(all, RankChain, 0.1) {
-		var uids []uint32
+	for _, tier := range tiers(all, rank, 0.1) {
+		var list []uint32
 		for _, c := range tier {
-			uids = append(uids, c.UID)
+			list = append(list, c.UID)
 		}
-		order = append(order, uids)
+		uids = append(uids, list)
 	}
-	// Three that are the best share 27,000; the one behind them has 14,000 for itself.
-	require.Equal(t, [][]uint32{{0, 2, 4}, {1}, {3}, {5}}, order)
+	return uids
+}
+
+// Three that are the best share 27,000; the one behind them has 14,000 for itself.
+func TestATierThatSharesItsPrizeStillComesFirst(t *testing.T) {
+	var chain, own []Miner
+	for _, pay := range []uint16{9000, 14000, 9000, 3000, 9000, 0} {
+		chain, own = append(chain, Miner{Incentive: pay}), append(own, Miner{Score: float64(pay) / 14000})
+	}
+	want := [][]uint32{{0, 2, 4}, {1}, {3}, {5}}
+	require.Equal(t, want, order(RankChain, chain...))
+	require.Equal(t, want, order(RankOwn, own...))
+}
+
+// By the prizes 1, .354, .192 each of three that are the best earns .333, and the one behind them .354 · 47/50 = .333 too.
+func TestMinersOfEqualPayAreDividedByTheValidatorsTiers(t *testing.T) {
+	best, second := Miner{Incentive: 20000}, Miner{Incentive: 20000, Tier: 1}
+	require.Equal(t, [][]uint32{{1, 2, 3}, {0}}, order(RankChain, second, best, best, best))
+	slow := Miner{Incentive: 13300} // of the first tier, paid two thirds for its speed
+	require.Equal(t, [][]uint32{{0}, {2}, {1}}, order(RankChain, best, slow, Miner{Incentive: 13900, Tier: 1}))
+	require.Equal(t, [][]uint32{{0, 1, 2}}, order(RankChain, best, best, best), "who is not told apart stays together")
+	require.Equal(t, [][]uint32{{0, 1}}, order(RankNone, Miner{}, Miner{}))
 }

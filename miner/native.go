@@ -1,9 +1,11 @@
 package miner
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -118,7 +120,8 @@ func (n *native) breakOff(w http.ResponseWriter, events *openai.EventWriter, err
 		return err
 	}
 	if rec, ok := w.(*recorder); ok {
-		rec.broken = true
+		rec.abandoned = events.Lost() || errors.Is(err, context.Canceled)
+		rec.broken = !rec.abandoned
 	}
 	n.opt.Log.Debug("stream broke off", "err", err)
 	events.Fail(openai.Errorf(http.StatusInternalServerError, "the miner broke off this answer"))

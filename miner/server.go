@@ -195,7 +195,7 @@ func (e ending) outcome(left bool) Outcomes {
 	if status == 0 && e.err != nil {
 		status = openai.AsError(e.err).Status
 	}
-	if left && (!e.whole || e.err != nil || e.rec.broken) {
+	if e.rec.abandoned || left && !e.rec.broken && (!e.whole || e.err != nil) {
 		return Outcomes{Cancelled: 1}
 	}
 	return outcomeOf(status, !e.whole || e.rec.broken || e.rec.status != 0 && e.err != nil)
@@ -233,11 +233,12 @@ func recorderOf(w http.ResponseWriter) *recorder {
 	return &recorder{ResponseWriter: w}
 }
 
-// recorder remembers what was answered. Broken is set by who had to end an answer that had begun.
+// recorder remembers what was answered. Who had to end an answer that had begun sets broken, or abandoned where that was because
+// the asker had gone: an asker that goes when it reads of the failure is no reason for it.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	broken bool
+	status            int
+	broken, abandoned bool
 }
 
 // Unwrap lets http.ResponseController reach the connection.

@@ -258,6 +258,22 @@ func TestStreamThatBreaksOffIsNotTakenForWhole(t *testing.T) {
 	eventually(t, "it counts as failed", func() bool { return s.Stats().Failed == 1 })
 }
 
+// A client goes at once when it reads of a failure, often before the handler has returned.
+func TestFailureIsTheMinersThoughTheAskerGoesThen(t *testing.T) {
+	for name, c := range map[string]struct {
+		rec  recorder
+		want Outcomes
+	}{
+		"broke off":                    {recorder{status: 200, broken: true}, Outcomes{Failed: 1}},
+		"the asker went and it ended":  {recorder{status: 200, abandoned: true}, Outcomes{Cancelled: 1}},
+		"whole, and the asker is gone": {recorder{status: 200}, Outcomes{Served: 1}},
+	} {
+		if got := (ending{rec: &c.rec, whole: true}).outcome(true); got != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {

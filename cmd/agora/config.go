@@ -51,7 +51,7 @@ func configCommand() *cobra.Command {
 				}
 				return out.print(cmd, values[args[0]], values[args[0]]+"\n")
 			}
-			return out.print(cmd, values, listed(values))
+			return out.print(cmd, values, tabled(values))
 		},
 	}
 	out.flag(cmd)
@@ -87,7 +87,7 @@ func readSettings(file string) (map[string]string, error) {
 	return values, nil
 }
 
-func listed(values map[string]string) string {
+func tabled(values map[string]string) string {
 	var b strings.Builder
 	for _, s := range settings {
 		fmt.Fprintf(&b, "%-16s %-28q %s\n", s.Name, values[s.Name], s.For)

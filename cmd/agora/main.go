@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,9 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	gc := debug.SetGCPercent(400) // most commands end before it pays to collect what makes them
 	root, err := rootCommand()
+	debug.SetGCPercent(gc)
 	if err == nil {
 		var args []string
 		if args, err = inRao(root, os.Args[1:]); err == nil {

@@ -81,7 +81,7 @@ func (m *market) miners(netuid uint32, g yumatypes.QueryMetagraphResponse) []gat
 	own := scores(m.judge.Scores(netuid))
 	var list []gateway.Miner
 	for _, n := range m.judge.Miners(netuid) {
-		miner := gateway.Miner{UID: n.UID, Registered: n.Registered, HotKey: n.HotKey, Incentive: incentive[n.UID], Score: own[uint16(n.UID)].Weight}
+		miner := gateway.Miner{UID: n.UID, Registered: n.Registered, HotKey: n.HotKey, Incentive: incentive[n.UID], Score: own[uint16(n.UID)].Weight, Tier: own[uint16(n.UID)].Tier}
 		if n.Card != nil {
 			miner.Model, miner.Digest = n.Card.Name, n.Card.Digest
 			miner.Can, miner.Context = engine.AbilitiesOf(n.Card.Metadata), int(n.Card.Context)

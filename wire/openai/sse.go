@@ -15,6 +15,7 @@ type EventWriter struct {
 	w       http.ResponseWriter
 	flush   func() error
 	started bool
+	lost    bool
 }
 
 // NewEventWriter writes to w, which must support flushing for events to leave at once.
@@ -24,6 +25,9 @@ func NewEventWriter(w http.ResponseWriter) *EventWriter {
 
 // Started says whether an event has been written: from then on an error can only be told inside the stream.
 func (e *EventWriter) Started() bool { return e.started }
+
+// Lost says whether an event could not be written: the reader has gone.
+func (e *EventWriter) Lost() bool { return e.lost }
 
 // Send writes v as one event.
 func (e *EventWriter) Send(v any) error {
@@ -51,11 +55,13 @@ func (e *EventWriter) event(data []byte) error {
 	}
 	line := make([]byte, 0, len(data)+8)
 	line = append(append(append(line, "data: "...), data...), "\n\n"...)
-	if _, err := e.w.Write(line); err != nil {
-		return err
+	_, err := e.w.Write(line)
+	if err == nil {
+		err = e.flush()
 	}
-	if err := e.flush(); !errors.Is(err, http.ErrNotSupported) {
-		return err
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
 	}
-	return nil
+	e.lost = e.lost || err != nil
+	return err
 }
