@@ -20,6 +20,7 @@ var rules = map[string][]string{
 	"chain/x/yuma/yumatest":     {"chain"}, // a market of real keepers, for tests
 	"chain/x/emission":          {"mechanism", "chain/network", "chain/play", "chain/x/emission", "chain/x/subnet/types"},
 	"chain/x/pause":             {"mechanism", "chain/network", "chain/play", "chain/x/pause"},
+	"chain/x/model":             {"mechanism", "chain/network", "chain/play", "chain/x/model", "chain/x/subnet/types", "chain/x/emission/types"},
 	"chain/x/fee":               {"mechanism", "chain/network", "chain/x/fee"},
 	"chain/app":                 {"mechanism", "chain"},
 	"chain":                     {"mechanism", "chain"},
@@ -38,9 +39,9 @@ var rules = map[string][]string{
 	"engine/native/bench":       {"engine/native/kernel", "engine/native/model", "engine/native/gguf", "engine/native/token", "engine/native/tensor"},
 	"engine/native/modeltest":   {"engine/native/tensor"}, // small random models, for tests
 	"task":                      {"task", "wire/openai"},
-	"client":                    {"chain/network", "chain/x/fee/types", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types", "mechanism", "client"},
+	"client":                    {"chain/network", "chain/x/fee/types", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types", "chain/x/model/types", "mechanism", "client"},
 	"miner":                     {"miner", "client", "wire", "engine", "wallet", "mechanism", "chain/x/subnet/types"},
-	"validator":                 {"validator", "client", "wire", "engine", "task", "mechanism", "gateway", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types"},
+	"validator":                 {"validator", "client", "wire", "engine", "task", "mechanism", "gateway", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types", "chain/x/model/types"},
 	"validator/daemon":          {"validator", "client", "wire", "engine", "task", "mechanism", "gateway", "web", "chain/x/subnet/types", "chain/x/yuma/types"},
 	"gateway":                   {"gateway", "client", "wire", "engine", "task", "mechanism"},
 	"web":                       {"web", "client", "wire", "engine", "task", "mechanism"},

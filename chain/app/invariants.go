@@ -19,6 +19,7 @@ import (
 
 	"agora/chain/network"
 	emissionkeeper "agora/chain/x/emission/keeper"
+	modeltypes "agora/chain/x/model/types"
 	subnettypes "agora/chain/x/subnet/types"
 )
 
@@ -42,6 +43,7 @@ func (app *App) invariants() []invariant {
 		{"gov: the account holds the deposits", app.checkDeposits},
 		{"emission: accounts are of subnets that exist", app.checkAccounts},
 		{"emission: what the history paid was minted", app.checkPaid},
+		{"model: no fee is kept", app.checkFees},
 	}
 	for _, i := range app.Subnet.Invariants(app.locks) {
 		all = append(all, invariant{"subnet: " + i.Name, i.Check})
@@ -51,6 +53,9 @@ func (app *App) invariants() []invariant {
 	}
 	for _, i := range app.Pause.Invariants() {
 		all = append(all, invariant{"pause: " + i.Name, i.Check})
+	}
+	for _, i := range app.Model.Invariants() {
+		all = append(all, invariant{"model: " + i.Name, i.Check})
 	}
 	for _, i := range app.Fee.Invariants() {
 		all = append(all, invariant{"fee: " + i.Name, i.Check})
@@ -207,6 +212,14 @@ func (app *App) checkPaid(ctx sdk.Context) error {
 	}
 	if paid > ledger.Minted {
 		return fmt.Errorf("the epochs in the history paid %d rao, %d were minted", paid, ledger.Minted)
+	}
+	return nil
+}
+
+// checkFees: what is taken for models is burned in the same message.
+func (app *App) checkFees(ctx sdk.Context) error {
+	if held := app.held(ctx, modeltypes.ModuleName); !held.IsZero() {
+		return fmt.Errorf("the account holds %s rao", held)
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ import (
 	emissiontypes "agora/chain/x/emission/types"
 	feekeeper "agora/chain/x/fee/keeper"
 	feetypes "agora/chain/x/fee/types"
+	modelkeeper "agora/chain/x/model/keeper"
+	modeltypes "agora/chain/x/model/types"
 	pausekeeper "agora/chain/x/pause/keeper"
 	pausetypes "agora/chain/x/pause/types"
 	subnetkeeper "agora/chain/x/subnet/keeper"
@@ -57,6 +59,7 @@ type Keepers struct {
 	Subnet   *subnetkeeper.Keeper
 	Yuma     *yumakeeper.Keeper
 	Emission *emissionkeeper.Keeper
+	Model    *modelkeeper.Keeper
 	Pause    *pausekeeper.Keeper
 	Fee      *feekeeper.Keeper
 }
@@ -74,6 +77,7 @@ var moduleAccounts = []struct {
 	{govtypes.ModuleName, []string{authtypes.Burner}},
 	{emissiontypes.ModuleName, []string{authtypes.Minter, authtypes.Burner}},
 	{subnettypes.ModuleName, []string{authtypes.Burner}},
+	{modeltypes.ModuleName, nil},
 }
 
 func storeNames() []string {
@@ -81,7 +85,7 @@ func storeNames() []string {
 		authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, distrtypes.StoreKey, slashingtypes.StoreKey,
 		evidencetypes.StoreKey, govtypes.StoreKey, upgradetypes.StoreKey, authzkeeper.StoreKey, feegrant.StoreKey,
 		consensustypes.StoreKey, emissiontypes.StoreKey, subnettypes.StoreKey, yumatypes.StoreKey,
-		pausetypes.StoreKey, feetypes.StoreKey,
+		pausetypes.StoreKey, feetypes.StoreKey, modeltypes.StoreKey,
 	}
 }
 

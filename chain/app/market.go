@@ -10,6 +10,8 @@ import (
 	emissiontypes "agora/chain/x/emission/types"
 	feekeeper "agora/chain/x/fee/keeper"
 	feetypes "agora/chain/x/fee/types"
+	modelkeeper "agora/chain/x/model/keeper"
+	modeltypes "agora/chain/x/model/types"
 	pausekeeper "agora/chain/x/pause/keeper"
 	pausetypes "agora/chain/x/pause/types"
 	subnetkeeper "agora/chain/x/subnet/keeper"
@@ -31,7 +33,10 @@ func (app *App) makeMarketKeepers() {
 	k.Subnet = subnetkeeper.NewKeeper(cdc, app.storeOf(subnettypes.StoreKey), auth, k.Account, k.Bank, k.Staking, k.Emission)
 	k.Emission.SetSubnets(k.Subnet)
 	k.Yuma = yumakeeper.NewKeeper(cdc, app.storeOf(yumatypes.StoreKey), auth, k.Subnet, k.Emission)
-	k.Subnet.SetHooks(subnettypes.MultiHooks{k.Yuma.Hooks(), k.Emission.Hooks()})
+	k.Model = modelkeeper.NewKeeper(cdc, app.storeOf(modeltypes.StoreKey), auth, k.Subnet, k.Bank, k.Emission)
+	k.Subnet.SetModels(k.Model)
+	k.Yuma.SetModels(k.Model)
+	k.Subnet.SetHooks(subnettypes.MultiHooks{k.Yuma.Hooks(), k.Emission.Hooks(), k.Model.Hooks()})
 	k.Staking.SetHooks(stakingtypes.NewMultiStakingHooks(k.Distribution.Hooks(), k.Slashing.Hooks(), takeLimit{staking: k.Staking}))
 	k.Fee = feekeeper.NewKeeper(cdc, app.storeOf(feetypes.StoreKey), auth, k.Subnet)
 	k.Pause = pausekeeper.NewKeeper(cdc, app.storeOf(pausetypes.StoreKey), auth, k.Staking, app.knows)

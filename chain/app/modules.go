@@ -31,6 +31,8 @@ import (
 	emissiontypes "agora/chain/x/emission/types"
 	"agora/chain/x/fee"
 	feetypes "agora/chain/x/fee/types"
+	"agora/chain/x/model"
+	modeltypes "agora/chain/x/model/types"
 	"agora/chain/x/pause"
 	pausetypes "agora/chain/x/pause/types"
 	"agora/chain/x/subnet"
@@ -61,6 +63,7 @@ func (app *App) modules() []module.AppModule {
 		yuma.NewAppModule(cdc, k.Yuma),
 		pause.NewAppModule(cdc, k.Pause),
 		fee.NewAppModule(cdc, k.Fee),
+		model.NewAppModule(cdc, k.Model),
 	}
 }
 
@@ -71,7 +74,7 @@ func setOrder(m *module.Manager) {
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName, slashingtypes.ModuleName,
 		govtypes.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName, authz.ModuleName, feegrant.ModuleName,
 		upgradetypes.ModuleName, consensustypes.ModuleName, emissiontypes.ModuleName, subnettypes.ModuleName, yumatypes.ModuleName,
-		pausetypes.ModuleName, feetypes.ModuleName,
+		pausetypes.ModuleName, feetypes.ModuleName, modeltypes.ModuleName,
 	}
 	m.SetOrderInitGenesis(genesis...)
 	m.SetOrderExportGenesis(genesis...)

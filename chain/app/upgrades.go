@@ -17,6 +17,7 @@ import (
 	upgradetypes "github.com/cosmos/cosmos-sdk/x/upgrade/types"
 
 	feetypes "agora/chain/x/fee/types"
+	modeltypes "agora/chain/x/model/types"
 )
 
 // Upgrade is a change that a running chain takes over at a block that its governance names.
@@ -25,10 +26,12 @@ type Upgrade struct {
 	Stores storetypes.StoreUpgrades
 }
 
-// Upgrades lists the changes that this program can carry out, oldest first. Each runs the modules' registered migrations.
+// Upgrades lists the changes that this program can carry out, oldest first. Each runs the modules' registered migrations, all
+// up to this program's: a chain that takes an older upgrade with it has the newer ones with that, and their stores.
 // A chain that begins with this program has them all: to it these names say nothing any more.
 var Upgrades = []Upgrade{
-	{Name: "v2", Stores: storetypes.StoreUpgrades{Added: []string{feetypes.StoreKey}}},
+	{Name: "v2", Stores: storetypes.StoreUpgrades{Added: []string{feetypes.StoreKey, modeltypes.StoreKey}}},
+	{Name: "v3", Stores: storetypes.StoreUpgrades{Added: []string{modeltypes.StoreKey}}},
 }
 
 func (app *App) setUpgrades(configurator module.Configurator) {

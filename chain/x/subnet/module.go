@@ -75,6 +75,7 @@ func (m AppModule) RegisterServices(cfg module.Configurator) {
 	for i, migrate := range []module.MigrationHandler{
 		func(ctx sdk.Context) error { return migrator.Migrate1to2(ctx) },
 		func(ctx sdk.Context) error { return migrator.Migrate2to3(ctx) },
+		func(ctx sdk.Context) error { return migrator.Migrate3to4(ctx) },
 	} {
 		if err := cfg.RegisterMigration(types.ModuleName, uint64(i+1), migrate); err != nil {
 			panic(fmt.Sprintf("subnet: migration: %v", err)) // only a version registered twice can fail here

@@ -1,6 +1,10 @@
 package yuma
 
-import autocliv1 "cosmossdk.io/api/cosmos/autocli/v1"
+import (
+	"slices"
+
+	autocliv1 "cosmossdk.io/api/cosmos/autocli/v1"
+)
 
 // AutoCLIOptions describes the module's commands.
 func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
@@ -17,6 +21,8 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 				{RpcMethod: "Weights", Use: "weights [netuid]", Short: "The last weights of every voice", PositionalArgs: netuid},
 				{RpcMethod: "Bonds", Use: "bonds [netuid]", Short: "What voices hold in miners", PositionalArgs: netuid},
 				{RpcMethod: "Validators", Use: "validators", Short: "Yield and consistency of every validator with a voice"},
+				{RpcMethod: "Seed", Use: "seed [netuid] [epoch]", Short: "What nobody chose in a tempo of an open subnet", PositionalArgs: append(slices.Clone(netuid), &autocliv1.PositionalArgDescriptor{ProtoField: "epoch"})},
+				{RpcMethod: "Seeds", Use: "seeds [netuid]", Short: "The last seeds of an open subnet, newest first", PositionalArgs: netuid},
 				{RpcMethod: "Epochs", Use: "epochs [netuid]", Short: "The last epochs, newest first", PositionalArgs: netuid},
 			},
 		},

@@ -49,7 +49,7 @@ func (AppModule) IsAppModule() {}
 func (AppModule) Name() string { return types.ModuleName }
 
 // ConsensusVersion counts incompatible changes of the state.
-func (AppModule) ConsensusVersion() uint64 { return 2 }
+func (AppModule) ConsensusVersion() uint64 { return 3 }
 
 // RegisterLegacyAminoCodec registers nothing: the module has no amino types.
 func (AppModule) RegisterLegacyAminoCodec(*codec.LegacyAmino) {}
@@ -70,8 +70,14 @@ func (AppModule) RegisterGRPCGatewayRoutes(c client.Context, mux *gwruntime.Serv
 func (am AppModule) RegisterServices(cfg module.Configurator) {
 	types.RegisterMsgServer(cfg.MsgServer(), keeper.NewMsgServer(am.keeper))
 	types.RegisterQueryServer(cfg.QueryServer(), keeper.NewQueryServer(am.keeper))
-	if err := cfg.RegisterMigration(types.ModuleName, 1, keeper.NewMigrator(am.keeper).Migrate1to2); err != nil {
-		panic(fmt.Sprintf("yuma: migration: %v", err)) // only a version registered twice can fail here
+	migrator := keeper.NewMigrator(am.keeper)
+	for i, migrate := range []module.MigrationHandler{
+		func(ctx sdk.Context) error { return migrator.Migrate1to2(ctx) },
+		func(ctx sdk.Context) error { return migrator.Migrate2to3(ctx) },
+	} {
+		if err := cfg.RegisterMigration(types.ModuleName, uint64(i+1), migrate); err != nil {
+			panic(fmt.Sprintf("yuma: migration: %v", err)) // only a version registered twice can fail here
+		}
 	}
 }
 

@@ -121,17 +121,17 @@ func checkPayout(budget emission.Budget, payout types.Payout) error {
 	return nil
 }
 
-// payMiners pays the owner and the miners and counts in paid what they got: all at once, or one by one if that fails.
-// What cannot be paid stays in the module's account for the caller to burn. It tells whether a miner worked for pay: one
-// was paid, or would have been if there had been something to pay.
+// payMiners pays the owner, the miners and the authors of what they serve, and counts in paid what they got: all at once, or
+// one by one if that fails. What cannot be paid stays in the module's account for the caller to burn. It tells whether a
+// miner worked for pay: one was paid, or would have been if there had been something to pay.
 func (k *Keeper) payMiners(ctx sdk.Context, netuid uint32, owner sdk.AccAddress, budget emission.Budget, pay []types.MinerPay,
 	paid *types.Paid,
 ) (worked bool, err error) {
-	miners, err := k.payable(ctx, netuid, owner, pay)
+	portions, err := k.payable(ctx, netuid, owner, pay)
 	if err != nil {
 		return false, err
 	}
-	dues := owed(miners)
+	dues := owed(portions)
 	if budget.Owner > 0 {
 		if k.bank.BlockedAddr(owner) {
 			err = refuse(ctx, netuid, owner.String(), budget.Owner, blocked)
@@ -149,7 +149,7 @@ func (k *Keeper) payMiners(ctx sdk.Context, netuid uint32, owner sdk.AccAddress,
 	} else if err := k.payEach(ctx, netuid, dues, paid); err != nil {
 		return false, err
 	}
-	return paid.Miners > 0 || budget.Shared/2 == 0 && len(miners) > 0, nil
+	return paid.Miners > 0 || budget.Shared/2 == 0 && len(portions) > 0, nil
 }
 
 // payEach pays dues one by one, counts in paid what it could, and says in events what it could not.
@@ -164,55 +164,83 @@ func (k *Keeper) payEach(ctx sdk.Context, netuid uint32, dues []due, paid *types
 	return nil
 }
 
+// portion is what one account gets of one miner's pay, in rao.
+type portion struct {
+	uid      uint32
+	to       sdk.AccAddress
+	amount   uint64
+	asAuthor bool // for having made what the miner serves
+}
+
 // due is what one account is owed, in rao.
 type due struct {
 	to     sdk.AccAddress
 	amount uint64
-	miners []types.MinerPay // for which; none for the subnet's owner
+	of     []portion // none for the subnet's owner
 }
 
 // credit counts a due as paid.
 func (d due) credit(paid *types.Paid) {
-	if d.miners == nil {
+	if d.of == nil {
 		paid.Owner += d.amount
 	}
-	for _, m := range d.miners {
-		paid.Credit(m.Uid, m.Amount, &paid.Miners)
+	for _, p := range d.of {
+		if p.asAuthor {
+			paid.CreditAuthor(p.uid, p.amount)
+		} else {
+			paid.Credit(p.uid, p.amount, &paid.Miners)
+		}
 	}
 }
 
 // blocked is why an account's pay is burned.
 const blocked = "the account cannot receive coins"
 
-// payable lists the miners that can be paid, in the order of their owners' addresses. Those of accounts that cannot
-// receive coins are left out with an event; those of the subnet's owner, who has his share, without.
-func (k *Keeper) payable(ctx sdk.Context, netuid uint32, owner sdk.AccAddress, pay []types.MinerPay) ([]types.MinerPay, error) {
-	miners := make([]types.MinerPay, 0, len(pay))
+// payable lists the portions that can be paid, in the order of their accounts. Those of accounts that cannot receive coins
+// are left out with an event; those of the subnet's owner, as miner or author, who has his share, without. What his own
+// miners serve pays no author either: nothing goes around the burn.
+func (k *Keeper) payable(ctx sdk.Context, netuid uint32, owner sdk.AccAddress, pay []types.MinerPay) ([]portion, error) {
+	portions := make([]portion, 0, len(pay))
 	for _, m := range pay {
-		switch {
-		case m.Owner.Equals(owner):
-		case k.bank.BlockedAddr(m.Owner):
-			if err := refuse(ctx, netuid, m.Owner.String(), m.Amount, blocked); err != nil {
-				return nil, err
+		if m.Owner.Equals(owner) {
+			continue
+		}
+		for _, p := range portionsOf(m) {
+			switch {
+			case p.to.Equals(owner):
+			case k.bank.BlockedAddr(p.to):
+				if err := refuse(ctx, netuid, p.to.String(), p.amount, blocked); err != nil {
+					return nil, err
+				}
+			default:
+				portions = append(portions, p)
 			}
-		default:
-			miners = append(miners, m)
 		}
 	}
-	slices.SortStableFunc(miners, func(a, b types.MinerPay) int { return bytes.Compare(a.Owner, b.Owner) })
-	return miners, nil
+	slices.SortStableFunc(portions, func(a, b portion) int { return bytes.Compare(a.to, b.to) })
+	return portions, nil
 }
 
-// owed adds up the pay of miners, which are in the order of their owners, by owner.
-func owed(miners []types.MinerPay) []due {
-	dues := make([]due, 0, len(miners)+1)
-	for from := 0; from < len(miners); {
+// portionsOf divides a miner's pay between its owner and the author of what it serves.
+func portionsOf(m types.MinerPay) []portion {
+	toAuthor := min(m.ToAuthor, m.Amount)
+	portions := []portion{{uid: m.Uid, to: m.Owner, amount: m.Amount - toAuthor}}
+	if toAuthor > 0 {
+		portions = append(portions, portion{m.Uid, m.Author, toAuthor, true})
+	}
+	return portions
+}
+
+// owed adds up portions, which are in the order of their accounts, by account.
+func owed(portions []portion) []due {
+	dues := make([]due, 0, len(portions)+1)
+	for from := 0; from < len(portions); {
 		to, amount := from, uint64(0)
-		for ; to < len(miners) && miners[to].Owner.Equals(miners[from].Owner); to++ {
-			amount += miners[to].Amount
+		for ; to < len(portions) && portions[to].to.Equals(portions[from].to); to++ {
+			amount += portions[to].amount
 		}
 		if amount > 0 {
-			dues = append(dues, due{miners[from].Owner, amount, miners[from:to]})
+			dues = append(dues, due{portions[from].to, amount, portions[from:to]})
 		}
 		from = to
 	}

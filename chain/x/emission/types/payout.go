@@ -16,11 +16,16 @@ type Payout struct {
 	Validators []ValidatorPay
 }
 
-// MinerPay is the emission of one uid as a miner.
+// MinerPay is the emission of one uid as a miner, and what of it goes to whoever made what it serves.
 type MinerPay struct {
-	Uid    uint32
-	Owner  sdk.AccAddress // cold account that is paid
-	Amount uint64
+	Uid        uint32
+	Registered int64          // block in which the neuron took its seat
+	Owner      sdk.AccAddress // cold account that is paid Amount − ToAuthor
+	Amount     uint64
+
+	Model    string // digest that it is paid for serving; empty for a black box
+	Author   sdk.AccAddress
+	ToAuthor uint64 // at most Amount
 }
 
 // ValidatorPay is the emission of one uid as a validator.
@@ -32,10 +37,32 @@ type ValidatorPay struct {
 }
 
 // Paid is what became of a subnet's pending emission, in rao: Total = Owner + Miners + Validators + Burned. Validators is
-// what they and their nominators get in parts over the next tempo. ByUID is what each uid got as miner or validator.
+// what they and their nominators get in parts over the next tempo. Authors is the part of Miners that went to the authors
+// of the models served. ByUID is what each uid earned as miner or validator, ByAuthor what of it an author got, nil where
+// none did.
 type Paid struct {
-	Total, Owner, Miners, Validators, Burned uint64
-	ByUID                                    []uint64
+	Total, Owner, Miners, Validators, Burned, Authors uint64
+	ByUID, ByAuthor                                   []uint64
+}
+
+// ToAuthor is what of a uid's pay went to the author of what it serves.
+func (p Paid) ToAuthor(uid uint32) uint64 {
+	if int(uid) < len(p.ByAuthor) {
+		return p.ByAuthor[uid]
+	}
+	return 0
+}
+
+// CreditAuthor counts amount rao of a miner's pay as its author's.
+func (p *Paid) CreditAuthor(uid uint32, amount uint64) {
+	p.Credit(uid, amount, &p.Miners)
+	p.Authors += amount
+	if p.ByAuthor == nil {
+		p.ByAuthor = make([]uint64, len(p.ByUID))
+	}
+	if int(uid) < len(p.ByAuthor) {
+		p.ByAuthor[uid] += amount
+	}
 }
 
 // Credit counts amount rao for uid and in sum, which is one of p's.

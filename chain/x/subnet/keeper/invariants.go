@@ -259,7 +259,7 @@ func (k *Keeper) checkValues(ctx sdk.Context) error {
 		}
 		row, err := k.row(ctx, v.Name)
 		if err == nil {
-			err = row.CheckStored(v.Value)
+			err = v.CheckFits(row)
 		}
 		return err != nil, err
 	})

@@ -30,6 +30,7 @@ type Keeper struct {
 	staking   types.StakingKeeper
 	burner    types.Burner
 	hooks     types.SubnetHooks
+	models    types.Models
 
 	// Schema lists the collections below, for export and decoding.
 	Schema collections.Schema
@@ -106,6 +107,9 @@ func (k *Keeper) makeCollections(sb *collections.SchemaBuilder) {
 
 // SetHooks tells whom to call when a neuron is replaced or a subnet dissolved. Call it once, while wiring.
 func (k *Keeper) SetHooks(hooks types.SubnetHooks) { k.hooks = hooks }
+
+// SetModels says where published models are. Call it once, while wiring; without it every card is taken.
+func (k *Keeper) SetModels(models types.Models) { k.models = models }
 
 // Authority is the address that proposals sign with.
 func (k *Keeper) Authority() string { return k.authority }

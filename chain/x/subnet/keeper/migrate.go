@@ -88,6 +88,17 @@ func (m Migrator) Migrate2to3(ctx sdk.Context) error {
 	return nil
 }
 
+// Migrate3to4 takes version 4 of the table into force, which opens subnets to published models: those that run stay closed,
+// and changes that wait do so for the default time.
+func (m Migrator) Migrate3to4(ctx sdk.Context) error {
+	params, err := m.keeper.Params(ctx)
+	if err != nil {
+		return err
+	}
+	params.NoticeSeconds = types.DefaultParams().NoticeSeconds
+	return m.keeper.params.Set(ctx, params)
+}
+
 func (m Migrator) clampOne(ctx sdk.Context, params types.Params, subnet types.Subnet) error {
 	k, netuid := m.keeper, subnet.Netuid
 	for _, name := range types.GoneInV3 {

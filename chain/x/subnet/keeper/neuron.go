@@ -142,8 +142,8 @@ func (k *Keeper) takeBack(ctx sdk.Context, neuron types.Neuron, fresh []byte) er
 	return k.hooks.AfterHotKeyRotated(ctx, neuron.Netuid, operator, neuron.HotKey)
 }
 
-// SetModel publishes a model card for the neuron of netuid whose hot key signs for account; it takes a slot.
-// Errors: ErrNoNeuron, ErrNoSlot, ErrInvalid.
+// SetModel publishes a model card for the neuron of netuid whose hot key signs for account; it takes a slot. Where models are
+// open it names a published one. Errors: ErrNoNeuron, ErrNoSlot, ErrInvalid, the model module's ErrNoModel.
 func (k *Keeper) SetModel(ctx sdk.Context, account string, netuid uint32, card types.ModelCard) error {
 	if err := card.Validate(); err != nil {
 		return err
@@ -154,6 +154,11 @@ func (k *Keeper) SetModel(ctx sdk.Context, account string, netuid uint32, card t
 	}
 	if err := k.RequireSlot(ctx, netuid, neuron.HotKey, types.SlotModel); err != nil {
 		return err
+	}
+	if k.models != nil {
+		if err := k.models.CheckServable(ctx, netuid, card.Digest); err != nil {
+			return err
+		}
 	}
 	neuron.Card = &card
 	if err := k.setNeuron(ctx, neuron); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"cosmossdk.io/collections"
 
@@ -42,12 +43,12 @@ func running(subnet types.Subnet, name string) int64 {
 // next tempo.
 func (k *Keeper) Values(ctx sdk.Context) func(netuid uint32, name string) int64 {
 	params, err := k.Params(ctx)
-	boxed := context.Context(ctx)
+	boxed, now := context.Context(ctx), ctx.BlockTime().UnixNano()
 	return func(netuid uint32, name string) int64 {
 		if err != nil {
 			return 0
 		}
-		return k.within(boxed, params, netuid, name)
+		return k.within(boxed, params, netuid, name, now)
 	}
 }
 
@@ -66,8 +67,8 @@ func (k *Keeper) stored(ctx sdk.Context, netuid uint32, name string) int64 {
 	return k.Values(ctx)(netuid, name)
 }
 
-// within is stored under known params.
-func (k *Keeper) within(ctx context.Context, params types.Params, netuid uint32, name string) int64 {
+// within is stored under known params at a time.
+func (k *Keeper) within(ctx context.Context, params types.Params, netuid uint32, name string, now int64) int64 {
 	row, err := types.Row(params, name)
 	if err != nil {
 		return 0
@@ -76,7 +77,22 @@ func (k *Keeper) within(ctx context.Context, params types.Params, netuid uint32,
 	if err != nil {
 		return row.Default
 	}
-	return min(max(value.Value, row.Min), row.Max)
+	return min(max(value.At(now), row.Min), row.Max)
+}
+
+// coming is what a parameter will be when no change of it waits any more.
+func (k *Keeper) coming(ctx sdk.Context, netuid uint32, name string) int64 {
+	value, err := k.values.Get(ctx, collections.Join(netuid, name))
+	if err != nil {
+		return k.stored(ctx, netuid, name)
+	}
+	return value.Value
+}
+
+// NoticeUntil is the time, in Unix nanoseconds, at which a change that waits and is announced now comes into force.
+func (k *Keeper) NoticeUntil(ctx sdk.Context) (int64, error) {
+	params, err := k.Params(ctx)
+	return ctx.BlockTime().Add(time.Duration(params.NoticeSeconds) * time.Second).UnixNano(), err
 }
 
 // row returns the line of the table with its bounds under the present params.
@@ -90,7 +106,7 @@ func (k *Keeper) row(ctx sdk.Context, name string) (types.Parameter, error) {
 
 // SetParameter changes one hyperparameter of netuid on behalf of sender. The owner may change what the table gives him,
 // each parameter once per 2 tempos; governance may change every one at any time. What an epoch reads of it waits for the
-// next tempo. Errors: ErrNoSubnet, ErrNoParameter, ErrOutOfBounds, ErrNotAllowed, ErrTooSoon.
+// next tempo, and some changes of a started subnet for notice_seconds besides. Errors: ErrNoSubnet, ErrNoParameter, ErrOutOfBounds, ErrNotAllowed, ErrTooSoon.
 func (k *Keeper) SetParameter(ctx sdk.Context, sender string, netuid uint32, name string, value int64) error {
 	subnet, err := k.Subnet(ctx, netuid)
 	if err != nil {
@@ -137,6 +153,9 @@ func (k *Keeper) checkOwnerChange(ctx sdk.Context, sender string, subnet types.S
 
 // checkFits refuses a value that contradicts another of the same subnet.
 func (k *Keeper) checkFits(ctx sdk.Context, subnet types.Subnet, name string, value int64) error {
+	if err := k.checkHidden(ctx, subnet.Netuid, name, value); err != nil {
+		return err
+	}
 	other := func(name string) int64 { return k.stored(ctx, subnet.Netuid, name) }
 	var low, high int64
 	switch name {
@@ -157,13 +176,34 @@ func (k *Keeper) checkFits(ctx sdk.Context, subnet types.Subnet, name string, va
 	return nil
 }
 
+// checkHidden keeps weights hidden where models are open: the seeds of examinations are made of reveals.
+func (k *Keeper) checkHidden(ctx sdk.Context, netuid uint32, name string, value int64) error {
+	shown := name == types.CommitReveal && value == 0
+	opened := name == types.Openness && value == 1
+	if shown && (k.coming(ctx, netuid, types.Openness) == 1 || k.stored(ctx, netuid, types.Openness) == 1) ||
+		opened && k.coming(ctx, netuid, types.CommitReveal) == 0 {
+		return fmt.Errorf("%w: %s = %d, but an open subnet (%s 1) commits and reveals its weights (%s 1)",
+			types.ErrOutOfBounds, name, value, types.Openness, types.CommitReveal)
+	}
+	return nil
+}
+
 func (k *Keeper) changeParameter(ctx sdk.Context, subnet types.Subnet, name string, value int64) error {
 	from := k.stored(ctx, subnet.Netuid, name)
 	changed := types.Value{Name: name, Value: value, ChangedHeight: ctx.BlockHeight()}
+	if subnet.Started && types.Waits(name, from, value) {
+		until, err := k.NoticeUntil(ctx)
+		if err != nil {
+			return err
+		}
+		changed.Before, changed.FromUnixNano = from, until
+	}
 	if err := k.values.Set(ctx, collections.Join(subnet.Netuid, name), changed); err != nil {
 		return err
 	}
-	return k.emit(ctx, &types.ParameterChanged{Netuid: subnet.Netuid, Name: name, From: from, To: value})
+	return k.emit(ctx, &types.ParameterChanged{
+		Netuid: subnet.Netuid, Name: name, From: from, To: value, FromUnixNano: changed.FromUnixNano,
+	})
 }
 
 // Parameters returns the table with the values in force in netuid. The error is ErrNoSubnet.
@@ -178,6 +218,9 @@ func (k *Keeper) Parameters(ctx sdk.Context, netuid uint32) ([]types.Parameter, 
 			return nil, err
 		}
 		row.Value = k.Value(ctx, netuid, row.Name)
+		if set, err := k.values.Get(ctx, collections.Join(netuid, row.Name)); err == nil && ctx.BlockTime().UnixNano() < set.FromUnixNano {
+			row.Next, row.NextUnixNano = set.Value, set.FromUnixNano
+		}
 		rows[i] = row
 	}
 	return rows, nil

@@ -102,6 +102,11 @@ func (k *Keeper) AcceptKey(ctx sdk.Context, newAccount, account string) (*types.
 	if moved.Subnets, err = k.moveSubnets(ctx, account, newAccount); err != nil {
 		return nil, err
 	}
+	if k.models != nil {
+		if err := k.models.MoveAccount(ctx, account, newAccount); err != nil {
+			return nil, err
+		}
+	}
 	if moved.Balance, err = k.moveBalance(ctx, from, to); err != nil {
 		return nil, err
 	}

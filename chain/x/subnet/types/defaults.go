@@ -2,7 +2,7 @@ package types
 
 // TableVersion is the version of the parameter table; it rises with every default or bound that changes, and so does the
 // module's consensus version.
-const TableVersion = 3
+const TableVersion = 4
 
 // DefaultsV1 lists the defaults of version 1 of the table that version 2 replaced, for subnets that relied on them.
 // Version 2 lowers max_burn from 100 to 10 TAO, so that a rush of registrations shuts newcomers out for half as long: the

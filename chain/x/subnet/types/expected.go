@@ -48,6 +48,14 @@ type Burner interface {
 	BurnFrom(ctx sdk.Context, module string, amount uint64, reason string) error
 }
 
+// Models knows what is published.
+type Models interface {
+	// CheckServable refuses a card that names no published model where models are open.
+	CheckServable(ctx sdk.Context, netuid uint32, digest string) error
+	// MoveAccount gives the models of one account to another.
+	MoveAccount(ctx sdk.Context, from, to string) error
+}
+
 // SubnetHooks tell other modules what they must forget.
 type SubnetHooks interface {
 	// AfterHotKeyRotated runs when the voice of operator in netuid has given up a hot key, once per tempo.

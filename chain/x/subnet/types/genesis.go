@@ -99,7 +99,7 @@ func (g GenesisState) checkValues(subnets map[uint32]Subnet) error {
 		if err != nil {
 			return err
 		}
-		if err := row.CheckStored(v.Value.Value); err != nil {
+		if err := v.Value.CheckFits(row); err != nil {
 			return fmt.Errorf("netuid %d: %w", v.Netuid, err)
 		}
 		key := valueKey(v.Netuid, v.Value.Name)

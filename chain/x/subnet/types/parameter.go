@@ -35,6 +35,13 @@ const (
 	MinBurn            = "min_burn"
 	MaxBurn            = "max_burn"
 	BurnIncrease       = "burn_increase"
+	Openness           = "openness"
+	MaxModelBytes      = "max_model_bytes"
+	ExamItems          = "exam_items"
+	Licences           = "licences"
+	Margin             = "margin"
+	AuthorShare        = "author_share"
+	ModelFee           = "model_fee"
 )
 
 // one is 1 where shares are u16.
@@ -129,6 +136,34 @@ var table = []Parameter{
 	{
 		Name: BurnIncrease, Unit: "1/10,000", Default: 12_600, Min: 10_000, Max: 30_000, Who: ByOwner,
 		Reason: "Factor on the registration price after each registration; three of them double it, and it halves when a tempo begins.",
+	},
+	{
+		Name: Openness, Unit: "0 or 1", Default: 0, Min: 0, Max: 1, Who: ByOwner,
+		Reason: "At 1 models are published and examined by everybody, at 0 they are black boxes judged by their answers; who has trained or served for one kind has 14 days before a started subnet becomes the other, and weights are committed and revealed at 1.",
+	},
+	{
+		Name: MaxModelBytes, Unit: "bytes", Default: 2_000_000_000, Min: 1_000_000, Max: 1_000_000_000_000, Who: ByOwner,
+		Reason: "Every examiner fetches and runs a model that is served, so the largest file says who can be one.",
+	},
+	{
+		Name: ExamItems, Unit: "items per 360 blocks", Default: 4, Min: 1, Max: 96, Who: ByOwner,
+		Reason: "Each model answers this many items in 360 blocks: more rank sooner, fewer let small machines examine.",
+	},
+	{
+		Name: Licences, Unit: "sum of powers of two, 0 for any", Default: 0, Min: 0, Max: int64(1)<<len(licences) - 1, Who: ByOwner,
+		Reason: "Validators and servers pass weights on, so a subnet says which licences it takes; the bits stand below the table.",
+	},
+	{
+		Name: Margin, Unit: "1/10,000", Default: 200, Min: 50, Max: 1_000, Who: ByOwner,
+		Reason: "A newcomer must be better than an earlier model by more than this, falling to 50 in 30 days, so that a retouched copy takes no place.",
+	},
+	{
+		Name: AuthorShare, Unit: "1/10,000 of a server's pay", Default: 0, Min: 0, Max: 3_000, Who: ByOwner,
+		Reason: "Whoever published a model earns where others serve it; a model keeps the share of its publication, and a rise waits 14 days once the subnet has started.",
+	},
+	{
+		Name: ModelFee, Unit: "rao", Default: 1_000_000_000, Min: 1_000_000, Max: 100_000_000_000, Who: ByGovernance,
+		Reason: "A listing costs every examiner work and every node state: a tenth is burned at the commit, the rest at publication, and a fifth more for each 10^9 bytes.",
 	},
 }
 

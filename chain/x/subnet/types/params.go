@@ -27,6 +27,7 @@ func DefaultParams() Params {
 		MaxTempo:              50_400,
 		LockBurnBps:           1_000,
 		MaxProofBlocks:        14_400,
+		NoticeSeconds:         14 * day,
 	}
 }
 
@@ -48,6 +49,7 @@ func (p Params) Validate() error {
 		{"max_tempo", p.MaxTempo, p.MinTempo, mostTempo},
 		{"lock_burn_bps", uint64(p.LockBurnBps), 0, 10_000},
 		{"max_proof_blocks", p.MaxProofBlocks, 1, mostTempo},
+		{"notice_seconds", p.NoticeSeconds, 0, 1 << 32},
 	} {
 		if b.value < b.min || b.value > b.max {
 			return fmt.Errorf("%w: %s = %d, want %d to %d", ErrOutOfBounds, b.name, b.value, b.min, b.max)

@@ -51,8 +51,8 @@ func checkText(field, text string, most int) error {
 	return nil
 }
 
-// checkToken accepts printable ASCII without quotes, 1 to most bytes.
-func checkToken(field, text string, most int) error {
+// CheckToken accepts printable ASCII without quotes, 1 to most bytes. The error is ErrInvalid and names field.
+func CheckToken(field, text string, most int) error {
 	if text == "" {
 		return fmt.Errorf("%w: %s is empty", ErrInvalid, field)
 	}
@@ -67,8 +67,8 @@ func checkToken(field, text string, most int) error {
 	return nil
 }
 
-// checkDigest accepts "sha256:" and 64 lower-case hex digits.
-func checkDigest(field, digest string) error {
+// CheckDigest accepts "sha256:" and 64 lower-case hex digits. The error is ErrInvalid and names field.
+func CheckDigest(field, digest string) error {
 	digits, ok := strings.CutPrefix(digest, "sha256:")
 	if raw, err := hex.DecodeString(digits); !ok || err != nil || len(raw) != 32 || digits != strings.ToLower(digits) {
 		return fmt.Errorf("%w: %s %.80q, want sha256: and 64 hex digits", ErrInvalid, field, digest)
@@ -76,9 +76,10 @@ func checkDigest(field, digest string) error {
 	return nil
 }
 
-// checkURL accepts http or https, a host with or without port, and a path of printable ASCII; nothing is fetched.
-func checkURL(field, url string) error {
-	if err := checkToken(field, url, maxText); err != nil {
+// CheckURL accepts http or https, a host with or without port, and a path of printable ASCII; nothing is fetched. The error is
+// ErrInvalid and names field.
+func CheckURL(field, url string) error {
+	if err := CheckToken(field, url, maxText); err != nil {
 		return err
 	}
 	rest, ok := strings.CutPrefix(url, "https://")

@@ -15,16 +15,16 @@ const (
 
 // Validate checks lengths and forms of what a mechanism says of itself.
 func (m Mechanism) Validate() error {
-	if err := checkToken("mechanism id", m.Id, maxField); err != nil {
+	if err := CheckToken("mechanism id", m.Id, maxField); err != nil {
 		return err
 	}
 	if m.Digest != "" {
-		if err := checkDigest("mechanism digest", m.Digest); err != nil {
+		if err := CheckDigest("mechanism digest", m.Digest); err != nil {
 			return err
 		}
 	}
 	if m.SourceUri != "" {
-		return checkURL("mechanism source", m.SourceUri)
+		return CheckURL("mechanism source", m.SourceUri)
 	}
 	return nil
 }
@@ -39,7 +39,7 @@ func (i Identity) Validate() error {
 		}
 	}
 	if i.Url != "" {
-		return checkURL("identity url", i.Url)
+		return CheckURL("identity url", i.Url)
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (c ModelCard) Validate() error {
 	for _, f := range []struct{ name, text string }{
 		{"model name", c.Name}, {"licence", c.Licence}, {"input modality", c.Input}, {"output modality", c.Output},
 	} {
-		if err := checkToken(f.name, f.text, maxField); err != nil {
+		if err := CheckToken(f.name, f.text, maxField); err != nil {
 			return err
 		}
 	}
@@ -70,7 +70,7 @@ func (c ModelCard) Validate() error {
 	if c.Digest == "" {
 		return nil
 	}
-	return checkDigest("model digest", c.Digest)
+	return CheckDigest("model digest", c.Digest)
 }
 
 // Validate checks the operator's address and the forms of a directory entry; every other field may be empty.
@@ -90,7 +90,7 @@ func (p Profile) Validate() error {
 		return fmt.Errorf("%w: mark-up of %d, want at most %d", ErrInvalid, p.MarkupBps, maxMarkup)
 	}
 	if p.GatewayUrl != "" {
-		if err := checkURL("gateway url", p.GatewayUrl); err != nil {
+		if err := CheckURL("gateway url", p.GatewayUrl); err != nil {
 			return err
 		}
 	}

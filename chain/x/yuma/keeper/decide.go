@@ -41,9 +41,10 @@ func (k *Keeper) decide(ctx sdk.Context, e *epoch, result *yuma.Result) error {
 	record.Stake, record.Consensus = packU16(result.StakeWeight), packU16(result.Consensus)
 	record.Incentive, record.Dividends = packU16(result.Incentive), packU16(result.Dividends)
 	record.ValidatorTrust, record.Emissions = packU16(result.ValidatorTrust), paid.ByUID
+	record.Authors = paid.ByAuthor
 	return k.close(ctx, e, record, &types.EpochRun{
 		Netuid: netuid, Epoch: e.subnet.Epoch, Decided: true, Emission: paid.Total,
-		Miners: paid.Miners, Validators: paid.Validators, Owner: paid.Owner, Burned: paid.Burned,
+		Miners: paid.Miners, Validators: paid.Validators, Owner: paid.Owner, Burned: paid.Burned, Authors: paid.Authors,
 	})
 }
 
@@ -74,19 +75,11 @@ func (k *Keeper) pay(ctx sdk.Context, e *epoch, result *yuma.Result) (emissionty
 		burned, err := k.emission.BurnPending(ctx, e.subnet.Netuid, "no miner earned incentive")
 		return emissiontypes.Paid{Total: burned, Burned: burned, ByUID: make([]uint64, len(e.owners))}, err
 	}
-	payout := emissiontypes.Payout{Epoch: e.subnet.Epoch, Uids: len(e.owners)}
-	for uid, share := range result.Exact.Incentive {
-		if share <= 0 {
-			continue
-		}
-		owner, err := network.Account(e.owners[uid])
-		if err != nil {
-			return emissiontypes.Paid{}, err
-		}
-		payout.Miners = append(payout.Miners, emissiontypes.MinerPay{
-			Uid: uint32(uid), Owner: owner, Amount: result.ServerEmission[uid],
-		})
+	miners, err := k.minersPay(ctx, e, result)
+	if err != nil {
+		return emissiontypes.Paid{}, err
 	}
+	payout := emissiontypes.Payout{Epoch: e.subnet.Epoch, Uids: len(e.owners), Miners: miners}
 	for i := range e.voices {
 		v := &e.voices[i]
 		amount := result.ValidatorEmission[v.Voice.Uid]
@@ -97,7 +90,37 @@ func (k *Keeper) pay(ctx sdk.Context, e *epoch, result *yuma.Result) (emissionty
 			Uid: v.Voice.Uid, Operator: v.Voice.Operator, Validator: &v.Validator, Amount: amount,
 		})
 	}
-	return k.emission.Pay(ctx, e.subnet.Netuid, payout)
+	paid, err := k.emission.Pay(ctx, e.subnet.Netuid, payout)
+	if err != nil {
+		return paid, err
+	}
+	return paid, k.models.NotePaid(ctx, e.subnet.Netuid, e.subnet.Epoch, miners, paid)
+}
+
+// minersPay lists what each miner earned, and what of it goes to the author of the model that it served in the tempo of the
+// weights that earn it.
+func (k *Keeper) minersPay(ctx sdk.Context, e *epoch, result *yuma.Result) (miners []emissiontypes.MinerPay, err error) {
+	for uid, share := range result.Exact.Incentive {
+		if share <= 0 {
+			continue
+		}
+		owner, err := network.Account(e.owners[uid])
+		if err != nil {
+			return nil, err
+		}
+		miners = append(miners, emissiontypes.MinerPay{
+			Uid: uint32(uid), Registered: int64(e.input.Registered[uid]), Owner: owner, Amount: result.ServerEmission[uid],
+		})
+	}
+	return miners, k.models.Attribute(ctx, e.subnet.Netuid, e.judged(), miners)
+}
+
+// judged is the epoch in which the weights that are in force now were committed.
+func (e *epoch) judged() uint64 {
+	if e.subnet.OpenWeights {
+		return e.subnet.Epoch
+	}
+	return e.subnet.Epoch - min(e.subnet.RevealDelay, e.subnet.Epoch)
 }
 
 func anyAbove(shares []fixed.I32F32) bool {

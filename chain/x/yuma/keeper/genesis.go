@@ -43,6 +43,11 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, g types.GenesisState) error {
 			return err
 		}
 	}
+	for _, s := range g.Seeds {
+		if err := k.seeds.Set(ctx, collections.Join(s.Netuid, s.Epoch), s); err != nil {
+			return err
+		}
+	}
 	return k.takeMissing(ctx)
 }
 
@@ -75,6 +80,9 @@ func (k *Keeper) ExportGenesis(ctx sdk.Context) (g *types.GenesisState, err erro
 		return nil, err
 	}
 	if g.Snapshots, err = values(ctx, k.snapshots); err != nil {
+		return nil, err
+	}
+	if g.Seeds, err = values(ctx, k.seeds); err != nil {
 		return nil, err
 	}
 	g.Carries, err = values(ctx, k.carries)

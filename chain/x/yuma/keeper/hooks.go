@@ -1,6 +1,8 @@
 package keeper
 
 import (
+	"errors"
+
 	"cosmossdk.io/collections"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -35,7 +37,8 @@ func (h Hooks) AfterSubnetDissolved(ctx sdk.Context, netuid uint32) error {
 	if err := h.k.bonds.Clear(ctx, rows); err != nil {
 		return err
 	}
-	if err := h.k.records.Clear(ctx, collections.NewPrefixedPairRange[uint32, uint64](netuid)); err != nil {
+	epochs := collections.NewPrefixedPairRange[uint32, uint64](netuid)
+	if err := errors.Join(h.k.records.Clear(ctx, epochs), h.k.seeds.Clear(ctx, epochs)); err != nil {
 		return err
 	}
 	commits := collections.NewPrefixedTripleRange[uint32, uint64, string](netuid)

@@ -22,6 +22,7 @@ func (k *Keeper) Invariants() []Invariant {
 		{"rows belong to neurons that exist and name such", k.checkRows},
 		{"the history is of epochs that ended", k.checkRecords},
 		{"every started subnet has the snapshot of its running tempo", k.checkSnapshots},
+		{"seeds are of tempos that began", k.checkSeeds},
 		{"what is carried belongs to subnets that exist", k.checkCarries},
 	}
 }
@@ -123,6 +124,19 @@ func (k *Keeper) checkCarries(ctx sdk.Context) error {
 		if err == nil && (c.Netuid != netuid || c.DecidedEpoch > subnet.Epoch || c.DecidedHeight > ctx.BlockHeight()) {
 			err = fmt.Errorf("netuid %d in epoch %d: %d epochs carried for netuid %d, decided last in epoch %d at height %d",
 				netuid, subnet.Epoch, c.Epochs, c.Netuid, c.DecidedEpoch, c.DecidedHeight)
+		}
+		return err != nil, err
+	})
+}
+
+func (k *Keeper) checkSeeds(ctx sdk.Context) error {
+	return k.seeds.Walk(ctx, nil, func(key byEpoch, s types.Seed) (bool, error) {
+		subnet, err := k.subnets.Subnet(ctx, s.Netuid)
+		if err == nil {
+			err = s.Validate()
+		}
+		if err == nil && (key.K1() != s.Netuid || key.K2() != s.Epoch || s.Epoch > subnet.Epoch || s.Height > ctx.BlockHeight()+1) {
+			err = fmt.Errorf("a seed of epoch %d, height %d is stored at %v; epoch %d runs", s.Epoch, s.Height, key, subnet.Epoch)
 		}
 		return err != nil, err
 	})

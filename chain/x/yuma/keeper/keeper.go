@@ -28,6 +28,7 @@ type Keeper struct {
 	authority string
 	subnets   types.SubnetKeeper
 	emission  types.EmissionKeeper
+	models    types.ModelKeeper
 
 	params    collections.Item[types.Params]
 	commits   collections.Map[byCommit, types.Commit]
@@ -37,6 +38,7 @@ type Keeper struct {
 	carries   collections.Map[uint32, types.Carry]
 	snapshots collections.Map[uint32, types.Snapshot] // of the running tempo, by netuid
 	unseeded  collections.KeySet[byCommit]            // commits of this block that wait for the next one's hash
+	seeds     collections.Map[byEpoch, types.Seed]
 	v1        tablesV1
 
 	runner *yuma.Runner // scratch of EndBlock, which runs alone; queries must not touch it
@@ -51,7 +53,7 @@ func NewKeeper(cdc codec.BinaryCodec, store corestore.KVStoreService, authority 
 	epoch := collections.PairKeyCodec(collections.Uint32Key, collections.Uint64Key)
 	commit := collections.TripleKeyCodec(collections.Uint32Key, collections.Uint64Key, collections.StringKey)
 	k := &Keeper{
-		authority: authority, subnets: subnets, emission: emission, runner: &yuma.Runner{},
+		authority: authority, subnets: subnets, emission: emission, models: types.NoModels{}, runner: &yuma.Runner{},
 		params:    collections.NewItem(sb, types.ParamsPrefix, "params", codec.CollValue[types.Params](cdc)),
 		commits:   collections.NewMap(sb, types.CommitsPrefix, "commits", commit, codec.CollValue[types.Commit](cdc)),
 		weights:   collections.NewMap(sb, types.WeightsPrefix, "weights", speaker, codec.CollValue[types.Row](cdc)),
@@ -60,6 +62,7 @@ func NewKeeper(cdc codec.BinaryCodec, store corestore.KVStoreService, authority 
 		carries:   collections.NewMap(sb, types.CarriesPrefix, "carries", collections.Uint32Key, codec.CollValue[types.Carry](cdc)),
 		snapshots: collections.NewMap(sb, types.SnapshotsPrefix, "snapshots", collections.Uint32Key, codec.CollValue[types.Snapshot](cdc)),
 		unseeded:  collections.NewKeySet(sb, types.UnseededPrefix, "unseeded", commit),
+		seeds:     collections.NewMap(sb, types.SeedsPrefix, "seeds", epoch, codec.CollValue[types.Seed](cdc)),
 		v1:        openV1(sb, cdc),
 	}
 	schema, err := sb.Build()
@@ -69,6 +72,9 @@ func NewKeeper(cdc codec.BinaryCodec, store corestore.KVStoreService, authority 
 	k.Schema = schema
 	return k
 }
+
+// SetModels says where open models are. Call it once, while wiring.
+func (k *Keeper) SetModels(models types.ModelKeeper) { k.models = models }
 
 // Subnets returns the book of markets that the keeper reads.
 func (k *Keeper) Subnets() types.SubnetKeeper { return k.subnets }

@@ -11,6 +11,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/query"
 
+	emissiontypes "agora/chain/x/emission/types"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/types"
 )
@@ -42,7 +43,25 @@ func (q queryServer) Metagraph(ctx context.Context, req *types.QueryMetagraphReq
 		}
 		res.Uids = append(res.Uids, line)
 	}
-	return res, nil
+	return res, q.k.nameModels(sctx, subnet, res.Uids)
+}
+
+// nameModels fills in what each neuron is paid for serving in the running tempo, and who made that.
+func (k *Keeper) nameModels(ctx sdk.Context, subnet subnettypes.Subnet, lines []types.Uid) error {
+	served := make([]emissiontypes.MinerPay, len(lines))
+	for i, line := range lines {
+		served[i] = emissiontypes.MinerPay{Uid: line.Uid, Registered: line.Registered}
+	}
+	if err := k.models.Attribute(ctx, subnet.Netuid, subnet.Epoch, served); err != nil {
+		return err
+	}
+	for i, s := range served {
+		lines[i].Digest = s.Model
+		if len(s.Author) > 0 {
+			lines[i].Author = s.Author.String()
+		}
+	}
+	return nil
 }
 
 // pageOfUids turns a page request over uids 0..size−1 into a range; the key is the next uid in four bytes, big-endian.
@@ -127,6 +146,9 @@ func fill(line *types.Uid, r types.EpochRecord) {
 	line.Active = uid < len(r.Active) && r.Active[uid] != 0
 	if uid < len(r.Emissions) {
 		line.Emission = r.Emissions[uid]
+	}
+	if uid < len(r.Authors) {
+		line.AuthorEmission = r.Authors[uid]
 	}
 }
 

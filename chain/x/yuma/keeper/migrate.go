@@ -106,3 +106,27 @@ func (m Migrator) moveBonds(ctx sdk.Context) error {
 	}
 	return m.k.v1.bonds.Clear(ctx, nil)
 }
+
+// Migrate2to3 writes the parameters that are new since into the snapshots of running tempos, with what they are now.
+func (m Migrator) Migrate2to3(ctx sdk.Context) error {
+	snapshots, err := values(ctx, m.k.snapshots)
+	if err != nil {
+		return err
+	}
+	for _, s := range snapshots {
+		settings := m.k.subnets.Settings(ctx, s.Netuid)
+		for i, now := range settings {
+			if then := s.Find(now.Name); then != nil {
+				settings[i].Value = then.Value
+			}
+		}
+		s.Settings = s.Settings[:0]
+		for _, v := range settings {
+			s.Settings = append(s.Settings, types.Setting{Name: v.Name, Value: v.Value})
+		}
+		if err := m.k.snapshots.Set(ctx, s.Netuid, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -88,3 +88,19 @@ func (q queryServer) Epochs(ctx context.Context, req *types.QueryEpochsRequest) 
 		query.WithCollectionPaginationPairPrefix[uint32, uint64](req.Netuid))
 	return &types.QueryEpochsResponse{Records: records, Pagination: next}, err
 }
+
+// Seed returns the seed of a tempo of an open subnet.
+func (q queryServer) Seed(ctx context.Context, req *types.QuerySeedRequest) (*types.QuerySeedResponse, error) {
+	seed, err := q.k.Seed(sdk.UnwrapSDKContext(ctx), req.Netuid, req.Epoch)
+	return &types.QuerySeedResponse{Seed: seed}, err
+}
+
+// Seeds returns an open subnet's seeds, newest first unless reverse is set.
+func (q queryServer) Seeds(ctx context.Context, req *types.QuerySeedsRequest) (*types.QuerySeedsResponse, error) {
+	page := bounded(req.Pagination)
+	page.Reverse = !page.Reverse
+	seeds, next, err := query.CollectionPaginate(ctx, q.k.seeds, page,
+		func(_ byEpoch, s types.Seed) (types.Seed, error) { return s, nil },
+		query.WithCollectionPaginationPairPrefix[uint32, uint64](req.Netuid))
+	return &types.QuerySeedsResponse{Seeds: seeds, Pagination: next}, err
+}

@@ -22,7 +22,7 @@ func (k *Keeper) Snapshot(ctx sdk.Context, netuid uint32) (types.Snapshot, error
 	return s, err
 }
 
-// takeSnapshot fixes what is true now, voices among it, for the epoch of netuid's running tempo.
+// takeSnapshot fixes what is true now, voices among it, for the epoch of netuid's running tempo, and draws its seed.
 func (k *Keeper) takeSnapshot(ctx sdk.Context, netuid uint32, voices []subnettypes.VoiceStake) error {
 	subnet, err := k.subnets.Subnet(ctx, netuid)
 	if err != nil {
@@ -42,7 +42,10 @@ func (k *Keeper) takeSnapshot(ctx sdk.Context, netuid uint32, voices []subnettyp
 	for i, v := range voices {
 		s.Speakers[i] = types.Speaker{Uid: v.Voice.Uid, Operator: v.Voice.Operator, Stake: v.Stake, Permitted: v.Permitted}
 	}
-	return k.snapshots.Set(ctx, netuid, s)
+	if err := k.snapshots.Set(ctx, netuid, s); err != nil {
+		return err
+	}
+	return k.drawSeed(ctx, s)
 }
 
 // takeMissing takes a snapshot of every started subnet that has none, as in a genesis written by hand.

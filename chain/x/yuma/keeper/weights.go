@@ -186,7 +186,7 @@ func (k *Keeper) Reveal(ctx sdk.Context, msg *types.MsgRevealWeights) error {
 	if err := k.commits.Set(ctx, commit.Key(), commit); err != nil {
 		return err
 	}
-	inForce := types.Row{Entries: row, CommitHeight: commit.Height, MaxWeightLimit: commit.Rules.MaxWeightLimit}
+	inForce := types.Row{Entries: row, CommitHeight: commit.Height, MaxWeightLimit: commit.Rules.MaxWeightLimit, Salt: msg.Salt}
 	return k.enforce(ctx, s, inForce, commit.Epoch)
 }
 

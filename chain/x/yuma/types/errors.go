@@ -17,5 +17,6 @@ var (
 	ErrWeights    = errors.Register(ModuleName, 12, "the weights are refused")
 	ErrCommitted  = errors.Register(ModuleName, 14, "a commit of this epoch stands")
 	ErrNoSnapshot = errors.Register(ModuleName, 15, "the subnet has no running tempo")
+	ErrNoSeed     = errors.Register(ModuleName, 16, "no seed of that tempo")
 	ErrEvidence   = errors.Register(ModuleName, 13, "the evidence is refused")
 )

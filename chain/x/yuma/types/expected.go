@@ -71,3 +71,20 @@ type EmissionKeeper interface {
 	Excuse(ctx sdk.Context, netuid uint32, spoke bool) error
 	BurnPending(ctx sdk.Context, netuid uint32, reason string) (uint64, error)
 }
+
+// ModelKeeper tells whose models the miners of an open subnet are paid for serving, and books what that was.
+type ModelKeeper interface {
+	Attribute(ctx sdk.Context, netuid uint32, epoch uint64, miners []emissiontypes.MinerPay) error
+	NotePaid(ctx sdk.Context, netuid uint32, epoch uint64, miners []emissiontypes.MinerPay, paid emissiontypes.Paid) error
+}
+
+// NoModels is for a market in which every model is a black box.
+type NoModels struct{}
+
+// Attribute implements ModelKeeper.
+func (NoModels) Attribute(sdk.Context, uint32, uint64, []emissiontypes.MinerPay) error { return nil }
+
+// NotePaid implements ModelKeeper.
+func (NoModels) NotePaid(sdk.Context, uint32, uint64, []emissiontypes.MinerPay, emissiontypes.Paid) error {
+	return nil
+}

@@ -43,6 +43,11 @@ func (g GenesisState) Validate() error {
 	}); err != nil {
 		return err
 	}
+	if err := checkEach("seed", g.Seeds, Seed.Validate, func(a, b Seed) int {
+		return cmp.Or(cmp.Compare(a.Netuid, b.Netuid), cmp.Compare(a.Epoch, b.Epoch))
+	}); err != nil {
+		return err
+	}
 	return checkEach("carry", g.Carries, Carry.Validate, func(a, b Carry) int { return cmp.Compare(a.Netuid, b.Netuid) })
 }
 
@@ -92,6 +97,9 @@ func (r Row) Validate() error {
 	}
 	if err := subnettypes.CheckSpelling("operator", r.Operator); err != nil {
 		return err
+	}
+	if len(r.Salt) > MaxSalt {
+		return fmt.Errorf("%w: row of netuid %d, uid %d has a salt of %d bytes", ErrInvalid, r.Netuid, r.Uid, len(r.Salt))
 	}
 	if len(r.Entries)%4 != 0 || len(r.Entries) > 4*MaxEntries {
 		return fmt.Errorf("%w: row of netuid %d, uid %d has %d bytes", ErrInvalid, r.Netuid, r.Uid, len(r.Entries))

@@ -21,6 +21,7 @@ var (
 	WeightsPrefix   = collections.NewPrefix(12)
 	BondsPrefix     = collections.NewPrefix(13)
 	UnseededPrefix  = collections.NewPrefix(14)
+	SeedsPrefix     = collections.NewPrefix(15)
 )
 
 // Prefixes of version 1 of the store, which kept these tables by uid. Nothing is there after the migration.

@@ -8,12 +8,20 @@ import (
 
 // Value is the hyperparameter called name, 0 for one that is not in the table.
 func (s Snapshot) Value(name string) int64 {
-	for _, setting := range s.Settings {
-		if setting.Name == name {
-			return setting.Value
-		}
+	if setting := s.Find(name); setting != nil {
+		return setting.Value
 	}
 	return 0
+}
+
+// Find is the setting of a hyperparameter, nil if the snapshot has none.
+func (s Snapshot) Find(name string) *Setting {
+	for i := range s.Settings {
+		if s.Settings[i].Name == name {
+			return &s.Settings[i]
+		}
+	}
+	return nil
 }
 
 // Validate checks that the snapshot has every parameter of the table and that its voices sit in it, by uid. The error is

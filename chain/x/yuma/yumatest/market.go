@@ -36,6 +36,8 @@ import (
 	"agora/chain/network"
 	emissionkeeper "agora/chain/x/emission/keeper"
 	emissiontypes "agora/chain/x/emission/types"
+	modelkeeper "agora/chain/x/model/keeper"
+	modeltypes "agora/chain/x/model/types"
 	subnetkeeper "agora/chain/x/subnet/keeper"
 	subnettypes "agora/chain/x/subnet/types"
 	yumakeeper "agora/chain/x/yuma/keeper"
@@ -65,6 +67,7 @@ type Market struct {
 	Subnet       *subnetkeeper.Keeper
 	Emission     *emissionkeeper.Keeper
 	Yuma         *yumakeeper.Keeper
+	Model        *modelkeeper.Keeper
 	// Authority is the account that proposals sign with.
 	Authority string
 	// Failed lists the reasons of epochs that failed.
@@ -95,6 +98,7 @@ func NewWith(t testing.TB, edit func(*subnettypes.Params)) *Market {
 	emission.Params.BlockMillis = uint64(BlockTime.Milliseconds())
 	m.Must(m.Emission.InitGenesis(m.Ctx, *emission))
 	m.Must(m.Yuma.InitGenesis(m.Ctx, *yumatypes.DefaultGenesis()))
+	m.Must(m.Model.InitGenesis(m.Ctx, *modeltypes.DefaultGenesis()))
 	m.NextBlock()
 	return m
 }
@@ -108,7 +112,7 @@ func noTax() distrtypes.Params {
 // Bare returns keepers over empty stores.
 func Bare(t testing.TB) *Market {
 	keys := storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, distrtypes.StoreKey,
-		subnettypes.StoreKey, emissiontypes.StoreKey, yumatypes.StoreKey)
+		subnettypes.StoreKey, emissiontypes.StoreKey, yumatypes.StoreKey, modeltypes.StoreKey)
 	header := cmtproto.Header{ChainID: ChainID, Height: 1, Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	m := &Market{
 		TB: t, Ctx: sdk.NewContext(open(t, keys), header, false, log.NewNopLogger()).WithChainID(ChainID),
@@ -145,6 +149,7 @@ var moduleAccounts = map[string][]string{
 	stakingtypes.KeyRotationFeePoolName: {authtypes.Burner},
 	emissiontypes.ModuleName:            {authtypes.Minter, authtypes.Burner},
 	subnettypes.ModuleName:              {authtypes.Burner},
+	modeltypes.ModuleName:               nil,
 }
 
 // openAccounts opens the keepers of the SDK.
@@ -155,6 +160,7 @@ func (m *Market) openAccounts(stores func(string) corestore.KVStoreService) auth
 	subnettypes.RegisterInterfaces(registry)
 	emissiontypes.RegisterInterfaces(registry)
 	yumatypes.RegisterInterfaces(registry)
+	modeltypes.RegisterInterfaces(registry)
 	blocked := map[string]bool{}
 	for name := range moduleAccounts {
 		blocked[authtypes.NewModuleAddress(name).String()] = true
@@ -178,7 +184,10 @@ func (m *Market) openMarket(stores func(string) corestore.KVStoreService, accoun
 	subnets := subnetkeeper.NewKeeper(m.Codec, stores(subnettypes.StoreKey), m.Authority, account, m.Bank, m.Staking, emission)
 	emission.SetSubnets(subnets)
 	yuma := yumakeeper.NewKeeper(m.Codec, stores(yumatypes.StoreKey), m.Authority, subnets, emission)
-	subnets.SetHooks(subnettypes.MultiHooks{yuma.Hooks(), emission.Hooks()})
+	m.Model = modelkeeper.NewKeeper(m.Codec, stores(modeltypes.StoreKey), m.Authority, subnets, m.Bank, emission)
+	subnets.SetModels(m.Model)
+	yuma.SetModels(m.Model)
+	subnets.SetHooks(subnettypes.MultiHooks{yuma.Hooks(), emission.Hooks(), m.Model.Hooks()})
 	return subnets, emission, yuma
 }
 
@@ -296,4 +305,9 @@ func names(stem string, n int) []string {
 		all[i] = fmt.Sprint(stem, i)
 	}
 	return all
+}
+
+// Metagraph returns the first page of a subnet's.
+func (m *Market) Metagraph(netuid uint32) (*yumatypes.QueryMetagraphResponse, error) {
+	return yumakeeper.NewQueryServer(m.Yuma).Metagraph(m.Ctx, &yumatypes.QueryMetagraphRequest{Netuid: netuid})
 }
