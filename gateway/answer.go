@@ -37,13 +37,14 @@ type answer struct {
 	held   [][]byte // comments before the first chunk
 	first  []byte   // the first chunk of a stream
 	whole  []byte   // a plain answer
+	kind   string   // its content type
 	usage  *openai.Usage
 	voice  voice // tells the stream in another API's events; nil where it is passed on as it is
 }
 
 // ask prepares the request to a miner.
 func (c *call) ask(m *candidate) *answer {
-	a := &answer{call: c, from: m, sent: time.Now()}
+	a := &answer{call: c, from: m, kind: "application/json", sent: time.Now()}
 	a.ctx, a.cancel = context.WithCancelCause(c.ctx)
 	a.watch = time.AfterFunc(c.patience(m), func() {
 		if a.begun.Load() {
@@ -75,7 +76,9 @@ func (a *answer) close() {
 
 // begin sends the request and waits for what can be delivered: a stream's first chunk, or the whole of a plain answer.
 func (a *answer) begin() error {
-	resp, err := a.Miners.RoundTripper(a.from.netuid, a.from.HotKey).RoundTrip(Request(a.ctx, a.path, a.body))
+	request := Request(a.ctx, a.path, a.body)
+	request.Header.Set("Content-Type", a.call.kind)
+	resp, err := a.Miners.RoundTripper(a.from.netuid, a.from.HotKey).RoundTrip(request)
 	if err != nil {
 		return a.why(err)
 	}
@@ -84,6 +87,8 @@ func (a *answer) begin() error {
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		return a.refusal()
+	case a.operation.whole:
+		err = a.readPiece()
 	case strings.HasPrefix(kind, "text/event-stream"):
 		a.stream = openai.NewStream(a, a.MaxEvent)
 		if err = a.beginStream(); err == nil && !a.Stream {

@@ -43,6 +43,11 @@ var doors = map[string]door{
 	"/v1/responses":             {operation: chat, open: openResponse},
 	"/v1/messages":              {operation: chat, open: openMessage, refuse: anthropic.Refuse},
 	"/v1/messages/count_tokens": {operation: chat, open: openCount, refuse: anthropic.Refuse},
+	"/v1/embeddings":            {operation: embedding},
+	"/v1/rerank":                {operation: rerank},
+	"/v1/images/generations":    {operation: image},
+	"/v1/audio/speech":          {operation: speech},
+	"/v1/audio/transcriptions":  {operation: transcript},
 }
 
 func openResponse(body []byte, id string) (*translation, error) {

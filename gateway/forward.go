@@ -33,13 +33,14 @@ type Judge interface {
 type operation struct {
 	name  string // as OpenTelemetry calls it
 	path  string // here and at the miner
-	input string // the field without which there is nothing to answer
+	input string // the field without which there is nothing to answer; empty for a form
 	needs openai.Ability
+	whole bool // answered in one piece
 }
 
 var (
-	chat       = operation{"chat", "/v1/chat/completions", "messages", openai.CanChat}
-	completion = operation{"text_completion", "/v1/completions", "prompt", openai.CanComplete}
+	chat       = operation{"chat", "/v1/chat/completions", "messages", openai.CanChat, false}
+	completion = operation{"text_completion", "/v1/completions", "prompt", openai.CanComplete, false}
 )
 
 // maxRefusals is how many miners may refuse a request as one that they cannot do before nobody else is asked.
@@ -54,6 +55,7 @@ type call struct {
 	out          *outlet
 	ctx          context.Context // ends when the consumer leaves
 	body         []byte          // as miners get it: a request for a stream
+	kind         string          // its content type
 	route        *route
 	asked        openai.Ask
 	arrived      time.Time
@@ -110,7 +112,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 		}
 		body = other.chat
 	}
-	h, err := peek.Request(body, d.input)
+	h, err := d.head(r, body)
 	if err != nil {
 		return nil, err
 	}
@@ -122,14 +124,18 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 	if to == nil {
 		return nil, g.modelFault(h.Model, t)
 	}
-	ask := openai.ReadAsk(body)
+	ask := openai.Ask{Choices: 1}
+	if !d.operation.whole {
+		ask = openai.ReadAsk(body)
+	}
 	if g.isOpen(ask) {
 		return nil, openai.Errorf(http.StatusBadRequest, "this prompt is an open question of this validator's judge: ask it again in some minutes").WithCode("open_question")
 	}
-	c := &call{Gateway: g, operation: d.operation, Head: h, translation: other, body: peek.AsStream(body, h), route: to, asked: ask}
+	c := &call{Gateway: g, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r), route: to, asked: ask}
 	if other != nil {
 		c.Stream = other.stream
 	}
+	c.Stream = c.Stream && !d.operation.whole
 	return c, nil
 }
 
@@ -180,7 +186,10 @@ func (c *call) able(m *candidate) bool {
 
 // unable is the reason for which a miner's card rules it out, nil if it does not.
 func (c *call) unable(m *candidate) *openai.Error {
-	if m.Can != 0 && m.Can&c.needs == 0 {
+	if !c.doable(m) {
+		if c.operation.whole {
+			return c.unserved()
+		}
 		return openai.Errorf(http.StatusBadRequest, "no miner of %q answers %s; try another model or endpoint", c.Model, c.path).WithCode("not_served")
 	}
 	if e := c.asked.Refusal(m.Can); e != nil {
@@ -258,6 +267,14 @@ func AsStream(body []byte) []byte {
 		}
 	}
 	return body
+}
+
+// contentType is what a body is: JSON, or the form that came.
+func contentType(o operation, r *http.Request) string {
+	if o.input == "" {
+		return r.Header.Get("Content-Type")
+	}
+	return "application/json"
 }
 
 // Request is how a miner is asked: the body as the consumer wrote it but for AsStream, and nothing that tells who asks.

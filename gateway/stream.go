@@ -17,7 +17,7 @@ var errConsumer = errors.New("gateway: the consumer left")
 func (a *answer) deliver() error {
 	a.announce()
 	if !a.Stream {
-		a.out.header().Set("Content-Type", "application/json")
+		a.out.header().Set("Content-Type", a.kind)
 		a.out.header().Set("Content-Length", strconv.Itoa(len(a.whole)))
 		a.out.begin(http.StatusOK)
 		_ = a.out.write(a.whole, true) // a consumer that left needs no answer

@@ -52,7 +52,8 @@ type Stats struct {
 	Waiting  int                 // for a place
 }
 
-// Server answers POST /v1/chat/completions, POST /v1/completions, GET /v1/models and GET /healthz.
+// Server answers POST /v1/chat/completions, POST /v1/completions, GET /v1/models and GET /healthz; one for a backend also
+// what backends do beside them.
 type Server struct {
 	opt   Options
 	mux   *http.ServeMux
@@ -82,6 +83,9 @@ func NewProxy(backend http.Handler, opt Options) *Server {
 	s.mux.Handle("GET /v1/models", handler(pass))
 	s.mux.Handle("POST /v1/chat/completions", s.work(kindChat, pass))
 	s.mux.Handle("POST /v1/completions", s.work(kindCompletion, pass))
+	for path, kind := range kindsOfOnePiece {
+		s.mux.Handle("POST "+path, s.work(kind, pass))
+	}
 	return s
 }
 

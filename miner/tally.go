@@ -54,6 +54,15 @@ const (
 	streamed       = ", streamed"
 )
 
+// kindsOfOnePiece are the endpoints of backends beside chat and completions.
+var kindsOfOnePiece = map[string]string{
+	"/v1/embeddings":           "embeddings",
+	"/v1/rerank":               "rerank",
+	"/v1/images/generations":   "images",
+	"/v1/audio/speech":         "speech",
+	"/v1/audio/transcriptions": "transcriptions",
+}
+
 // tally counts requests by kind and outcome.
 type tally struct {
 	mu    sync.Mutex

@@ -34,7 +34,8 @@ type Options struct {
 	Log       *slog.Logger  // slog.Default()
 }
 
-// Backend is another server as an http.Handler for POST /v1/chat/completions, POST /v1/completions and GET /v1/models.
+// Backend is another server as an http.Handler for POST /v1/chat/completions, POST /v1/completions, GET /v1/models, and for
+// embeddings, ranking, images and speech where it has them.
 // Its address is the operator's own choice, so private addresses are fine.
 type Backend struct {
 	base   *url.URL // up to and with "/v1"
@@ -124,7 +125,13 @@ func (b *Backend) forward(r *http.Request) (_ *http.Response, stream bool, _ err
 	if err != nil {
 		return nil, false, err
 	}
-	if r.Method == http.MethodPost {
+	kind := r.Header.Get("Content-Type")
+	switch {
+	case r.Method == http.MethodPost && strings.HasPrefix(kind, "multipart/"):
+		if kind, body, err = b.fitForm(kind, body); err != nil {
+			return nil, false, err
+		}
+	case r.Method == http.MethodPost:
 		if body, stream, err = b.fit(body); err != nil {
 			return nil, false, err
 		}
@@ -134,6 +141,9 @@ func (b *Backend) forward(r *http.Request) (_ *http.Response, stream bool, _ err
 		return nil, false, err
 	}
 	keep(out.Header, r.Header, requestHeaders)
+	if kind != "" {
+		out.Header.Set("Content-Type", kind)
+	}
 	resp, err := b.client.Do(out)
 	return resp, stream, err
 }
@@ -155,6 +165,15 @@ func (b *Backend) fit(body []byte) (_ []byte, stream bool, _ error) {
 		body, err = withoutStream(body)
 	}
 	return body, wish.Stream, err
+}
+
+// fitForm is a form as the backend gets it.
+func (b *Backend) fitForm(kind string, body []byte) (string, []byte, error) {
+	f, err := openai.ReadForm(kind, body)
+	if err != nil {
+		return "", nil, err
+	}
+	return f.Renamed(b.opt.Model)
 }
 
 func (b *Backend) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {

@@ -52,8 +52,9 @@ func (b *Backend) Probe(ctx context.Context) (engine.Info, Capabilities, error) 
 	}
 	can.Chat, can.Logprobs = b.tryChat(ctx)
 	can.Completions = b.ask(ctx, http.MethodPost, "/completions", map[string]any{"model": b.opt.Model, "prompt": "1 2 3", "max_tokens": 1}, &openai.CompletionResponse{}) == nil
-	if !can.Chat && !can.Completions {
-		return engine.Info{}, can, fmt.Errorf("backend %s lists the model %q but answers neither chat nor completions with it", b.base, b.opt.Model)
+	senses := b.senses(ctx)
+	if !can.Chat && !can.Completions && senses == 0 {
+		return engine.Info{}, can, fmt.Errorf("backend %s lists the model %q but answers nothing with it: no chat, completions, embeddings, ranking, images or speech", b.base, b.opt.Model)
 	}
 	if can.Chat {
 		can.Streaming = b.tryStream(ctx)
@@ -62,7 +63,7 @@ func (b *Backend) Probe(ctx context.Context) (engine.Info, Capabilities, error) 
 		known, has := b.templated(ctx)
 		can.Untemplated = untemplated(known, has, said)
 	}
-	can.Abilities = b.abilities(ctx, can)
+	can.Abilities = b.abilities(ctx, can) | senses
 	b.can, b.plain = can.Abilities, can.Chat && !can.Streaming
 	info := b.describe(ctx)
 	info.Can = can.Abilities

@@ -36,6 +36,20 @@ func AsStream(body []byte, h Head) []byte {
 	return append(member(out, "stream_options", option), '}')
 }
 
+// Bare is the body of a request for an answer in one piece as miners get it: without what only concerns their choice.
+func Bare(body []byte, h Head) []byte {
+	if !h.private() {
+		return body
+	}
+	out := make([]byte, 0, len(body))
+	for _, f := range h.fields {
+		if forMiners(f.key) || f.key == "stream" || f.key == "stream_options" {
+			out = member(out, f.key, f.value)
+		}
+	}
+	return append(out, '}')
+}
+
 // private says that a body has what miners do not see.
 func (h Head) private() bool {
 	return h.Provider != nil || h.Models != nil || find(h.fields, "session_id") != nil

@@ -14,24 +14,29 @@ type Ability uint32
 
 // The abilities, by the names that cards carry.
 const (
-	CanChat      Ability = 1 << iota // answers /v1/chat/completions
-	CanComplete                      // answers /v1/completions
-	CanTools                         // calls tools
-	CanFormat                        // writes JSON of a given schema
-	CanImages                        // sees images
-	CanAudio                         // hears or speaks
-	CanFiles                         // reads other parts than text, images and audio
-	CanTurns                         // remembers earlier turns
-	CanSystem                        // follows a system prompt
-	CanChoices                       // gives several answers to one request
-	CanLogprobs                      // tells log-probabilities
-	CanBias                          // takes logit_bias
-	CanPenalties                     // takes presence_penalty and frequency_penalty
-	CanEcho                          // repeats the prompt
-	CanSuffix                        // fills in between prompt and suffix
-	CanTokens                        // takes token ids
-	CanPrompts                       // takes several prompts in one request
-	abilities    = iota
+	CanChat       Ability = 1 << iota // answers /v1/chat/completions
+	CanComplete                       // answers /v1/completions
+	CanTools                          // calls tools
+	CanFormat                         // writes JSON of a given schema
+	CanImages                         // sees images
+	CanAudio                          // hears or speaks
+	CanFiles                          // reads other parts than text, images and audio
+	CanTurns                          // remembers earlier turns
+	CanSystem                         // follows a system prompt
+	CanChoices                        // gives several answers to one request
+	CanLogprobs                       // tells log-probabilities
+	CanBias                           // takes logit_bias
+	CanPenalties                      // takes presence_penalty and frequency_penalty
+	CanEcho                           // repeats the prompt
+	CanSuffix                         // fills in between prompt and suffix
+	CanTokens                         // takes token ids
+	CanPrompts                        // takes several prompts in one request
+	CanEmbed                          // answers /v1/embeddings
+	CanRerank                         // answers /v1/rerank
+	CanDraw                           // answers /v1/images/generations
+	CanSpeak                          // answers /v1/audio/speech
+	CanTranscribe                     // answers /v1/audio/transcriptions
+	abilities     = iota
 )
 
 // words are the abilities' names on cards, and what a model without them is told to lack.
@@ -53,6 +58,11 @@ var words = [abilities]struct{ name, lack string }{
 	{"suffix", "does not fill in before a suffix"},
 	{"tokens", "does not take token ids"},
 	{"prompts", "takes one prompt per request"},
+	{"embeddings", "does not embed"},
+	{"rerank", "does not rank texts"},
+	{"images_out", "does not draw"},
+	{"speech", "does not speak"},
+	{"transcriptions", "does not write down what is said"},
 }
 
 // Names lists the abilities of a set, in a fixed order.

@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"agora/gateway/peek"
+	"agora/wire/openai"
+)
+
+// Operations that are answered in one piece. Who can do them says so on its card: nobody else is asked.
+var (
+	embedding  = operation{"embeddings", "/v1/embeddings", "input", openai.CanEmbed, true}
+	rerank     = operation{"rerank", "/v1/rerank", "query", openai.CanRerank, true}
+	image      = operation{"image_generation", "/v1/images/generations", "prompt", openai.CanDraw, true}
+	speech     = operation{"speech", "/v1/audio/speech", "input", openai.CanSpeak, true}
+	transcript = operation{"transcription", "/v1/audio/transcriptions", "", openai.CanTranscribe, true}
+)
+
+// head reads what routes a request. For a form it also rewrites nothing: miners get it as it came.
+func (o operation) head(r *http.Request, body []byte) (peek.Head, error) {
+	if o.input != "" {
+		return peek.Request(body, o.input)
+	}
+	f, err := openai.ReadForm(r.Header.Get("Content-Type"), body)
+	if err != nil {
+		return peek.Head{}, err
+	}
+	return peek.Head{Model: f.Model}, nil
+}
+
+// outgoing is the body as miners get it.
+func (o operation) outgoing(body []byte, h peek.Head) []byte {
+	switch {
+	case o.input == "":
+		return body
+	case o.whole:
+		return peek.Bare(body, h)
+	}
+	return peek.AsStream(body, h)
+}
+
+// doable says whether a card does not rule an operation out.
+func (o operation) doable(m *candidate) bool {
+	return m.Can&o.needs != 0 || m.Can == 0 && !o.whole
+}
+
+// readPiece reads an answer that is one piece of whatever kind.
+func (a *answer) readPiece() error {
+	body, err := io.ReadAll(a)
+	if err != nil {
+		return err
+	}
+	kind := a.resp.Header.Get("Content-Type")
+	if strings.HasPrefix(kind, "application/json") && !peek.IsObject(body) {
+		return errNotJSON
+	}
+	if !slices.ContainsFunc(kinds, func(k string) bool { return strings.HasPrefix(kind, k) }) || len(body) == 0 {
+		return errKind
+	}
+	a.from.answered(time.Since(a.sent), time.Now())
+	a.whole, a.kind = body, kind
+	if strings.HasPrefix(kind, "application/json") {
+		a.usage = openai.UsageOf(body)
+	}
+	return nil
+}
+
+// kinds are what answers may be. Nothing that a browser would run is among them.
+var kinds = []string{"application/json", "audio/", "image/png", "image/jpeg", "image/webp", "text/plain", "text/vtt", "application/x-subrip", "application/octet-stream"}
+
+// unserved is the refusal where a route has nobody for an operation, with who has.
+func (c *call) unserved() *openai.Error {
+	var there []string
+	if t := c.table.Load(); t != nil {
+		for _, m := range t.models {
+			if t.routes[m.ID].other(func(m *candidate) bool { return c.operation.doable(m) && c.Miners.Connected(m.netuid, m.HotKey) }, nil) {
+				there = append(there, m.ID)
+			}
+		}
+	}
+	who := "nobody here does"
+	if len(there) > 0 {
+		who = "there is: " + strings.Join(there[:min(len(there), 20)], ", ")
+	}
+	e := openai.Errorf(http.StatusNotFound, "nobody who serves %q answers %s; %s", c.Model, c.path, who)
+	e.Param = "model"
+	return e.WithCode("not_served")
+}
