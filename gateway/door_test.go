@@ -172,7 +172,7 @@ func TestMistakenBaseURLIsNamed(t *testing.T) {
 		"/completions":            "lacks /v1",
 		"/models":                 "lacks /v1",
 		"/v1/v1/chat/completions": "/v1 twice",
-		"/v1/embeddings":          "there is no /v1/embeddings",
+		"/v1/batches":             "there is no /v1/batches",
 	} {
 		require.True(t, Serves(path), path)
 		resp, text := m.post(path, ask)

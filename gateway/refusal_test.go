@@ -81,7 +81,7 @@ func refusals(m *market, revoked string) []badRequest {
 		{"too large", chat, `{"model":"chat","messages":"` + strings.Repeat("x", 600) + `"}`, nil},
 		{"compressed", chat, ask, []func(*http.Request){with("Content-Encoding", "br")}},
 		{"wrong method", "GET /v1/chat/completions", "", nil},
-		{"unknown path", "POST /v1/embeddings", "{}", nil},
+		{"unknown path", "POST /v1/batches", "{}", nil},
 		{"unknown model of the list", "GET /v1/models/gpt-5", "", nil},
 		{"nobody connected", chat, body("continuation"), nil},
 		{"all fail", chat, body("broken"), nil},
