@@ -94,6 +94,7 @@ func (p *plan) genesis(a *app.App, now time.Time) (*genutiltypes.AppGenesis, err
 // fillSubnets opens the markets with the validators' neurons, voices and profiles.
 func (p *plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 	s.Params.MinTempo, s.Params.MaxTempo, s.Params.MinUids = 10, 100, 16
+	s.Params.TaskChangeSeconds = 2 * uint64(p.Tempo) // two tempos: a block takes a second
 	families := map[uint32]string{chatNet: "exact", textNet: "continuation"}
 	purposes := map[uint32]string{
 		chatNet: "Short questions with one right answer: sums, spelling, lists, the calendar.",

@@ -105,7 +105,7 @@ func (k *Keeper) Describe(ctx sdk.Context, sender string, netuid uint32, mechani
 	}
 	next := types.Description{Mechanism: mechanism, Identity: identity, From: ctx.BlockTime()}
 	if subnet.Started {
-		if next.From, err = k.afterWait(ctx); err != nil {
+		if next.From, err = k.describedFrom(ctx, sender, subnet, mechanism); err != nil {
 			return err
 		}
 	}
@@ -117,6 +117,16 @@ func (k *Keeper) Describe(ctx sdk.Context, sender string, netuid uint32, mechani
 		return err
 	}
 	return k.emit(ctx, &types.SubnetDescriptionAnnounced{Netuid: netuid, Next: next})
+}
+
+// describedFrom is when an announced description may come into force. Another module waits longer than words, unless a vote
+// of governance, which took its own time, asks for it.
+func (k *Keeper) describedFrom(ctx sdk.Context, sender string, subnet types.Subnet, next types.Mechanism) (time.Time, error) {
+	if next.Id != types.TaskModule || next.Digest == subnet.Mechanism.Digest || sender == k.authority {
+		return k.afterWait(ctx)
+	}
+	params, err := k.Params(ctx)
+	return ctx.BlockTime().Add(time.Duration(params.TaskWait()) * time.Second), err
 }
 
 // describe puts an announced description in force if its wait is over.

@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,5 +146,35 @@ func TestASubnetsDescriptionChangesWithAWait(t *testing.T) {
 	if s := m.subnet(netuid); s.Identity.Name != "B" || s.Mechanism.SourceUri != "https://b.example" || s.Next != nil {
 		t.Fatalf("after the wait %+v", s)
 	}
+	m.holds()
+}
+
+// Whoever mines or judges has a week to try another module; a vote, which took its own time, has the shorter wait.
+func TestAnotherModuleWaitsLongerThanWords(t *testing.T) {
+	m := newMarket(t, nil)
+	ann := m.player("ann", 1e6*tao)
+	module := func(digit string) types.Mechanism {
+		return types.Mechanism{Id: types.TaskModule, Digest: "sha256:" + strings.Repeat(digit, 64)}
+	}
+	subnet, err := m.k.Create(m.ctx, ann, "captions", module("1"), types.Identity{}, 0)
+	m.must(err)
+	m.must(m.k.Start(m.ctx, ann, subnet.Netuid))
+	waits := func(sender string, next types.Mechanism, want time.Duration) {
+		t.Helper()
+		m.must(m.k.Describe(m.ctx, sender, subnet.Netuid, next, types.Identity{}))
+		if got := m.subnet(subnet.Netuid).Next.From.Sub(m.ctx.BlockTime()); got != want {
+			t.Errorf("it waits %v, want %v", got, want)
+		}
+	}
+	waits(ann, module("1"), 3*day)
+	waits(ann, module("2"), 7*day)
+	waits(m.gov, module("3"), 3*day)
+	waits(ann, module("2"), 7*day)
+	m.wait(7 * day)
+	m.advance(subnet.Netuid)
+	if got := m.subnet(subnet.Netuid).Mechanism; got != module("2") {
+		t.Errorf("after a week the module is %v", got)
+	}
+	m.refuses(types.Mechanism{Id: types.TaskModule}.Validate(), types.ErrInvalid)
 	m.holds()
 }

@@ -23,6 +23,7 @@ func DefaultParams() Params {
 		MinUids:               64,
 		MaxUids:               4_096,
 		OwnerChangeSeconds:    3 * day,
+		TaskChangeSeconds:     7 * day,
 		MinTempo:              360,
 		MaxTempo:              50_400,
 		LockBurnBps:           1_000,
@@ -45,6 +46,7 @@ func (p Params) Validate() error {
 		{"min_uids", uint64(p.MinUids), leastUids, mostUids},
 		{"max_uids", uint64(p.MaxUids), uint64(p.MinUids), mostUids},
 		{"owner_change_seconds", p.OwnerChangeSeconds, 0, 1 << 32},
+		{"task_change_seconds", p.TaskChangeSeconds, 0, 1 << 32},
 		{"min_tempo", p.MinTempo, leastTempo, mostTempo},
 		{"max_tempo", p.MaxTempo, p.MinTempo, mostTempo},
 		{"lock_burn_bps", uint64(p.LockBurnBps), 0, 10_000},
@@ -56,4 +58,12 @@ func (p Params) Validate() error {
 		}
 	}
 	return nil
+}
+
+// TaskWait is how long another module of a subnet must be known before it judges, in seconds.
+func (p Params) TaskWait() uint64 {
+	if p.TaskChangeSeconds == 0 {
+		return DefaultParams().TaskChangeSeconds
+	}
+	return p.TaskChangeSeconds
 }

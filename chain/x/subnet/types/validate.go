@@ -13,10 +13,16 @@ const (
 	maxAmount    = 21e15   // rao that can ever be
 )
 
-// Validate checks lengths and forms of what a mechanism says of itself.
+// TaskModule is the id of a mechanism that is a module: a WebAssembly task, run by its digest.
+const TaskModule = "wasm"
+
+// Validate checks lengths and forms of what a mechanism says of itself. A module has a digest.
 func (m Mechanism) Validate() error {
 	if err := CheckToken("mechanism id", m.Id, maxField); err != nil {
 		return err
+	}
+	if m.Id == TaskModule && m.Digest == "" {
+		return fmt.Errorf("%w: the mechanism %q needs the module's digest, \"sha256:<hex>\"; agora task pack prints it", ErrInvalid, m.Id)
 	}
 	if m.Digest != "" {
 		if err := CheckDigest("mechanism digest", m.Digest); err != nil {
