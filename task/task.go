@@ -3,6 +3,8 @@
 // over the same wire, in the same shape, that serves consumers.
 package task
 
+import "errors"
+
 // Seed is the secret that a validator's items are drawn from; it is used for one tempo and then never again.
 type Seed [32]byte
 
@@ -16,8 +18,11 @@ type Item struct {
 	Score func(answer []byte) (float64, error)
 }
 
+// ErrNoScore marks an error of Item.Score that lies with this machine: nothing follows from it for the answer.
+var ErrNoScore = errors.New("no score here")
+
 // Family draws items. The same seed and index give the same item on every machine.
 type Family interface {
-	Name() string // the name under which a subnet selects it: "exact", "continuation"
-	Item(seed Seed, index uint64) Item
+	Name() string                      // the name under which a subnet selects it: "exact", "continuation"
+	Item(seed Seed, index uint64) Item // one without a Path where there is none
 }

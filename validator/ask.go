@@ -88,7 +88,10 @@ func (j *judge) ask(ctx context.Context, q question, m Miner) (score.Result, out
 	}
 	result.Failed, result.Latency = false, time.Since(began)
 	if err == nil {
-		result.Score, _ = q.Score(body) // malformed is 0
+		result.Score, err = q.Score(body) // malformed is 0
+		if errors.Is(err, task.ErrNoScore) {
+			return result, uncounted
+		}
 		result.Said = saidIn(body)
 	}
 	return result, counted

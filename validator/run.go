@@ -90,17 +90,25 @@ func (v *Validator) stale(b client.Block) bool {
 	return false
 }
 
-// assign starts work in subnets that are new in the directory and ends it in those that are gone.
+// assign starts work in subnets that are new in the directory and ends it in those that are gone. Where another module judges from
+// now on, work begins anew over the same book: what was judged by the one before counts as it did.
 func (v *Validator) assign(ctx context.Context) error {
 	served := v.directory.netuids()
 	for _, netuid := range served {
 		m := v.directory.market(netuid)
 		s := v.seat(netuid)
+		if s != nil && s.digest != m.Mechanism.Digest {
+			v.leave(netuid)
+			s = nil
+		}
 		if s == nil {
 			var err error
 			if s, err = v.take(ctx, m); err != nil {
 				return err
 			}
+		}
+		if s == nil {
+			continue
 		}
 		if err := s.book.keepOnly(m.miners); err != nil {
 			return err

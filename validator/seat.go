@@ -15,6 +15,7 @@ import (
 type seat struct {
 	netuid  uint32
 	family  string
+	digest  string // of the module that judges, "" where none does
 	book    *book
 	judge   *judge
 	heights chan int64 // the latest height, for the calendar
@@ -25,19 +26,23 @@ type seat struct {
 	status Status
 }
 
-// take opens a seat in a subnet.
+// take opens a seat in a subnet; nil where its task is not here any more.
 func (v *Validator) take(ctx context.Context, m *market) (*seat, error) {
 	family := m.Mechanism.Id
 	book, err := openBook(m.Netuid, family, v.rules(family), v.store)
 	if err != nil {
 		return nil, err
 	}
-	items, err := newDrawer(m.Netuid, v.cfg.Client.ChainID(), v.cfg.Families[family], v.store)
+	judged, known := v.family(m.Subnet)
+	if !known {
+		return nil, nil
+	}
+	items, err := newDrawer(m.Netuid, v.cfg.Client.ChainID(), judged, v.store)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	s := &seat{netuid: m.Netuid, family: family, book: book, heights: make(chan int64, 1), stop: stop}
+	s := &seat{netuid: m.Netuid, family: family, digest: m.Mechanism.Digest, book: book, heights: make(chan int64, 1), stop: stop}
 	s.status = Status{Committed: -1, Revealed: -1}
 	s.judge = v.newJudge(s, items)
 	calendar := v.newCalendar(s, items)
@@ -128,6 +133,11 @@ func (v *Validator) leaveExcept(netuids []uint32) {
 		s.stop()
 		s.work.Wait()
 	}
+}
+
+// leave ends the work in one subnet.
+func (v *Validator) leave(netuid uint32) {
+	v.leaveExcept(slices.DeleteFunc(v.directory.netuids(), func(n uint32) bool { return n == netuid }))
 }
 
 func (v *Validator) leaveAll() { v.leaveExcept(nil) }

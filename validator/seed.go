@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -122,7 +123,7 @@ func (d *drawer) item() (task.Item, error) {
 		if err != nil {
 			return item, err
 		}
-		if slices.Contains(d.drawn, item.ID) {
+		if item.Path == "" || slices.Contains(d.drawn, item.ID) {
 			continue
 		}
 		if d.drawn = append(d.drawn, item.ID); len(d.drawn) > drawnKept {
@@ -130,8 +131,15 @@ func (d *drawer) item() (task.Item, error) {
 		}
 		return item, nil
 	}
-	return d.at()
+	item, err := d.at()
+	if err == nil && item.Path == "" {
+		err = errNoItem
+	}
+	return item, err
 }
+
+// errNoItem says that a task has given none for many indices in a row.
+var errNoItem = errors.New("the subnet's task gives no item")
 
 // at draws the item of the next index.
 func (d *drawer) at() (task.Item, error) {

@@ -23,6 +23,7 @@ type Config struct {
 
 	Families map[string]task.Family  // by the name under which a subnet selects them; required
 	Rules    map[string]score.Params // by family; score.DefaultParams
+	Modules  Modules                 // families that others wrote; nil judges none of them
 	Subnets  []uint32                // netuids to serve; all that are started and whose family is known
 
 	Requests int           // requests open at once in all; 1024
@@ -48,6 +49,12 @@ func set[T int | time.Duration](v *T, byDefault T) {
 	if *v <= 0 {
 		*v = byDefault
 	}
+}
+
+// Modules are the tasks of subnets that run a module.
+type Modules interface {
+	// Family is a subnet's task in force; false while it is not ready here, or by the operator's policy never.
+	Family(s subnettypes.Subnet) (task.Family, bool)
 }
 
 // Validator judges the miners of every subnet that it serves.
@@ -89,13 +96,20 @@ func (v *Validator) Close() error { return v.store.close() }
 
 // serves says whether a subnet is judged here.
 func (v *Validator) serves(s subnettypes.Subnet) bool {
-	if _, known := v.cfg.Families[s.Mechanism.Id]; !known || !s.Started {
+	if !s.Started || len(v.cfg.Subnets) > 0 && !slices.Contains(v.cfg.Subnets, s.Netuid) {
 		return false
 	}
-	if len(v.cfg.Subnets) == 0 {
-		return true
+	_, known := v.family(s)
+	return known
+}
+
+// family is what judges a subnet here.
+func (v *Validator) family(s subnettypes.Subnet) (task.Family, bool) {
+	if s.Mechanism.Id == subnettypes.TaskModule && v.cfg.Modules != nil {
+		return v.cfg.Modules.Family(s)
 	}
-	return slices.Contains(v.cfg.Subnets, s.Netuid)
+	f, known := v.cfg.Families[s.Mechanism.Id]
+	return f, known
 }
 
 // Allow says whether a hot key may connect for a subnet: it must be a miner's there, and the subnet served here. The error tells

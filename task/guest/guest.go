@@ -10,10 +10,8 @@
 package guest
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"math"
 	"math/bits"
 	"math/rand/v2"
 	"strings"
@@ -46,6 +44,9 @@ func Serve(t Task) {
 	served = t
 	warm()
 }
+
+// Served is the task that Serve was given: what a test of the task runs.
+func Served() Task { return served }
 
 // warm encodes and decodes once: what the JSON package learns about types then is there in every later call.
 func warm() {
@@ -116,33 +117,4 @@ func Text(answer []byte) (string, error) {
 		text = text[at+len("</think>"):]
 	}
 	return strings.TrimSpace(text), nil
-}
-
-// description is what agora_describe gives.
-func description() []byte {
-	out, err := json.Marshal(map[string]string{
-		"name": served.Name, "about": served.About, "version": served.Version, "source": served.Source,
-	})
-	if err != nil {
-		panic(err)
-	}
-	return out
-}
-
-// encodeItem writes an item's three fields, each with its length in four bytes before it.
-func encodeItem(i Item) []byte {
-	var out []byte
-	for _, field := range [][]byte{[]byte(i.Path), i.Request, i.Key} {
-		out = binary.LittleEndian.AppendUint32(out, uint32(len(field)))
-		out = append(out, field...)
-	}
-	return out
-}
-
-// encodeScore writes a score and its reason.
-func encodeScore(score float64, reason string) []byte {
-	if len(reason) > 1024 {
-		reason = reason[:1024]
-	}
-	return append(binary.LittleEndian.AppendUint64(nil, math.Float64bits(score)), reason...)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -134,6 +135,9 @@ func (f Family) Item(seed task.Seed, index uint64) task.Item {
 		v, err := f.Module.Score(ctx, item.Key, answer)
 		if err != nil {
 			f.tell(err)
+		}
+		if errors.Is(err, ErrHost) {
+			err = fmt.Errorf("%w: %w", task.ErrNoScore, err)
 		}
 		return v.Score, err
 	}}
