@@ -179,6 +179,13 @@ func (d *directory) allow(netuid uint32, key ed25519.PublicKey) error {
 	return fmt.Errorf("this validator does not serve subnet %d, but %s", netuid, strings.Join(names, ", "))
 }
 
+// reread asks for another reading of the chain.
+func (d *directory) reread() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.missed = true
+}
+
 // wanted says that a key was asked for that the chain may list by now.
 func (d *directory) wanted() bool {
 	d.mu.RLock()

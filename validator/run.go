@@ -80,8 +80,12 @@ func (v *Validator) stale(b client.Block) bool {
 		return true
 	}
 	for _, e := range b.Events {
-		switch e.(type) {
-		case *subnettypes.SubnetCreated, *subnettypes.SubnetStarted, *subnettypes.SubnetDissolved,
+		switch e := e.(type) {
+		case *yumatypes.EpochRun:
+			if m := v.directory.market(e.Netuid); m != nil && m.Next != nil {
+				return true // another task may judge from here on
+			}
+		case *subnettypes.SubnetDescriptionAnnounced, *subnettypes.SubnetCreated, *subnettypes.SubnetStarted, *subnettypes.SubnetDissolved,
 			*subnettypes.NeuronRegistered, *subnettypes.HotKeyRotated, *subnettypes.OwnerChanged,
 			*subnettypes.ModelSet, *subnettypes.VoiceSet:
 			return true

@@ -112,6 +112,9 @@ func (v *Validator) family(s subnettypes.Subnet) (task.Family, bool) {
 	return f, known
 }
 
+// Reread makes the next block a reason to read the directory again.
+func (v *Validator) Reread() { v.directory.reread() }
+
 // Allow says whether a hot key may connect for a subnet: it must be a miner's there, and the subnet served here. The error tells
 // the miner what to do. It is the admission of a wire.Hub.
 func (v *Validator) Allow(netuid uint32, key ed25519.PublicKey) error {

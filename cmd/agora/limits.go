@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"agora/gateway"
+	"agora/validator/daemon"
 )
 
 // gatewayFlags are the limits of a validator's gateway. Zero takes the default that the text names.
@@ -25,4 +26,12 @@ func gatewayFlags(f *pflag.FlagSet, c *gateway.Config) {
 	f.IntVar(&c.Limits.Burst, "burst", 0, "requests of such a key at once after a quiet time (200)")
 	f.IntVar(&c.Limits.InFlight, "in-flight", 0, "requests of such a key open at once (64)")
 	f.BoolVar(&c.NoCORS, "no-cors", false, "web pages of other origins may not ask the gateway")
+}
+
+// taskFlags are an operator's policy on tasks that others wrote.
+func taskFlags(f *pflag.FlagSet, t *daemon.Tasks) {
+	f.BoolVar(&t.None, "no-modules", false, "judge only tasks that are built in, none that others wrote")
+	f.Float64Var(&t.Budget.Processor, "task-processor", 0, "part of one core that a subnet's module may use (0.25)")
+	f.IntVar(&t.Budget.Items, "task-items", 0, "items a minute that a subnet's module may draw (600)")
+	f.BoolVar(&t.AllowPrivate, "task-private", false, "fetch modules from private and loopback addresses: local networks only")
 }

@@ -19,6 +19,7 @@ func validatorCommand() *cobra.Command {
 	var r role
 	var wire, http string
 	var limits gateway.Config
+	var tasks daemon.Tasks
 	var runFor time.Duration
 	cmd := &cobra.Command{
 		Use:   "validator",
@@ -46,7 +47,7 @@ func validatorCommand() *cobra.Command {
 			}
 			d, err := daemon.New(daemon.Config{
 				Client: c, HotKey: hot, Operator: sdk.AccAddress(cold.PubKey().Address()).String(),
-				Home: r.home, Wire: wire, HTTP: http, Gateway: limits, Log: r.log(cmd),
+				Home: r.home, Wire: wire, HTTP: http, Gateway: limits, Tasks: tasks, Log: r.log(cmd),
 			})
 			if err != nil {
 				return err
@@ -59,6 +60,7 @@ func validatorCommand() *cobra.Command {
 	}
 	r.flags(cmd, "validator")
 	gatewayFlags(cmd.Flags(), &limits)
+	taskFlags(cmd.Flags(), &tasks)
 	cmd.Flags().StringVar(&wire, "wire", "0.0.0.0:7070", "address that miners dial; publish it with agora validator voice")
 	cmd.Flags().StringVar(&http, "http", "127.0.0.1:8080", "address of gateway and web page; put TLS in front of a public one")
 	cmd.Flags().DurationVar(&runFor, "for", 0, "stop after this long; 0 runs until Ctrl-C")

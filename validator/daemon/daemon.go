@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"agora/task"
 	"agora/task/continuation"
 	"agora/task/exact"
+	"agora/task/shelf"
 	"agora/validator"
 	"agora/web"
 	"agora/wire"
@@ -34,6 +36,7 @@ type Config struct {
 	Wire     string         // host:port that miners dial
 	HTTP     string         // host:port of gateway and pages
 	Gateway  gateway.Config // its limits; the rest is set here
+	Tasks    Tasks          // what tasks that others wrote may do here
 	DemoKey  string         // shown in the pages and accepted by the gateway: local networks only
 	Log      *slog.Logger
 }
@@ -46,6 +49,7 @@ type Daemon struct {
 	gateway *gateway.Gateway
 	site    *web.Site
 	market  *market
+	modules *modules
 	http    net.Listener
 }
 
@@ -76,13 +80,20 @@ func New(cfg Config) (_ *Daemon, err error) {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	d.judge, err = validator.New(validator.Config{
-		Client: cfg.Client, HotKey: cfg.HotKey, Operator: cfg.Operator, Store: filepath.Join(cfg.Home, "judge.db"),
-		Families: Families(), Rules: rules(), Log: cfg.Log,
-	})
-	if err != nil {
+	if d.modules, err = openModules(cfg.Client, cfg.Home, cfg.Tasks, cfg.Log); err != nil {
 		return nil, err
 	}
+	judge := validator.Config{
+		Client: cfg.Client, HotKey: cfg.HotKey, Operator: cfg.Operator, Store: filepath.Join(cfg.Home, "judge.db"),
+		Families: Families(), Rules: rules(), Log: cfg.Log,
+	}
+	if !cfg.Tasks.None {
+		judge.Modules = d.modules
+	}
+	if d.judge, err = validator.New(judge); err != nil {
+		return nil, err
+	}
+	d.modules.ready = d.judge.Reread
 	if d.hub, err = wire.Listen(cfg.Wire, cfg.HotKey, d.judge.Allow, wire.Options{
 		Known: filepath.Join(cfg.Home, "miners.addresses"), Log: cfg.Log,
 	}); err != nil {
@@ -104,7 +115,7 @@ func (d *Daemon) makeGateway() error {
 			return err
 		}
 	}
-	d.market = &market{client: d.cfg.Client, judge: d.judge}
+	d.market = &market{client: d.cfg.Client, judge: d.judge, modules: d.modules}
 	c := d.cfg.Gateway
 	c.Miners, c.Ranking, c.Judge, c.Keys, c.Log = d.hub, d.market, d.judge, keys, d.cfg.Log
 	c.Names = filepath.Join(d.cfg.Home, "names.json")
@@ -148,7 +159,12 @@ func (d *Daemon) HTTP() string { return d.http.Addr().String() }
 
 // serve answers HTTP until ctx ends; open requests get two seconds to finish.
 func (d *Daemon) serve(ctx context.Context) error {
+	modules := d.modules.handler()
 	s := gateway.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, shelf.Path) {
+			modules.ServeHTTP(w, r)
+			return
+		}
 		if gateway.Serves(r.URL.Path) {
 			d.gateway.ServeHTTP(w, r)
 			return
@@ -181,6 +197,9 @@ func (d *Daemon) close() error {
 	}
 	if d.judge != nil {
 		errs = append(errs, d.judge.Close())
+	}
+	if d.modules != nil {
+		errs = append(errs, d.modules.close())
 	}
 	return errors.Join(errs...)
 }

@@ -16,8 +16,9 @@ import (
 // market is what this program knows of the market: the chain's view, read when it changes, and its own judgement.
 // It is the ranking of the gateway and the source of the pages.
 type market struct {
-	client *client.Client
-	judge  *validator.Validator
+	client  *client.Client
+	judge   *validator.Validator
+	modules *modules
 
 	mu     sync.Mutex
 	stale  bool // something happened on the chain since the metagraphs were read

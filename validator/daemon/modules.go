@@ -1,0 +1,210 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/client"
+	"agora/task"
+	"agora/task/shelf"
+	"agora/task/wasm"
+	"agora/wire"
+)
+
+// Tasks is an operator's policy on tasks that others wrote.
+type Tasks struct {
+	None         bool // judge no subnet whose task is a module
+	Budget       shelf.Budget
+	AllowPrivate bool // fetch modules from private and loopback addresses: local networks only
+}
+
+// modules are the tasks that others wrote: fetched when a subnet names one, from validators and the owner's source.
+// It implements validator.Modules.
+type modules struct {
+	client *client.Client
+	shelf  *shelf.Shelf
+	ready  func() // told when one more module can judge
+	log    *slog.Logger
+	work   sync.WaitGroup
+	ctx    context.Context
+	stop   context.CancelFunc
+
+	mu    sync.Mutex
+	tasks map[wasm.Digest]*module
+}
+
+// module is one that a subnet names.
+type module struct {
+	task    *shelf.Task // nil until it can judge
+	busy    bool        // being fetched
+	retry   time.Time   // not before
+	lastErr string
+}
+
+const (
+	retryModule   = 5 * time.Second // after nobody had a module
+	forbidModule  = time.Hour       // after one that does not run: it will not later
+	quietFailures = time.Minute     // between two lines of the log about one module's failures
+)
+
+func openModules(c *client.Client, home string, policy Tasks, log *slog.Logger) (*modules, error) {
+	guarded := &http.Client{
+		Transport:     &http.Transport{DialContext: wire.Dialer(policy.AllowPrivate).DialContext, ResponseHeaderTimeout: 30 * time.Second},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s, err := shelf.Open(ctx, shelf.Config{Dir: filepath.Join(home, "tasks"), Client: guarded, Budget: policy.Budget})
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return &modules{client: c, shelf: s, log: log, ready: func() {}, ctx: ctx, stop: stop, tasks: map[wasm.Digest]*module{}}, nil
+}
+
+func (m *modules) close() error {
+	m.stop()
+	m.work.Wait()
+	return m.shelf.Close()
+}
+
+// Family implements validator.Modules. A module that waits to come into force is fetched too, so that it can judge at once.
+func (m *modules) Family(s subnettypes.Subnet) (task.Family, bool) {
+	if s.Next != nil {
+		m.want(s.Netuid, s.Next.Mechanism)
+	}
+	t := m.want(s.Netuid, s.Mechanism)
+	if t == nil {
+		return nil, false
+	}
+	return t.Family(m.teller(s.Netuid)), true
+}
+
+// want returns a module that is ready, or begins to fetch it.
+func (m *modules) want(netuid uint32, named subnettypes.Mechanism) *shelf.Task {
+	d, err := shelf.ParseDigest(named.Digest)
+	if err != nil || named.Id != subnettypes.TaskModule {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	mod := m.tasks[d]
+	if mod == nil {
+		mod = &module{}
+		m.tasks[d] = mod
+	}
+	if mod.task == nil && !mod.busy && time.Now().After(mod.retry) && m.ctx.Err() == nil {
+		mod.busy = true
+		m.work.Go(func() { m.bring(netuid, d, named.SourceUri, mod) })
+	}
+	return mod.task
+}
+
+// bring fetches and loads a module.
+func (m *modules) bring(netuid uint32, d wasm.Digest, source string, mod *module) {
+	began := time.Now()
+	t, err := m.load(d, source)
+	m.mu.Lock()
+	mod.busy, mod.task, mod.lastErr = false, t, ""
+	switch {
+	case err == nil:
+	case errors.Is(err, wasm.ErrModule):
+		mod.retry, mod.lastErr = time.Now().Add(forbidModule), err.Error()
+	default:
+		mod.retry, mod.lastErr = time.Now().Add(retryModule), err.Error()
+	}
+	m.mu.Unlock()
+	if err != nil {
+		m.log.Warn("a subnet's task is not ready here", "netuid", netuid, "digest", d.String(), "err", err)
+		return
+	}
+	m.log.Info("a subnet's task is ready", "netuid", netuid, "task", t.Description().Name, "digest", d.String(), "took", time.Since(began))
+	m.ready()
+}
+
+func (m *modules) load(d wasm.Digest, source string) (*shelf.Task, error) {
+	if !m.shelf.Has(d) {
+		sources, err := m.sources(source)
+		if err != nil {
+			return nil, err
+		}
+		if err := m.shelf.Fetch(m.ctx, d, sources); err != nil {
+			return nil, err
+		}
+	}
+	return m.shelf.Load(m.ctx, d)
+}
+
+// sources are the gateways of all validators, and the owner's own.
+func (m *modules) sources(owner string) ([]string, error) {
+	profiles, err := m.client.Profiles(m.ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, p := range profiles {
+		if p.GatewayUrl != "" {
+			list = append(list, strings.TrimSuffix(p.GatewayUrl, "/")+"/")
+		}
+	}
+	if strings.HasPrefix(owner, "http") {
+		list = append(list, strings.TrimSuffix(owner, "/"))
+	}
+	return list, nil
+}
+
+// teller logs a module's failures, not each of them.
+func (m *modules) teller(netuid uint32) func(error) {
+	var mu sync.Mutex
+	var last time.Time
+	return func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); now.Sub(last) > quietFailures {
+			last = now
+			m.log.Warn("a subnet's task gives no item or score", "netuid", netuid, "err", err)
+		}
+	}
+}
+
+// handler serves modules, and takes those that a subnet names.
+func (m *modules) handler() http.Handler {
+	return m.shelf.Handler(func(d wasm.Digest) bool {
+		subnets, err := m.client.Subnets(m.ctx)
+		if err != nil {
+			return false
+		}
+		names := func(named subnettypes.Mechanism) bool {
+			return named.Id == subnettypes.TaskModule && named.Digest == "sha256:"+d.String()
+		}
+		return slices.ContainsFunc(subnets, func(s subnettypes.Subnet) bool {
+			return names(s.Mechanism) || s.Next != nil && names(s.Next.Mechanism)
+		})
+	})
+}
+
+// describe says what a subnet's module is and used, for its page; false where there is none here.
+func (m *modules) describe(named subnettypes.Mechanism) (about wasm.Description, cost wasm.Cost, problem string, ok bool) {
+	d, err := shelf.ParseDigest(named.Digest)
+	if err != nil {
+		return about, cost, fmt.Sprint(err), false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	mod := m.tasks[d]
+	if mod == nil || mod.task == nil {
+		if mod != nil {
+			problem = mod.lastErr
+		}
+		return about, cost, problem, false
+	}
+	return mod.task.Description(), mod.task.Cost(), "", true
+}
