@@ -17,7 +17,7 @@ import (
 
 func sums(t *testing.T) ([]byte, wasm.Digest) {
 	t.Helper()
-	code, err := os.ReadFile("../template/sums/sums.wasm")
+	code, err := os.ReadFile("../kit/sums/sums.wasm")
 	if err != nil {
 		t.Fatal(err)
 	}

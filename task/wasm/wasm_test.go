@@ -12,10 +12,10 @@ import (
 	"agora/task/wasm/assemble"
 )
 
-// sums is the task that template/sums.ts is the source of.
+// sums is the task that kit/sums.ts is the source of.
 func sums(t testing.TB) []byte {
 	t.Helper()
-	code, err := os.ReadFile("../template/sums/sums.wasm")
+	code, err := os.ReadFile("../kit/sums/sums.wasm")
 	if err != nil {
 		t.Fatal(err)
 	}

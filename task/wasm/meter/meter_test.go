@@ -120,7 +120,7 @@ func TestRefusals(t *testing.T) {
 
 // FuzzRewrite holds the rewrite to this: it never panics, and what an engine accepts before it accepts after it.
 func FuzzRewrite(f *testing.F) {
-	sums, err := os.ReadFile("../../template/sums/sums.wasm")
+	sums, err := os.ReadFile("../../kit/sums/sums.wasm")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"agora/task/guest"
+	"agora/task/kit/guest"
 )
 
 var capitals = []string{

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"agora/task/kit/guest"
+)
+
+// The task is ordinary Go: its tests run without a sandbox, with go test.
+func TestItemsAreFreshAndScored(t *testing.T) {
+	seen := map[string]bool{}
+	for i := range uint64(20) {
+		item := guest.Served().Item([32]byte{1}, i)
+		seen[string(item.Request)] = true
+		right := []byte(`{"choices":[{"message":{"role":"assistant","content":"` + string(item.Key) + `."}}]}`)
+		if score, why := guest.Served().Score(item.Key, right); score != 1 {
+			t.Errorf("the right answer scores %v: %s", score, why)
+		}
+		if strings.Contains(string(item.Request), string(item.Key)) {
+			t.Errorf("the question tells the answer: %s", item.Request)
+		}
+	}
+	if len(seen) < 5 {
+		t.Errorf("%d different questions among 20", len(seen))
+	}
+}
