@@ -62,6 +62,13 @@ func verbs() map[string]verb {
 		"rates":     {1, true, makeRate},      // miner=share…: open weights
 		"allots":    {1, false, makeAllot},    // subnet=share…: a root vote
 
+		"opens":   {2, false, makeOpen},   // PAYEE TAO [cap=TAO] [delay=DURATION]: a payment channel
+		"tops":    {2, false, makeTopUp},  // PAYEE TAO
+		"claims":  {1, false, makeClaim},  // PAYER/PAYEE=TAO…: vouchers for the subnet spoken of; !TAO is forged
+		"asks":    {1, false, makeAsk},    // PAYEE: for what is left
+		"regains": {1, false, makeRegain}, // PAYEE: takes it, after the delay
+		"closes":  {1, false, makeClose},  // PAYER
+
 		"pauses":  {1, false, makePause},  // TYPE… [for=24h]: stops message types, or moves to
 		"seconds": {1, false, makeSecond}, // MOTION: adds the stake to a motion
 		"resumes": {1, false, makeResume}, // TYPE…

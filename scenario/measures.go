@@ -15,6 +15,7 @@ import (
 
 	"agora/chain/network"
 	emissiontypes "agora/chain/x/emission/types"
+	markettypes "agora/chain/x/market/types"
 	subnettypes "agora/chain/x/subnet/types"
 	yumakeeper "agora/chain/x/yuma/keeper"
 	yumatypes "agora/chain/x/yuma/types"
@@ -40,15 +41,19 @@ func measures() map[string]measure {
 		"owns":      isOwner,                                                                 // KEY: person owns it, as person/KEY
 
 		// of a subnet by name, `it` the one spoken of
-		"exists":  exists,
-		"price":   ofSubnet(registerPrice), // TAO to register now
-		"size":    ofSubnet(func(_ *World, s subnettypes.Subnet) (figure, error) { return whole(s.Size_), nil }),
-		"number":  ofSubnet(func(_ *World, s subnettypes.Subnet) (figure, error) { return whole(s.Epoch), nil }),
-		"share":   ofAccount(func(a emissiontypes.Account) figure { return whole(a.Share).QuoInt64(65_535) }), // of the last block's mint
-		"pending": ofAccount(func(a emissiontypes.Account) figure { return rao(a.Pending) }),                  // TAO
-		"paid":    ofAccount(func(a emissiontypes.Account) figure { return rao(a.PaidOwner + a.PaidMiners + a.PaidValidators) }),
-		"burned":  ofAccount(func(a emissiontypes.Account) figure { return rao(a.Burned) }),
-		"value":   parameter, // of a hyperparameter by name
+		"exists":   exists,
+		"price":    ofSubnet(registerPrice), // TAO to register now
+		"size":     ofSubnet(func(_ *World, s subnettypes.Subnet) (figure, error) { return whole(s.Size_), nil }),
+		"number":   ofSubnet(func(_ *World, s subnettypes.Subnet) (figure, error) { return whole(s.Epoch), nil }),
+		"share":    ofAccount(func(a emissiontypes.Account) figure { return whole(a.Share).QuoInt64(65_535) }), // of the last block's mint
+		"pending":  ofAccount(func(a emissiontypes.Account) figure { return rao(a.Pending) }),                  // TAO
+		"paid":     ofAccount(func(a emissiontypes.Account) figure { return rao(a.PaidOwner + a.PaidMiners + a.PaidValidators) }),
+		"burned":   ofAccount(func(a emissiontypes.Account) figure { return rao(a.Burned) }),
+		"turnover": turnover(func(t markettypes.Turnover) uint64 { return t.Claimed }), // TAO claimed for work in it, ever
+		"demand":   turnover(func(t markettypes.Turnover) uint64 { return t.Burned }),  // TAO of that burned
+		"value":    parameter,                                                          // of a hyperparameter by name
+
+		"channel": left, // PAYER/PAYEE: TAO left in it
 
 		// of a person, in TAO
 		"balance": balance,

@@ -60,6 +60,9 @@ func (app *App) invariants() []invariant {
 	for _, i := range app.Fee.Invariants() {
 		all = append(all, invariant{"fee: " + i.Name, i.Check})
 	}
+	for _, i := range app.Market.Invariants() {
+		all = append(all, invariant{"market: " + i.Name, i.Check})
+	}
 	return all
 }
 

@@ -32,6 +32,8 @@ import (
 	emissiontypes "agora/chain/x/emission/types"
 	feekeeper "agora/chain/x/fee/keeper"
 	feetypes "agora/chain/x/fee/types"
+	marketkeeper "agora/chain/x/market/keeper"
+	markettypes "agora/chain/x/market/types"
 	modelkeeper "agora/chain/x/model/keeper"
 	modeltypes "agora/chain/x/model/types"
 	pausekeeper "agora/chain/x/pause/keeper"
@@ -62,6 +64,7 @@ type Keepers struct {
 	Model    *modelkeeper.Keeper
 	Pause    *pausekeeper.Keeper
 	Fee      *feekeeper.Keeper
+	Market   *marketkeeper.Keeper
 }
 
 // moduleAccounts lists the accounts that modules own and what each may do with coins.
@@ -78,6 +81,7 @@ var moduleAccounts = []struct {
 	{emissiontypes.ModuleName, []string{authtypes.Minter, authtypes.Burner}},
 	{subnettypes.ModuleName, []string{authtypes.Burner}},
 	{modeltypes.ModuleName, nil},
+	{markettypes.ModuleName, nil},
 }
 
 func storeNames() []string {
@@ -85,7 +89,7 @@ func storeNames() []string {
 		authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, distrtypes.StoreKey, slashingtypes.StoreKey,
 		evidencetypes.StoreKey, govtypes.StoreKey, upgradetypes.StoreKey, authzkeeper.StoreKey, feegrant.StoreKey,
 		consensustypes.StoreKey, emissiontypes.StoreKey, subnettypes.StoreKey, yumatypes.StoreKey,
-		pausetypes.StoreKey, feetypes.StoreKey, modeltypes.StoreKey,
+		pausetypes.StoreKey, feetypes.StoreKey, modeltypes.StoreKey, markettypes.StoreKey,
 	}
 }
 

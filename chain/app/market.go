@@ -10,6 +10,8 @@ import (
 	emissiontypes "agora/chain/x/emission/types"
 	feekeeper "agora/chain/x/fee/keeper"
 	feetypes "agora/chain/x/fee/types"
+	marketkeeper "agora/chain/x/market/keeper"
+	markettypes "agora/chain/x/market/types"
 	modelkeeper "agora/chain/x/model/keeper"
 	modeltypes "agora/chain/x/model/types"
 	pausekeeper "agora/chain/x/pause/keeper"
@@ -39,6 +41,7 @@ func (app *App) makeMarketKeepers() {
 	k.Subnet.SetHooks(subnettypes.MultiHooks{k.Yuma.Hooks(), k.Emission.Hooks(), k.Model.Hooks()})
 	k.Staking.SetHooks(stakingtypes.NewMultiStakingHooks(k.Distribution.Hooks(), k.Slashing.Hooks(), takeLimit{staking: k.Staking}))
 	k.Fee = feekeeper.NewKeeper(cdc, app.storeOf(feetypes.StoreKey), auth, k.Subnet)
+	k.Market = marketkeeper.NewKeeper(cdc, app.storeOf(markettypes.StoreKey), auth, k.Bank, k.Staking, k.Subnet, k.Emission)
 	k.Pause = pausekeeper.NewKeeper(cdc, app.storeOf(pausetypes.StoreKey), auth, k.Staking, app.knows)
 	app.SetCircuitBreaker(k.Pause) // the router hands it to services that register later
 }

@@ -31,6 +31,8 @@ import (
 	emissiontypes "agora/chain/x/emission/types"
 	"agora/chain/x/fee"
 	feetypes "agora/chain/x/fee/types"
+	marketmodule "agora/chain/x/market"
+	markettypes "agora/chain/x/market/types"
 	"agora/chain/x/model"
 	modeltypes "agora/chain/x/model/types"
 	"agora/chain/x/pause"
@@ -64,6 +66,7 @@ func (app *App) modules() []module.AppModule {
 		pause.NewAppModule(cdc, k.Pause),
 		fee.NewAppModule(cdc, k.Fee),
 		model.NewAppModule(cdc, k.Model),
+		marketmodule.NewAppModule(cdc, k.Market),
 	}
 }
 
@@ -74,7 +77,7 @@ func setOrder(m *module.Manager) {
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName, slashingtypes.ModuleName,
 		govtypes.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName, authz.ModuleName, feegrant.ModuleName,
 		upgradetypes.ModuleName, consensustypes.ModuleName, emissiontypes.ModuleName, subnettypes.ModuleName, yumatypes.ModuleName,
-		pausetypes.ModuleName, feetypes.ModuleName, modeltypes.ModuleName,
+		pausetypes.ModuleName, feetypes.ModuleName, modeltypes.ModuleName, markettypes.ModuleName,
 	}
 	m.SetOrderInitGenesis(genesis...)
 	m.SetOrderExportGenesis(genesis...)

@@ -21,6 +21,7 @@ import (
 	"agora/chain/network"
 	emissiontypes "agora/chain/x/emission/types"
 	feetypes "agora/chain/x/fee/types"
+	markettypes "agora/chain/x/market/types"
 	pausetypes "agora/chain/x/pause/types"
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
@@ -62,6 +63,7 @@ func (p *random) start() []abci.ValidatorUpdate {
 	app.SetModule(g, pausetypes.ModuleName, func(s *pausetypes.GenesisState) {
 		s.Params.MotionSeconds, s.Params.RestSeconds = 60, 20
 	})
+	app.SetModule(g, markettypes.ModuleName, func(s *markettypes.GenesisState) { s.Params.MinWithdrawDelay = 20 })
 	doc, err := g.Document(scenario.ChainID, p.w.Now)
 	must(p, err)
 	doc.Consensus.Params.Block.MaxGas = 200_000_000
@@ -228,7 +230,11 @@ func (p *random) propose() {
 // measure is something that only governance may do.
 func (p *random) measure() sdk.Msg {
 	a, pick := p.w.App, p.r.Intn
-	switch pick(13) {
+	switch pick(14) {
+	case 13:
+		return &markettypes.MsgUpdateParams{Authority: authority, Params: markettypes.Params{
+			BurnBps: uint64(pick(2_000)), MinDeposit: uint64(1 + pick(10_000_000)), MinWithdrawDelay: uint64(10 + pick(11)), MaxChannels: uint64(1 + pick(20)),
+		}}
 	case 12:
 		return &feetypes.MsgUpdateParams{Authority: authority, Params: feetypes.Params{MinGasPrice: uint64(1_000 + pick(20_000))}}
 	case 0:

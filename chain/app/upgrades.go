@@ -17,6 +17,7 @@ import (
 	upgradetypes "github.com/cosmos/cosmos-sdk/x/upgrade/types"
 
 	feetypes "agora/chain/x/fee/types"
+	markettypes "agora/chain/x/market/types"
 	modeltypes "agora/chain/x/model/types"
 )
 
@@ -30,8 +31,9 @@ type Upgrade struct {
 // up to this program's: a chain that takes an older upgrade with it has the newer ones with that, and their stores.
 // A chain that begins with this program has them all: to it these names say nothing any more.
 var Upgrades = []Upgrade{
-	{Name: "v2", Stores: storetypes.StoreUpgrades{Added: []string{feetypes.StoreKey, modeltypes.StoreKey}}},
-	{Name: "v3", Stores: storetypes.StoreUpgrades{Added: []string{modeltypes.StoreKey}}},
+	{Name: "v2", Stores: storetypes.StoreUpgrades{Added: []string{feetypes.StoreKey, modeltypes.StoreKey, markettypes.StoreKey}}},
+	{Name: "v3", Stores: storetypes.StoreUpgrades{Added: []string{modeltypes.StoreKey, markettypes.StoreKey}}},
+	{Name: "v4", Stores: storetypes.StoreUpgrades{Added: []string{markettypes.StoreKey}}},
 }
 
 func (app *App) setUpgrades(configurator module.Configurator) {

@@ -27,6 +27,9 @@ var never = []string{
 	"/cosmos.gov.",
 	"/cosmos.staking.v1beta1.MsgUndelegate",
 	"/agora.market.v1.MsgClaim",
+	"/agora.market.v1.MsgRequestWithdraw",
+	"/agora.market.v1.MsgWithdraw",
+	"/agora.market.v1.MsgClose",
 	"/agora.pause.",
 }
 

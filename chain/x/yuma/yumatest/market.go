@@ -36,6 +36,8 @@ import (
 	"agora/chain/network"
 	emissionkeeper "agora/chain/x/emission/keeper"
 	emissiontypes "agora/chain/x/emission/types"
+	marketkeeper "agora/chain/x/market/keeper"
+	markettypes "agora/chain/x/market/types"
 	modelkeeper "agora/chain/x/model/keeper"
 	modeltypes "agora/chain/x/model/types"
 	subnetkeeper "agora/chain/x/subnet/keeper"
@@ -68,6 +70,7 @@ type Market struct {
 	Emission     *emissionkeeper.Keeper
 	Yuma         *yumakeeper.Keeper
 	Model        *modelkeeper.Keeper
+	Market       *marketkeeper.Keeper
 	// Authority is the account that proposals sign with.
 	Authority string
 	// Failed lists the reasons of epochs that failed.
@@ -99,6 +102,7 @@ func NewWith(t testing.TB, edit func(*subnettypes.Params)) *Market {
 	m.Must(m.Emission.InitGenesis(m.Ctx, *emission))
 	m.Must(m.Yuma.InitGenesis(m.Ctx, *yumatypes.DefaultGenesis()))
 	m.Must(m.Model.InitGenesis(m.Ctx, *modeltypes.DefaultGenesis()))
+	m.Must(m.Market.InitGenesis(m.Ctx, *markettypes.DefaultGenesis()))
 	m.NextBlock()
 	return m
 }
@@ -112,7 +116,7 @@ func noTax() distrtypes.Params {
 // Bare returns keepers over empty stores.
 func Bare(t testing.TB) *Market {
 	keys := storetypes.NewKVStoreKeys(authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, distrtypes.StoreKey,
-		subnettypes.StoreKey, emissiontypes.StoreKey, yumatypes.StoreKey, modeltypes.StoreKey)
+		subnettypes.StoreKey, emissiontypes.StoreKey, yumatypes.StoreKey, modeltypes.StoreKey, markettypes.StoreKey)
 	header := cmtproto.Header{ChainID: ChainID, Height: 1, Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	m := &Market{
 		TB: t, Ctx: sdk.NewContext(open(t, keys), header, false, log.NewNopLogger()).WithChainID(ChainID),
@@ -121,6 +125,7 @@ func Bare(t testing.TB) *Market {
 	stores := func(name string) corestore.KVStoreService { return runtime.NewKVStoreService(keys[name]) }
 	m.Account = m.openAccounts(stores)
 	m.Subnet, m.Emission, m.Yuma = m.openMarket(stores, m.Account)
+	m.Market = marketkeeper.NewKeeper(m.Codec, stores(markettypes.StoreKey), m.Authority, m.Bank, m.Staking, m.Subnet, m.Emission)
 	return m
 }
 
@@ -150,6 +155,7 @@ var moduleAccounts = map[string][]string{
 	emissiontypes.ModuleName:            {authtypes.Minter, authtypes.Burner},
 	subnettypes.ModuleName:              {authtypes.Burner},
 	modeltypes.ModuleName:               nil,
+	markettypes.ModuleName:              nil,
 }
 
 // openAccounts opens the keepers of the SDK.
