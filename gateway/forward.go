@@ -62,6 +62,7 @@ type call struct {
 	tried        []*candidate
 	failed       failures
 	suspect      []*candidate // failed before an answer began; to blame once another has answered
+	bill         *bill        // nil where nobody pays
 }
 
 // infer serves one request for an answer, from the door to the end of the answer.
@@ -86,6 +87,11 @@ func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, arrived 
 	if c.translation != nil && c.voice != nil {
 		c.out.failing = c.voice().Fail
 	}
+	if e := c.open(v.from); e != nil {
+		g.deny(w, e, waitOf(e))
+		return
+	}
+	defer c.bill.close()
 	if c.Stream {
 		c.out.keepAlive(c.hello)
 	}
@@ -181,7 +187,12 @@ func (c *call) next() *candidate {
 
 // able says whether a miner can be asked this, by what its card declares.
 func (c *call) able(m *candidate) bool {
-	return c.Miners.Connected(m.netuid, m.HotKey) && c.unable(m) == nil
+	return c.Miners.Connected(m.netuid, m.HotKey) && c.unable(m) == nil && c.affordable(m)
+}
+
+// affordable says whether a miner's price is within what the consumer allows.
+func (c *call) affordable(m *candidate) bool {
+	return c.bill == nil || within(c.Till.rates(&m.Miner), c.bill.limit)
 }
 
 // unable is the reason for which a miner's card rules it out, nil if it does not.
@@ -233,6 +244,9 @@ func (c *call) note(m *candidate, err error) {
 		return
 	}
 	c.metrics.attempts.WithLabelValues(c.route.subnet, m.label, outcome(err)).Inc()
+	if statusOf(err) == http.StatusPaymentRequired && c.bill != nil && c.Till.Miners != nil {
+		c.Till.Miners.Demand(m.Owner)
+	}
 	if err == nil {
 		return
 	}

@@ -25,6 +25,7 @@ type Gateway struct {
 	claims   claims
 	buffered atomic.Int64 // bytes of bodies being served
 	metrics  *metrics
+	sessions sessions // of consumers who pay by channel
 	scrape   http.Handler
 
 	mu     sync.Mutex // guards health
@@ -152,6 +153,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
+	case path == "/v1/pay/channel":
+		g.only(http.MethodGet, w, r, func() { g.showChannel(w, r) })
+	case path == "/v1/pay/voucher":
+		g.only(http.MethodPost, w, r, func() { g.takeVoucher(w, r) })
+	case path == "/v1/pay/credit":
+		g.only(http.MethodPost, w, r, func() { g.takeCredit(w, r) })
+	case path == "/v1/pay/spending":
+		g.only(http.MethodGet, w, r, func() { g.showSpending(w, r) })
 	case path == "/v1/models" || strings.HasPrefix(path, "/v1/models/"):
 		g.only(http.MethodGet, w, r, func() { g.models(w, r) })
 	case path == "/healthz":
@@ -171,7 +180,7 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, X-Should-Retry, X-Agora-Miner, X-Agora-Model, X-Agora-Subnet, X-Agora-Rank, X-Agora-Overhead-Us")
+	h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, X-Should-Retry, X-Agora-Miner, X-Agora-Model, X-Agora-Subnet, X-Agora-Rank, X-Agora-Overhead-Us, Payment-Required, Payment-Response")
 	if r.Method != http.MethodOptions {
 		return false
 	}

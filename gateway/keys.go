@@ -40,6 +40,8 @@ type Limits struct {
 	PerMinute int `json:"per_minute,omitempty"` // requests started per minute, on average
 	Burst     int `json:"burst,omitempty"`      // requests that may start at once after a quiet time
 	InFlight  int `json:"in_flight,omitempty"`  // requests open at once
+
+	Budget uint64 `json:"budget_rao,omitempty"` // that the operator gives the key; 0 is no bound
 }
 
 func (l Limits) or(d Limits) Limits {
@@ -49,7 +51,7 @@ func (l Limits) or(d Limits) Limits {
 		}
 		return b
 	}
-	return Limits{pick(l.PerMinute, d.PerMinute), pick(l.Burst, d.Burst), pick(l.InFlight, d.InFlight)}
+	return Limits{pick(l.PerMinute, d.PerMinute), pick(l.Burst, d.Burst), pick(l.InFlight, d.InFlight), l.Budget}
 }
 
 // Key is what is kept of a key: never its secret.
@@ -184,6 +186,9 @@ func (h *holder) leave() {
 	h.open--
 	h.mu.Unlock()
 }
+
+// IDOf is the id of the key with this secret.
+func IDOf(secret string) string { return describe(secret, "", Limits{}).ID }
 
 func newSecret() string {
 	raw := make([]byte, secretSize, secretSize+4)

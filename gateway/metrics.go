@@ -17,6 +17,8 @@ type metrics struct {
 	refused  *prometheus.CounterVec // by status
 	attempts *prometheus.CounterVec // by subnet, uid and outcome
 	breaks   prometheus.Counter
+	vouchers *prometheus.CounterVec // refused or lost, by reason
+	paid     *prometheus.CounterVec // rao charged, by subnet and whose it is
 }
 
 var (
@@ -43,7 +45,9 @@ func newMetrics(age func() time.Duration) *metrics {
 			Name: "agora_gateway_breaks_total", Help: "Times that a miner was left alone after failures in a row.",
 		}),
 	}
-	m.registry.MustRegister(m.duration, m.first, m.tokens, m.overhead, m.inFlight, m.refused, m.attempts, m.breaks,
+	m.vouchers = counters("agora_gateway_vouchers_refused_total", "Vouchers and paid requests that were refused, and charges that could not be written down (lost).", "reason")
+	m.paid = counters("agora_gateway_charged_rao_total", "What consumers were charged: the miners' part, and the mark-up.", "subnet", "part")
+	m.registry.MustRegister(m.vouchers, m.paid, m.duration, m.first, m.tokens, m.overhead, m.inFlight, m.refused, m.attempts, m.breaks,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "agora_gateway_ranking_age_seconds", Help: "Age of the ranking that requests are routed by.",
 		}, func() float64 { return age().Seconds() }))

@@ -35,6 +35,9 @@ type Miner struct {
 	Digest     string         // of the model's weights as the card tells it, empty where it does not
 	Can        openai.Ability // as the card tells it, 0 where it does not
 	Context    int            // tokens that the model reads, 0 where the card does not tell
+	PriceIn    uint64         // rao per million tokens read, as the card tells it
+	PriceOut   uint64         // rao per million tokens written
+	Owner      string         // account that is paid; empty where it is not known
 	Incentive  uint16         // of the last epoch on the chain, 0 before the first
 	Score      float64        // by the gateway's own validator, 0 where it has none
 	Tier       int            // by the same, 0 is the best
@@ -75,6 +78,26 @@ type candidate struct {
 	netuid uint32
 	name   string // "uid/peer id"
 	label  string // uid as a metric's label
+}
+
+// context is the most tokens that a model of the route reads, 0 where no card tells it.
+func (r *route) context() (most int) {
+	for _, tier := range r.tiers {
+		for _, c := range tier {
+			most = max(most, c.Context)
+		}
+	}
+	return most
+}
+
+// netuid is the subnet's.
+func (r *route) netuid() uint32 {
+	for _, tier := range r.tiers {
+		for _, c := range tier {
+			return c.netuid
+		}
+	}
+	return 0
 }
 
 // newTable orders the standings. health returns what is known of a miner so far, and c whose a name is.

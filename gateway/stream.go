@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"agora/wire/openai"
+	"agora/wire/x402"
 )
 
 // errConsumer marks a stream that ended because the consumer no longer takes it.
@@ -17,6 +18,7 @@ var errConsumer = errors.New("gateway: the consumer left")
 func (a *answer) deliver() error {
 	a.announce()
 	if !a.Stream {
+		a.whole = a.priced(a.whole)
 		a.out.header().Set("Content-Type", a.kind)
 		a.out.header().Set("Content-Length", strconv.Itoa(len(a.whole)))
 		a.out.begin(http.StatusOK)
@@ -25,6 +27,9 @@ func (a *answer) deliver() error {
 		return nil
 	}
 	err := a.pass()
+	if errors.Is(err, errConsumer) || a.gone() {
+		a.bill.abandoned(a.call, a.from, a.usage)
+	}
 	if errors.Is(err, errConsumer) || a.gone() {
 		return nil
 	}
@@ -54,6 +59,9 @@ func (c *call) hello(h http.Header) {
 	h.Set("X-Agora-Subnet", c.route.subnet)
 	h.Set("X-Agora-Rank", string(c.route.rank))
 	h.Set("X-Content-Type-Options", "nosniff")
+	if c.bill != nil {
+		h.Set(x402.HeaderResponse, c.bill.response())
+	}
 	if c.Stream {
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("Cache-Control", "no-store")
@@ -81,6 +89,7 @@ func (a *answer) pass() error {
 		}
 		a.watch.Reset(a.Stall)
 		if c, err = a.next(); err == io.EOF {
+			a.settleAtEnd()
 			return a.end()
 		}
 		if err != nil {
@@ -95,11 +104,28 @@ func (a *answer) hand(c openai.Chunk) error {
 		return left(a.out.comment(c.Data))
 	}
 	a.count(c.Usage)
+	if c.Usage != nil {
+		a.usage = c.Usage
+	}
+	if a.bill != nil {
+		c.Data = a.billed(c)
+	}
+	if err := a.tell(c.Data); err != nil {
+		return err
+	}
+	if a.bill != nil {
+		a.bill.chunks++
+	}
+	return nil
+}
+
+// tell gives the consumer a chunk in the words of its door.
+func (a *answer) tell(chunk []byte) error {
 	flush := !a.stream.Ready()
 	if a.voice == nil {
-		return left(a.out.data(c.Data, flush))
+		return left(a.out.data(chunk, flush))
 	}
-	events, err := a.voice.Chunk(c.Data)
+	events, err := a.voice.Chunk(chunk)
 	if err != nil {
 		return err
 	}

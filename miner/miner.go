@@ -34,6 +34,7 @@ type Config struct {
 	Key           ed25519.PrivateKey // the miner's hot key
 	NetUID        uint32             // the subnet that it serves
 	Handler       http.Handler       // most often a Server
+	Meter         *Meter             // who pays for it; nil where nobody does
 	Directory     Directory
 	AllowPrivate  bool          // serve validators on private and loopback addresses: local networks only
 	Poll          time.Duration // between looks at the directory; 5 s
@@ -192,7 +193,7 @@ func (m *Miner) start(ctx context.Context, wg *sync.WaitGroup, at place, e Endpo
 
 func (m *Miner) serveConfig(l *link) wire.ServeConfig {
 	return wire.ServeConfig{
-		Key: m.Key, NetUID: m.NetUID, Validator: l.state.HotKey, Addr: l.state.Addr, Handler: m.Handler,
+		Key: m.Key, NetUID: m.NetUID, Validator: l.state.HotKey, Addr: l.state.Addr, Handler: m.Meter.For(l.state.HotKey, m.Handler),
 		AllowPrivate: m.AllowPrivate, MaxBackoff: m.MaxBackoff, Log: m.Log,
 		OnChange: func(connected bool, reason error) { m.note(l, connected, reason) },
 	}

@@ -23,6 +23,7 @@ import (
 	"agora/engine/native/llm"
 	"agora/engine/native/store"
 	backend "agora/engine/openai"
+	"agora/mechanism/price"
 	"agora/miner"
 	"agora/miner/enrolment"
 	"agora/wallet"
@@ -46,10 +47,14 @@ type mining struct {
 	firstByte    time.Duration
 	anyway       bool
 	replace      bool
+	priceIn      string
+	priceOut     string
 	every        time.Duration
 	runFor       time.Duration
 
 	watch *miner.Watch // of the backend; nil for a native model
+	rates price.Rates  // rao per million tokens
+	owner client.Signer
 }
 
 func minerCommand() *cobra.Command {
@@ -73,6 +78,8 @@ func minerCommand() *cobra.Command {
 	f.StringVar(&m.model, "model", "", "model at the backend, or one of agora model list")
 	f.StringVar(&m.licence, "licence", "NOASSERTION", "SPDX identifier of the model's licence")
 	f.StringVar(&m.maxPrice, "max-price", "10", "most TAO to pay for registering; in a full subnet this is the bid for a seat, and what others do not bid comes back")
+	f.StringVar(&m.priceIn, "price-in", "0", "TAO per million tokens read, e.g. 0.05tao")
+	f.StringVar(&m.priceOut, "price-out", "0", "TAO per million tokens written, e.g. 0.2tao")
 	f.IntVar(&m.capacity, "capacity", 8, "requests worked on at once")
 	f.DurationVar(&m.timeout, "timeout", 0, "from a request's arrival to the last byte of its answer (15m)")
 	f.DurationVar(&m.firstByte, "first-byte", 0, "for the backend to begin an answer (2m)")
@@ -98,6 +105,9 @@ func keyFile(subnet uint32, model string) string {
 
 func (m *mining) run(cmd *cobra.Command) (err error) {
 	ctx := cmd.Context()
+	if err := m.readPrices(); err != nil {
+		return err
+	}
 	server, info, err := m.open(ctx, cmd)
 	if err != nil {
 		return err
@@ -119,8 +129,12 @@ func (m *mining) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
+	meter, err := m.meter(c)
+	if err != nil {
+		return err
+	}
 	worker, err := miner.New(miner.Config{
-		Key: hot, NetUID: m.subnet, Handler: server, AllowPrivate: m.allowPrivate, Log: m.log(cmd),
+		Key: hot, NetUID: m.subnet, Handler: server, Meter: meter, AllowPrivate: m.allowPrivate, Log: m.log(cmd),
 		Directory: miner.WhileThere(&enrolment.Directory{Client: c, NetUID: m.subnet, Every: 30 * time.Second}, m.watch),
 	})
 	if err != nil {
@@ -129,7 +143,7 @@ func (m *mining) run(cmd *cobra.Command) (err error) {
 	fmt.Fprintf(cmd.OutOrStdout(), "mining subnet %d as uid %d with %s; Ctrl-C stops\n", m.subnet, uid, info.Model)
 	ctx, cancel := atMost(ctx, m.runFor)
 	defer cancel()
-	return m.serve(ctx, cmd, &worked{mining: m, chain: c, worker: worker, server: server, hold: hold, uid: uid, model: info.Model, since: time.Now()})
+	return m.serve(ctx, cmd, &worked{meter: meter, mining: m, chain: c, worker: worker, server: server, hold: hold, uid: uid, model: info.Model, since: time.Now()})
 }
 
 // open probes the model and wraps it in a server.
@@ -195,8 +209,11 @@ func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client
 	if err != nil {
 		return 0, nil, err
 	}
+	m.owner = cold
+	card := enrolment.Card(info)
+	card.PriceIn, card.PriceOut = m.rates.In, m.rates.Out
 	r, err := enrolment.Enrol(ctx, c, enrolment.Request{
-		NetUID: m.subnet, Hot: hot, Owner: cold, MaxPrice: limit.MulInt64(network.TAO).TruncateInt().Uint64(), Card: enrolment.Card(info),
+		NetUID: m.subnet, Hot: hot, Owner: cold, MaxPrice: limit.MulInt64(network.TAO).TruncateInt().Uint64(), Card: card,
 		Replace: m.replace, Before: func() error {
 			if m.anyway {
 				return nil

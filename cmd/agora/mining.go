@@ -22,6 +22,7 @@ import (
 // worked is a miner at work.
 type worked struct {
 	*mining
+	meter  *miner.Meter
 	chain  *client.Client
 	worker *miner.Miner
 	server *miner.Server
@@ -46,8 +47,12 @@ func (m *mining) serve(ctx context.Context, cmd *cobra.Command, w *worked) (err 
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{}, 2) // the two below, which end with ctx
-	defer func() { cancel(); <-done; <-done }()
+	done := make(chan struct{}, 3) // those below, which end with ctx
+	defer func() { cancel(); <-done; <-done; <-done }()
+	go func() {
+		defer func() { done <- struct{}{} }()
+		w.claim(ctx, cmd)
+	}()
 	go func() {
 		defer func() { done <- struct{}{} }()
 		if m.watch != nil {

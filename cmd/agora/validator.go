@@ -17,7 +17,7 @@ import (
 // validatorCommand runs the judge and gateway beside a chain node.
 func validatorCommand() *cobra.Command {
 	var r role
-	var wire, http string
+	var wire, http, ledgerAt, publicRPC string
 	var limits gateway.Config
 	var tasks daemon.Tasks
 	var runFor time.Duration
@@ -46,7 +46,7 @@ func validatorCommand() *cobra.Command {
 				return err
 			}
 			d, err := daemon.New(daemon.Config{
-				Client: c, HotKey: hot, Operator: sdk.AccAddress(cold.PubKey().Address()).String(),
+				Client: c, HotKey: hot, Cold: cold, Ledger: ledgerAt, RPC: publicRPC, Operator: sdk.AccAddress(cold.PubKey().Address()).String(),
 				Home: r.home, Wire: wire, HTTP: http, Gateway: limits, Tasks: tasks, Log: r.log(cmd),
 			})
 			if err != nil {
@@ -63,6 +63,8 @@ func validatorCommand() *cobra.Command {
 	taskFlags(cmd.Flags(), &tasks)
 	cmd.Flags().StringVar(&wire, "wire", "0.0.0.0:7070", "address that miners dial; publish it with agora validator voice")
 	cmd.Flags().StringVar(&http, "http", "127.0.0.1:8080", "address of gateway and web page; put TLS in front of a public one")
+	cmd.Flags().StringVar(&ledgerAt, "ledger", "", "what is owed: a file, or postgres://… that several gateways share; HOME/ledger.db")
+	cmd.Flags().StringVar(&publicRPC, "public-rpc", "", "RPC address of a node that consumers can open channels through; told to who pays without one")
 	cmd.Flags().DurationVar(&runFor, "for", 0, "stop after this long; 0 runs until Ctrl-C")
 	cmd.AddCommand(keyCommand(), voiceCommand())
 	return cmd

@@ -17,12 +17,14 @@ import (
 
 	"agora/client"
 	"agora/gateway"
+	"agora/gateway/ledger"
 	"agora/mechanism/score"
 	"agora/task"
 	"agora/task/continuation"
 	"agora/task/exact"
 	"agora/task/shelf"
 	"agora/validator"
+	"agora/validator/cashier"
 	"agora/web"
 	"agora/wire"
 )
@@ -37,6 +39,10 @@ type Config struct {
 	HTTP     string         // host:port of gateway and pages
 	Gateway  gateway.Config // its limits; the rest is set here
 	Tasks    Tasks          // what tasks that others wrote may do here
+	Cold     client.Signer  // of the operator: claims what consumers pay, and pays miners; without it nobody pays here
+	Ledger   string         // file, or postgres:// URL, of what is owed; HOME/ledger.db
+	RPC      string         // of a node that consumers can open channels through
+	Cashier  cashier.Config // its times and sums; the rest is set here
 	DemoKey  string         // shown in the pages and accepted by the gateway: local networks only
 	Log      *slog.Logger
 }
@@ -50,6 +56,8 @@ type Daemon struct {
 	site    *web.Site
 	market  *market
 	modules *modules
+	ledger  *ledger.Ledger
+	cashier *cashier.Cashier
 	http    net.Listener
 }
 
@@ -120,6 +128,11 @@ func (d *Daemon) makeGateway() error {
 	c.Miners, c.Ranking, c.Judge, c.Keys, c.Log = d.hub, d.market, d.judge, keys, d.cfg.Log
 	c.Names = filepath.Join(d.cfg.Home, "names.json")
 	c.KeyHelp = "the operator makes one with `agora validator key create NAME`; a local network's is in its localnet.json"
+	starting, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if c.Till, err = d.openTill(starting); err != nil {
+		return err
+	}
 	d.gateway, err = gateway.New(c)
 	d.site = web.New(d.market, web.Options{DemoKey: d.cfg.DemoKey, Log: d.cfg.Log})
 	return err
@@ -141,6 +154,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	start(func(ctx context.Context) error { d.gateway.Run(ctx); return nil })
 	start(func(ctx context.Context) error { d.market.follow(ctx); return nil })
 	start(func(ctx context.Context) error { d.site.Run(ctx); return nil })
+	if d.cashier != nil {
+		start(func(ctx context.Context) error { d.cashier.Run(ctx); return nil })
+	}
 	start(d.serve)
 	<-ctx.Done()
 	group.Wait()
@@ -200,6 +216,9 @@ func (d *Daemon) close() error {
 	}
 	if d.modules != nil {
 		errs = append(errs, d.modules.close())
+	}
+	if d.ledger != nil {
+		errs = append(errs, d.ledger.Close())
 	}
 	return errors.Join(errs...)
 }

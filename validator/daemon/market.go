@@ -82,9 +82,10 @@ func (m *market) miners(netuid uint32, g yumatypes.QueryMetagraphResponse) []gat
 	own := scores(m.judge.Scores(netuid))
 	var list []gateway.Miner
 	for _, n := range m.judge.Miners(netuid) {
-		miner := gateway.Miner{UID: n.UID, Registered: n.Registered, HotKey: n.HotKey, Incentive: incentive[n.UID], Score: own[uint16(n.UID)].Weight, Tier: own[uint16(n.UID)].Tier}
+		miner := gateway.Miner{UID: n.UID, Registered: n.Registered, HotKey: n.HotKey, Owner: n.Owner, Incentive: incentive[n.UID], Score: own[uint16(n.UID)].Weight, Tier: own[uint16(n.UID)].Tier}
 		if n.Card != nil {
 			miner.Model, miner.Digest = n.Card.Name, n.Card.Digest
+			miner.PriceIn, miner.PriceOut = n.Card.PriceIn, n.Card.PriceOut
 			miner.Can, miner.Context = engine.AbilitiesOf(n.Card.Metadata), int(n.Card.Context)
 		}
 		list = append(list, miner)

@@ -102,7 +102,13 @@ type Ask struct {
 	Tokens  int      // that it has, by a rule of thumb
 	Choices int      // answers wanted, at least 1
 	words   int
+
+	MaxTokens int      // of each answer; 0 where the request does not say
+	MaxPrice  MaxPrice // above which it does not want to be answered
 }
+
+// MaxPrice is what a request allows in provider.max_price, in rao per million tokens; 0 is no limit.
+type MaxPrice struct{ In, Out uint64 }
 
 // Needed is all that the request needs.
 func (a Ask) Needed() Ability {
@@ -144,6 +150,9 @@ type asked struct {
 	Frequency      json.RawMessage `json:"frequency_penalty"`
 	Echo           json.RawMessage `json:"echo"`
 	Suffix         json.RawMessage `json:"suffix"`
+	MaxTokens      json.RawMessage `json:"max_tokens"`
+	MaxCompletion  json.RawMessage `json:"max_completion_tokens"`
+	Provider       json.RawMessage `json:"provider"`
 }
 
 // ReadAsk reads the body of a request to one of the two endpoints.
@@ -173,7 +182,36 @@ func ReadAsk(body []byte) Ask {
 	}
 	a.readMessages(f.Messages)
 	a.readPrompt(f.Prompt)
+	a.MaxTokens = int(min(max(0, numberOf(f.MaxTokens), numberOf(f.MaxCompletion)), 1<<30))
+	a.MaxPrice = readMaxPrice(f.Provider)
 	return a
+}
+
+// readMaxPrice reads what OpenRouter calls provider preferences, as far as they are about money: TAO per million tokens.
+func readMaxPrice(raw json.RawMessage) MaxPrice {
+	var p struct {
+		MaxPrice struct {
+			Prompt     json.RawMessage `json:"prompt"`
+			Completion json.RawMessage `json:"completion"`
+		} `json:"max_price"`
+	}
+	if json.Unmarshal(orNothing(raw), &p) != nil {
+		return MaxPrice{}
+	}
+	return MaxPrice{raoOf(p.MaxPrice.Prompt), raoOf(p.MaxPrice.Completion)}
+}
+
+// raoOf reads an amount of TAO, a number or a string; 0 is none, and what is less than a rao is one.
+func raoOf(raw json.RawMessage) uint64 {
+	var text string
+	if json.Unmarshal(orZero(raw), &text) == nil {
+		raw = json.RawMessage(text)
+	}
+	const perTAO, most = 1e9, 1e18
+	if rao := numberOf(raw) * perTAO; rao > 0 {
+		return uint64(max(1, min(rao+0.5, most)))
+	}
+	return 0
 }
 
 func (a *Ask) need(what Ability, param string, asked bool) {

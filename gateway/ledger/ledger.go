@@ -1,0 +1,472 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"agora/mechanism/voucher"
+)
+
+const (
+	maxBatch   = 512             // entries in one transaction
+	maxWaiting = 4096            // entries that wait for the clerk; more wait for their turn to wait
+	writeLimit = 5 * time.Second // for one transaction
+	tries      = 3               // of a transaction before its entries fail
+)
+
+// Ledger is open until Close. It may be used concurrently, and a PostgreSQL by several of them.
+type Ledger struct {
+	db         *sql.DB
+	dialect    dialect
+	gateway    string        // this process, for its reservations
+	lease      time.Duration // after which an open request of a gateway that is gone ends
+	entries    chan *entry
+	statements map[statement]*sql.Stmt // of the clerk
+	book       *book                   // of the clerk; kept between batches where nobody else writes
+	open       map[string]uint64       // ceilings by account and request, where nobody else writes
+
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// entry is what the clerk does for somebody who waits.
+type entry struct {
+	account string
+	apply   func(*work) error
+	done    chan error
+	err     error
+	undo    func() // of what is in memory only, where it could not be written
+}
+
+// work is what an entry may read and change.
+type work struct {
+	*Ledger
+	*book
+	ctx     context.Context
+	tx      *sql.Tx // nil while nothing has been read or written
+	account *Account
+	entry   *entry
+}
+
+// Open opens the ledger at where: a file, or postgres://user:password@host/database. It brings an older one to this
+// program's version. lease is the longest that a request is open; 20 minutes if 0.
+func Open(ctx context.Context, where string, lease time.Duration) (*Ledger, error) {
+	db, d, err := connect(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	if lease <= 0 {
+		lease = 20 * time.Minute
+	}
+	l := &Ledger{
+		db: db, dialect: d, gateway: rand.Text(), lease: lease, entries: make(chan *entry, maxWaiting),
+		statements: map[statement]*sql.Stmt{}, book: newBook(), open: map[string]uint64{},
+	}
+	if err := migrate(ctx, db, d); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := l.recall(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	ctx, l.stop = context.WithCancel(context.Background())
+	l.wg.Go(func() { l.clerk(ctx) })
+	return l, nil
+}
+
+// recall reads a file's accounts into memory. Requests that were open when the program ended are not charged.
+func (l *Ledger) recall(ctx context.Context) error {
+	if l.dialect.shared {
+		return nil
+	}
+	list, err := l.db.QueryContext(ctx, "SELECT "+accountColumns+" FROM accounts")
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	defer list.Close()
+	for list.Next() {
+		a, err := scanAccount(list)
+		if err != nil {
+			return fmt.Errorf("ledger: %w", err)
+		}
+		a.Line.Reserved, a.Line.Open = 0, 0
+		l.book.accounts[a.ID] = a
+	}
+	return errors.Join(list.Err(), l.recallDebts(ctx))
+}
+
+// Close waits for the entries that were begun, and closes the store.
+func (l *Ledger) Close() error {
+	l.stop()
+	l.wg.Wait()
+	for _, s := range l.statements {
+		_ = s.Close() // the database closes what is left
+	}
+	return l.db.Close()
+}
+
+// do hands an entry to the clerk and waits until it is written.
+func (l *Ledger) do(ctx context.Context, account string, apply func(*work) error) error {
+	e := &entry{account: account, apply: apply, done: make(chan error, 1)}
+	select {
+	case l.entries <- e:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-e.done:
+		return err
+	case <-ctx.Done(): // it may be written all the same
+		return ctx.Err()
+	}
+}
+
+// clerk takes what has come and writes it, until ctx ends.
+func (l *Ledger) clerk(ctx context.Context) {
+	batch := make([]*entry, 0, maxBatch)
+	for {
+		batch = batch[:0]
+		select {
+		case e := <-l.entries:
+			batch = append(batch, e)
+		case <-ctx.Done():
+			l.refuseRest()
+			return
+		}
+		for more := true; more && len(batch) < maxBatch; {
+			select {
+			case e := <-l.entries:
+				batch = append(batch, e)
+			default:
+				more = false
+			}
+		}
+		l.settle(batch)
+	}
+}
+
+// refuseRest answers who waits when the ledger closes.
+func (l *Ledger) refuseRest() {
+	for {
+		select {
+		case e := <-l.entries:
+			e.done <- fmt.Errorf("%w: it is closing", ErrStore)
+		default:
+			return
+		}
+	}
+}
+
+// settle writes a batch and answers its entries. A transaction that fails is tried again as long as nothing of it is in
+// memory only.
+func (l *Ledger) settle(batch []*entry) {
+	var err error
+	for range tries {
+		ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
+		err = l.commit(ctx, batch)
+		cancel()
+		if err == nil || !l.dialect.shared {
+			break
+		}
+	}
+	for _, e := range batch {
+		if err != nil {
+			if e.undo != nil && e.err == nil {
+				e.undo()
+			}
+			e.err = fmt.Errorf("%w: %w", ErrStore, err)
+		}
+		e.done <- e.err
+	}
+}
+
+// commit applies a batch in one transaction. Where the accounts are in memory it writes besides what an earlier failure
+// left unwritten, and takes no entry before that is done.
+func (l *Ledger) commit(ctx context.Context, batch []*entry) error {
+	w := &work{Ledger: l, book: l.book, ctx: ctx}
+	defer func() {
+		if w.tx != nil {
+			_ = w.tx.Rollback() // after the commit it is nothing
+		}
+	}()
+	if l.dialect.shared {
+		w.book = newBook()
+		if err := w.read(batch); err != nil {
+			return err
+		}
+	} else if w.changed() {
+		if err := w.finish(); err != nil {
+			return err
+		}
+	}
+	for _, e := range batch {
+		w.account, w.entry = w.accounts[e.account], e
+		e.err = e.apply(w)
+		if errors.Is(e.err, errBroken) {
+			return e.err
+		}
+	}
+	return w.finish()
+}
+
+// errBroken marks an error of the store inside an entry: the transaction is no good any more.
+var errBroken = errors.New("store")
+
+// begin opens the transaction if it is not.
+func (w *work) begin() error {
+	if w.tx != nil {
+		return nil
+	}
+	tx, err := w.db.BeginTx(w.ctx, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errBroken, err)
+	}
+	w.tx = tx
+	return nil
+}
+
+// read loads and locks a batch's accounts.
+func (w *work) read(batch []*entry) error {
+	ids := make([]string, 0, len(batch))
+	for _, e := range batch {
+		if e.account != "" {
+			ids = append(ids, e.account)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if err := w.begin(); err != nil || len(ids) == 0 {
+		return err
+	}
+	var err error
+	w.accounts, err = w.load(w.ctx, w.tx, ids)
+	return err
+}
+
+// finish writes what changed and commits.
+func (w *work) finish() error {
+	if !w.changed() {
+		return nil
+	}
+	if err := w.begin(); err != nil {
+		return err
+	}
+	if err := w.write(w.ctx, w.tx, w.book); err != nil {
+		return err
+	}
+	err := w.tx.Commit()
+	if err == nil {
+		w.clear()
+		w.tx = nil
+	}
+	return err
+}
+
+// known is the entry's account, or an error.
+func (w *work) known(id string) (*Account, error) {
+	if w.account == nil {
+		return nil, fmt.Errorf("%w: %s", ErrUnknown, id)
+	}
+	return w.account, nil
+}
+
+// Keep writes down an account as the chain, or its operator, has it: what was charged and signed stays.
+func (l *Ledger) Keep(ctx context.Context, a Account) error {
+	return l.do(ctx, a.ID, func(w *work) error {
+		have := w.account
+		if have == nil {
+			have = &Account{ID: a.ID}
+			w.accounts[a.ID] = have
+		}
+		have.Channel, have.Payer, have.Key, have.Settled, have.Closing = a.Channel, a.Payer, a.Key, a.Settled, a.Closing
+		have.Line.Limit, have.Line.Closing = a.Line.Limit, a.Closing > 0
+		if a.Channel == 0 { // the operator vouches for it
+			have.Line.Sign(a.Line.Limit)
+		}
+		w.dirty[a.ID] = true
+		return nil
+	})
+}
+
+// Account is a copy of an account. The error is ErrUnknown.
+func (l *Ledger) Account(ctx context.Context, id string) (a Account, err error) {
+	err = l.do(ctx, id, func(w *work) error {
+		have, err := w.known(id)
+		if err == nil {
+			a = *have
+		}
+		return err
+	})
+	return a, err
+}
+
+// Request is what a consumer asks for.
+type Request struct {
+	Account, ID string
+	Named       bool // the consumer chose the id, and may send it again
+	Ceiling     uint64
+	Terms       voucher.Terms
+	Held        *Held // a checked voucher that comes with it
+}
+
+// Reserve opens a request that may cost up to its ceiling. Errors: ErrUnknown, ErrDuplicate, ErrStore, those of
+// voucher.Line.Reserve and of Account.Sign.
+func (l *Ledger) Reserve(ctx context.Context, r Request) (a Account, err error) {
+	err = l.do(ctx, r.Account, func(w *work) error {
+		have, err := w.known(r.Account)
+		if err != nil {
+			return err
+		}
+		if r.Held != nil {
+			if err := have.Sign(*r.Held); err != nil {
+				return err
+			}
+			w.dirty[have.ID] = true
+		}
+		a = *have
+		if err := w.checkNew(r); err != nil {
+			return err
+		}
+		if err := have.Line.Reserve(r.Ceiling, r.Terms); err != nil {
+			return err
+		}
+		a = *have
+		return w.opens(r)
+	})
+	return a, err
+}
+
+// checkNew refuses a request that is open or was charged.
+func (w *work) checkNew(r Request) error {
+	if _, is := w.open[r.Account+"\x00"+r.ID]; is {
+		return fmt.Errorf("%w: %.80q is open", ErrDuplicate, r.ID)
+	}
+	if !r.Named {
+		return nil
+	}
+	if err := w.begin(); err != nil {
+		return err
+	}
+	was, err := w.charged(w.ctx, w.tx, r.Account, r.ID)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errBroken, err)
+	}
+	if was {
+		return fmt.Errorf("%w: %.80q was charged", ErrDuplicate, r.ID)
+	}
+	if !w.dialect.shared {
+		return nil
+	}
+	_, is, err := w.reserved(r.Account, r.ID)
+	if err == nil && is {
+		err = fmt.Errorf("%w: %.80q is open", ErrDuplicate, r.ID)
+	}
+	return err
+}
+
+func (w *work) opens(r Request) error {
+	if !w.dialect.shared {
+		w.open[r.Account+"\x00"+r.ID] = r.Ceiling
+		account := w.account
+		w.entry.undo = func() {
+			delete(w.open, r.Account+"\x00"+r.ID)
+			account.Line.Settle(r.Ceiling, 0)
+		}
+		return nil
+	}
+	w.dirty[r.Account] = true
+	w.opened = append(w.opened, reservation{r.Account, r.ID, w.gateway, r.Ceiling, time.Now().Add(w.lease)})
+	return nil
+}
+
+// reserved finds what an open request holds.
+func (w *work) reserved(account, request string) (ceiling uint64, is bool, err error) {
+	if !w.dialect.shared {
+		ceiling, is = w.open[account+"\x00"+request]
+		return ceiling, is, nil
+	}
+	for _, r := range w.opened {
+		if r.account == account && r.request == request {
+			return r.ceiling, true, nil
+		}
+	}
+	if err := w.begin(); err != nil {
+		return 0, false, err
+	}
+	err = w.tx.QueryRowContext(w.ctx, "SELECT ceiling FROM reservations WHERE account = $1 AND request = $2", account, request).Scan(&ceiling)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return ceiling, true, nil
+}
+
+// Settle ends an open request and charges what it cost, at most its ceiling; a cost of 0 is nothing delivered, and is not
+// written down. It returns the account as it is then. A request that is not open any more is an error: ErrUnknown.
+func (l *Ledger) Settle(ctx context.Context, c Charge) (a Account, charged uint64, err error) {
+	err = l.do(ctx, c.Account, func(w *work) error {
+		have, err := w.known(c.Account)
+		if err != nil {
+			return err
+		}
+		ceiling, is, err := w.reserved(c.Account, c.Request)
+		if err != nil {
+			return err
+		}
+		if !is {
+			return fmt.Errorf("%w: request %.80q is not open", ErrUnknown, c.Request)
+		}
+		w.closes(c.Account, c.Request)
+		charged = have.Line.Settle(ceiling, c.Cost)
+		if charged > 0 {
+			w.charge(have, c, charged)
+		}
+		a = *have
+		return nil
+	})
+	return a, charged, err
+}
+
+func (w *work) closes(account, request string) {
+	if !w.dialect.shared {
+		delete(w.open, account+"\x00"+request)
+		return
+	}
+	w.dirty[account] = true
+	w.closed = append(w.closed, reservation{account: account, request: request})
+}
+
+// charge writes an answer down, for the consumer and for the miner. What is cut of the cost the miner bears in proportion.
+func (w *work) charge(a *Account, c Charge, charged uint64) {
+	if charged < c.Cost {
+		c.Base = min(c.Base, charged)
+	}
+	c.Cost = charged
+	a.Parts = a.Parts.Plus(voucher.Parts{{Netuid: c.Netuid, Amount: charged}})
+	w.dirty[a.ID] = true
+	w.charges = append(w.charges, c)
+}
+
+// Sign writes a checked voucher down. Errors: ErrUnknown, ErrStore, those of Account.Sign.
+func (l *Ledger) Sign(ctx context.Context, account string, h Held) (a Account, err error) {
+	err = l.do(ctx, account, func(w *work) error {
+		have, err := w.known(account)
+		if err != nil {
+			return err
+		}
+		if err := have.Sign(h); err != nil {
+			return err
+		}
+		w.dirty[account] = true
+		a = *have
+		return nil
+	})
+	return a, err
+}

@@ -1,0 +1,69 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Spent is what one account paid for one model on one day.
+type Spent struct {
+	Day      string `json:"day"` // UTC, 2026-11-29
+	Model    string `json:"model"`
+	Netuid   uint32 `json:"netuid"`
+	Requests uint64 `json:"requests"`
+	In       uint64 `json:"tokens_in"`
+	Out      uint64 `json:"tokens_out"`
+	Cost     uint64 `json:"rao"`
+	Base     uint64 `json:"miners_rao"`
+}
+
+const millisPerDay = 86_400_000
+
+// Spending lists what was charged since a time, the latest day first; of one account, or of all where it is "". At most
+// 1,000 lines.
+func (l *Ledger) Spending(ctx context.Context, account string, since time.Time) (lines []Spent, err error) {
+	list, err := l.db.QueryContext(ctx, `SELECT at / 86400000, model, netuid, COUNT(*), SUM(tokens_in), SUM(tokens_out), SUM(cost), SUM(base)
+		FROM charges WHERE at >= $1 AND ($2 = '' OR account = $2) GROUP BY 1, 2, 3 ORDER BY 1 DESC, 7 DESC LIMIT 1000`, since.UnixMilli(), account)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	defer list.Close()
+	for list.Next() {
+		var s Spent
+		var day int64
+		if err := list.Scan(&day, &s.Model, &s.Netuid, &s.Requests, &s.In, &s.Out, &s.Cost, &s.Base); err != nil {
+			return nil, fmt.Errorf("ledger: %w", err)
+		}
+		s.Day = time.UnixMilli(day * millisPerDay).UTC().Format(time.DateOnly)
+		lines = append(lines, s)
+	}
+	return lines, list.Err()
+}
+
+// Accounts lists all accounts by name.
+func (l *Ledger) Accounts(ctx context.Context) (all []Account, err error) {
+	list, err := l.db.QueryContext(ctx, "SELECT "+accountColumns+" FROM accounts ORDER BY id")
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	defer list.Close()
+	for list.Next() {
+		a, err := scanAccount(list)
+		if err != nil {
+			return nil, fmt.Errorf("ledger: %w", err)
+		}
+		all = append(all, *a)
+	}
+	return all, list.Err()
+}
+
+// Forget deletes charges before a time, so that the store does not grow for ever; their ids could be charged again, so
+// vouchers and answers of that age must be none. It returns how many went.
+func (l *Ledger) Forget(ctx context.Context, before time.Time) (int64, error) {
+	res, err := l.db.ExecContext(ctx, "DELETE FROM charges WHERE at < $1", before.UnixMilli())
+	if err != nil {
+		return 0, fmt.Errorf("ledger: %w", err)
+	}
+	return res.RowsAffected()
+}
