@@ -72,7 +72,7 @@ func unpack(packed []byte, name string) (string, error) {
 }
 
 // everyPage is all that the site has.
-var everyPage = []string{"/", "/subnets/1", "/subnets/2", "/subnets/1/miners/1", "/validators", "/try", "/nowhere"}
+var everyPage = []string{"/", "/subnets/1", "/subnets/2", "/subnets/1/miners/1", "/validators", "/money", "/try", "/nowhere"}
 
 // TestNoPageHasAnAccessibilityFinding asks axe of every page, wide and narrow, light and dark.
 func TestNoPageHasAnAccessibilityFinding(t *testing.T) {

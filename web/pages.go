@@ -72,6 +72,19 @@ func (s *Site) validators(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, "validators", page{view: v, Title: "Validators", Here: "/validators"})
 }
 
+// money shows prices, incomes and demand.
+func (s *Site) money(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.look(w, r)
+	if !ok {
+		return
+	}
+	if wantsJSON(r) {
+		writeJSON(w, v.Subnets)
+		return
+	}
+	s.render(w, r, http.StatusOK, "money", page{view: v, Title: "Money", Here: "/money"})
+}
+
 func (s *Site) try(w http.ResponseWriter, r *http.Request) {
 	if v, ok := s.look(w, r); ok {
 		s.render(w, r, http.StatusOK, "try", page{view: v, Title: "Ask the market", Here: "/try"})

@@ -64,6 +64,8 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /subnets/{netuid}/miners/{uid}", s.line)
 	s.mux.HandleFunc("GET /validators", s.validators)
 	s.mux.HandleFunc("GET /validators.json", s.validators)
+	s.mux.HandleFunc("GET /money", s.money)
+	s.mux.HandleFunc("GET /money.json", s.money)
 	s.mux.HandleFunc("GET /try", s.try)
 	s.mux.HandleFunc("GET /static/{file...}", serveAsset)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -60,7 +60,7 @@ func market() Snapshot {
 			share := []float64{0.61, 0.22, 0.11, 0.05, 0.01, 0}[i]
 			out = append(out, Miner{
 				UID: uint32(i), HotKey: peer, Owner: "agora1qyqszqgpqyqszqgpqyqszqgpqyqszqgp", Model: m, Engine: "native",
-				Incentive: share, Emission: uint64(share * 3.1e9), Connected: i != 4,
+				Incentive: share, Emission: uint64(share * 3.1e9), Connected: i != 4, PriceIn: 52_500_000, PriceOut: 210_000_000,
 				Score: &Score{Value: 0.9 - float64(i)*0.15, Low: 0.86 - float64(i)*0.15, High: 0.93 - float64(i)*0.15, Items: 412, Service: 1, Ready: true, Tier: i},
 			})
 		}
@@ -80,7 +80,7 @@ func market() Snapshot {
 		Subnets: []Subnet{
 			{
 				NetUID: 1, Name: "chat", Task: "exact", Kind: KindChat, Started: true, Epoch: 118, NextEpoch: 1210, Tempo: 10, Share: .5, Rank: "chain",
-				Description: "Short questions with one right answer.",
+				Description: "Short questions with one right answer.", Claimed: 12_500_000_000, Demand: 250_000_001,
 				Miners:      miners("chat-xl", "chat-l", "chat-m", "chat-s", "<script>alert(1)</script>", "canned"),
 			},
 			{
@@ -120,6 +120,7 @@ func TestPagesAreWholeWithoutScript(t *testing.T) {
 		"/subnets/1":            {"chat-xl", "the next in <b class=\"num\">6</b> blocks", "90.0 %", "412"},
 		"/subnets/continuation": {"ngram-6", "own scores until the first epoch"},
 		"/validators":           {"Rhodes", "250,000", "98.0 %", "judging"},
+		"/money":                {"12.5", "0.250000001", "0.0525", "per million tokens"},
 		"/try":                  {"chat: the best miner", "curl " + srv.URL},
 	} {
 		resp, body := get(t, srv.URL+path)

@@ -54,6 +54,8 @@ type Subnet struct {
 	Tempo       uint64  `json:"tempo"`      // blocks from one epoch to the next
 	Share       float64 `json:"share"`      // of the network's emission, 0 to 1
 	Emission    uint64  `json:"emission"`   // of the last epoch
+	Claimed     uint64  `json:"claimed"`    // for work in it, through payment channels since the beginning
+	Demand      uint64  `json:"demand"`     // of that, burned
 	Rank        string  `json:"rank"`       // what the gateway goes by: "chain", "own" or "none"
 	Miners      []Miner `json:"miners"`
 }
@@ -69,6 +71,9 @@ type Miner struct {
 	Emission  uint64  `json:"emission"`  // in the last epoch
 	Score     *Score  `json:"score"`     // of this gateway's own validator; nil before it has judged
 	Connected bool    `json:"connected"` // to this gateway
+	PriceIn   uint64  `json:"price_in"`  // per million tokens read, with this gateway's mark-up
+	PriceOut  uint64  `json:"price_out"` // per million tokens written
+	Income    uint64  `json:"income"`    // of its owner, for answers to this gateway's consumers in the subnet
 }
 
 // Score is what one validator found, with the bounds it is sure of; 0 to 1, higher is better.

@@ -8,7 +8,7 @@ import (
 )
 
 var words = template.FuncMap{
-	"tao": tao, "percent": percent, "count": count, "short": short, "spell": spell, "seconds": seconds,
+	"tao": tao, "coins": coins, "percent": percent, "count": count, "short": short, "spell": spell, "seconds": seconds,
 	"asset": assetURL, "rank": func(i int) int { return i + 1 },
 	"scale": func(v float64) float64 { return 100 * min(max(v, 0), 1) },
 }
@@ -23,6 +23,16 @@ func tao(rao uint64) string {
 		return fmt.Sprintf("%d.%03d", whole, part/1e6)
 	}
 	return count(whole)
+}
+
+// coins spells rao in TAO exactly, without an exponent.
+func coins(rao uint64) string {
+	whole, part := rao/1e9, rao%1e9
+	text := count(whole)
+	if part == 0 {
+		return text
+	}
+	return strings.TrimRight(fmt.Sprintf("%s.%09d", text, part), "0")
 }
 
 // count writes an integer of any type in groups of three.

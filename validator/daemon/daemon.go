@@ -133,6 +133,9 @@ func (d *Daemon) makeGateway() error {
 	if c.Till, err = d.openTill(starting); err != nil {
 		return err
 	}
+	if c.Till != nil {
+		d.market.ledger, d.market.markup = d.ledger, c.Till.Markup
+	}
 	d.gateway, err = gateway.New(c)
 	d.site = web.New(d.market, web.Options{DemoKey: d.cfg.DemoKey, Log: d.cfg.Log})
 	return err

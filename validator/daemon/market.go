@@ -9,6 +9,7 @@ import (
 	"agora/client"
 	"agora/engine"
 	"agora/gateway"
+	"agora/gateway/ledger"
 	"agora/mechanism/score"
 	"agora/validator"
 )
@@ -19,6 +20,8 @@ type market struct {
 	client  *client.Client
 	judge   *validator.Validator
 	modules *modules
+	ledger  *ledger.Ledger // nil where nobody pays
+	markup  uint64         // basis points
 
 	mu     sync.Mutex
 	stale  bool // something happened on the chain since the metagraphs were read

@@ -124,8 +124,44 @@ func (m *market) fillSubnet(ctx context.Context, s *web.Snapshot, status validat
 		}
 	}
 	m.fillPlaces(&w, graph, judges)
+	if err := m.fillMoney(ctx, &w); err != nil {
+		return err
+	}
 	s.Subnets = append(s.Subnets, w)
 	return nil
+}
+
+// fillMoney adds what was paid for work in a subnet, and what its miners' owners earned here.
+func (m *market) fillMoney(ctx context.Context, w *web.Subnet) error {
+	turnovers, err := m.client.Turnovers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range turnovers {
+		if t.Netuid == w.NetUID {
+			w.Claimed, w.Demand = t.Claimed, t.Burned
+		}
+	}
+	if m.ledger == nil {
+		return nil
+	}
+	debts, err := m.ledger.Debts(ctx)
+	if err != nil {
+		return err
+	}
+	income := map[string]uint64{}
+	for _, d := range debts {
+		income[d.Payee] = d.Owed.Of(w.NetUID)
+	}
+	for i := range w.Miners {
+		w.Miners[i].Income = income[w.Miners[i].Owner]
+	}
+	return nil
+}
+
+// dearer is a miner's price with the mark-up of this gateway.
+func (m *market) dearer(rao uint64) uint64 {
+	return rao + rao/10_000*m.markup + rao%10_000*m.markup/10_000
 }
 
 func kindOf(net subnettypes.Subnet) web.Kind {
@@ -171,6 +207,7 @@ func (m *market) fillPlaces(w *web.Subnet, graph yumatypes.QueryMetagraphRespons
 		}
 		if n.Card != nil {
 			miner.Model, miner.Engine = n.Card.Name, n.Card.Engine
+			miner.PriceIn, miner.PriceOut = m.dearer(n.Card.PriceIn), m.dearer(n.Card.PriceOut)
 		}
 		if st, ok := own[uint16(n.UID)]; ok && st.N > 0 {
 			miner.Score = scoreOf(st)
