@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -34,7 +35,7 @@ func (c *oneChannel) Channel(_ context.Context, id uint64) (Channel, error) {
 func newMeter(t *testing.T, file string) (*Meter, http.Handler) {
 	m, err := NewMeter(MeterConfig{
 		ChainID: meterChain, Owner: "olga", In: 100_000_000_000, Out: 100_000_000_000, Channels: &oneChannel{1_000_000_000_000},
-		File: file, Free: 20, Period: time.Hour,
+		File: file, Free: 20, Period: time.Hour, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	answers := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -143,7 +144,7 @@ func TestAValidatorThatForgotIsServedOnOnce(t *testing.T) {
 	m, h := newMeter(t, "")
 	total := uint64(0)
 	stopped := 0
-	for round := range 6 {
+	for round := range 12 {
 		for range 20 {
 			if askMeter(t, h, "") == 402 {
 				stopped++

@@ -64,7 +64,7 @@ func fromV2(t *testing.T) (*app.App, kept) {
 	dir := filepath.Join("testdata", "state-v2")
 	state, db := readKept(t, dir), dbm.NewMemDB()
 	ms := rootmulti.NewStore(db, log.NewNopLogger())
-	for _, name := range append(strings.Fields("fee"), storesV1...) {
+	for _, name := range append(strings.Fields("gasprice"), storesV1...) {
 		ms.MountStoreWithDB(storetypes.NewKVStoreKey(name), storetypes.StoreTypeIAVL, nil)
 	}
 	if err := ms.LoadLatestVersion(); err != nil {
