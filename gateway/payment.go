@@ -29,7 +29,7 @@ func (g *Gateway) who(w http.ResponseWriter, r *http.Request) (key *holder, from
 		}
 		return &from.session.holder, from, true
 	}
-	if r.Header.Get("Authorization") == "" {
+	if secretOf(r.Header) == "" {
 		w.Header().Set(x402.HeaderRequired, x402.Encode(x402.Required{
 			X402Version: x402.Version, Error: "a key or a voucher is needed", Resource: x402.Resource{URL: r.URL.Path, MimeType: "application/json"},
 			Accepts: []x402.Requirement{g.Till.requirement(g.Till.Deposit)},

@@ -54,7 +54,6 @@ func Check(ctx context.Context, home string, within time.Duration, progress io.W
 	c.run("the ranking is the true one", ctx, c.ranking)
 	c.run("12 + 30 is 42", ctx, c.sum)
 	c.run("the best serve", ctx, c.organic)
-	c.run("requests are paid to the rao", ctx, c.payments)
 	c.run("canned text comes last", ctx, c.cannedLast)
 	c.run("a nominator earns its share", ctx, c.nominator)
 	c.run("miners are paid to the rao", ctx, c.pay)

@@ -122,7 +122,7 @@ func (p *plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 		s.Profiles = append(s.Profiles, subnettypes.Profile{
 			Operator:   p.keys.account(fmt.Sprintf("validator%d", i)).String(),
 			Addresses:  []string{fmt.Sprintf("%s:%d", host, p.file.Ports.Wire[i])},
-			GatewayUrl: p.file.Gateways[i].URL, MarkupBps: markup, Identity: subnettypes.Identity{Name: fmt.Sprintf("validator%d", i)},
+			GatewayUrl: p.file.Gateways[i].URL, Identity: subnettypes.Identity{Name: fmt.Sprintf("validator%d", i)},
 		})
 	}
 	s.NextNetuid = uint32(len(p.file.Subnets)) + 1

@@ -17,7 +17,6 @@ import (
 	sdkclient "github.com/cosmos/cosmos-sdk/client"
 	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
 
-	"agora/chain/network"
 	"agora/chain/node"
 	"agora/client"
 	"agora/validator/daemon"
@@ -29,7 +28,6 @@ type Market struct {
 	nodes   []*node.Node
 	clients []*client.Client
 	workers []*worker
-	offices []*daemon.Daemon
 	log     *slog.Logger
 
 	stop    context.CancelCauseFunc
@@ -68,10 +66,6 @@ func Start(ctx context.Context, o Options) (_ *Market, err error) {
 		return nil, err
 	}
 	p.say("%5.1fs  %d miners are registered", time.Since(began).Seconds(), len(m.workers))
-	if err := m.openPurse(ctx); err != nil {
-		return nil, fmt.Errorf("the consumer's channel: %w", err)
-	}
-	p.say("%5.1fs  the demo consumer pays from a channel of %d TAO", time.Since(began).Seconds(), uint64(consumerDeposit/network.TAO))
 	return m, p.publish()
 }
 
@@ -143,14 +137,13 @@ func (m *Market) startDaemons() error {
 			return err
 		}
 		d, err := daemon.New(daemon.Config{
-			Client: c, HotKey: m.keys.hot(name), Cold: client.ColdSigner(m.keys.cold(name)), RPC: m.file.RPC[i], Operator: m.keys.account(name).String(), Home: home,
+			Client: c, HotKey: m.keys.hot(name), Operator: m.keys.account(name).String(), Home: home,
 			Wire: fmt.Sprintf("%s:%d", host, m.file.Ports.Wire[i]), HTTP: fmt.Sprintf("%s:%d", host, m.file.Ports.Gateway[i]),
 			Tasks: daemon.Tasks{AllowPrivate: true}, DemoKey: m.file.Gateways[i].Key, Log: m.log.With("program", name),
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		m.offices = append(m.offices, d)
 		m.daemons.Go(func() {
 			if err := d.Run(m.ctx); err != nil {
 				m.stop(fmt.Errorf("%s: %w", name, err))

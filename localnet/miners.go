@@ -108,7 +108,7 @@ func (w *worker) enrol(ctx context.Context) (uint32, error) {
 	info.Capacity = minerCapacity
 	r, err := enrolment.Enrol(ctx, w.client, enrolment.Request{
 		NetUID: w.NetUID, Hot: w.keys.hot(w.Name), Owner: client.ColdSigner(w.keys.cold(w.Name)),
-		MaxPrice: minerPurse - network.TAO, Card: priced(enrolment.Card(info)),
+		MaxPrice: minerPurse - network.TAO, Card: enrolment.Card(info),
 	})
 	return r.UID, err
 }
@@ -120,15 +120,8 @@ func (w *worker) start(ctx context.Context) error {
 	if w.stop != nil {
 		return nil
 	}
-	meter, err := miner.NewMeter(miner.MeterConfig{
-		ChainID: w.client.ChainID(), Owner: w.keys.account(w.Name).String(), In: priceIn, Out: priceOut, Channels: enrolment.OnChain{Client: w.client},
-		Log: w.log,
-	})
-	if err != nil {
-		return err
-	}
 	m, err := miner.New(miner.Config{
-		Key: w.keys.hot(w.Name), NetUID: w.NetUID, Handler: w.server, Meter: meter, AllowPrivate: true, Poll: time.Second, MaxBackoff: 2 * time.Second, Log: w.log,
+		Key: w.keys.hot(w.Name), NetUID: w.NetUID, Handler: w.server, AllowPrivate: true, Poll: time.Second, MaxBackoff: 2 * time.Second, Log: w.log,
 		Directory: &enrolment.Directory{Client: w.client, NetUID: w.NetUID, Every: 15 * time.Second},
 	})
 	if err != nil {

@@ -81,6 +81,8 @@ type Cashier struct {
 	mu     sync.Mutex
 	owners map[string]*owner // by account
 	owed   chan due
+
+	booking sync.Mutex // held while what has come is written down
 }
 
 // New checks the configuration; Run does the work.

@@ -94,8 +94,13 @@ func (c *Cashier) keepBooks(ctx context.Context) {
 	}
 }
 
+// Flush writes down what has come, so that what is owed is complete.
+func (c *Cashier) Flush(ctx context.Context) { c.book(ctx) }
+
 // book writes down what has come, one entry for each payee and subnet.
 func (c *Cashier) book(ctx context.Context) {
+	c.booking.Lock()
+	defer c.booking.Unlock()
 	type place struct {
 		payee  string
 		netuid uint32

@@ -59,6 +59,7 @@ func (d *Daemon) Settle(ctx context.Context) error {
 	if d.cashier == nil {
 		return errors.New("nobody pays at this validator")
 	}
+	d.cashier.Flush(ctx)
 	debts, err := d.ledger.Debts(ctx)
 	if err != nil {
 		return err
