@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"agora/gateway/ledger"
@@ -302,6 +303,25 @@ func (b *bill) response() string {
 		r.Session = b.from.session.text
 	}
 	return x402.Encode(r)
+}
+
+// pricing is what a token costs at the best miners of a route, the dearest of them; nil where nobody pays.
+func (g *Gateway) pricing(r *route) *openai.Pricing {
+	if g.Till == nil || len(r.tiers) == 0 {
+		return nil
+	}
+	var in, out uint64
+	for _, m := range r.tiers[0] {
+		in, out = max(in, m.PriceIn), max(out, m.PriceOut)
+	}
+	dearer := func(rao uint64) uint64 { return rao + rao*g.Till.Markup/price.BPS }
+	return &openai.Pricing{Prompt: perToken(dearer(in)), Completion: perToken(dearer(out))}
+}
+
+// perToken spells rao per million tokens as TAO per token: 15 decimals are exact.
+func perToken(rao uint64) string {
+	const scale = 1_000_000_000_000_000
+	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%d.%015d", rao/scale, rao%scale), "0"), ".")
 }
 
 // TAO is an amount of rao as a decimal of TAO, exact and without an exponent.

@@ -128,6 +128,7 @@ func (g *Gateway) served(t *table) []openai.Model {
 	list := []openai.Model{}
 	for _, m := range t.models {
 		if t.routes[m.ID].other(func(c *candidate) bool { return g.Miners.Connected(c.netuid, c.HotKey) }, nil) {
+			m.Pricing = g.pricing(t.routes[m.ID])
 			list = append(list, m)
 		}
 	}

@@ -261,6 +261,20 @@ func TestAPriceAboveTheLimitIsRefusedWithThePrice(t *testing.T) {
 	require.Equal(t, 200, resp.StatusCode, body)
 }
 
+func TestModelsTellTheirPrices(t *testing.T) {
+	m, _ := newShop(t, nil)
+	m.sells(1, says("It is 42."))
+	resp, err := http.Get(m.url + "/v1/models")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(body), `"pricing":{"prompt":"0.000105","completion":"0.000105"}`)
+	require.Equal(t, "0", perToken(0))
+	require.Equal(t, "0.000000000000001", perToken(1))
+	require.Equal(t, "2", perToken(2_000_000_000_000_000))
+}
+
 func TestAFailedAnswerIsNeverBilled(t *testing.T) {
 	m, b := newShop(t, nil)
 	m.sells(2, fails(500))

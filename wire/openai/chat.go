@@ -223,6 +223,14 @@ type Model struct {
 	Object  string `json:"object"` // "model"
 	Created int64  `json:"created"`
 	OwnedBy string `json:"owned_by"`
+
+	Pricing *Pricing `json:"pricing,omitempty"` // where requests are paid
+}
+
+// Pricing is what a token costs, in TAO as decimal strings: OpenRouter's fields.
+type Pricing struct {
+	Prompt     string `json:"prompt"`
+	Completion string `json:"completion"`
 }
 
 // ModelList is the answer to GET /v1/models.
