@@ -178,8 +178,8 @@ func (b *bill) settle(ctx context.Context, c *call, m *candidate, used price.Tok
 	used.In, used.Out = min(used.In, most.In), min(used.Out, most.Out)
 	cost, base := price.Answer(used, b.rates(&m.Miner))
 	charge := ledger.Charge{
-		Account: b.from.account, Request: b.id, At: time.Now(), Netuid: m.netuid, Model: m.Model, Miner: m.name,
-		In: used.In, Out: used.Out, Cost: cost, Base: base, Payee: m.Owner,
+		Account: b.from.account, Request: b.id, Named: b.from.request != "", At: time.Now(), Netuid: m.netuid, Model: m.Model,
+		In: used.In, Out: used.Out, Cost: cost, Base: base,
 	}
 	a, charged, err := b.Ledger.Settle(ctx, charge)
 	if err != nil {

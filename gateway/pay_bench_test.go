@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"crypto/ed25519"
-	"fmt"
 	"io"
 	"log/slog"
 	"math/rand"
@@ -91,8 +90,8 @@ func BenchmarkPay(b *testing.B) {
 				return
 			}
 			_, _, err := l.Settle(ctx, ledger.Charge{
-				Account: from.account, Request: id, At: time.Now(), Netuid: 1, Model: "m", Miner: "3/x", In: 5, Out: 7, Cost: cost,
-				Base: cost * 100 / 105, Payee: fmt.Sprintf("miner%d", r.Intn(miners)),
+				Account: from.account, Request: id, At: time.Now(), Netuid: 1, Model: "m", In: 5, Out: 7, Cost: cost,
+				Base: cost * 100 / 105,
 			})
 			if err != nil {
 				b.Error(err)

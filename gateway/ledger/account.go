@@ -37,12 +37,12 @@ type Held struct {
 // Charge is an answer that was paid for.
 type Charge struct {
 	Account, Request string
+	Named            bool // the consumer chose the id
 	At               time.Time
 	Netuid           uint32
-	Model, Miner     string // Miner is its uid and key, as answers name it
+	Model            string
 	In, Out          uint64 // tokens
 	Cost, Base       uint64 // rao: the consumer's, and the miner's part of it
-	Payee            string // the miner's owner
 }
 
 // Sign takes a checked voucher into account. Errors: voucher.ErrShrinks where it takes back what an earlier one promised.

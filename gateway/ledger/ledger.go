@@ -27,7 +27,8 @@ type Ledger struct {
 	gateway    string        // this process, for its reservations
 	lease      time.Duration // after which an open request of a gateway that is gone ends
 	entries    chan *entry
-	statements map[statement]*sql.Stmt // of the clerk
+	conn       *sql.Conn               // of the clerk; nil until it is needed
+	statements map[statement]*sql.Stmt // prepared on it
 	book       *book                   // of the clerk; kept between batches where nobody else writes
 	open       map[string]uint64       // ceilings by account and request, where nobody else writes
 
@@ -97,16 +98,17 @@ func (l *Ledger) recall(ctx context.Context) error {
 		a.Line.Reserved, a.Line.Open = 0, 0
 		l.book.accounts[a.ID] = a
 	}
-	return errors.Join(list.Err(), l.recallDebts(ctx))
+	if err := errors.Join(list.Err(), list.Close(), l.recallDebts(ctx), l.recallJournal(ctx)); err != nil {
+		return err
+	}
+	return l.fold(ctx)
 }
 
 // Close waits for the entries that were begun, and closes the store.
 func (l *Ledger) Close() error {
 	l.stop()
 	l.wg.Wait()
-	for _, s := range l.statements {
-		_ = s.Close() // the database closes what is left
-	}
+	l.hangUp()
 	return l.db.Close()
 }
 
@@ -126,6 +128,23 @@ func (l *Ledger) do(ctx context.Context, account string, apply func(*work) error
 	}
 }
 
+// Fold writes what was charged into the sums that Spending reads.
+func (l *Ledger) Fold(ctx context.Context) error {
+	if l.dialect.shared {
+		return nil
+	}
+	return l.do(ctx, "", func(w *work) error {
+		if err := w.finish(); err != nil {
+			return fmt.Errorf("%w: %w", errBroken, err)
+		}
+		if w.tx != nil { // something was read
+			_ = w.tx.Rollback()
+			w.tx = nil
+		}
+		return l.fold(w.ctx)
+	})
+}
+
 // clerk takes what has come and writes it, until ctx ends.
 func (l *Ledger) clerk(ctx context.Context) {
 	batch := make([]*entry, 0, maxBatch)
@@ -134,8 +153,12 @@ func (l *Ledger) clerk(ctx context.Context) {
 		select {
 		case e := <-l.entries:
 			batch = append(batch, e)
+		case <-idle(l.unfolded): // nobody asks any more
+			l.refold()
+			continue
 		case <-ctx.Done():
 			l.refuseRest()
+			l.refold()
 			return
 		}
 		for more := true; more && len(batch) < maxBatch; {
@@ -147,6 +170,26 @@ func (l *Ledger) clerk(ctx context.Context) {
 			}
 		}
 		l.settle(batch)
+		if l.due(time.Now()) {
+			l.refold()
+		}
+	}
+}
+
+// idle is a while after which an unfolded journal is folded though nobody asks.
+func idle(unfolded int) <-chan time.Time {
+	if unfolded == 0 {
+		return nil
+	}
+	return time.After(foldEvery)
+}
+
+// refold folds the journal; where that fails it stays, and is folded later.
+func (l *Ledger) refold() {
+	ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
+	defer cancel()
+	if l.fold(ctx) != nil {
+		l.folded = time.Now()
 	}
 }
 
@@ -173,6 +216,7 @@ func (l *Ledger) settle(batch []*entry) {
 		if err == nil || !l.dialect.shared {
 			break
 		}
+		l.hangUp()
 	}
 	for _, e := range batch {
 		if err != nil {
@@ -222,12 +266,36 @@ func (w *work) begin() error {
 	if w.tx != nil {
 		return nil
 	}
-	tx, err := w.db.BeginTx(w.ctx, nil)
+	tx, err := w.transaction(w.ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
 	w.tx = tx
 	return nil
+}
+
+// transaction begins one on the clerk's connection, where its statements are prepared.
+func (l *Ledger) transaction(ctx context.Context) (*sql.Tx, error) {
+	if l.conn == nil {
+		conn, err := l.db.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		l.conn = conn
+	}
+	return l.conn.BeginTx(ctx, nil)
+}
+
+// hangUp gives the connection up: the next transaction has another.
+func (l *Ledger) hangUp() {
+	for _, s := range l.statements {
+		_ = s.Close() // the connection may be gone
+	}
+	clear(l.statements)
+	if l.conn != nil {
+		_ = l.conn.Close() // as above
+	}
+	l.conn = nil
 }
 
 // read loads and locks a batch's accounts.
@@ -258,6 +326,11 @@ func (w *work) finish() error {
 	}
 	if err := w.write(w.ctx, w.tx, w.book); err != nil {
 		return err
+	}
+	if w.dialect.shared {
+		if err := w.writeSums(w.ctx, w.tx, w.book); err != nil {
+			return err
+		}
 	}
 	err := w.tx.Commit()
 	if err == nil {
@@ -443,15 +516,26 @@ func (w *work) closes(account, request string) {
 	w.closed = append(w.closed, reservation{account: account, request: request})
 }
 
-// charge writes an answer down, for the consumer and for the miner. What is cut of the cost the miner bears in proportion.
+// charge writes an answer down, for the consumer and for the miner. What is cut of the cost the miner bears.
 func (w *work) charge(a *Account, c Charge, charged uint64) {
 	if charged < c.Cost {
 		c.Base = min(c.Base, charged)
 	}
-	c.Cost = charged
 	a.Parts = a.Parts.Plus(voucher.Parts{{Netuid: c.Netuid, Amount: charged}})
-	w.dirty[a.ID] = true
-	w.charges = append(w.charges, c)
+	l := line{
+		account: a.ID, model: c.Model, at: c.At, netuid: c.Netuid, in: c.In, out: c.Out, cost: charged, base: c.Base,
+		charged: a.Line.Charged, answered: a.Line.Answered, parts: a.Parts.Of(c.Netuid),
+	}
+	w.count(l)
+	if c.Named {
+		w.named = append(w.named, named{a.ID, c.Request, c.At})
+	}
+	if w.dialect.shared {
+		w.dirty[a.ID] = true
+		return
+	}
+	w.journal = l.append(w.journal)
+	w.stale[a.ID] = true
 }
 
 // Sign writes a checked voucher down. Errors: ErrUnknown, ErrStore, those of Account.Sign.

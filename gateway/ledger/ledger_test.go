@@ -74,7 +74,7 @@ func promise(id, total uint64) Held {
 }
 
 func charge(account, request string, cost uint64) Charge {
-	return Charge{Account: account, Request: request, At: time.Unix(1_800_000_000, 0), Netuid: 1, Model: "m", Miner: "3/x", In: 5, Out: 7, Cost: cost, Base: cost / 2, Payee: "olga"}
+	return Charge{Account: account, Request: request, At: time.Unix(1_800_000_000, 0), Netuid: 1, Model: "m", In: 5, Out: 7, Cost: cost, Base: cost / 2, Named: true}
 }
 
 func TestARequestIsChargedOnceWhateverIsSentAgain(t *testing.T) {
@@ -408,6 +408,26 @@ func TestAStoreOfANewerProgramIsRefused(t *testing.T) {
 	}
 }
 
+func FuzzJournal(f *testing.F) {
+	f.Add(line{account: "channel/1", model: "m", at: time.Unix(1, 0), netuid: 1, cost: 2, charged: 3, answered: 1, parts: 3}.append(nil))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		for len(raw) > 0 {
+			one, rest, err := readLine(raw)
+			if err != nil {
+				return
+			}
+			if len(rest) >= len(raw) {
+				t.Fatal("a line of no bytes")
+			}
+			again, _, err := readLine(one.append(nil))
+			if err != nil || again != one {
+				t.Fatalf("%+v came back as %+v, %v", one, again, err)
+			}
+			raw = rest
+		}
+	})
+}
+
 func FuzzUnpack(f *testing.F) {
 	f.Add(packVoucher(voucher.Voucher{Channel: 1, Parts: voucher.Parts{{Netuid: 1, Amount: 2}}, Expiry: 3}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -439,7 +459,9 @@ func BenchmarkRequest(b *testing.B) {
 			if _, err := l.Reserve(ctx, Request{Account: name, ID: id, Ceiling: 100, Terms: credit}); err != nil {
 				b.Fatal(err)
 			}
-			if _, _, err := l.Settle(ctx, charge(name, id, 40)); err != nil {
+			c := charge(name, id, 40)
+			c.Named = false
+			if _, _, err := l.Settle(ctx, c); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -15,10 +15,12 @@ var migrations = []string{
 		most BIGINT NOT NULL, signed BIGINT NOT NULL, charged BIGINT NOT NULL, reserved BIGINT NOT NULL, open BIGINT NOT NULL,
 		answered BIGINT NOT NULL, paid BIGINT NOT NULL, closing BIGINT NOT NULL, settled BIGINT NOT NULL,
 		parts BYTES, promise BYTES, signature BYTES)TAIL;
-	CREATE TABLE charges (
-		account TEXT NOT NULL, request TEXT NOT NULL, at BIGINT NOT NULL, netuid BIGINT NOT NULL, model TEXT NOT NULL,
-		miner TEXT NOT NULL, tokens_in BIGINT NOT NULL, tokens_out BIGINT NOT NULL, cost BIGINT NOT NULL, base BIGINT NOT NULL,
-		payee TEXT NOT NULL, PRIMARY KEY (account, request))TAIL;
+	CREATE TABLE spending (
+		account TEXT NOT NULL, day BIGINT NOT NULL, netuid BIGINT NOT NULL, model TEXT NOT NULL, requests BIGINT NOT NULL,
+		tokens_in BIGINT NOT NULL, tokens_out BIGINT NOT NULL, cost BIGINT NOT NULL, base BIGINT NOT NULL,
+		PRIMARY KEY (account, day, netuid, model))TAIL;
+	CREATE TABLE named (account TEXT NOT NULL, request TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (account, request))TAIL;
+	CREATE TABLE journal (seq BIGINT PRIMARY KEY, entries BYTES NOT NULL);
 	CREATE TABLE reservations (
 		account TEXT NOT NULL, request TEXT NOT NULL, gateway TEXT NOT NULL, ceiling BIGINT NOT NULL, until BIGINT NOT NULL,
 		PRIMARY KEY (account, request));

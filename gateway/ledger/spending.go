@@ -23,8 +23,12 @@ const millisPerDay = 86_400_000
 // Spending lists what was charged since a time, the latest day first; of one account, or of all where it is "". At most
 // 1,000 lines.
 func (l *Ledger) Spending(ctx context.Context, account string, since time.Time) (lines []Spent, err error) {
-	list, err := l.db.QueryContext(ctx, `SELECT at / 86400000, model, netuid, COUNT(*), SUM(tokens_in), SUM(tokens_out), SUM(cost), SUM(base)
-		FROM charges WHERE at >= $1 AND ($2 = '' OR account = $2) GROUP BY 1, 2, 3 ORDER BY 1 DESC, 7 DESC LIMIT 1000`, since.UnixMilli(), account)
+	if err := l.Fold(ctx); err != nil {
+		return nil, err
+	}
+	list, err := l.db.QueryContext(ctx, `SELECT day, model, netuid, SUM(requests), SUM(tokens_in), SUM(tokens_out), SUM(cost), SUM(base)
+		FROM spending WHERE day >= $1 AND ($2 = '' OR account = $2) GROUP BY 1, 2, 3 ORDER BY 1 DESC, 7 DESC LIMIT 1000`,
+		since.UnixMilli()/millisPerDay, account)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
@@ -43,6 +47,9 @@ func (l *Ledger) Spending(ctx context.Context, account string, since time.Time) 
 
 // Accounts lists all accounts by name.
 func (l *Ledger) Accounts(ctx context.Context) (all []Account, err error) {
+	if err := l.Fold(ctx); err != nil {
+		return nil, err
+	}
 	list, err := l.db.QueryContext(ctx, "SELECT "+accountColumns+" FROM accounts ORDER BY id")
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
@@ -58,10 +65,10 @@ func (l *Ledger) Accounts(ctx context.Context) (all []Account, err error) {
 	return all, list.Err()
 }
 
-// Forget deletes charges before a time, so that the store does not grow for ever; their ids could be charged again, so
-// vouchers and answers of that age must be none. It returns how many went.
+// Forget deletes the ids of requests charged before a time, so that the store does not grow for ever; they could be charged
+// again. It returns how many went.
 func (l *Ledger) Forget(ctx context.Context, before time.Time) (int64, error) {
-	res, err := l.db.ExecContext(ctx, "DELETE FROM charges WHERE at < $1", before.UnixMilli())
+	res, err := l.db.ExecContext(ctx, "DELETE FROM named WHERE at < $1", before.UnixMilli())
 	if err != nil {
 		return 0, fmt.Errorf("ledger: %w", err)
 	}

@@ -13,9 +13,29 @@ type book struct {
 	debts    map[string]*Debt
 	dirty    map[string]bool // accounts to write
 	owing    map[string]bool // debts to write
-	charges  []Charge
+	named    []named
 	opened   []reservation // shared stores only
 	closed   []reservation
+
+	// What was charged is a line of the journal first where nobody else writes; the accounts that it changed and the sums
+	// that people look at are written once in a while, all together.
+	journal []byte
+	stale   map[string]bool // accounts to write then
+	sums    map[sum]*Spent
+}
+
+// named is a charged request whose consumer chose the id.
+type named struct {
+	account, request string
+	at               time.Time
+}
+
+// sum is what spending is summed up by.
+type sum struct {
+	account string
+	day     int64 // since 1970
+	netuid  uint32
+	model   string
 }
 
 // reservation is a request that is open.
@@ -26,18 +46,21 @@ type reservation struct {
 }
 
 func newBook() *book {
-	return &book{accounts: map[string]*Account{}, debts: map[string]*Debt{}, dirty: map[string]bool{}, owing: map[string]bool{}}
+	return &book{
+		accounts: map[string]*Account{}, debts: map[string]*Debt{}, dirty: map[string]bool{}, owing: map[string]bool{},
+		stale: map[string]bool{}, sums: map[sum]*Spent{},
+	}
 }
 
 // clear forgets what was written.
 func (b *book) clear() {
 	clear(b.dirty)
 	clear(b.owing)
-	b.charges, b.opened, b.closed = b.charges[:0], b.opened[:0], b.closed[:0]
+	b.named, b.opened, b.closed, b.journal = b.named[:0], b.opened[:0], b.closed[:0], b.journal[:0]
 }
 
 func (b *book) changed() bool {
-	return len(b.dirty)+len(b.owing)+len(b.charges)+len(b.opened)+len(b.closed) > 0
+	return len(b.dirty)+len(b.owing)+len(b.named)+len(b.opened)+len(b.closed)+len(b.journal) > 0
 }
 
 const accountColumns = `id, channel, payer, key, most, signed, charged, reserved, open, answered, paid, closing, settled, parts, promise, signature`
@@ -118,19 +141,24 @@ func (l *Ledger) write(ctx context.Context, tx *sql.Tx, b *book) error {
 	if err := l.insert(ctx, tx, "accounts ("+accountColumns+")", upsertAccount, accounts); err != nil {
 		return err
 	}
-	charges := make([][]any, 0, len(b.charges))
-	for _, c := range b.charges {
-		charges = append(charges, []any{
-			c.Account, c.Request, c.At.UnixMilli(), c.Netuid, c.Model, c.Miner, c.In, c.Out, c.Cost, c.Base, c.Payee,
-		})
+	if err := l.writeNamed(ctx, tx, b); err != nil {
+		return err
 	}
-	if err := l.insert(ctx, tx, "charges (account, request, at, netuid, model, miner, tokens_in, tokens_out, cost, base, payee)", "", charges); err != nil {
+	if err := l.writeJournal(ctx, tx, b); err != nil {
 		return err
 	}
 	if err := l.writeDebts(ctx, tx, b); err != nil {
 		return err
 	}
 	return l.writeReservations(ctx, tx, b)
+}
+
+func (l *Ledger) writeNamed(ctx context.Context, tx *sql.Tx, b *book) error {
+	values := make([][]any, 0, len(b.named))
+	for _, n := range b.named {
+		values = append(values, []any{n.account, n.request, n.at.UnixMilli()})
+	}
+	return l.insert(ctx, tx, "named (account, request, at)", "", values)
 }
 
 func (l *Ledger) writeReservations(ctx context.Context, tx *sql.Tx, b *book) error {
@@ -180,7 +208,7 @@ func (l *Ledger) prepared(ctx context.Context, which statement, width int, confl
 	if s := l.statements[which]; s != nil {
 		return s, nil
 	}
-	s, err := l.db.PrepareContext(ctx, fmt.Sprintf("INSERT INTO %s VALUES %s%s", which.into, rows(which.rows, width), conflict))
+	s, err := l.conn.PrepareContext(ctx, fmt.Sprintf("INSERT INTO %s VALUES %s%s", which.into, rows(which.rows, width), conflict))
 	if err == nil {
 		l.statements[which] = s
 	}
@@ -189,6 +217,6 @@ func (l *Ledger) prepared(ctx context.Context, which statement, width int, confl
 
 // charged tells whether a request was charged.
 func (l *Ledger) charged(ctx context.Context, tx *sql.Tx, account, request string) (is bool, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM charges WHERE account = $1 AND request = $2)", account, request).Scan(&is)
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM named WHERE account = $1 AND request = $2)", account, request).Scan(&is)
 	return is, err
 }
