@@ -20,6 +20,7 @@ type speaking struct {
 	subnet  uint32
 	address string
 	gateway string
+	markup  uint32 // basis points above the miners' prices
 }
 
 // voiceCommand gives a validator its say in a subnet and its place in the directory.
@@ -54,6 +55,7 @@ func voiceCommand() *cobra.Command {
 	f.Uint32Var(&s.subnet, "subnet", 1, "netuid to judge")
 	f.StringVar(&s.address, "address", "", "host:port that miners dial; without it the directory stays as it is")
 	f.StringVar(&s.gateway, "gateway", "", "base URL that consumers ask")
+	f.Uint32Var(&s.markup, "markup", 0, "what you add to the miners' prices, in basis points (500 is 5 %)")
 	return cmd
 }
 
@@ -68,7 +70,7 @@ func (s *speaking) speak(cmd *cobra.Command, c *client.Client, cold client.Signe
 		return err
 	}
 	if s.address != "" {
-		msg := &subnettypes.MsgSetProfile{Operator: queue.Address(), Addresses: []string{s.address}, GatewayUrl: s.gateway}
+		msg := &subnettypes.MsgSetProfile{Operator: queue.Address(), Addresses: []string{s.address}, GatewayUrl: s.gateway, MarkupBps: s.markup}
 		if _, err := queue.Send(ctx, msg); err != nil {
 			return fmt.Errorf("publish the profile: %w", err)
 		}
