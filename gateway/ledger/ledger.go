@@ -31,6 +31,8 @@ type Ledger struct {
 	statements map[statement]*sql.Stmt // prepared on it
 	book       *book                   // of the clerk; kept between batches where nobody else writes
 	open       map[string]uint64       // ceilings by account and request, where nobody else writes
+	unfolded   int                     // bytes of the journal
+	folded     time.Time
 
 	stop context.CancelFunc
 	wg   sync.WaitGroup
