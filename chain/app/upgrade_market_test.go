@@ -26,8 +26,8 @@ import (
 	"agora/scenario"
 )
 
-// TestUpgradeToPaymentChannels is the rehearsal of v3: testdata/state-v2 was written by the program before payment channels,
-// at the last block before an upgrade of that name. Everybody keeps every rao, there is no channel, and blocks go on.
+// TestUpgradeToPaymentChannels is the rehearsal of what v3 and v4 bring: testdata/state-v2 was written by the program before
+// both, at the last block before an upgrade named v3. This program takes it over, and brings payment channels with it. Everybody keeps every rao, there is no channel, and blocks go on.
 func TestUpgradeToPaymentChannels(t *testing.T) {
 	a, state := fromV2(t)
 	ctx := contextOf(a, state.Time)
