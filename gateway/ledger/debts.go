@@ -135,12 +135,12 @@ func (l *Ledger) Debts(ctx context.Context) (all []Debt, err error) {
 	return all, list.Err()
 }
 
-func (l *Ledger) writeDebts(ctx context.Context, tx *sql.Tx, b *book) error {
+func (l *Ledger) writeDebts(ctx context.Context, b *book) error {
 	var values [][]any
 	for payee := range b.owing {
 		d := b.debts[payee]
 		values = append(values, []any{d.Payee, d.Channel, packParts(d.Owed), packVoucher(d.Held.Voucher), d.Held.Signature})
 	}
-	return l.insert(ctx, tx, "debts ("+debtColumns+")", ` ON CONFLICT (payee) DO UPDATE SET channel = excluded.channel,
+	return l.insert(ctx, "debts ("+debtColumns+")", ` ON CONFLICT (payee) DO UPDATE SET channel = excluded.channel,
 		owed = excluded.owed, promise = excluded.promise, signature = excluded.signature`, values)
 }

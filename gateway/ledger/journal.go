@@ -126,10 +126,10 @@ func (l *Ledger) fold(ctx context.Context) error {
 	for id := range b.stale {
 		accounts = append(accounts, b.accounts[id].values())
 	}
-	if err := l.insert(ctx, tx, "accounts ("+accountColumns+")", upsertAccount, accounts); err != nil {
+	if err := l.insert(ctx, "accounts ("+accountColumns+")", upsertAccount, accounts); err != nil {
 		return err
 	}
-	if err := l.writeSums(ctx, tx, b); err != nil {
+	if err := l.writeSums(ctx, b); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM journal"); err != nil {
@@ -148,12 +148,12 @@ const addSums = ` ON CONFLICT (account, day, netuid, model) DO UPDATE SET reques
 	tokens_in = spending.tokens_in + excluded.tokens_in, tokens_out = spending.tokens_out + excluded.tokens_out,
 	cost = spending.cost + excluded.cost, base = spending.base + excluded.base`
 
-func (l *Ledger) writeSums(ctx context.Context, tx *sql.Tx, b *book) error {
+func (l *Ledger) writeSums(ctx context.Context, b *book) error {
 	values := make([][]any, 0, len(b.sums))
 	for at, s := range b.sums {
 		values = append(values, []any{at.account, at.day, at.netuid, at.model, s.Requests, s.In, s.Out, s.Cost, s.Base})
 	}
-	return l.insert(ctx, tx, "spending (account, day, netuid, model, requests, tokens_in, tokens_out, cost, base)", addSums, values)
+	return l.insert(ctx, "spending (account, day, netuid, model, requests, tokens_in, tokens_out, cost, base)", addSums, values)
 }
 
 // recallJournal plays what was charged since the accounts were written.

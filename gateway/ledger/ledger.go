@@ -330,7 +330,7 @@ func (w *work) finish() error {
 		return err
 	}
 	if w.dialect.shared {
-		if err := w.writeSums(w.ctx, w.tx, w.book); err != nil {
+		if err := w.writeSums(w.ctx, w.book); err != nil {
 			return err
 		}
 	}

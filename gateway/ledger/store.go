@@ -138,27 +138,27 @@ func (l *Ledger) write(ctx context.Context, tx *sql.Tx, b *book) error {
 	for id := range b.dirty {
 		accounts = append(accounts, b.accounts[id].values())
 	}
-	if err := l.insert(ctx, tx, "accounts ("+accountColumns+")", upsertAccount, accounts); err != nil {
+	if err := l.insert(ctx, "accounts ("+accountColumns+")", upsertAccount, accounts); err != nil {
 		return err
 	}
-	if err := l.writeNamed(ctx, tx, b); err != nil {
+	if err := l.writeNamed(ctx, b); err != nil {
 		return err
 	}
 	if err := l.writeJournal(ctx, tx, b); err != nil {
 		return err
 	}
-	if err := l.writeDebts(ctx, tx, b); err != nil {
+	if err := l.writeDebts(ctx, b); err != nil {
 		return err
 	}
 	return l.writeReservations(ctx, tx, b)
 }
 
-func (l *Ledger) writeNamed(ctx context.Context, tx *sql.Tx, b *book) error {
+func (l *Ledger) writeNamed(ctx context.Context, b *book) error {
 	values := make([][]any, 0, len(b.named))
 	for _, n := range b.named {
 		values = append(values, []any{n.account, n.request, n.at.UnixMilli()})
 	}
-	return l.insert(ctx, tx, "named (account, request, at)", "", values)
+	return l.insert(ctx, "named (account, request, at)", "", values)
 }
 
 func (l *Ledger) writeReservations(ctx context.Context, tx *sql.Tx, b *book) error {
@@ -166,7 +166,7 @@ func (l *Ledger) writeReservations(ctx context.Context, tx *sql.Tx, b *book) err
 	for _, r := range b.opened {
 		opened = append(opened, []any{r.account, r.request, r.gateway, r.ceiling, r.until.Unix()})
 	}
-	if err := l.insert(ctx, tx, "reservations (account, request, gateway, ceiling, until)", "", opened); err != nil {
+	if err := l.insert(ctx, "reservations (account, request, gateway, ceiling, until)", "", opened); err != nil {
 		return err
 	}
 	for _, r := range b.closed {
@@ -177,8 +177,9 @@ func (l *Ledger) writeReservations(ctx context.Context, tx *sql.Tx, b *book) err
 	return nil
 }
 
-// insert writes rows, so many in one statement. Full statements are prepared once.
-func (l *Ledger) insert(ctx context.Context, tx *sql.Tx, into, conflict string, values [][]any) error {
+// insert writes rows into the transaction that is open on the clerk's connection, so many in one statement; its statements
+// are prepared on that connection, once.
+func (l *Ledger) insert(ctx context.Context, into, conflict string, values [][]any) error {
 	for len(values) > 0 {
 		n := 1
 		for _, size := range chunks {
@@ -195,7 +196,7 @@ func (l *Ledger) insert(ctx context.Context, tx *sql.Tx, into, conflict string, 
 		if err != nil {
 			return err
 		}
-		if _, err := tx.StmtContext(ctx, insert).ExecContext(ctx, args...); err != nil {
+		if _, err := insert.ExecContext(ctx, args...); err != nil {
 			return err
 		}
 		values = values[n:]
