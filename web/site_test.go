@@ -81,7 +81,7 @@ func market() Snapshot {
 			{
 				NetUID: 1, Name: "chat", Task: "exact", Kind: KindChat, Started: true, Epoch: 118, NextEpoch: 1210, Tempo: 10, Share: .5, Rank: "chain",
 				Description: "Short questions with one right answer.", Claimed: 12_500_000_000, Demand: 250_000_001,
-				Miners:      miners("chat-xl", "chat-l", "chat-m", "chat-s", "<script>alert(1)</script>", "canned"),
+				Miners: miners("chat-xl", "chat-l", "chat-m", "chat-s", "<script>alert(1)</script>", "canned"),
 			},
 			{
 				NetUID: 2, Name: "continuation", Task: "continuation", Kind: KindCompletion, Started: true, Epoch: 117, NextEpoch: 1208, Tempo: 10, Share: .5, Rank: "own",

@@ -74,8 +74,12 @@ func (h holding) table() string {
 		what string
 		rao  uint64
 	}{
-		{"balance", h.Balance}, {"staked", h.Staked}, {"unbonding", h.Unbonding}, {"rewards that wait", h.Rewards},
-		{"deposits in channels", h.Deposits}, {"others' deposits for it", h.Claimable},
+		{"balance", h.Balance},
+		{"staked", h.Staked},
+		{"unbonding", h.Unbonding},
+		{"rewards that wait", h.Rewards},
+		{"deposits in channels", h.Deposits},
+		{"others' deposits for it", h.Claimable},
 	} {
 		fmt.Fprintf(&b, "  %-24s %20s TAO\n", row.what, gateway.TAO(row.rao))
 	}

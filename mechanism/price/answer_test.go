@@ -19,7 +19,9 @@ func TestAnAnswersCostIsExactAndRoundedUp(t *testing.T) {
 		up := func(x *big.Int, by int64) *big.Int {
 			return x.Add(x, big.NewInt(by-1)).Div(x, big.NewInt(by))
 		}
-		of := func(a, b uint64) *big.Int { return new(big.Int).Mul(new(big.Int).SetUint64(a), new(big.Int).SetUint64(b)) }
+		of := func(a, b uint64) *big.Int {
+			return new(big.Int).Mul(new(big.Int).SetUint64(a), new(big.Int).SetUint64(b))
+		}
 		miner := up(new(big.Int).Add(of(used.In, rates.In), of(used.Out, rates.Out)), price.Million)
 		consumer := new(big.Int).Add(miner, up(new(big.Int).Mul(miner, new(big.Int).SetUint64(rates.Markup)), price.BPS))
 		cut := func(x *big.Int) uint64 {
