@@ -37,7 +37,7 @@ lint: .toolchain ## format, vet, static analysis
 generate: .toolchain ## Go code from proto/
 	$(GO) run ./proto/generate
 
-weights: .toolchain ## train the chat models again (minutes; AVX-512 where there is one)
+weights: .toolchain ## train small chat models from nothing (hours; AVX-512 or AMX where there is one)
 	GOEXPERIMENT=simd $(GO) run ./engine/native/train/cmd $(ARGS)
 
 bench-epoch: .toolchain ## the epoch's arithmetic against a textbook version of it

@@ -122,6 +122,9 @@ func sentence(kind string) func(*Source) turn {
 			if !ok {
 				continue
 			}
+			if plain, ok := plainest(w, list); ok {
+				sample = plain
+			}
 			texts := make([]string, len(list))
 			for i, c := range list {
 				texts[i] = c.text

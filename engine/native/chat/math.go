@@ -3,7 +3,7 @@ package chat
 import "math"
 
 // All arithmetic here gives the same bits on every machine. A compiler may fuse x*y+z into one rounding unless the
-// product is converted explicitly, and the library's exp, log, sin and cos differ between machines; so every product
+// product is converted explicitly, and the library's exp and log differ between machines; so every product
 // is wrapped in a conversion and these functions are our own. math.Sqrt is correctly rounded everywhere.
 
 // exp is eˣ within 3·10⁻⁷ relative: x = n·ln 2 + r with |r| ≤ ½·ln 2, then 2ⁿ · (a polynomial for eʳ, after Cephes).
@@ -34,32 +34,4 @@ func log(x float64) float64 {
 		sum = float64(sum*z2) + 1/float64(i)
 	}
 	return float64(2*float64(z*sum)) + float64(float64(k)*math.Ln2)
-}
-
-// Rotations are the cosines and sines of the rotary positions: entry t·16+i turns pair i at position t by the angle
-// t · 10000^(-i/16).
-func Rotations(context int) (cos, sin []float32) {
-	const ratio = 0.5623413251903491 // 10000^(-1/16)
-	half := headSize / 2
-	cos, sin = make([]float32, context*half), make([]float32, context*half)
-	for i, angle := 0, 1.0; i < half; i, angle = i+1, float64(angle*ratio) {
-		c1, s1 := cosSin(angle)
-		c, s := 1.0, 0.0
-		for t := range context {
-			cos[t*half+i], sin[t*half+i] = float32(c), float32(s)
-			c, s = float64(c*c1)-float64(s*s1), float64(s*c1)+float64(c*s1)
-		}
-	}
-	return cos, sin
-}
-
-// cosSin is the Taylor series at 0 ≤ x ≤ 1, to full double precision.
-func cosSin(x float64) (cos, sin float64) {
-	x2 := float64(x * x)
-	cos, sin = 1, 1
-	for n := 20; n >= 2; n -= 2 {
-		cos = 1 - float64(x2*cos)/float64(n*(n-1))
-		sin = 1 - float64(x2*sin)/float64(n*(n+1))
-	}
-	return cos, float64(sin * x)
 }

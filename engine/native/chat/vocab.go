@@ -125,20 +125,6 @@ func (v *Vocabulary) Decode(ids []int32) string {
 	return strings.TrimPrefix(b.String(), " ")
 }
 
-// Words calls each for every part of s that can be a word token: a space and at least two letters.
-func Words(s string, each func(string)) {
-	if s != "" && isLetter(s[0]) {
-		s = " " + s
-	}
-	for len(s) > 0 {
-		n := wordLen(s)
-		if n > 2 {
-			each(s[:n])
-		}
-		s = s[max(n, 1):]
-	}
-}
-
 // wordLen is the length of the space and the letters at the start of s, 0 where there are none.
 func wordLen(s string) int {
 	if s[0] != ' ' {

@@ -16,13 +16,15 @@ type tokenizerFile struct {
 		Vocab    map[string]int32 `json:"vocab"`
 		Merges   json.RawMessage  `json:"merges"`
 		Fallback bool             `json:"byte_fallback"`
+		Unknown  string           `json:"unk_token"`
 	} `json:"model"`
 	Added []struct {
 		ID      int32  `json:"id"`
 		Content string `json:"content"`
 		Special bool   `json:"special"`
 	} `json:"added_tokens"`
-	Cut stage `json:"pre_tokenizer"`
+	Cut    stage `json:"pre_tokenizer"`
+	Change stage `json:"normalizer"`
 }
 
 // stage is a step of cutting text into words.
@@ -33,7 +35,16 @@ type stage struct {
 	Regex   *bool   `json:"use_regex"`
 	Pattern struct {
 		Regex string `json:"Regex"`
+		Text  string `json:"String"`
 	} `json:"pattern"`
+
+	// Of changes before that, and of marks for blanks.
+	Changes []stage `json:"normalizers"`
+	Prepend string  `json:"prepend"`
+	Content string  `json:"content"`
+	Blank   string  `json:"replacement"`
+	Scheme  string  `json:"prepend_scheme"`
+	Apart   *bool   `json:"split"`
 }
 
 // cuts are the expressions that are known, by the names that GGUF gives them.
@@ -78,14 +89,26 @@ func readTokenizer(path string, c *config) (*token.Tokenizer, error) {
 	if err := readJSON(path, maxTokenizer, &f); err != nil {
 		return nil, err
 	}
-	if f.Model.Type != "BPE" || f.Model.Fallback {
-		return nil, fmt.Errorf("%w: %s with byte fallback %v; byte-level BPE is", token.ErrUnsupported, f.Model.Type, f.Model.Fallback)
+	if f.Model.Type != "BPE" {
+		return nil, fmt.Errorf("%w: %s; BPE is", token.ErrUnsupported, f.Model.Type)
 	}
-	cut, err := f.Cut.name()
+	t, err := f.table(c)
 	if err != nil {
 		return nil, err
 	}
-	t := token.Table{Model: "gpt2", Cut: cut, BOS: number(c.BOS), EOS: number(c.EOS), Unk: -1}
+	if f.Model.Fallback {
+		return f.pieces(t)
+	}
+	t.Model = "gpt2"
+	if t.Cut, err = f.Cut.name(); err != nil {
+		return nil, err
+	}
+	return token.New(t)
+}
+
+// table is the vocabulary and the merges.
+func (f *tokenizerFile) table(c *config) (token.Table, error) {
+	t := token.Table{BOS: number(c.BOS), EOS: number(c.EOS), Unk: -1}
 	size := int32(0)
 	for _, id := range f.Model.Vocab {
 		size = max(size, id+1)
@@ -94,7 +117,7 @@ func readTokenizer(path string, c *config) (*token.Tokenizer, error) {
 		size = max(size, a.ID+1)
 	}
 	if int(size) > len(f.Model.Vocab)+len(f.Added)+1<<10 {
-		return nil, fmt.Errorf("%w: %d tokens, numbered up to %d", token.ErrDamaged, len(f.Model.Vocab)+len(f.Added), size)
+		return t, fmt.Errorf("%w: %d tokens, numbered up to %d", token.ErrDamaged, len(f.Model.Vocab)+len(f.Added), size)
 	}
 	t.Tokens, t.Kinds = make([]string, size), slices.Repeat([]token.Kind{token.Unused}, int(size))
 	put := func(id int32, s string, kind token.Kind) {
@@ -112,10 +135,9 @@ func readTokenizer(path string, c *config) (*token.Tokenizer, error) {
 		}
 		put(a.ID, a.Content, kind)
 	}
-	if t.Merges, err = merges(f.Model.Merges); err != nil {
-		return nil, err
-	}
-	return token.New(t)
+	var err error
+	t.Merges, err = merges(f.Model.Merges)
+	return t, err
 }
 
 // merges reads both spellings: "left right" and ["left", "right"].

@@ -13,7 +13,7 @@ import (
 // The golden bits again, compiled for other processors and other levels of this one, each run as what it is.
 func TestOtherProcessorsGiveTheSameBits(t *testing.T) {
 	if os.Getenv("AGORA_NIGHTLY") == "" {
-		t.Skip("compiles for four other targets: AGORA_NIGHTLY=1, or make models")
+		t.Skip("compiles for six targets: AGORA_NIGHTLY=1, or make models")
 	}
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("runs 386 and amd64 programs")
@@ -23,6 +23,8 @@ func TestOtherProcessorsGiveTheSameBits(t *testing.T) {
 		run       []string
 	}{
 		{"386", "GOARCH=386", nil},
+		{"v1", "GOAMD64=v1", nil},
+		{"v2", "GOAMD64=v2", nil},
 		{"v3", "GOAMD64=v3", nil},
 		{"v4", "GOAMD64=v4", nil},
 		{"arm64", "GOARCH=arm64", []string{"qemu-aarch64-static"}},

@@ -210,5 +210,13 @@ func Half(h uint16) float32 {
 	return float32(math.Float32frombits(uint32(int32(int16(h))<<13)&0x8fffe000) * 0x1p112)
 }
 
+// ToHalf is the float16 next to a number that it can hold, halves to even.
+func ToHalf(f float32) uint16 {
+	b := math.Float32bits(float32(f * 0x1p-112))
+	sign := uint16(b >> 16 & 0x8000)
+	b &= 0x7fffffff
+	return sign | uint16((b+0xfff+b>>13&1)>>13)
+}
+
 // FiniteHalf says whether a float16 is a number.
 func FiniteHalf(h uint16) bool { return h>>10&31 != 31 }

@@ -7,6 +7,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -236,4 +237,18 @@ func carve(parts []part, spelling string, id int32) []part {
 		out = append(out, p)
 	}
 	return out
+}
+
+// Words is how a text is cut before it is encoded; nothing where the model does not cut.
+func (t *Tokenizer) Words(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		p, ok := t.encoder.(*pairs)
+		for ok && text != "" {
+			n := p.cut(text)
+			if !yield(text[:n]) {
+				return
+			}
+			text = text[n:]
+		}
+	}
 }

@@ -2,34 +2,36 @@ package train
 
 import "math"
 
-// loss returns the mean cross entropy over the rows, in nats, and turns a.logits into its gradient. hit[i] tells
-// whether the i-th row's most probable token was right.
-func (m *model) loss(a *activations, b *batch, hit []bool) float64 {
-	sum, inv := 0.0, 1/float32(len(b.rows))
+// loss returns the sum of the weighted cross entropy over the batch's rows, in nats, and turns a.logits into the gradient of
+// its mean over all weights, of which this batch may have a part. hit[i] tells whether the i-th row's most probable token was
+// right.
+func (m *model) loss(a *activations, b *batch, hit []bool, all float64) float64 {
+	sum, v := 0.0, m.rows()
 	for i, t := range b.targets {
-		row := a.logits[i*m.Vocab : (i+1)*m.Vocab]
+		row := a.logits[i*v : (i+1)*v]
 		best := 0
-		for j, v := range row {
-			if v > row[best] {
+		for j, x := range row {
+			if x > row[best] {
 				best = j
 			}
 		}
 		hit[i] = best == int(t)
 		total := expSub(row, row[best])
-		sum -= math.Log(float64(row[t]/total) + 1e-30)
+		sum -= float64(b.weights[i]) * math.Log(float64(row[t]/total)+1e-30)
+		by := b.weights[i] / float32(all)
 		for j := range row {
-			row[j] *= inv / total
+			row[j] *= by / total
 		}
-		row[t] -= inv
+		row[t] -= by
 	}
-	return sum / float64(len(b.rows))
+	return sum
 }
 
 // backward adds the loss's gradient to every parameter, from a.logits as loss left it.
 func (m *model) backward(a *activations, b *batch) {
-	d, n := m.Width, len(b.rows)
-	gemm(m.embed.g, d, a.logits, 1, m.Vocab, a.lastN, d, m.Vocab, n, d, true)
-	gemm(a.dWide, d, a.logits, m.Vocab, 1, m.embed.w, d, n, m.Vocab, d, false)
+	d, v, n := m.Width, m.rows(), len(b.rows)
+	gemm(m.embed.g, d, a.logits, 1, v, a.lastN, d, v, n, d, true)
+	gemm(a.dWide, d, a.logits, v, 1, m.embed.w, d, n, v, d, false)
 	dLast := a.dQKV[:n*d]
 	clear(dLast)
 	rmsNormBack(dLast, a.dWide, a.last, m.norm, a.invLast, d, n)
@@ -62,28 +64,34 @@ func (m *model) backwardMLP(a *activations, n, l int) {
 }
 
 func (m *model) backwardAttention(a *activations, b *batch, l int) {
-	d, n, y := m.Width, len(b.tokens), m.layers[l]
+	d, w, n, y := m.Width, m.qkv(), len(b.tokens), m.layers[l]
 	gemm(y.out.g, d, a.mixed[l], 1, d, a.dx, d, d, n, d, true)
 	transpose(a.matrixT, y.out.w, d, d)
 	gemm(a.dWide, d, a.dx, d, 1, a.matrixT, d, n, d, d, false)
-	m.eachHead(b, func(s, n, np, h, at int) {
-		qkv, dqkv := a.qkv[l][s*3*d+h:], a.dQKV[s*3*d+h:]
+	m.backwardHeads(a, b, l)
+	m.rotate(a.dQKV, b.start, -1)
+	gemm(y.qkv.g, w, a.n1[l], 1, d, a.dQKV, w, d, n, w, true)
+	transpose(a.matrixT, y.qkv.w, d, w)
+	gemm(a.dWide, d, a.dQKV, w, 1, a.matrixT, d, n, w, d, false)
+	rmsNormBack(a.dx, a.dWide, a.x[l], y.attentionNorm, a.inv1[l], d, n)
+}
+
+// backwardHeads fills dQKV from the gradient at the heads' outputs, dWide. Heads that share keys add up theirs.
+func (m *model) backwardHeads(a *activations, b *batch, l int) {
+	d, w, scale := m.Width, m.qkv(), m.attentionScale()
+	m.eachHead(b, func(s, n, np int, h head, at int) {
+		qkv, dqkv, out := a.qkv[l][s*w:], a.dQKV[s*w:], a.dWide[s*d+h.q:]
 		p, dp := a.att[l][at:at+n*np], a.dAtt[:n*np]
-		gemm(dqkv[2*d:], 3*d, p, 1, np, a.dWide[s*d+h:], d, n, n, headSize, false)
-		packTransposed(a.keysT, qkv[2*d:], 3*d, n, np)
-		gemm(dp, np, a.dWide[s*d+h:], d, 1, a.keysT, np, n, headSize, np, false)
+		gemm(dqkv[h.v:], w, p, 1, np, out, d, n, n, m.Head, !h.first)
+		packTransposed(a.keysT, qkv[h.v:], w, n, np, m.Head)
+		gemm(dp, np, out, d, 1, a.keysT, np, n, m.Head, np, false)
 		for t := range n {
 			row, weights := dp[t*np:t*np+np], p[t*np:t*np+np]
-			softmaxBack(row, weights, dot(row, weights), attentionScale)
+			softmaxBack(row, weights, dot(row, weights), scale)
 		}
-		gemm(dqkv, 3*d, dp, np, 1, qkv[d:], 3*d, n, n, headSize, false)
-		gemm(dqkv[d:], 3*d, dp, 1, np, qkv, 3*d, n, n, headSize, false)
+		gemm(dqkv[h.q:], w, dp, np, 1, qkv[h.k:], w, n, n, m.Head, false)
+		gemm(dqkv[h.k:], w, dp, 1, np, qkv[h.q:], w, n, n, m.Head, !h.first)
 	})
-	m.rotate(a.dQKV, b.start, -1)
-	gemm(y.qkv.g, 3*d, a.n1[l], 1, d, a.dQKV, 3*d, d, n, 3*d, true)
-	transpose(a.matrixT, y.qkv.w, d, 3*d)
-	gemm(a.dWide, d, a.dQKV, 3*d, 1, a.matrixT, d, n, 3*d, d, false)
-	rmsNormBack(a.dx, a.dWide, a.x[l], y.attentionNorm, a.inv1[l], d, n)
 }
 
 // rmsNormBack adds the gradient at the norm's input to dx and that of its gains to gain.g. With r = 1/rms:

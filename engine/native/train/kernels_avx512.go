@@ -9,8 +9,13 @@ import (
 	"unsafe"
 )
 
-// Kernel names the arithmetic that this build trains with.
-const Kernel = "avx512"
+// Kernel names the arithmetic that this build trains with on this machine.
+func Kernel() string {
+	if hasTiles() {
+		return "amx"
+	}
+	return "avx512"
+}
 
 // Usable tells why this machine cannot run these kernels.
 func Usable() error {
@@ -20,7 +25,7 @@ func Usable() error {
 	return nil
 }
 
-// Widths are multiples of 16 floats here, and of 32 for gemm's columns: every width of a model is one of 32.
+// Widths are multiples of 16 floats here.
 // Vectors stay in local variables, since in arrays or structs the compiler spills them.
 
 type vec = archsimd.Float32x16
@@ -52,6 +57,14 @@ const panelRows, panelCols = 256, 32
 // gemm computes C = A·B, or C += A·B with add, for C of rows × cols and inner products of length inner. Element (i,k)
 // of A is a[i·aRow + k·aCol], so a transposed A costs nothing. B is copied panel by panel into consecutive memory.
 func gemm(c []float32, cRow int, a []float32, aRow, aCol int, b []float32, bRow, rows, inner, cols int, add bool) {
+	if worthTiles(aRow, aCol, rows, inner, cols) {
+		gemmTiles(c, cRow, a, aRow, aCol, b, bRow, rows, inner, cols, add)
+		return
+	}
+	if cols%panelCols != 0 {
+		gemmNarrow(c, cRow, a, aRow, aCol, b, bRow, rows, inner, cols, add)
+		return
+	}
 	var panel [panelRows * panelCols]float32
 	pb := unsafe.Pointer(&panel)
 	for k0 := 0; k0 < inner; k0 += panelRows {
@@ -69,6 +82,22 @@ func gemm(c []float32, cRow int, a []float32, aRow, aCol int, b []float32, bRow,
 			for ; i < rows; i++ {
 				tile1(at(c, i*cRow+j), at(a, i*aRow+k0*aCol), floats(aCol), pb, n, acc)
 			}
+		}
+	}
+}
+
+// gemmNarrow is gemm for columns in a multiple of 16.
+func gemmNarrow(c []float32, cRow int, a []float32, aRow, aCol int, b []float32, bRow, rows, inner, cols int, add bool) {
+	for i := range rows {
+		for j := 0; j < cols; j += 16 {
+			var s vec
+			if add {
+				s = vector(c, i*cRow+j)
+			}
+			for k := range inner {
+				s = spread(at(a, i*aRow+k*aCol)).MulAdd(vector(b, k*bRow+j), s)
+			}
+			put(c, i*cRow+j, s)
 		}
 	}
 }

@@ -23,9 +23,15 @@ func usable(t testing.TB) {
 	}
 }
 
+// Shapes go through every way of multiplying: narrow, by vectors, by tiles of bfloat16 with rows and inner products to spare.
 func TestGemmMultipliesAsTheDefinitionSays(t *testing.T) {
 	usable(t)
-	const rows, inner, cols = 23, 300, 64
+	for _, s := range []struct{ rows, inner, cols int }{{23, 300, 64}, {7, 20, 16}, {100, 128, 96}, {32, 300, 64}, {96, 999, 32}} {
+		testGemm(t, s.rows, s.inner, s.cols)
+	}
+}
+
+func testGemm(t *testing.T, rows, inner, cols int) {
 	a, b, start := randoms(rows*inner), randoms(inner*cols), randoms(rows*cols)
 	for _, transposed := range []bool{false, true} {
 		for _, add := range []bool{false, true} {
@@ -37,15 +43,16 @@ func TestGemmMultipliesAsTheDefinitionSays(t *testing.T) {
 			gemm(c, cols, a, aRow, aCol, b, cols, rows, inner, cols, add)
 			for i := range rows {
 				for j := range cols {
-					want := 0.0
+					want, size := 0.0, 1e-4
 					if add {
 						want = float64(start[i*cols+j])
 					}
 					for k := range inner {
-						want += float64(a[i*aRow+k*aCol]) * float64(b[k*cols+j])
+						p := float64(a[i*aRow+k*aCol]) * float64(b[k*cols+j])
+						want, size = want+p, size+math.Abs(p)/1000
 					}
-					if math.Abs(want-float64(c[i*cols+j])) > 1e-4 {
-						t.Fatalf("transposed %v, add %v: element %d, %d is %v, want %v", transposed, add, i, j, c[i*cols+j], want)
+					if math.Abs(want-float64(c[i*cols+j])) > size {
+						t.Fatalf("%d × %d × %d, transposed %v, add %v: element %d, %d is %v, want %v", rows, inner, cols, transposed, add, i, j, c[i*cols+j], want)
 					}
 				}
 			}
@@ -70,6 +77,7 @@ func TestExpSubIsTheExponential(t *testing.T) {
 }
 
 func BenchmarkGemmWide(b *testing.B)  { benchGemm(b, 1800, 128, 384) }
+func BenchmarkGemmTall(b *testing.B)  { benchGemm(b, 256, 2048, 1024) }
 func BenchmarkGemmSmall(b *testing.B) { benchGemm(b, 30, 32, 32) }
 
 func benchGemm(t *testing.B, rows, inner, cols int) {

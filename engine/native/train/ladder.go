@@ -1,13 +1,30 @@
 package train
 
-// Ladder lists the models that ship, weakest first. Size and practice set the quality; neighbours are meant to be at
-// least ten points of exact accuracy apart, which the measured cards show.
+// Rung is one model of the ladder and how it is trained.
+type Rung struct {
+	Name string
+	Shape
+	Steps  int
+	Parts  int     // of a step's batch, which are worked on at the same time
+	Tokens int     // of a part
+	Rate   float64 // the learning rate at its highest
+	Seed   uint64
+}
+
+// longest is enough for a conversation of several turns, and for the longest text of an examination in single bytes.
+const longest = 1152
+
+// Ladder lists the sizes, smallest first. Each has at least 4.2 times the parameters of the one before.
 var Ladder = []Rung{
-	{Name: "chat-pico", Width: 32, Layers: 1, Hidden: 64, Steps: 400, Rate: 4e-3, Context: 160, Seed: 1},
-	{Name: "chat-nano", Width: 64, Layers: 2, Hidden: 160, Steps: 700, Rate: 4e-3, Context: 160, Seed: 3},
-	{Name: "chat-micro", Width: 64, Layers: 2, Hidden: 160, Steps: 760, Rate: 4e-3, Context: 160, Seed: 2},
-	{Name: "chat-mini", Width: 64, Layers: 2, Hidden: 160, Steps: 1150, Rate: 4e-3, Context: 160, Seed: 2},
-	{Name: "chat-small", Width: 64, Layers: 2, Hidden: 160, Steps: 2200, Rate: 4e-3, Context: 160, Seed: 5},
-	{Name: "chat-medium", Width: 64, Layers: 3, Hidden: 160, Steps: 2700, Rate: 4e-3, Context: 160, Seed: 6},
-	{Name: "chat-large", Width: 64, Layers: 3, Hidden: 192, Steps: 7000, Rate: 4e-3, Context: 160, Seed: 7},
+	{"chat-pico", Shape{84, 32, 1, 32, 2, 1, 16, longest}, 3000, 1, 2048, 8e-3, 1},
+	{"chat-nano", Shape{136, 64, 1, 64, 2, 2, 32, longest}, 4200, 1, 2048, 4e-3, 2},
+	{"chat-micro", Shape{288, 64, 4, 96, 2, 2, 32, longest}, 3500, 1, 2048, 3e-3, 3},
+	{"chat-small", Shape{840, 128, 4, 192, 4, 4, 32, longest}, 4000, 2, 1024, 2e-3, 4},
+	{"chat-large", Shape{768, 256, 4, 512, 8, 8, 32, longest}, 4000, 8, 512, 15e-4, 5},
+}
+
+// rate warms up over 50 steps, stays, and falls to almost zero over the last 45 % of the run.
+func (r Rung) rate(step int) float64 {
+	left := 1 - float64(step)/float64(r.Steps)
+	return r.Rate * min(1, float64(step+1)/50, left/0.45+0.005)
 }

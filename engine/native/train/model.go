@@ -1,19 +1,65 @@
-// Package train trains the native chat models: a llama-shaped decoder with its backward pass written out, Muon and
+// Package train makes small chat models from nothing: a llama-shaped decoder with its backward pass written out, Muon and
 // Adam, and questions drawn from the task's own generators. It is a development tool; nothing that serves requests
 // imports it. Built with GOEXPERIMENT=simd on a CPU with AVX-512 it is seven times as fast as the portable build.
 //
-// One run is one goroutine, its schedule counts steps and not time, and all randomness comes from the rung's seed:
+// A schedule counts steps and not time, and all randomness comes from the rung's seed:
 // the same command on the same kernels gives the same weights, bit for bit.
 package train
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
-
-	"agora/engine/native/chat"
 )
 
-const headSize = 32
+// Shape is the size of a llama-shaped decoder: RMSNorm, rotary positions, SwiGLU, embedding tied to the output.
+type Shape struct {
+	Vocab   int // tokens
+	Width   int // of the residual stream; a multiple of 32
+	Layers  int
+	Hidden  int // of the gated feed-forward part; a multiple of 32
+	Heads   int // of attention
+	KVHeads int // each serves Heads/KVHeads of them
+	Head    int // numbers per head; a multiple of 16
+	Context int // tokens that a conversation may have
+}
+
+// Check bounds a shape.
+func (s Shape) Check() error {
+	for _, v := range []struct {
+		name                  string
+		n, least, most, whole int
+	}{
+		{"vocabulary", s.Vocab, leastTokens, 1 << 14, 1},
+		{"width", s.Width, 32, 1024, 32},
+		{"layers", s.Layers, 1, 32, 1},
+		{"hidden width", s.Hidden, 32, 4096, 32},
+		{"heads", s.Heads, 1, 64, 1},
+		{"key heads", s.KVHeads, 1, 64, 1},
+		{"head size", s.Head, 16, 128, 16},
+		{"context", s.Context, 64, 4096, 32},
+	} {
+		if v.n < v.least || v.n > v.most || v.n%v.whole != 0 {
+			return fmt.Errorf("%s is %d, want a multiple of %d from %d to %d", v.name, v.n, v.whole, v.least, v.most)
+		}
+	}
+	if s.Heads%s.KVHeads != 0 || s.Heads*s.Head != s.Width {
+		return fmt.Errorf("%d heads of %d for %d key heads do not fit a width of %d", s.Heads, s.Head, s.KVHeads, s.Width)
+	}
+	return nil
+}
+
+// Parameters is the number of weights.
+func (s Shape) Parameters() int {
+	layer := 2*s.Width + s.Width*s.qkv() + s.Width*s.Width + 3*s.Width*s.Hidden
+	return s.Vocab*s.Width + s.Layers*layer + s.Width
+}
+
+// qkv is the width of queries, keys and values together.
+func (s Shape) qkv() int { return (s.Heads + 2*s.KVHeads) * s.Head }
+
+// rows is the vocabulary rounded up to whole vectors; the rows after it are no tokens and are not kept.
+func (s Shape) rows() int { return pad32(s.Vocab) }
 
 // parameter is one trained tensor. A matrix has one row per input, so that y = x·W.
 type parameter struct {
@@ -25,7 +71,7 @@ type parameter struct {
 type layer struct{ attentionNorm, qkv, out, mlpNorm, gateUp, down *parameter }
 
 type model struct {
-	chat.Shape
+	Shape
 	all       []*parameter
 	embed     *parameter
 	layers    []layer
@@ -34,17 +80,17 @@ type model struct {
 }
 
 // newModel draws the start: matrices with the deviation that keeps a layer's output near its input's size.
-func newModel(s chat.Shape, seed uint64) *model {
+func newModel(s Shape, seed uint64) *model {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	m := &model{Shape: s}
 	d, h := s.Width, s.Hidden
 	in := 1 / math.Sqrt(float64(d))
 	residual := 1 / math.Sqrt(float64(2*s.Layers))
-	m.embed = m.matrix(r, s.Vocab, d, 0.05)
+	m.embed = m.matrix(r, s.rows(), d, 0.05)
 	for range s.Layers {
 		m.layers = append(m.layers, layer{
 			attentionNorm: m.gains(d),
-			qkv:           m.matrix(r, d, 3*d, in),
+			qkv:           m.matrix(r, d, s.qkv(), in),
 			out:           m.matrix(r, d, d, in*residual),
 			mlpNorm:       m.gains(d),
 			gateUp:        m.matrix(r, d, 2*h, in),
@@ -52,8 +98,46 @@ func newModel(s chat.Shape, seed uint64) *model {
 		})
 	}
 	m.norm = m.gains(d)
-	m.cosT, m.sin = chat.Rotations(s.Context)
+	m.turns()
 	return m
+}
+
+// twin shares the weights and has gradients of its own.
+func (m *model) twin() *model {
+	t := &model{Shape: m.Shape, cosT: m.cosT, sin: m.sin}
+	share := func(p *parameter) *parameter {
+		q := &parameter{w: p.w, g: make([]float32, len(p.g)), rows: p.rows, cols: p.cols}
+		t.all = append(t.all, q)
+		return q
+	}
+	t.embed = share(m.embed)
+	for _, l := range m.layers {
+		t.layers = append(t.layers, layer{share(l.attentionNorm), share(l.qkv), share(l.out), share(l.mlpNorm), share(l.gateUp), share(l.down)})
+	}
+	t.norm = share(m.norm)
+	return t
+}
+
+// takeGradients adds a twin's gradients and clears them.
+func (m *model) takeGradients(twin *model) {
+	for i, p := range m.all {
+		axpy(p.g, 1, twin.all[i].g)
+		clear(twin.all[i].g)
+	}
+}
+
+// ropeBase: pair i of a head turns by position · ropeBase^(−2i/head).
+const ropeBase = 10000
+
+func (m *model) turns() {
+	half := m.Head / 2
+	m.cosT, m.sin = make([]float32, m.Context*half), make([]float32, m.Context*half)
+	for t := range m.Context {
+		for i := range half {
+			angle := float64(t) * math.Pow(ropeBase, -2*float64(i)/float64(m.Head))
+			m.cosT[t*half+i], m.sin[t*half+i] = float32(math.Cos(angle)), float32(math.Sin(angle))
+		}
+	}
 }
 
 func (m *model) add(rows, cols int) *parameter {
@@ -77,23 +161,6 @@ func (m *model) gains(n int) *parameter {
 		p.w[i] = 1
 	}
 	return p
-}
-
-// weights copies the model into the layout that the engine reads: one row per output.
-func (m *model) weights() *chat.Weights {
-	w := chat.NewWeights(m.Shape)
-	copy(w.Embed, m.embed.w)
-	copy(w.Norm, m.norm.w)
-	for i, l := range m.layers {
-		t := w.Layers[i]
-		copy(t.AttentionNorm, l.attentionNorm.w)
-		copy(t.MLPNorm, l.mlpNorm.w)
-		transpose(t.QKV, l.qkv.w, l.qkv.rows, l.qkv.cols)
-		transpose(t.Out, l.out.w, l.out.rows, l.out.cols)
-		transpose(t.GateUp, l.gateUp.w, l.gateUp.rows, l.gateUp.cols)
-		transpose(t.Down, l.down.w, l.down.rows, l.down.cols)
-	}
-	return w
 }
 
 // transpose writes the rows × cols matrix src as cols × rows, sixteen rows at a time for the cache's sake.

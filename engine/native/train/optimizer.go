@@ -1,12 +1,15 @@
 package train
 
-import "math"
+import (
+	"math"
+	"sync/atomic"
+)
 
 // optimizer is Muon for the layers' matrices and Adam for the embedding and the gains.
-type optimizer struct {
-	steps      int
-	x, y, a, b []float32
-}
+type optimizer struct{ scratch []scratch }
+
+// scratch is one goroutine's working memory.
+type scratch struct{ x, y, a, b []float32 }
 
 // Moments' decays, Muon's momentum, weight decay per unit of rate.
 const (
@@ -16,30 +19,38 @@ const (
 	decay    = 0.02
 )
 
-// step moves every parameter against its gradient, clipped to norm 1, and clears the gradients.
-func (o *optimizer) step(m *model, rate float64) {
-	o.steps++
+// step moves every parameter against its gradient, clipped to norm 1, and clears the gradients. before is how many steps there
+// were; so many goroutines share the work.
+func (o *optimizer) step(m *model, goroutines, before int, rate float64) {
+	for len(o.scratch) < goroutines {
+		o.scratch = append(o.scratch, scratch{})
+	}
 	norm := 0.0
 	for _, p := range m.all {
 		norm += float64(dot(p.g, p.g))
 	}
 	clip := float32(min(1, 1/(math.Sqrt(norm)+1e-9)))
-	c1, c2 := 1-math.Pow(beta1, float64(o.steps)), 1-math.Pow(beta2, float64(o.steps))
-	for _, p := range m.all {
-		switch {
-		case p.rows == 1:
-			adam(p, clip, float32(rate*math.Sqrt(c2)/c1), 0)
-		case p == m.embed:
-			adam(p, clip, float32(rate*math.Sqrt(c2)/c1), float32(rate*decay))
-		default:
-			o.muon(p, rate)
+	n := float64(before + 1)
+	adamRate := float32(rate * math.Sqrt(1-math.Pow(beta2, n)) / (1 - math.Pow(beta1, n)))
+	var next atomic.Int64
+	each(goroutines, func(i int) {
+		for at := int(next.Add(1)) - 1; at < len(m.all); at = int(next.Add(1)) - 1 {
+			p := m.all[at]
+			switch {
+			case p.rows == 1:
+				adam(p, clip, adamRate, 0)
+			case p == m.embed:
+				adam(p, clip, adamRate, float32(rate*decay))
+			default:
+				o.scratch[i].muon(p, rate)
+			}
+			clear(p.g)
 		}
-		clear(p.g)
-	}
+	})
 }
 
 // muon steps along the orthogonal matrix nearest to the gradient with momentum, scaled by 0.2·√(longer side).
-func (o *optimizer) muon(p *parameter, rate float64) {
+func (o *scratch) muon(p *parameter, rate float64) {
 	n := len(p.w)
 	if len(o.x) < n {
 		o.x, o.y, o.a, o.b = make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
@@ -57,7 +68,7 @@ func (o *optimizer) muon(p *parameter, rate float64) {
 
 // orthogonal takes the rows × cols matrix in o.x through five Newton–Schulz steps, X ← aX + (bA + cA²)X with A = XXᵀ,
 // which push its singular values towards 1; the coefficients are those of Jordan's Muon.
-func (o *optimizer) orthogonal(rows, cols int) []float32 {
+func (o *scratch) orthogonal(rows, cols int) []float32 {
 	x, y, r, c := o.x[:rows*cols], o.y[:rows*cols], rows, cols
 	if rows > cols {
 		transpose(y, x, rows, cols)

@@ -1,39 +1,22 @@
 package train
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 
-	"agora/engine/native/chat"
 	"agora/task/exact"
 )
 
-// tokensPerStep is the length of a batch.
-const tokensPerStep = 2048
-
-// Rung is one model of the ladder and how it is trained.
-type Rung struct {
-	Name    string
-	Width   int // of the residual stream
-	Layers  int
-	Hidden  int     // of the feed-forward part
-	Steps   int     // of 2,048 tokens; this decides how much it learns
-	Rate    float64 // the learning rate at its highest
-	Context int
-	Seed    uint64
-}
-
-func (r Rung) shape(vocab int) chat.Shape {
-	return chat.Shape{Vocab: vocab, Width: r.Width, Layers: r.Layers, Hidden: r.Hidden, Context: r.Context}
-}
-
 // Progress is what a run reports from time to time.
 type Progress struct {
-	Step, Turns int
-	Loss        float64            // nats per answer token, smoothed
-	Exact       map[string]float64 // running share of turns right in training batches, by kind
+	Step, Steps, Turns int
+	Seconds            float64            // of a processor
+	Loss               float64            // nats per answer token, smoothed
+	Exact              map[string]float64 // running share of turns right in training batches, by kind
 }
 
 // Average is the mean of Exact.
@@ -47,114 +30,166 @@ func (p Progress) Average() float64 {
 
 // run is the state of one training.
 type run struct {
-	rung    Rung
-	vocab   *chat.Vocabulary
-	model   *model
-	acts    *activations
-	opt     optimizer
-	source  *exact.Source
-	batch   batch
-	hit     []bool
-	running []float64 // share of right turns, by kind
-	loss    float64
-	turns   int
+	rung  Rung
+	vocab *Vocabulary
+	model *model
+	opt   optimizer
+	parts []*part
+	state
 }
 
-// Run trains a rung from its seed. It calls report every so many steps and after the last.
-func Run(r Rung, v *chat.Vocabulary, every int, report func(Progress)) (*chat.Weights, Progress, error) {
-	if err := r.shape(v.Size()).Check(); err != nil {
+// part works on its part of each step's batch: with the model's weights, and gradients of its own that are added up in the
+// order of the parts. So the same rung gives the same bits whatever runs at the same time.
+type part struct {
+	model *model
+	acts  *activations
+	batch batch
+	hit   []bool
+	loss  float64 // the weighted sum over its rows
+}
+
+// state is what a run knows beside its weights.
+type state struct {
+	Step, Turns int
+	Seconds     float64   // of a processor
+	Running     []float64 // share of right turns, by kind
+	Loss        float64
+}
+
+// Run trains a rung from its seed, or goes on from the checkpoint at path, where it keeps one. It calls report every so many
+// steps and after the last. The file of the model is returned.
+func Run(ctx context.Context, r Rung, path string, every int, report func(Progress)) ([]byte, Progress, error) {
+	t, err := start(r)
+	if err != nil {
 		return nil, Progress{}, fmt.Errorf("rung %s: %w", r.Name, err)
 	}
-	t := start(r, v)
-	for step := range r.Steps {
-		if err := t.step(step); err != nil {
-			return nil, Progress{}, fmt.Errorf("rung %s, step %d: %w", r.Name, step, err)
+	keep, err := t.resume(path)
+	if err != nil {
+		return nil, Progress{}, err
+	}
+	for t.Step < r.Steps {
+		if err := t.step(); err != nil {
+			return nil, Progress{}, fmt.Errorf("rung %s, step %d: %w", r.Name, t.Step, err)
 		}
-		if (step+1)%every == 0 {
-			report(t.progress(step + 1))
+		last := t.Step == r.Steps
+		if t.Step%every == 0 || last {
+			report(t.progress())
+		}
+		if err := keep(last || ctx.Err() != nil); err != nil {
+			return nil, Progress{}, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, t.progress(), err
 		}
 	}
-	return t.model.weights(), t.progress(r.Steps), nil
+	return t.model.file(r.Name, t.vocab), t.progress(), nil
 }
 
-func start(r Rung, v *chat.Vocabulary) *run {
-	m := newModel(r.shape(v.Size()), r.Seed)
-	t := &run{
-		rung: r, vocab: v, model: m, acts: newActivations(m, tokensPerStep), source: exact.NewSource(streamSeed("train", r.Seed)),
-		hit: make([]bool, tokensPerStep), running: make([]float64, kinds()),
+func start(r Rung) (*run, error) {
+	if err := r.Check(); err != nil {
+		return nil, err
 	}
-	t.batch.reset()
-	return t
+	v, err := NewVocabulary(r.Vocab)
+	if err != nil {
+		return nil, err
+	}
+	t := &run{rung: r, vocab: v, model: newModel(r.Shape, r.Seed), state: state{Running: make([]float64, kinds())}}
+	for i := range max(1, r.Parts) {
+		m := t.model
+		if i > 0 {
+			m = m.twin()
+		}
+		t.parts = append(t.parts, &part{model: m, acts: newActivations(m, r.Tokens), hit: make([]bool, r.Tokens)})
+	}
+	return t, nil
 }
 
-func (t *run) step(step int) error {
-	t.fill()
-	t.model.forward(t.acts, &t.batch)
-	loss := t.model.loss(t.acts, &t.batch, t.hit)
+func (t *run) step() error {
+	began := processorSeconds()
+	weight, loss := t.gradients()
 	if math.IsNaN(loss) {
 		return fmt.Errorf("the loss is no number: lower the rate %g", t.rung.Rate)
 	}
-	t.model.backward(t.acts, &t.batch)
-	t.opt.step(t.model, t.rung.rate(step))
-	t.batch.exactTurns(t.hit, func(kind int, right bool) {
-		hit := 0.0
-		if right {
-			hit = 1
-		}
-		t.running[kind] += 0.01 * (hit - t.running[kind])
-	})
-	t.turns += len(t.batch.kinds)
-	t.loss += (loss - t.loss) * max(0.02, 1/float64(step+1))
+	t.opt.step(t.model, len(t.parts), t.Step, t.rung.rate(t.Step))
+	for _, p := range t.parts {
+		p.batch.exactTurns(p.hit, t.note)
+	}
+	t.Loss += (loss/weight - t.Loss) * max(0.02, 1/float64(t.Step+1))
+	t.Step++
+	t.Seconds += processorSeconds() - began
 	return nil
 }
 
-// rate warms up over 50 steps, stays, and falls to almost zero over the last 45 % of the run.
-func (r Rung) rate(step int) float64 {
-	left := 1 - float64(step)/float64(r.Steps)
-	return r.Rate * min(1, float64(step+1)/50, left/0.45+0.005)
+func (t *run) note(kind int, right bool) {
+	hit := 0.0
+	if right {
+		hit = 1
+	}
+	t.Running[kind] += 0.01 * (hit - t.Running[kind])
+	t.Turns++
 }
 
-func (t *run) fill() {
-	t.batch.reset()
-	for len(t.batch.tokens)+t.rung.Context <= tokensPerStep {
-		q, kind := t.question()
-		t.batch.add(t.vocab, q, kind, t.rung.Context)
+// gradients draws a batch and leaves the gradient of its mean loss in the model.
+func (t *run) gradients() (weight, loss float64) {
+	each(len(t.parts), func(i int) { t.fill(i) })
+	for _, p := range t.parts {
+		weight += p.batch.weight()
+	}
+	each(len(t.parts), func(i int) { t.parts[i].work(weight) })
+	for i, p := range t.parts {
+		loss += p.loss
+		if i > 0 {
+			t.model.takeGradients(p.model)
+		}
+	}
+	return weight, loss
+}
+
+func (p *part) work(weight float64) {
+	p.model.forward(p.acts, &p.batch)
+	p.loss = p.model.loss(p.acts, &p.batch, p.hit, weight)
+	p.model.backward(p.acts, &p.batch)
+}
+
+// each calls do for 0 to n−1 at the same time and waits for all.
+func each(n int, do func(i int)) {
+	var w sync.WaitGroup
+	for i := 1; i < n; i++ {
+		w.Go(func() { do(i) })
+	}
+	do(0)
+	w.Wait()
+}
+
+// storyEvery is how many steps have one story of the continuation source among their conversations.
+const storyEvery = 12
+
+// fill draws part i of this step's batch. What is drawn follows from the rung's seed, the step, the part and the shares of
+// right turns.
+func (t *run) fill(i int) {
+	b := &t.parts[i].batch
+	b.reset()
+	d := &drawer{exact.NewSource(streamSeed("train", t.rung.Seed, uint64(t.Step), uint64(i))), t.Running}
+	if i == 0 && t.Step%storyEvery == 0 {
+		b.add(t.vocab, story(d.source), t.rung.Tokens)
+	}
+	for b.add(t.vocab, d.draw(), t.rung.Tokens-len(b.tokens)) {
 	}
 }
 
-// question draws a turn that is not held out. A kind's share falls with its running accuracy p as 1.15 − p, so that
-// what is weak is practised.
-func (t *run) question() (exact.Question, int) {
-	for {
-		kind := t.source.Intn(kinds())
-		for t.source.Intn(1000) >= int(1000*(1.15-t.running[kind])) {
-			kind = t.source.Intn(kinds())
-		}
-		if q := draw(t.source, kind); !q.HeldOut() {
-			return q, kind
-		}
-	}
-}
-
-func (t *run) progress(step int) Progress {
-	p := Progress{Step: step, Turns: t.turns, Loss: t.loss, Exact: map[string]float64{}}
-	for i, name := range exact.Names() {
-		p.Exact[name] = t.running[i]
+func (t *run) progress() Progress {
+	p := Progress{Step: t.Step, Steps: t.rung.Steps, Turns: t.Turns, Seconds: t.Seconds, Loss: t.Loss, Exact: map[string]float64{}}
+	for i, v := range t.Running {
+		p.Exact[kindName(i)] = v
 	}
 	return p
 }
 
-// kinds counts what is trained on: all that validators ask, and help.
-func kinds() int { return len(exact.Names()) + 1 }
-
-func draw(s *exact.Source, kind int) exact.Question {
-	if kind == len(exact.Names()) {
-		return exact.Help(s)
-	}
-	return exact.Draw(s, kind)
-}
-
 // streamSeed separates the trainer's questions from each other and from every validator's.
-func streamSeed(purpose string, seed uint64) [32]byte {
-	return sha256.Sum256(binary.BigEndian.AppendUint64([]byte("agora/train/"+purpose), seed))
+func streamSeed(purpose string, numbers ...uint64) [32]byte {
+	b := []byte("agora/train/" + purpose)
+	for _, n := range numbers {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return sha256.Sum256(b)
 }

@@ -1,52 +1,153 @@
 package train
 
 import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
-	"agora/engine/native/chat"
+	"agora/engine/native/token"
 	"agora/task/exact"
 )
 
-// VocabularySize is the number of tokens of the shared vocabulary.
-const VocabularySize = 608
+// The tokens before the words: the end of a text and the marks of turns, the characters that the smallest model has, and the
+// rest of ASCII.
+var (
+	marks    = []string{"</s>", "<|user|>", "<|assistant|>", "<|system|>"}
+	common   = "Ġ.,?!'\":+-*=(){}/Ċ0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	uncommon = "#$%&;<>@[\\]^_`|~"
+)
 
-// pieces are the parts of a small JSON object.
-var pieces = []string{`{"`, `": "`, `": `, `", "`, `, "`, `"}`}
+const (
+	endToken, userToken, assistantToken, systemToken = 0, 1, 2, 3
 
-// Vocabulary writes the vocabulary file: specials, printable ASCII, newline, pieces of JSON, then the most frequent
-// whole words of 60,000 questions and answers. It is made once and kept as a file: weights depend on it.
-func Vocabulary() []byte {
-	tokens := []string{"<end>", "<user>", "<assistant>"}
-	for c := ' '; c <= '~'; c++ {
-		tokens = append(tokens, string(c))
+	leastTokens  = 84
+	maxWords     = 840 // tokens of the longest vocabulary
+	cutLikeLlama = "llama-bpe"
+)
+
+//go:embed vocabulary.txt
+var vocabularyText []byte
+
+// Vocabulary is the first tokens of the list that all models share: whole words, with the space before them, and characters.
+// A word in quotes has no space before it, so its letters stay visible to the model.
+type Vocabulary struct{ *token.Tokenizer }
+
+// NewVocabulary takes the first n tokens of the list.
+func NewVocabulary(n int) (*Vocabulary, error) {
+	list, err := readVocabulary(vocabularyText)
+	if err != nil {
+		return nil, err
 	}
-	tokens = append(tokens, "\n")
-	tokens = append(tokens, pieces...)
-	for _, w := range frequentWords(60000) {
-		if len(tokens) < VocabularySize {
-			tokens = append(tokens, w)
-		}
+	if n < leastTokens || n > len(list) {
+		return nil, fmt.Errorf("a vocabulary of %d tokens; there are %d to %d", n, leastTokens, len(list))
 	}
-	var b strings.Builder
-	for _, t := range tokens {
-		b.WriteString(strconv.Quote(t) + "\n")
-	}
-	return []byte(b.String())
+	return vocabularyOf(list[:n])
 }
 
-// frequentWords lists words by falling count in n questions, then by the alphabet.
-func frequentWords(n int) []string {
+func readVocabulary(file []byte) (list []string, err error) {
+	for i, line := range bytes.Split(bytes.TrimSuffix(file, []byte("\n")), []byte("\n")) {
+		t, err := strconv.Unquote(string(line))
+		if err != nil || t == "" {
+			return nil, fmt.Errorf("vocabulary line %d: %q is not a quoted token", i+1, line)
+		}
+		list = append(list, t)
+	}
+	return list, nil
+}
+
+func vocabularyOf(list []string) (*Vocabulary, error) {
+	t := token.Table{Model: "gpt2", Cut: cutLikeLlama, Tokens: list, BOS: -1, EOS: endToken, Unk: -1}
+	for i := range list {
+		kind := token.Normal
+		if i < len(marks) {
+			kind = token.Control
+		}
+		t.Kinds = append(t.Kinds, kind)
+	}
+	tokens, err := token.New(t)
+	if err != nil {
+		return nil, err
+	}
+	return &Vocabulary{tokens}, nil
+}
+
+// render is a conversation's tokens as the template zephyr writes them, and where its answers stand.
+func (v *Vocabulary) render(c conversation) (ids []int32, answers []span) {
+	if len(c.turns) == 0 {
+		ids = v.Encode(c.text)
+		return ids, []span{{1, len(ids), -1}}
+	}
+	newline := v.Encode("\n")
+	say := func(mark int32, text string) {
+		ids = append(ids, mark)
+		ids = append(ids, v.Encode("\n"+text)...)
+		ids = append(ids, endToken)
+	}
+	if c.system != "" {
+		say(systemToken, c.system)
+		ids = append(ids, newline...)
+	}
+	for i, t := range c.turns {
+		if i > 0 {
+			ids = append(ids, newline...)
+		}
+		say(userToken, t.question)
+		ids = append(append(ids, newline...), assistantToken)
+		first := len(ids) + len(newline)
+		ids = append(append(append(ids, newline...), v.Encode(t.answer)...), endToken)
+		answers = append(answers, span{first, len(ids), t.kind})
+	}
+	return ids, answers
+}
+
+// MakeVocabulary writes the list: marks, characters, then the most frequent words of 60,000 conversations and some stories,
+// the most frequent first. It is made once and kept as a file: weights depend on it.
+func MakeVocabulary() ([]byte, error) {
+	list := slices.Clone(marks)
+	for _, c := range common + uncommon {
+		list = append(list, string(c))
+	}
+	letters, err := vocabularyOf(list)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range frequentWords(letters, 60000) {
+		if len(list) < maxWords {
+			list = append(list, w)
+		}
+	}
+	var b bytes.Buffer
+	for _, t := range list {
+		b.WriteString(strconv.Quote(t) + "\n")
+	}
+	return b.Bytes(), nil
+}
+
+// frequentWords lists words, spelled as in a vocabulary, by falling count in n conversations, then by the alphabet.
+func frequentWords(v *Vocabulary, n int) []string {
 	counts := map[string]int{}
-	each := func(w string) { counts[w]++ }
-	s := exact.NewSource(streamSeed("vocabulary", 0))
+	d := &drawer{exact.NewSource(streamSeed("vocabulary", 0)), make([]float64, kinds())}
+	note := func(text string) {
+		for w := range v.Words("\n" + text) {
+			if wholeWord(w) {
+				counts[strings.ReplaceAll(w, " ", "Ġ")]++
+			}
+		}
+	}
 	for i := range n {
-		q := draw(s, i%kinds())
-		chat.Words(q.Text, each)
-		if !q.Spell {
-			chat.Words(q.Answer, each)
+		c := d.draw()
+		if i%100 == 0 {
+			note(story(d.source).text)
+		}
+		note(c.system)
+		for _, t := range c.turns {
+			note(t.question)
+			note(t.answer)
 		}
 	}
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
@@ -55,4 +156,30 @@ func frequentWords(n int) []string {
 		}
 		return strings.Compare(a, b)
 	})
+}
+
+// wholeWord tells what may be a token of its own: letters or signs after a space, letters that begin with a capital and go on
+// without, and signs, each more than one character.
+func wholeWord(w string) bool {
+	bare := strings.TrimPrefix(w, " ")
+	small, capital := "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	switch {
+	case len(w) < 2 || strings.ContainsAny(w, "0123456789\n") || bare == "":
+		return false
+	case strings.ContainsAny(bare, small+capital):
+		rest := strings.TrimLeft(bare[1:], small)
+		return rest == "" && (w != bare || strings.Contains(capital, bare[:1]))
+	}
+	return true
+}
+
+// sorted visits a map in the order of its keys.
+func sorted(m map[string]string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
 }
