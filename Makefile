@@ -43,14 +43,16 @@ weights: .toolchain ## train small chat models from nothing (hours; AVX-512 or A
 bench-epoch: .toolchain ## the epoch's arithmetic against a textbook version of it
 	$(GO) test -run '^$$' -bench . -benchmem ./mechanism/yuma
 
-bench-chain: .toolchain ## sends beside a bare chain, reveals, registrations, epochs, disk, four nodes
+# Which benchmarks of the chain run: a regular expression.
+BENCH ?= .
+bench-chain: .toolchain ## sends beside a bare chain, reveals, registrations, epochs, disk, four nodes; with BEFORE=COMMIT that commit in turn, with BENCH=REGEXP some of them
 ifdef BEFORE
 	rm -rf build/before && git worktree prune && git worktree add --detach build/before $(BEFORE)
 	cd build/before && $(GO) test -c -o ../before.test ./chain/bench
 	git worktree remove --force build/before
-	AGORA_BENCH_BEFORE=$(CURDIR)/build/before.test $(GO) test -run '^$$' -bench . -benchtime 1x ./chain/bench
+	AGORA_BENCH_BEFORE=$(CURDIR)/build/before.test $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 2h ./chain/bench
 else
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./chain/bench
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 2h ./chain/bench
 endif
 
 bench-wire: .toolchain ## wire and gateway against plain TCP and direct calls

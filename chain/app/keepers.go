@@ -27,6 +27,7 @@ import (
 	upgradekeeper "github.com/cosmos/cosmos-sdk/x/upgrade/keeper"
 	upgradetypes "github.com/cosmos/cosmos-sdk/x/upgrade/types"
 
+	"agora/chain/bankstore"
 	"agora/chain/network"
 	emissionkeeper "agora/chain/x/emission/keeper"
 	emissiontypes "agora/chain/x/emission/types"
@@ -121,7 +122,7 @@ func (app *App) makeKeepers(logger log.Logger, options servertypes.AppOptions) {
 	app.SetParamStore(k.Consensus.ParamsStore)
 	k.Account = authkeeper.NewAccountKeeper(cdc, store(authtypes.StoreKey), authtypes.ProtoBaseAccount, permissions(),
 		accounts, network.Prefix, auth, authkeeper.WithUnorderedTransactions(true))
-	k.Bank = bankkeeper.NewBaseKeeper(cdc, store(banktypes.StoreKey), k.Account, blockedAccounts(), auth, logger)
+	k.Bank = bankkeeper.NewBaseKeeper(cdc, bankstore.New(store(banktypes.StoreKey)), k.Account, blockedAccounts(), auth, logger)
 	k.Staking = stakingkeeper.NewKeeper(cdc, store(stakingtypes.StoreKey), k.Account, k.Bank, auth, operators, consensors)
 	k.Distribution = distrkeeper.NewKeeper(cdc, store(distrtypes.StoreKey), k.Account, k.Bank, k.Staking, authtypes.FeeCollectorName, auth)
 	k.Slashing = slashingkeeper.NewKeeper(cdc, app.Amino, store(slashingtypes.StoreKey), k.Staking, auth)

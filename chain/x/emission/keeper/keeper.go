@@ -20,6 +20,7 @@ type Keeper struct {
 
 	authority    string
 	address      sdk.AccAddress
+	account      types.AccountKeeper
 	bank         types.BankKeeper
 	staking      types.StakingKeeper
 	distribution types.DistributionKeeper
@@ -42,7 +43,7 @@ func NewKeeper(cdc codec.BinaryCodec, store corestore.KVStoreService, authority 
 ) *Keeper {
 	sb := collections.NewSchemaBuilder(store)
 	k := &Keeper{
-		authority: authority, address: account.GetModuleAddress(types.ModuleName),
+		authority: authority, address: account.GetModuleAddress(types.ModuleName), account: account,
 		bank: bank, staking: staking, distribution: distribution, subnets: subnets,
 		params: collections.NewItem(sb, types.ParamsPrefix, "params", codec.CollValue[types.Params](cdc)),
 		ledger: collections.NewItem(sb, types.LedgerPrefix, "ledger", codec.CollValue[types.Ledger](cdc)),

@@ -2,8 +2,12 @@ package keeper
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
+	"strconv"
+
+	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
@@ -14,28 +18,27 @@ import (
 	"agora/mechanism/emission"
 )
 
-// Pending returns what waits for a subnet's epoch and how it will be divided.
-func (k *Keeper) Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error) {
+// OwnerShare returns the part of a subnet's emission, in 1/65,535, that goes to its owner in epochs of the tempos that begin
+// now.
+func (k *Keeper) OwnerShare(ctx sdk.Context) (uint32, error) {
 	params, err := k.params.Get(ctx)
-	if err != nil {
-		return emission.Budget{}, err
-	}
+	return params.OwnerShare, err
+}
+
+// Pending returns what waits for a subnet's epoch and how it will be divided if ownerShare, in 1/65,535, is its owner's.
+func (k *Keeper) Pending(ctx sdk.Context, netuid, ownerShare uint32) (emission.Budget, error) {
 	book, err := k.book.Get(ctx)
 	if err != nil {
 		return emission.Budget{}, err
 	}
-	return emission.Divide(book.Account(netuid).Pending, params.OwnerShare), nil
+	return emission.Divide(book.Account(netuid).Pending, ownerShare), nil
 }
 
-// Pay drains a subnet's pending emission: the owner's share to its owner, the miners' and validators' parts as payout
+// Pay drains a subnet's pending emission: the owner's share that payout names to its owner, the miners' and validators' parts as payout
 // says, all the rest burned. Owner and miners are paid at once, validators and their nominators in parts over the next
 // tempo. A payment that cannot be made is burned with an event. The error is ErrOverdrawn if payout promises more than
 // half of the shared budget to miners or to validators; nothing is paid then.
 func (k *Keeper) Pay(ctx sdk.Context, netuid uint32, payout types.Payout) (paid types.Paid, err error) {
-	params, err := k.params.Get(ctx)
-	if err != nil {
-		return paid, err
-	}
 	subnet, err := k.subnets.Subnet(ctx, netuid)
 	if err != nil {
 		return paid, err
@@ -47,7 +50,7 @@ func (k *Keeper) Pay(ctx sdk.Context, netuid uint32, payout types.Payout) (paid 
 	tempo := k.subnets.Values(ctx)(netuid, subnettypes.Tempo)
 	return paid, k.edit(ctx, func(b *books) error {
 		account := b.book.Account(netuid)
-		budget := emission.Divide(account.Pending, params.OwnerShare)
+		budget := emission.Divide(account.Pending, payout.OwnerShare)
 		if err := checkPayout(budget, payout); err != nil {
 			return err
 		}
@@ -121,9 +124,9 @@ func checkPayout(budget emission.Budget, payout types.Payout) error {
 	return nil
 }
 
-// payMiners pays the owner, the miners and the authors of what they serve, and counts in paid what they got: all at once, or
-// one by one if that fails. What cannot be paid stays in the module's account for the caller to burn. It tells whether a
-// miner worked for pay: one was paid, or would have been if there had been something to pay.
+// payMiners pays the owner, the miners and the authors of what they serve, and counts in paid what they got. Whoever cannot be
+// paid is left out: what is his stays in the module's account for the caller to burn. It tells whether a miner worked for
+// pay: one was paid, or would have been if there had been something to pay.
 func (k *Keeper) payMiners(ctx sdk.Context, netuid uint32, owner sdk.AccAddress, budget emission.Budget, pay []types.MinerPay,
 	paid *types.Paid,
 ) (worked bool, err error) {
@@ -142,26 +145,13 @@ func (k *Keeper) payMiners(ctx sdk.Context, netuid uint32, owner sdk.AccAddress,
 	if err != nil {
 		return false, err
 	}
-	if k.transfer(ctx, dues) == nil {
-		for _, d := range dues {
-			d.credit(paid)
-		}
-	} else if err := k.payEach(ctx, netuid, dues, paid); err != nil {
+	if err := k.transfer(ctx, dues); err != nil {
 		return false, err
 	}
-	return paid.Miners > 0 || budget.Shared/2 == 0 && len(portions) > 0, nil
-}
-
-// payEach pays dues one by one, counts in paid what it could, and says in events what it could not.
-func (k *Keeper) payEach(ctx sdk.Context, netuid uint32, dues []due, paid *types.Paid) error {
 	for _, d := range dues {
-		if err := k.transfer(ctx, []due{d}); err == nil {
-			d.credit(paid)
-		} else if err := refuse(ctx, netuid, d.to.String(), d.amount, err.Error()); err != nil {
-			return err
-		}
+		d.credit(paid)
 	}
-	return nil
+	return paid.Miners > 0 || budget.Shared/2 == 0 && len(portions) > 0, nil
 }
 
 // portion is what one account gets of one miner's pay, in rao.
@@ -247,23 +237,56 @@ func owed(portions []portion) []due {
 	return dues
 }
 
-// transfer pays all dues in one send or, with an error, none.
+// transfer moves what is due from the module's account to others, none of them the module's own. It is one send of x/bank to
+// many, with the events of one, without what x/bank does again for each of them: an epoch pays some hundred accounts, whose
+// addresses and amounts are known to be good. The error is the store's, or ErrBroken if the account has less; the caller
+// keeps nothing after one.
 func (k *Keeper) transfer(ctx sdk.Context, dues []due) error {
 	if len(dues) == 0 {
 		return nil
 	}
+	boxed := context.Context(ctx) // once: a copy of the context for every read costs more than the read
 	var total uint64
-	outputs := make([]banktypes.Output, len(dues))
-	for i, d := range dues {
-		outputs[i] = banktypes.NewOutput(d.to, network.Coins(d.amount))
+	for _, d := range dues {
 		total += d.amount
 	}
-	attempt, write := ctx.CacheContext()
-	err := k.bank.InputOutputCoins(attempt, banktypes.NewInput(k.address, network.Coins(total)), outputs)
-	if err == nil {
-		write()
+	has := k.bank.GetBalance(boxed, k.address, network.Denom)
+	sum := network.Coins(total)
+	if has.Amount.LT(sum[0].Amount) {
+		return fmt.Errorf("%w: %d rao are due, the account has %s", types.ErrBroken, total, has.Amount)
 	}
-	return err
+	if err := k.bank.UncheckedSetBalance(boxed, k.address, has.Sub(sum[0])); err != nil {
+		return err
+	}
+	from := k.address.String()
+	events := append(make(sdk.Events, 0, 2+2*len(dues)),
+		sdk.NewEvent(sdk.EventTypeMessage, sdk.NewAttribute(banktypes.AttributeKeySender, from)), banktypes.NewCoinSpentEvent(k.address, sum))
+	for _, d := range dues {
+		if err := k.credit(boxed, d); err != nil {
+			return err
+		}
+		to, amount := d.to.String(), strconv.FormatUint(d.amount, 10)+network.Denom
+		events = append(events,
+			sdk.NewEvent(banktypes.EventTypeCoinReceived,
+				sdk.NewAttribute(banktypes.AttributeKeyReceiver, to), sdk.NewAttribute(sdk.AttributeKeyAmount, amount)),
+			sdk.NewEvent(banktypes.EventTypeTransfer, sdk.NewAttribute(banktypes.AttributeKeyRecipient, to),
+				sdk.NewAttribute(banktypes.AttributeKeySender, from), sdk.NewAttribute(sdk.AttributeKeyAmount, amount)))
+	}
+	ctx.EventManager().EmitEvents(events)
+	return nil
+}
+
+// credit adds what is due to an account, which it opens if there is none.
+func (k *Keeper) credit(ctx context.Context, d due) error {
+	has := k.bank.GetBalance(ctx, d.to, network.Denom)
+	has.Amount = has.Amount.Add(math.NewIntFromUint64(d.amount))
+	if err := k.bank.UncheckedSetBalance(ctx, d.to, has); err != nil {
+		return err
+	}
+	if !k.account.HasAccount(ctx, d.to) {
+		k.account.SetAccount(ctx, k.account.NewAccountWithAddress(ctx, d.to))
+	}
+	return nil
 }
 
 // refuse says in an event that a payment is burned instead.

@@ -6,15 +6,17 @@ import (
 	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
-	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	subnettypes "agora/chain/x/subnet/types"
 )
 
-// AccountKeeper knows the module accounts.
+// AccountKeeper knows the module accounts, and opens others'.
 type AccountKeeper interface {
 	GetModuleAddress(module string) sdk.AccAddress
+	HasAccount(context.Context, sdk.AccAddress) bool
+	NewAccountWithAddress(context.Context, sdk.AccAddress) sdk.AccountI
+	SetAccount(context.Context, sdk.AccountI)
 }
 
 // Mint makes and destroys money and moves it between modules.
@@ -24,10 +26,10 @@ type Mint interface {
 	SendCoinsFromModuleToModule(ctx context.Context, from, to string, amount sdk.Coins) error
 }
 
-// Purse pays accounts.
+// Purse says who can be paid, and writes what an account has.
 type Purse interface {
 	BlockedAddr(sdk.AccAddress) bool
-	InputOutputCoins(ctx context.Context, input banktypes.Input, outputs []banktypes.Output) error
+	UncheckedSetBalance(ctx context.Context, account sdk.AccAddress, balance sdk.Coin) error
 }
 
 // Counter tells what there is.
