@@ -12,6 +12,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/x/feegrant"
 	govv1 "github.com/cosmos/cosmos-sdk/x/gov/types/v1"
 
+	"agora/chain/app"
 	"agora/chain/network"
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
@@ -60,11 +61,12 @@ func paidFlood(t *testing.T, w *scenario.World, who string, n int) (txs [][]byte
 // TestRevealsLandInAFloodOfPaidTransactions fills the node's queue with more than it takes, each block's worth of it
 // ahead of the reveals: CometBFT hands the proposer nothing but the flood.
 func TestRevealsLandInAFloodOfPaidTransactions(t *testing.T) {
+	app.TakePaid(t, crowd)
 	w := market(t)
 	do(t, w, "epoch\nuntil reveal")
 	q := newQueue(t, w)
-	const capacity, more = 4_096, 200
-	if refused := q.offer(paidFlood(t, w, "mallory", capacity+more)...); refused != more {
+	const more = 200
+	if refused := q.offer(paidFlood(t, w, "mallory", crowd+more)...); refused != more {
 		t.Fatalf("%d paid transactions were refused, want %d", refused, more)
 	}
 	reveals := 3
