@@ -171,11 +171,13 @@ func (c *Client) Accounts(ctx context.Context) ([]emissiontypes.Account, error) 
 
 // Dividends is what of past epochs every validator and its nominators are still to get.
 func (c *Client) Dividends(ctx context.Context) ([]emissiontypes.Waiting, error) {
-	r, err := emissiontypes.NewQueryClient(c.conn).Dividends(ctx, &emissiontypes.QueryDividendsRequest{})
-	if err != nil {
-		return nil, err
-	}
-	return r.Dividends, nil
+	return pages(func(p *query.PageRequest) ([]emissiontypes.Waiting, *query.PageResponse, error) {
+		r, err := emissiontypes.NewQueryClient(c.conn).Dividends(ctx, &emissiontypes.QueryDividendsRequest{Pagination: p})
+		if err != nil {
+			return nil, nil, err
+		}
+		return r.Dividends, r.Pagination, nil
+	})
 }
 
 // Balance is what an account can spend, in rao.

@@ -36,6 +36,7 @@ type invariant struct {
 func (app *App) invariants() []invariant {
 	all := []invariant{
 		{"emission: the book adds up", app.Emission.CheckLedger},
+		{"emission: miners were paid in epochs that have ended", app.Emission.CheckEpochs},
 		{"distribution: the account holds the rewards", app.checkRewards},
 		{"bank: the supply is what accounts hold", app.checkSupply},
 		{"staking: the pools hold the stake", app.checkPools},

@@ -28,6 +28,7 @@ type Plan struct {
 	Subnets     []Subnet
 	Tempo       int64 // blocks, from 10
 	RevealDelay int64 // tempos, from 1
+	MaxUids     int64 // of each subnet, from 16; 0 is the default
 }
 
 // Subnet is a market of the plan, started at genesis; the first has netuid 1.
@@ -111,7 +112,11 @@ func (p Plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 			CreatedHeight: 1, CreatedTime: now, Started: true, StartedHeight: 1, Lock: subnetLock, TempoStart: 1,
 			Tempo: uint64(p.Tempo), Size_: uint32(p.Validators + p.Miners),
 		})
-		for name, value := range map[string]int64{subnettypes.Tempo: p.Tempo, subnettypes.RevealDelay: p.RevealDelay} {
+		values := map[string]int64{subnettypes.Tempo: p.Tempo, subnettypes.RevealDelay: p.RevealDelay}
+		if p.MaxUids > 0 {
+			s.Params.MinUids, values[subnettypes.MaxUids] = 16, p.MaxUids
+		}
+		for name, value := range values {
 			s.Values = append(s.Values, subnettypes.SubnetValue{Netuid: netuid, Value: subnettypes.Value{Name: name, Value: value}})
 		}
 		for i := range p.Validators {

@@ -58,8 +58,11 @@ func promised(ctx sdk.Context, netuid uint32, pay []types.ValidatorPay, paid *ty
 	return entries, nil
 }
 
-// notPayable is why a validator's pay is burned.
-const notPayable = "not bonded, jailed or without stake"
+// Why a validator's pay is burned: of an epoch, of a promise.
+const (
+	notPayable = "not bonded, jailed or without stake"
+	noStake    = "without stake"
+)
 
 // owing is a subnet's promise of which some parts are due.
 type owing struct {
@@ -78,8 +81,9 @@ func (k *Keeper) payParts(ctx sdk.Context, b *books, height int64) error {
 	return k.payFlows(ctx, b, owed)
 }
 
-// payFlows pays the due parts, each validator's of all subnets in one booking. What a validator cannot be paid by now is
-// burned and announced.
+// payFlows pays the due parts, each validator's of all subnets in one booking. They were earned, so a validator that was
+// jailed since gets them too, and with it whoever still has stake in it; only where no stake is left are they burned and
+// announced.
 func (k *Keeper) payFlows(ctx sdk.Context, b *books, owed []owing) error {
 	if len(owed) == 0 {
 		return nil
@@ -104,7 +108,7 @@ func (k *Keeper) payFlows(ctx sdk.Context, b *books, owed []owing) error {
 	for _, p := range refused {
 		b.burnPart(p)
 		burned += p.amount
-		if err := refuse(ctx, p.netuid, sdk.AccAddress(p.operator).String(), p.amount, notPayable); err != nil {
+		if err := refuse(ctx, p.netuid, sdk.AccAddress(p.operator).String(), p.amount, noStake); err != nil {
 			return err
 		}
 	}
@@ -155,7 +159,7 @@ type reward struct {
 	parts     []part
 }
 
-// rewards adds up parts by validator and sets those of validators aside that cannot be paid.
+// rewards adds up parts by validator and sets those of validators aside that nobody has stake in.
 func (k *Keeper) rewards(ctx sdk.Context, parts []part) (rewards []reward, refused []part, err error) {
 	boxed := context.Context(ctx)
 	for from := 0; from < len(parts); {
@@ -166,7 +170,7 @@ func (k *Keeper) rewards(ctx sdk.Context, parts []part) (rewards []reward, refus
 		of := parts[from:to]
 		validator, err := k.staking.GetValidator(boxed, parts[from].operator)
 		switch {
-		case err == nil && counts(&validator):
+		case err == nil && validator.Tokens.IsPositive():
 			rewards = append(rewards, reward{validator, amount, of})
 		case err == nil || errors.Is(err, stakingtypes.ErrNoValidatorFound):
 			refused = append(refused, of...)

@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	sdkmath "cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
 	distrkeeper "github.com/cosmos/cosmos-sdk/x/distribution/keeper"
 	stakingkeeper "github.com/cosmos/cosmos-sdk/x/staking/keeper"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
@@ -30,16 +32,15 @@ var (
 // promise pays validators by an epoch of netuid, as many rao as it can, and returns how many that is for each.
 func promise(m *yumatest.Market, netuid uint32, epoch uint64, names ...string) (each uint64) {
 	m.Helper()
-	budget, err := m.Emission.Pending(m.Ctx, netuid)
-	m.Must(err)
-	payout := types.Payout{Epoch: epoch}
+	budget := m.Pending(netuid)
+	payout := types.Payout{Epoch: epoch, OwnerShare: m.OwnerShare()}
 	each = budget.Shared / 2 / uint64(len(names))
 	for _, name := range names {
 		payout.Validators = append(payout.Validators, types.ValidatorPay{
 			Operator: yumatest.Address(name).String(), Validator: validator(m, name), Amount: each,
 		})
 	}
-	_, err = m.Emission.Pay(m.Ctx, netuid, payout)
+	_, err := m.Emission.Pay(m.Ctx, netuid, payout)
 	m.Must(err)
 	return each
 }
@@ -53,6 +54,37 @@ func waiting(m *yumatest.Market, name string) types.Waiting {
 		return types.Waiting{}
 	}
 	return res.Dividends[0]
+}
+
+func TestPagesOfDividendsNameEverybodyOnce(t *testing.T) {
+	m, netuids := voted(t)
+	mintFor(m, 12*time.Second)
+	promise(m, netuids[0], 1, "val0", "val1", "val2", "val3")
+	server, page := keeper.NewQueryServer(m.Emission), &query.PageRequest{Limit: 3, CountTotal: true}
+	var operators []string
+	for pages := 1; ; pages++ {
+		res, err := server.Dividends(m.Ctx, &types.QueryDividendsRequest{Pagination: page})
+		m.Must(err)
+		for _, w := range res.Dividends {
+			operators = append(operators, w.Operator)
+		}
+		if page = (&query.PageRequest{Limit: 3, Key: res.Pagination.NextKey}); len(page.Key) > 0 {
+			continue
+		}
+		if pages != 2 {
+			t.Errorf("four validators are on %d pages of three", pages)
+		}
+		break
+	}
+	want := slices.Compact(slices.Sorted(slices.Values(operators)))
+	if len(want) != 4 || !slices.Equal(operators, want) {
+		t.Errorf("the pages name %v", operators)
+	}
+	res, err := server.Dividends(m.Ctx, &types.QueryDividendsRequest{Pagination: &query.PageRequest{Offset: 1 << 63, Limit: 1 << 63}})
+	m.Must(err)
+	if len(res.Dividends) != 0 {
+		t.Errorf("beyond the end are %v", res.Dividends)
+	}
 }
 
 func TestDividendsComeInTwentyPartsOverTheNextTempo(t *testing.T) {
@@ -135,7 +167,8 @@ func TestALateNominatorIsPaidForTheTimeHeStayed(t *testing.T) {
 	m.CheckMoney()
 }
 
-func TestPartsOfAValidatorThatCannotBePaidAreBurned(t *testing.T) {
+// What was earned before a jail comes in it too.
+func TestPartsOfAJailedValidatorAreStillPaid(t *testing.T) {
 	m, netuids := voted(t)
 	m.Govern(netuids[0], subnettypes.Tempo, 20)
 	mintFor(m, 12*time.Second)
@@ -143,9 +176,29 @@ func TestPartsOfAValidatorThatCannotBePaidAreBurned(t *testing.T) {
 	for range 5 {
 		mintFor(m, time.Second)
 	}
-	paid := outstanding(m, "val0")
 	m.Jail("val0")
 	burned := account(m, netuids[0]).Burned
+	for waiting(m, "val0").Waiting > 0 {
+		mintFor(m, 0)
+	}
+	if outstanding(m, "val0") != each || outstanding(m, "val1") != each || account(m, netuids[0]).Burned != burned {
+		t.Errorf("%d and %d were paid of %d each, %d burned", outstanding(m, "val0"), outstanding(m, "val1"), each,
+			account(m, netuids[0]).Burned-burned)
+	}
+	m.CheckMoney()
+}
+
+// Where nobody has stake any more, each part burns and is announced.
+func TestPartsThatNobodyHasStakeForAreBurned(t *testing.T) {
+	m, netuids := voted(t)
+	m.Govern(netuids[0], subnettypes.Tempo, 20)
+	mintFor(m, 12*time.Second)
+	each := promise(m, netuids[0], 1, "val0", "val1")
+	for range 5 {
+		mintFor(m, time.Second)
+	}
+	leave(m, "val0")
+	left, burned := waiting(m, "val0").Waiting, account(m, netuids[0]).Burned
 	m.Ctx = m.Ctx.WithEventManager(sdk.NewEventManager())
 	var parts, said uint64
 	for waiting(m, "val0").Waiting > 0 {
@@ -157,13 +210,19 @@ func TestPartsOfAValidatorThatCannotBePaidAreBurned(t *testing.T) {
 			said++
 		}
 	}
-	if outstanding(m, "val0") != paid || outstanding(m, "val1") != each {
-		t.Errorf("%d and %d were paid of %d each", outstanding(m, "val0"), outstanding(m, "val1"), each)
-	}
-	if got := account(m, netuids[0]).Burned - burned; got != each-paid || said != parts {
-		t.Errorf("%d burned of %d, %d events for %d parts", got, each-paid, said, parts)
+	if got := account(m, netuids[0]).Burned - burned; left == 0 || got != left || said != parts || outstanding(m, "val1") != each {
+		t.Errorf("%d burned of %d, %d events for %d parts; the other got %d of %d", got, left, said, parts, outstanding(m, "val1"), each)
 	}
 	m.CheckMoney()
+}
+
+// leave takes all stake of a validator out.
+func leave(m *yumatest.Market, name string) {
+	m.Helper()
+	all := sdk.NewCoin(network.Denom, validator(m, name).Tokens)
+	_, err := stakingkeeper.NewMsgServerImpl(m.Staking).Undelegate(m.Ctx, stakingtypes.NewMsgUndelegate(
+		yumatest.Address(name).String(), sdk.ValAddress(yumatest.Address(name)).String(), all))
+	m.Must(err)
 }
 
 func TestPartsSurviveAValidatorThatIsGone(t *testing.T) {
@@ -172,12 +231,9 @@ func TestPartsSurviveAValidatorThatIsGone(t *testing.T) {
 	mintFor(m, 12*time.Second)
 	promise(m, netuids[0], 1, "val0", "val1")
 	mintFor(m, time.Second)
-	all := sdk.NewCoin(network.Denom, validator(m, "val0").Tokens)
-	_, err := stakingkeeper.NewMsgServerImpl(m.Staking).Undelegate(m.Ctx, stakingtypes.NewMsgUndelegate(
-		yumatest.Address("val0").String(), sdk.ValAddress(yumatest.Address("val0")).String(), all))
-	m.Must(err)
+	leave(m, "val0")
 	m.Ctx = m.Ctx.WithBlockTime(m.Ctx.BlockTime().Add(30 * 24 * time.Hour))
-	_, err = m.Staking.BlockValidatorUpdates(m.Ctx)
+	_, err := m.Staking.BlockValidatorUpdates(m.Ctx)
 	m.Must(err)
 	m.Ctx = m.Ctx.WithBlockTime(m.Ctx.BlockTime().Add(30 * 24 * time.Hour))
 	_, err = m.Staking.BlockValidatorUpdates(m.Ctx)

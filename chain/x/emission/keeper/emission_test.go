@@ -212,12 +212,11 @@ func TestAPaymentThatCannotBeMadeIsBurnedWithAnEvent(t *testing.T) {
 	m.Jail("val3")
 	mintFor(m, 12*time.Second)
 	m.Ctx = m.Ctx.WithEventManager(sdk.NewEventManager())
-	budget, err := m.Emission.Pending(m.Ctx, netuids[0])
-	m.Must(err)
+	budget := m.Pending(netuids[0])
 	part := budget.Shared / 8
 	blocked := authtypes.NewModuleAddress(types.ModuleName)
 	paid, err := m.Emission.Pay(m.Ctx, netuids[0], types.Payout{
-		Epoch: 1, Uids: 10,
+		Epoch: 1, Uids: 10, OwnerShare: m.OwnerShare(),
 		Miners: []types.MinerPay{
 			{Uid: 1, Owner: yumatest.Address("a"), Amount: part},
 			{Uid: 2, Owner: blocked, Amount: part},
@@ -262,13 +261,12 @@ func validator(m *yumatest.Market, name string) *stakingtypes.Validator {
 func TestNobodyIsPromisedMoreThanThereIs(t *testing.T) {
 	m, netuids := voted(t)
 	mintFor(m, 12*time.Second)
-	budget, err := m.Emission.Pending(m.Ctx, netuids[0])
-	m.Must(err)
+	budget := m.Pending(netuids[0])
 	too := []types.MinerPay{{Owner: yumatest.Address("a"), Amount: budget.Shared/2 + 1}}
-	_, err = m.Emission.Pay(m.Ctx, netuids[0], types.Payout{Miners: too})
+	_, err := m.Emission.Pay(m.Ctx, netuids[0], types.Payout{Miners: too, OwnerShare: m.OwnerShare()})
 	m.Refuses(err, types.ErrOverdrawn)
 	wraps := []types.MinerPay{{Owner: yumatest.Address("a"), Amount: 1 << 63}, {Owner: yumatest.Address("a"), Amount: 1 << 63}}
-	_, err = m.Emission.Pay(m.Ctx, netuids[0], types.Payout{Miners: wraps})
+	_, err = m.Emission.Pay(m.Ctx, netuids[0], types.Payout{Miners: wraps, OwnerShare: m.OwnerShare()})
 	m.Refuses(err, types.ErrOverdrawn)
 	m.CheckMoney()
 }

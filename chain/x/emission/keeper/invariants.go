@@ -52,6 +52,26 @@ func (k *Keeper) checkNetuids(ctx sdk.Context, g *types.GenesisState) error {
 	return nil
 }
 
+// CheckEpochs holds what gates read to epochs that have ended. The error is ErrBroken.
+func (k *Keeper) CheckEpochs(ctx sdk.Context) error {
+	accounts, err := k.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		for _, epoch := range a.IncentiveEpochs {
+			subnet, err := k.subnets.Subnet(ctx, a.Netuid)
+			if err == nil && epoch >= subnet.Epoch {
+				err = fmt.Errorf("it is in epoch %d and paid a miner in epoch %d", subnet.Epoch, epoch)
+			}
+			if err != nil {
+				return fmt.Errorf("%w: netuid %d: %w", types.ErrBroken, a.Netuid, err)
+			}
+		}
+	}
+	return nil
+}
+
 // CheckFunds tells whether the module's account holds what is pending, as a genesis must see to. The error is ErrBroken.
 func (k *Keeper) CheckFunds(ctx sdk.Context) error {
 	ledger, err := k.ledger.Get(ctx)

@@ -146,6 +146,18 @@ func TestTheLedgersInvariantSeesDamage(t *testing.T) {
 	}
 }
 
+func TestAnIncentiveOfTheFutureIsSeen(t *testing.T) {
+	m, g := busy(t)
+	g.Accounts[0].IncentiveEpochs = nil
+	m.Must(m.Emission.InitGenesis(m.Ctx, *g))
+	m.Must(m.Emission.CheckEpochs(m.Ctx))
+	subnet, err := m.Subnet.Subnet(m.Ctx, g.Accounts[0].Netuid)
+	m.Must(err)
+	g.Accounts[0].IncentiveEpochs = []uint64{subnet.Epoch}
+	m.Must(m.Emission.InitGenesis(m.Ctx, *g))
+	m.Refuses(m.Emission.CheckEpochs(m.Ctx), types.ErrBroken)
+}
+
 func TestTheRewardsInvariantSeesDamage(t *testing.T) {
 	for name, damage := range map[string]func(*yumatest.Market){
 		"coins that are nobody's": func(m *yumatest.Market) {

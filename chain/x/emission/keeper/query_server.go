@@ -59,17 +59,38 @@ func (q queryServer) RootVotes(ctx context.Context, req *types.QueryRootVotesReq
 	return &types.QueryRootVotesResponse{Votes: votes, Pagination: next}, err
 }
 
-// maxPage is the most votes of one page: each names up to all subnets.
+// maxPage is the most entries of one page: each vote names up to all subnets.
 const maxPage = 256
 
-// Dividends returns what of past epochs is still to be paid, by operator.
+// Dividends returns what of past epochs is still to be paid, by operator. The key of a page is its first operator.
 func (q queryServer) Dividends(ctx context.Context, req *types.QueryDividendsRequest) (*types.QueryDividendsResponse, error) {
 	all, err := q.k.Waiting(sdk.UnwrapSDKContext(ctx))
-	if err != nil || req.Operator == "" {
-		return &types.QueryDividendsResponse{Dividends: all}, err
+	if err != nil {
+		return nil, err
+	}
+	if req.Operator == "" {
+		dividends, next := pageOf(all, req.Pagination)
+		return &types.QueryDividendsResponse{Dividends: dividends, Pagination: next}, nil
 	}
 	if i, found := slices.BinarySearchFunc(all, req.Operator, types.Waiting.Compare); found {
 		return &types.QueryDividendsResponse{Dividends: all[i : i+1]}, nil
 	}
 	return &types.QueryDividendsResponse{}, nil
+}
+
+// pageOf cuts the page that is asked for out of a list by operator.
+func pageOf(all []types.Waiting, page *query.PageRequest) ([]types.Waiting, *query.PageResponse) {
+	from, _ := slices.BinarySearchFunc(all, string(page.GetKey()), types.Waiting.Compare)
+	if len(page.GetKey()) == 0 {
+		from = int(min(page.GetOffset(), uint64(len(all))))
+	}
+	to := min(from+int(min(cmp.Or(page.GetLimit(), maxPage), maxPage)), len(all))
+	next := &query.PageResponse{}
+	if page.GetCountTotal() {
+		next.Total = uint64(len(all))
+	}
+	if to < len(all) {
+		next.NextKey = []byte(all[to].Operator)
+	}
+	return all[from:to], next
 }

@@ -10,6 +10,8 @@ import (
 type Payout struct {
 	Epoch uint64
 	Uids  int // neurons there are
+	// OwnerShare is the part of the emission, in 1/65,535, that is the subnet's owner's.
+	OwnerShare uint32
 	// Miners lists every miner that earned incentive, even if that comes to nothing: the emission of a subnet in which
 	// none works for pay is withheld after a while.
 	Miners     []MinerPay

@@ -28,10 +28,12 @@ func (k *Keeper) Invariants(balance func(sdk.Context) uint64) []Invariant {
 		{"names lead to their subnets", k.checkNames},
 		{"uids are dense and sizes true", k.checkUids},
 		{"a hot key has one owner and one place per subnet", k.checkHotKeys},
+		{"a hot key's account owns no neuron and no subnet", k.checkHotAccounts},
+		{"no neuron is safe from a change of seats for too long", k.checkImmunity},
 		{"a voice belongs to its operator", k.checkVoices},
 		{"every address is spelled in one way, so that an operator has one voice", k.checkSpelling},
 		{"parameters are within bounds", k.checkValues},
-		{"standings and slots fit their subnets", k.checkStandings},
+		{"standings fit their subnets, free messages are of keys that are in them", k.checkStandings},
 		{"owners are listed with their neurons", k.checkOwners},
 		{"what waits is due to somebody", k.checkWaiting},
 		{"bids wait in started subnets, one per hot key", k.checkBids},
@@ -180,6 +182,48 @@ func (k *Keeper) checkHotKeys(ctx sdk.Context) error {
 	return nil
 }
 
+// checkHotAccounts looks at what a program's key would own. Coins that somebody sent to its account do not count: they lie
+// there until the key is no neuron's any more.
+func (k *Keeper) checkHotAccounts(ctx sdk.Context) error {
+	cold := func(owner string) error {
+		address, err := sdk.AccAddressFromBech32(owner)
+		if err != nil {
+			return err
+		}
+		if _, hot := k.HotAccountKey(ctx, address); hot {
+			return fmt.Errorf("%s is a hot key's account", owner)
+		}
+		return nil
+	}
+	err := k.EachSubnet(ctx, func(s types.Subnet) (bool, error) {
+		if err := cold(s.Owner); err != nil {
+			return true, fmt.Errorf("the owner of netuid %d: %w", s.Netuid, err)
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	return k.neurons.Walk(ctx, nil, func(_ pair, n types.Neuron) (bool, error) {
+		if err := cold(n.Owner); err != nil {
+			return true, fmt.Errorf("the owner of uid %d of netuid %d: %w", n.Uid, n.Netuid, err)
+		}
+		return false, nil
+	})
+}
+
+// checkImmunity holds the bound on judged_from that keeps seats within reach of others.
+func (k *Keeper) checkImmunity(ctx sdk.Context) error {
+	most := ctx.BlockHeight() + mostJudging
+	return k.neurons.Walk(ctx, nil, func(_ pair, n types.Neuron) (bool, error) {
+		if n.JudgedFrom < 0 || n.JudgedFrom > most || n.Registered > ctx.BlockHeight() {
+			return true, fmt.Errorf("uid %d of netuid %d, registered at height %d, is safe until height %d, want at most %d",
+				n.Uid, n.Netuid, n.Registered, n.JudgedFrom, most)
+		}
+		return false, nil
+	})
+}
+
 func (k *Keeper) checkVoices(ctx sdk.Context) error {
 	voices := 0
 	err := k.voices.Walk(ctx, nil, func(key pair, v types.Voice) (bool, error) {
@@ -280,6 +324,12 @@ func (k *Keeper) checkStandings(ctx sdk.Context) error {
 		subnet, err := k.Subnet(ctx, key.K1())
 		if err == nil {
 			err = s.CheckFits(subnet)
+		}
+		if err == nil && (s.Netuid != key.K1() || !bytes.Equal(s.HotKey, key.K2()) || s.Kind != key.K3()) {
+			err = fmt.Errorf("slots of kind %d of hot key %x in netuid %d are stored at %v", s.Kind, s.HotKey, s.Netuid, key)
+		}
+		if err == nil {
+			_, err = k.NeuronOfHotKey(ctx, s.Netuid, s.HotKey)
 		}
 		return err != nil, err
 	})

@@ -61,12 +61,8 @@ func (k *Keeper) dropHotKey(ctx sdk.Context, netuid uint32, hotKey []byte) error
 // checkClaim holds an owner's claim to a hot key: the proof is good now, the key has no other owner and no place in the
 // subnet yet, and owner and key are different accounts. Errors: ErrProof, ErrHotKeyTaken, ErrNotAllowed, ErrCannotPay.
 func (k *Keeper) checkClaim(ctx sdk.Context, netuid uint32, owner string, claim types.Claim) error {
-	address, err := k.payee(ctx, owner)
-	if err != nil {
+	if err := k.checkApart(ctx, owner, claim.HotKey); err != nil {
 		return err
-	}
-	if bytes.Equal(address, types.HotAccount(claim.HotKey)) {
-		return fmt.Errorf("%w: the hot key's own account cannot be the owner; use a cold key", types.ErrNotAllowed)
 	}
 	params, err := k.Params(ctx)
 	if err != nil {
@@ -80,6 +76,44 @@ func (k *Keeper) checkClaim(ctx sdk.Context, netuid uint32, owner string, claim 
 		return err
 	}
 	return types.VerifyProof(claim.HotKey, claim.Proof, ctx.ChainID(), netuid, owner, claim.Expiry)
+}
+
+// checkApart holds the two keys of a neuron apart: the owner's account can be paid and is no hot key's, and the hot key's
+// owns nothing. Errors: ErrInvalid, ErrCannotPay, ErrNotAllowed.
+func (k *Keeper) checkApart(ctx sdk.Context, owner string, hotKey []byte) error {
+	address, err := k.payee(ctx, owner)
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(address, types.HotAccount(hotKey)) {
+		return fmt.Errorf("%w: the hot key's own account cannot be the owner; use a cold key", types.ErrNotAllowed)
+	}
+	return k.checkBare(ctx, types.HotAccount(hotKey))
+}
+
+// checkBare refuses as a hot key one whose account owns something: that key could sign for it no more. The error is
+// ErrNotAllowed.
+func (k *Keeper) checkBare(ctx sdk.Context, account sdk.AccAddress) error {
+	if k.account.GetAccount(ctx, account) == nil {
+		return nil // who owns has paid for it
+	}
+	if _, hot := k.HotAccountKey(ctx, account); hot {
+		return nil // it has been looked at, and can own nothing since
+	}
+	free, owner := unmetered(ctx), account.String()
+	neurons, err := k.NeuronsOfOwner(free, owner)
+	if err != nil {
+		return err
+	}
+	owns := len(neurons) > 0
+	err = k.EachSubnet(free, func(s types.Subnet) (bool, error) {
+		owns = owns || s.Owner == owner
+		return owns, nil
+	})
+	if err == nil && owns {
+		err = fmt.Errorf("%w: %s owns neurons or subnets, which a hot key cannot; use another key", types.ErrNotAllowed, owner)
+	}
+	return err
 }
 
 // checkFree refuses a hot key of another owner, or one that is in the subnet already. The error is ErrHotKeyTaken.

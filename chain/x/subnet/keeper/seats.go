@@ -44,6 +44,12 @@ func (k *Keeper) changeSeats(ctx sdk.Context, subnet *types.Subnet, then func(na
 	}
 	paid := max(k.registerPrice(ctx, *subnet), subnet.Outbid, bar)
 	for _, bid := range winners {
+		if k.checkBidder(ctx, bid) != nil { // a seat that was just given may be the reason
+			if err := k.endBid(ctx, bid, bid.Amount, keyTaken); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err := k.seatBid(ctx, subnet, h, bid, min(paid, bid.Amount)); err != nil {
 			return nil, err
 		}
@@ -116,7 +122,7 @@ func (k *Keeper) settleBids(ctx sdk.Context, bids []types.Bid, seats int) (winne
 
 // checkBidder repeats what can have changed since the bid was placed.
 func (k *Keeper) checkBidder(ctx sdk.Context, bid types.Bid) error {
-	if _, err := k.payee(ctx, bid.Owner); err != nil {
+	if err := k.checkApart(ctx, bid.Owner, bid.HotKey); err != nil {
 		return err
 	}
 	return k.checkFree(ctx, bid.Netuid, bid.Owner, bid.HotKey)

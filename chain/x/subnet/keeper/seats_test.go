@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"agora/chain/network"
 	"agora/chain/x/subnet/keeper"
 	"agora/chain/x/subnet/types"
 )
@@ -295,6 +296,24 @@ func TestABidWithATakenKeyIsReturned(t *testing.T) {
 		t.Errorf("%v changed hands, eve has %d", uids, m.balanceOf(m.player("eve", 0)))
 	}
 	m.holds()
+}
+
+// A key whose account became somebody's while its bid waited gets no seat: an account that owns cannot be a program's.
+func TestABidWithTheKeyOfAnOwnerIsReturned(t *testing.T) {
+	m, netuid := ripe(t)
+	other := m.started("bob", "other")
+	m.must(m.bid("eve", netuid, "keen", 2*tao))
+	keen := types.HotAccount(public(hotKey("keen")))
+	m.must(m.bank.MintCoins(m.ctx, purse, network.Coins(tao)))
+	m.must(m.bank.SendCoinsFromModuleToAccount(m.ctx, purse, keen, network.Coins(tao)))
+	_, err := m.k.Register(m.ctx, keen.String(), other, m.claim(keen.String(), other, hotKey("k")), tao)
+	m.must(err)
+	m.advance(netuid)
+	if uids := m.newcomers(netuid); len(uids) != 0 || m.balanceOf(m.player("eve", 0)) != 2*tao {
+		t.Errorf("%v changed hands, eve has %d", uids, m.balanceOf(m.player("eve", 0)))
+	}
+	m.holds()
+	m.refuses(m.bid("eve", netuid, "keen", 2*tao), types.ErrNotAllowed)
 }
 
 func TestDissolvingReturnsTheBids(t *testing.T) {

@@ -68,7 +68,7 @@ func (k *Keeper) EachKeyChange(ctx sdk.Context, fn func(types.KeyChange) (stop b
 }
 
 // AcceptKey moves all that account has to newAccount after the wait: delegations with their rewards, neurons, subnets,
-// held locks, and then the balance. What unbonds stays with the old account, and so do grants: the new key gives its own.
+// held locks, bids, and then the balance. What unbonds stays with the old account, and so do grants: the new key gives its own.
 // Errors: ErrNoChange, ErrTooSoon, also while a redelegation matures, ErrNotAllowed, ErrCannotPay.
 func (k *Keeper) AcceptKey(ctx sdk.Context, newAccount, account string) (*types.MsgAcceptKeyResponse, error) {
 	change, err := k.KeyChange(ctx, account)
@@ -221,7 +221,7 @@ func (k *Keeper) NeuronsOfOwner(ctx sdk.Context, owner string) (neurons []types.
 	return neurons, err
 }
 
-// moveSubnets gives the subnets of one owner to another, and the locks that are held for him.
+// moveSubnets gives the subnets of one owner to another, the locks that are held for him, and his bids for seats.
 func (k *Keeper) moveSubnets(ctx sdk.Context, from, to string) (count uint32, err error) {
 	var owned []types.Subnet
 	free := unmetered(ctx)
@@ -240,7 +240,33 @@ func (k *Keeper) moveSubnets(ctx sdk.Context, from, to string) (count uint32, er
 			return 0, err
 		}
 	}
-	return uint32(len(owned)), k.moveHeldLocks(ctx, from, to)
+	if err := k.moveHeldLocks(ctx, from, to); err != nil {
+		return 0, err
+	}
+	return uint32(len(owned)), k.moveBids(ctx, from, to)
+}
+
+// moveBids gives one owner's waiting bids to another: a seat that they win is his, and what comes back.
+func (k *Keeper) moveBids(ctx sdk.Context, from, to string) error {
+	var own []types.Bid
+	free := unmetered(ctx)
+	err := k.bids.Walk(free, nil, func(_ collections.Pair[uint32, uint64], bid types.Bid) (bool, error) {
+		if bid.Owner == from {
+			own = append(own, bid)
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	ctx.GasMeter().ConsumeGas(uint64(len(own))*moveGas, "move bids")
+	for _, bid := range own {
+		bid.Owner = to
+		if err := k.putBid(free, bid); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (k *Keeper) moveHeldLocks(ctx sdk.Context, from, to string) error {

@@ -8,6 +8,8 @@ import (
 	sdkmath "cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	vestingtypes "github.com/cosmos/cosmos-sdk/x/auth/vesting/types"
 	stakingkeeper "github.com/cosmos/cosmos-sdk/x/staking/keeper"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
@@ -102,6 +104,36 @@ func TestAnAccountMovesToAnotherKeyWithAllThatItHas(t *testing.T) {
 	}
 }
 
+// TestBidsMoveWithTheirOwner moves an account that bids in two full subnets: the new one gets the seat, or the money back.
+func TestBidsMoveWithTheirOwner(t *testing.T) {
+	m := yumatest.New(t)
+	var netuids []uint32
+	for _, name := range []string{"chat", "text"} {
+		netuid := m.Open("owner", name)
+		m.Govern(netuid, types.MaxUids, 16)
+		m.Govern(netuid, types.MaxBurn, tao)
+		m.Govern(netuid, types.Immunity, 0)
+		m.NextTempo(netuid)
+		m.Miners(netuid, name, 16)
+		netuids = append(netuids, netuid)
+		m.Bid("old", netuid, "key of "+name, 3*tao)
+		m.Bid("other", netuid, "other of "+name, 2*tao)
+	}
+	old, fresh := yumatest.Address("old").String(), m.Fund("new", 0)
+	m.Must(m.Subnet.AnnounceKey(m.Ctx, old, fresh))
+	later(m, 72*time.Hour)
+	_, err := m.Subnet.AcceptKey(m.Ctx, fresh, old)
+	m.Must(err)
+	m.NextTempo(netuids[0])
+	m.Must(m.Subnet.Dissolve(m.Ctx, m.Authority, netuids[1]))
+	n, err := m.Subnet.NeuronOfHotKey(m.Ctx, netuids[0], yumatest.Public(yumatest.HotKey("key of chat")))
+	m.Must(err)
+	if n.Owner != fresh || m.Balance("new") != 5*tao || m.Balance("old") != 0 {
+		t.Errorf("%s has the seat, the new account has %d and the old one %d", n.Owner, m.Balance("new"), m.Balance("old"))
+	}
+	m.CheckMoney()
+}
+
 func TestADisputeEndsAChangeOfKey(t *testing.T) {
 	m := yumatest.New(t)
 	old, fresh := m.Fund("old", tao), m.Fund("new", tao)
@@ -116,7 +148,8 @@ func TestADisputeEndsAChangeOfKey(t *testing.T) {
 	m.Refuses(m.Subnet.DisputeKey(m.Ctx, old, old), types.ErrNoChange)
 }
 
-// TestWhoCannotMove tries operators, hot keys and modules, and an account whose redelegation matures; what unbonds stays.
+// TestWhoCannotMove tries operators, hot keys, modules, an account whose coins vest, and one whose redelegation matures; what
+// unbonds stays.
 func TestWhoCannotMove(t *testing.T) {
 	m := yumatest.New(t)
 	netuid := m.Open("owner", "chat")
@@ -137,11 +170,17 @@ func TestWhoCannotMove(t *testing.T) {
 	} {
 		m.Refuses(m.Subnet.AnnounceKey(m.Ctx, c.from, c.to), c.want)
 	}
+	vestingtypes.RegisterInterfaces(m.Codec.InterfaceRegistry())
+	vests, err := vestingtypes.NewDelayedVestingAccount(authtypes.NewBaseAccountWithAddress(yumatest.Address("vests")),
+		network.Coins(tao), m.Ctx.BlockTime().Add(365*24*time.Hour).Unix())
+	m.Must(err)
+	m.Account.SetAccount(m.Ctx, m.Account.NewAccount(m.Ctx, vests))
+	m.Refuses(m.Subnet.AnnounceKey(m.Ctx, m.Fund("vests", tao), fresh), types.ErrNotAllowed)
 	delegate(m, "old", "val0", 100*tao)
 	server := stakingkeeper.NewMsgServerImpl(m.Staking)
 	operator := func(name string) string { return sdk.ValAddress(yumatest.Address(name)).String() }
 	coin := func(n int64) sdk.Coin { return sdk.NewCoin(network.Denom, sdkmath.NewInt(n*tao)) }
-	_, err := server.BeginRedelegate(m.Ctx, stakingtypes.NewMsgBeginRedelegate(old, operator("val0"), operator("val1"), coin(40)))
+	_, err = server.BeginRedelegate(m.Ctx, stakingtypes.NewMsgBeginRedelegate(old, operator("val0"), operator("val1"), coin(40)))
 	m.Must(err)
 	_, err = server.Undelegate(m.Ctx, stakingtypes.NewMsgUndelegate(old, operator("val0"), coin(10)))
 	m.Must(err)

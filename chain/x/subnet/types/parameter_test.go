@@ -64,6 +64,8 @@ func document() string {
 	b.WriteString("`chain/x/subnet/types/parameter.go`; `agora query subnet parameters NETUID` shows the values in force.\n\n")
 	b.WriteString("The owner of a subnet changes each of his parameters at most once per 2 tempos. A proposal changes every one\n")
 	b.WriteString("within the bounds at any time. An epoch reads what was in force when its tempo began: a change waits for the next.\n\n")
+	b.WriteString("What emission is divided by, what withholds it and what an owner gets of it are parameters of the whole network, in\n")
+	b.WriteString("the table of [x/emission](../chain/x/emission/README.md); an epoch reads the owner's share as it was then, too.\n\n")
 	b.WriteString("| name | unit | default | bounds | who | reason |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, p := range types.Table() {
 		fmt.Fprintf(&b, "| `%s` | %s | %d | %d..%d | %s | %s |\n", p.Name, p.Unit, p.Default, p.Min, p.Max, p.Who, p.Reason)

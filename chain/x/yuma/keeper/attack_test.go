@@ -97,8 +97,7 @@ func TestInAYoungSubnetAMinorityTakesNothing(t *testing.T) {
 	if got := m.Earned("early") + m.Balance("miner0"); got != 0 {
 		t.Errorf("12.5 %% decided and took %d", got)
 	}
-	waits, err := m.Emission.Pending(m.Ctx, netuid)
-	m.Must(err)
+	waits := m.Pending(netuid)
 	if waits.Total < 6*yumatest.Tempo*tao {
 		t.Errorf("only %d wait", waits.Total)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -67,13 +68,30 @@ func crowded(t *testing.T) *yumatest.Market {
 	}
 	subnets.NextNetuid = costSubnets + 1
 	m.Must(m.Subnet.InitGenesis(m.Ctx, *subnets))
-	m.Must(m.Emission.InitGenesis(m.Ctx, *emissiontypes.DefaultGenesis()))
+	m.Must(m.Emission.InitGenesis(m.Ctx, promises()))
 	for i := range costVoices {
 		m.Validate(fmt.Sprint("player", i), 1_000_000_000_000)
 	}
 	m.Must(m.Yuma.InitGenesis(m.Ctx, *epochs))
 	m.Commit()
 	return m
+}
+
+// promises is a book in which every subnet still owes all its voices dividends.
+func promises() emissiontypes.GenesisState {
+	g := *emissiontypes.DefaultGenesis()
+	var entries []emissiontypes.Dividend
+	for uid := range costVoices {
+		entries = append(entries, emissiontypes.Dividend{Operator: yumatest.Address(fmt.Sprint("player", uid)), Amount: 1_000_000_000})
+	}
+	slices.SortFunc(entries, func(a, b emissiontypes.Dividend) int { return bytes.Compare(a.Operator, b.Operator) })
+	for netuid := uint32(1); netuid <= costSubnets; netuid++ {
+		g.Flows = append(g.Flows, emissiontypes.Flow{Netuid: netuid, Next: 2, Step: 18, Of: 20})
+		g.Dividends = append(g.Dividends, emissiontypes.Dividends{Netuid: netuid, Entries: entries})
+	}
+	owed := uint64(costSubnets * costVoices * 1_000_000_000)
+	g.Ledger.Minted, g.Ledger.Pending, g.Ledger.Promised = owed, owed, owed
+	return g
 }
 
 // processor is the time that the process has had.
@@ -126,6 +144,9 @@ func TestNoQueryReadsMuch(t *testing.T) {
 			return markets.Parameters(c, &subnettypes.QueryParametersRequest{Netuid: 1})
 		},
 		"accounts": func(c context.Context) (any, error) { return book.Accounts(c, &emissiontypes.QueryAccountsRequest{}) },
+		"dividends": func(c context.Context) (any, error) {
+			return book.Dividends(c, &emissiontypes.QueryDividendsRequest{Pagination: page})
+		},
 		"root votes": func(c context.Context) (any, error) {
 			return book.RootVotes(c, &emissiontypes.QueryRootVotesRequest{Pagination: page})
 		},

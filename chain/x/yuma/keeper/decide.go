@@ -79,7 +79,9 @@ func (k *Keeper) pay(ctx sdk.Context, e *epoch, result *yuma.Result) (emissionty
 	if err != nil {
 		return emissiontypes.Paid{}, err
 	}
-	payout := emissiontypes.Payout{Epoch: e.subnet.Epoch, Uids: len(e.owners), Miners: miners}
+	payout := emissiontypes.Payout{
+		Epoch: e.subnet.Epoch, Uids: len(e.owners), OwnerShare: e.snapshot.OwnerShare, Miners: miners,
+	}
 	for i := range e.voices {
 		v := &e.voices[i]
 		amount := result.ValidatorEmission[v.Voice.Uid]

@@ -99,8 +99,7 @@ func TestAnEpochSplitsItsEmissionAsThePlanSays(t *testing.T) {
 		m.Must(m.Reveal(o.Voice, netuid, s.Epoch-1, o.Uids, o.Weights))
 	}
 	m.Until(s.EpochAt)
-	budget, err := m.Emission.Pending(m.Ctx, netuid)
-	m.Must(err)
+	budget := m.Pending(netuid)
 	m.Must(m.Yuma.EndBlock(m.Ctx))
 	run, ok := event[*types.EpochRun](t, m.Ctx)
 	if !ok || !run.Decided || run.Emission != budget.Total {
@@ -149,8 +148,7 @@ func TestWithoutAQuorumEmissionIsCarriedAndThenBurned(t *testing.T) {
 	const carried = 8
 	for i := range carried {
 		m.RunTempo(netuid, opinions[:1]...)
-		pending, err := m.Emission.Pending(m.Ctx, netuid)
-		m.Must(err)
+		pending := m.Pending(netuid)
 		// Epochs that decide nothing do not close the gate: what they would have paid is there when one does.
 		if want := uint64(10*(i+1)) * tao; pending.Total < want {
 			t.Fatalf("epoch %d without a quorum: %d pending, want at least %d", i, pending.Total, want)
@@ -160,7 +158,7 @@ func TestWithoutAQuorumEmissionIsCarriedAndThenBurned(t *testing.T) {
 	had := m.Earned(voices[0])
 	for range 2 {
 		m.RunTempo(netuid, opinions[:1]...)
-		if pending, _ := m.Emission.Pending(m.Ctx, netuid); pending.Total > 2*tao {
+		if pending := m.Pending(netuid); pending.Total > 2*tao {
 			t.Fatalf("%d still pending", pending.Total)
 		}
 	}
@@ -200,7 +198,7 @@ func TestAFailingEpochLeavesTheOthersAlone(t *testing.T) {
 	if len(m.Failed) == 0 || !strings.Contains(m.Failed[0], "a bug") {
 		t.Errorf("the failure was not announced: %v", m.Failed)
 	}
-	if pending, _ := m.Emission.Pending(m.Ctx, netuid); pending.Total < 10*tao/2 {
+	if pending := m.Pending(netuid); pending.Total < 10*tao/2 {
 		t.Errorf("the broken subnet lost its emission: %d pending", pending.Total)
 	}
 	m.CheckMoney()

@@ -13,11 +13,11 @@ type broken struct {
 	netuid uint32
 }
 
-func (b broken) Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error) {
+func (b broken) Pending(ctx sdk.Context, netuid, ownerShare uint32) (emission.Budget, error) {
 	if netuid == b.netuid {
 		panic("a bug")
 	}
-	return b.EmissionKeeper.Pending(ctx, netuid)
+	return b.EmissionKeeper.Pending(ctx, netuid, ownerShare)
 }
 
 // BreakEpochs makes every epoch of netuid panic.

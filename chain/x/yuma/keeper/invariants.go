@@ -1,10 +1,14 @@
 package keeper
 
 import (
+	"errors"
 	"fmt"
+
+	"cosmossdk.io/collections"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/types"
 )
 
@@ -20,6 +24,7 @@ func (k *Keeper) Invariants() []Invariant {
 		{"a commit of an operator waits in its subnet's past", k.checkCommits},
 		{"what waits for a seed is a commit with an evidence root", k.checkUnseeded},
 		{"rows belong to neurons that exist and name such", k.checkRows},
+		{"bonds are of voices that were permitted when they were made, not too long ago", k.checkBonds},
 		{"the history is of epochs that ended", k.checkRecords},
 		{"every started subnet has the snapshot of its running tempo", k.checkSnapshots},
 		{"seeds are of tempos that began", k.checkSeeds},
@@ -88,6 +93,28 @@ func (k *Keeper) checkRows(ctx sdk.Context) error {
 		return fmt.Errorf("bonds: %w", err)
 	}
 	return nil
+}
+
+// checkBonds holds bonds to the epoch that left them: the last that decided or, of a voice that was absent since, one at
+// most MaxAbsence before it. Where the history still has that epoch, it permitted the voice.
+func (k *Keeper) checkBonds(ctx sdk.Context) error {
+	return k.bonds.Walk(ctx, nil, func(_ bySpeaker, r types.Row) (bool, error) {
+		carry, err := k.carryOf(ctx, r.Netuid)
+		if err != nil {
+			return true, err
+		}
+		if r.Epoch > carry.DecidedEpoch || r.Epoch+subnettypes.MaxAbsence < carry.DecidedEpoch {
+			return true, fmt.Errorf("netuid %d decided epoch %d last, %s has bonds of epoch %d", r.Netuid, carry.DecidedEpoch, r.Operator, r.Epoch)
+		}
+		record, err := k.records.Get(ctx, collections.Join(r.Netuid, r.Epoch))
+		if errors.Is(err, collections.ErrNotFound) {
+			return false, nil
+		}
+		if err == nil && (int(r.Uid) >= record.Uids() || record.Permits[r.Uid] == 0) {
+			err = fmt.Errorf("netuid %d: %s has bonds of epoch %d, in which uid %d was not permitted", r.Netuid, r.Operator, r.Epoch, r.Uid)
+		}
+		return err != nil, err
+	})
 }
 
 // checkRecords leaves out the number of records: where governance shortens the history, the next epoch of each subnet

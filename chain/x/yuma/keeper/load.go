@@ -37,7 +37,7 @@ func (k *Keeper) load(ctx sdk.Context, subnet subnettypes.Subnet, snapshot types
 	if e.carry, err = k.carryOf(ctx, subnet.Netuid); err != nil {
 		return nil, err
 	}
-	if e.budget, err = k.emission.Pending(ctx, subnet.Netuid); err != nil {
+	if e.budget, err = k.emission.Pending(ctx, subnet.Netuid, snapshot.OwnerShare); err != nil {
 		return nil, err
 	}
 	e.input = e.emptyInput(formula(e.snapshot), ctx.BlockHeight())
@@ -146,12 +146,13 @@ func (k *Keeper) loadBonds(ctx sdk.Context, e *epoch) error {
 	return k.bonds.Walk(ctx, prefix, func(key bySpeaker, row types.Row) (bool, error) {
 		uid, permitted := e.seats[row.Operator]
 		fresh := row.Epoch == e.carry.DecidedEpoch
+		present := permitted && e.input.Active[uid]
 		switch {
-		case !fresh && row.Epoch+subnettypes.MaxAbsence < e.subnet.Epoch:
-			e.stale = append(e.stale, key)
-		case permitted && e.input.Active[uid] && fresh:
+		case present && fresh:
 			e.input.Bonds[uid] = row.Entries
-		case permitted && e.input.Active[uid]:
+		case row.Epoch+subnettypes.MaxAbsence < e.subnet.Epoch:
+			e.stale = append(e.stale, key)
+		case present:
 			e.input.Bonds[uid] = e.awake(row)
 		}
 		return false, nil

@@ -107,13 +107,19 @@ func (m Migrator) moveBonds(ctx sdk.Context) error {
 	return m.k.v1.bonds.Clear(ctx, nil)
 }
 
-// Migrate2to3 writes the parameters that are new since into the snapshots of running tempos, with what they are now.
+// Migrate2to3 writes the parameters that are new since, the owner's share among them, into the snapshots of running tempos,
+// with what they are now.
 func (m Migrator) Migrate2to3(ctx sdk.Context) error {
 	snapshots, err := values(ctx, m.k.snapshots)
 	if err != nil {
 		return err
 	}
+	share, err := m.k.emission.OwnerShare(ctx)
+	if err != nil {
+		return err
+	}
 	for _, s := range snapshots {
+		s.OwnerShare = share
 		settings := m.k.subnets.Settings(ctx, s.Netuid)
 		for i, now := range settings {
 			if then := s.Find(now.Name); then != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	emissiontypes "agora/chain/x/emission/types"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/yumatest"
 )
@@ -74,4 +75,72 @@ func TestTheWeightCapHoldsAmongTheWeightsThatCount(t *testing.T) {
 	if got := run([]uint32{3, 4, 5}, []uint32{100, 50, 50}); got[0] < 2*got[1]-2 || got[1] == 0 {
 		t.Errorf("incentives %v, want a row within its cap as it is", got)
 	}
+}
+
+// account is a subnet's part of the book.
+func account(m *yumatest.Market, netuid uint32) emissiontypes.Account {
+	m.Helper()
+	accounts, err := m.Emission.Accounts(m.Ctx)
+	m.Must(err)
+	for _, a := range accounts {
+		if a.Netuid == netuid {
+			return a
+		}
+	}
+	return emissiontypes.Account{}
+}
+
+// TestAShutSubnetIsWithheldItsEmissionUntilSomebodyCanEnter follows the money of a subnet whose seats are its owner's and
+// fifteen voices': first it waits for its epochs, then all of it burns, and when a seat was opened and a miner sat in it, it
+// is paid again.
+func TestAShutSubnetIsWithheldItsEmissionUntilSomebodyCanEnter(t *testing.T) {
+	m := yumatest.New(t)
+	netuid := m.Open("owner", "closed shop")
+	m.Govern(netuid, subnettypes.MaxUids, 16)
+	m.Govern(netuid, subnettypes.MaxBurn, tao)
+	m.Register("owner", netuid, "owner")
+	for i := range 15 {
+		name := fmt.Sprint("val", i)
+		m.Validate(name, 100*tao)
+		m.SpeakAs(name, name, netuid)
+	}
+	delegate(m, "rich", "val0", 10_000*tao)
+	minted, supply := ledger(m)
+	tempo := func(opinions ...yumatest.Opinion) (waited, burned uint64) {
+		before := account(m, netuid)
+		m.RunTempo(netuid, opinions...)
+		m.CheckMoney()
+		now := account(m, netuid)
+		return now.Pending + now.PaidMiners + now.PaidValidators + now.PaidOwner - before.Pending - before.PaidMiners -
+			before.PaidValidators - before.PaidOwner, now.Burned - before.Burned
+	}
+	m.NextTempo(netuid)
+	if waited, burned := tempo(); subnet(m, netuid).Shut != true || waited == 0 || burned > waited {
+		t.Fatalf("in the tempo in which nobody could enter %d waited and %d burned", waited, burned)
+	}
+	if waited, burned := tempo(); waited > tao || burned == 0 {
+		t.Errorf("of a shut subnet %d waited and %d burned", waited, burned)
+	}
+	m.Govern(netuid, subnettypes.MaxUids, 17)
+	miner := m.Register("miner", netuid, "miner")
+	say := yumatest.Opinion{Voice: "val0", Uids: []uint32{miner}, Weights: []uint32{1}}
+	for range 3 {
+		tempo(say)
+	}
+	if waited, _ := tempo(say); subnet(m, netuid).Shut || waited == 0 || m.Balance("miner") == 0 {
+		t.Errorf("open again: %d waited or were paid, the miner has %d", waited, m.Balance("miner"))
+	}
+	if mintedNow, supplyNow := ledger(m); mintedNow-minted != supplyNow-supply {
+		t.Errorf("minted and not burned %d, the supply grew by %d", mintedNow-minted, supplyNow-supply)
+	}
+	for _, i := range m.Yuma.Invariants() {
+		m.Must(i.Check(m.Ctx))
+	}
+}
+
+func subnet(m *yumatest.Market, netuid uint32) subnettypes.Subnet {
+	m.Helper()
+	s, err := m.Subnet.Subnet(m.Ctx, netuid)
+	m.Must(err)
+	return s
 }

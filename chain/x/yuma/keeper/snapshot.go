@@ -32,8 +32,12 @@ func (k *Keeper) takeSnapshot(ctx sdk.Context, netuid uint32, voices []subnettyp
 	if err != nil {
 		return err
 	}
+	share, err := k.emission.OwnerShare(ctx)
+	if err != nil {
+		return err
+	}
 	s := types.Snapshot{
-		Netuid: netuid, Epoch: subnet.Epoch, Height: ctx.BlockHeight(), Seats: subnet.Size_, Params: params,
+		Netuid: netuid, Epoch: subnet.Epoch, Height: ctx.BlockHeight(), Seats: subnet.Size_, Params: params, OwnerShare: share,
 		Speakers: make([]types.Speaker, len(voices)),
 	}
 	for _, v := range k.subnets.Settings(ctx, netuid) {
@@ -74,7 +78,7 @@ func (k *Keeper) takeMissing(ctx sdk.Context) error {
 }
 
 // checkSnapshots holds the invariant that makes a snapshot of seats a number: whoever sat when the tempo began sits there
-// still. It looks for started subnets without a snapshot and for snapshots that are not of the running tempo.
+// still. A subnet whose gate is shut had no seat to give then. It looks for started subnets without a snapshot and for snapshots that are not of the running tempo.
 func (k *Keeper) checkSnapshots(ctx sdk.Context) error {
 	err := k.snapshots.Walk(ctx, nil, func(netuid uint32, s types.Snapshot) (bool, error) {
 		subnet, err := k.subnets.Subnet(ctx, netuid)
@@ -84,6 +88,9 @@ func (k *Keeper) checkSnapshots(ctx sdk.Context) error {
 		if err == nil && (s.Netuid != netuid || !subnet.Started || s.Epoch != subnet.Epoch || s.Seats > subnet.Size_ || s.Height > ctx.BlockHeight()) {
 			err = fmt.Errorf("netuid %d in epoch %d with %d neurons has a snapshot of netuid %d, epoch %d, height %d with %d",
 				netuid, subnet.Epoch, subnet.Size_, s.Netuid, s.Epoch, s.Height, s.Seats)
+		}
+		if most := s.Value(subnettypes.MaxUids); err == nil && subnet.Shut && int64(s.Seats) < most {
+			err = fmt.Errorf("netuid %d is shut, but of %d seats %d were taken when its tempo began", netuid, most, s.Seats)
 		}
 		if err == nil {
 			err = k.checkSeated(ctx, s)

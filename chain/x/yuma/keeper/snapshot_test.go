@@ -12,6 +12,8 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	"agora/chain/network"
+	emissionkeeper "agora/chain/x/emission/keeper"
+	emissiontypes "agora/chain/x/emission/types"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/keeper"
 	"agora/chain/x/yuma/types"
@@ -90,6 +92,26 @@ func TestNoParameterThatChangesInATempoChangesItsEpoch(t *testing.T) {
 		if !reflect.DeepEqual(gotRecord, record) || !reflect.DeepEqual(gotBonds, bonds) {
 			t.Errorf("%s changed the epoch of the tempo it was changed in", row.Name)
 		}
+	}
+}
+
+// The owner's share of emission is another module's parameter, and waits all the same.
+func TestAnOwnersShareThatChangesInATempoChangesItsEpochNot(t *testing.T) {
+	m, netuid, _ := revealed(t, 2_000*tao, 1_500*tao, 1_200*tao, 900*tao)
+	record, _ := outcome(fork(m), netuid)
+	changed := fork(m)
+	params, err := changed.Emission.Params(changed.Ctx)
+	m.Must(err)
+	params.OwnerShare, params.MinerShare, params.ValidatorShare = 1, 32_767, 32_767
+	_, err = emissionkeeper.NewMsgServer(changed.Emission).UpdateParams(changed.Ctx, &emissiontypes.MsgUpdateParams{Authority: m.Authority, Params: params})
+	m.Must(err)
+	if got, _ := outcome(changed, netuid); !reflect.DeepEqual(got, record) {
+		t.Errorf("another owner's share changed the epoch of its tempo: paid %d, want %d", got.Paid, record.Paid)
+	}
+	next, err := changed.Yuma.Snapshot(changed.Ctx, netuid)
+	m.Must(err)
+	if next.OwnerShare != 1 {
+		t.Errorf("the next tempo begins with an owner's share of %d, want 1", next.OwnerShare)
 	}
 }
 

@@ -65,7 +65,8 @@ type Takes interface {
 type EmissionKeeper interface {
 	Takes
 
-	Pending(ctx sdk.Context, netuid uint32) (emission.Budget, error)
+	OwnerShare(ctx sdk.Context) (uint32, error)
+	Pending(ctx sdk.Context, netuid, ownerShare uint32) (emission.Budget, error)
 	Pay(ctx sdk.Context, netuid uint32, payout emissiontypes.Payout) (emissiontypes.Paid, error)
 	Spoke(ctx sdk.Context, netuid uint32, operators []string) error
 	Excuse(ctx sdk.Context, netuid uint32, spoke bool) error

@@ -2,6 +2,7 @@ package types
 
 import (
 	"fmt"
+	"math"
 
 	subnettypes "agora/chain/x/subnet/types"
 )
@@ -34,9 +35,9 @@ func (s Snapshot) Validate() error {
 		return err
 	}
 	table := subnettypes.Table()
-	if s.Height < 0 || s.Seats > MaxEntries || len(s.Settings) != len(table) {
-		return fmt.Errorf("%w: snapshot of netuid %d at height %d with %d seats and %d of %d parameters",
-			ErrInvalid, s.Netuid, s.Height, s.Seats, len(s.Settings), len(table))
+	if s.Height < 0 || s.Seats > MaxEntries || len(s.Settings) != len(table) || s.OwnerShare > math.MaxUint16 {
+		return fmt.Errorf("%w: snapshot of netuid %d at height %d with %d seats, %d of %d parameters and an owner's share of %d",
+			ErrInvalid, s.Netuid, s.Height, s.Seats, len(s.Settings), len(table), s.OwnerShare)
 	}
 	for i, row := range table {
 		if s.Settings[i].Name != row.Name {

@@ -33,6 +33,7 @@ import (
 	stakingkeeper "github.com/cosmos/cosmos-sdk/x/staking/keeper"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
+	"agora/chain/bankstore"
 	"agora/chain/network"
 	emissionkeeper "agora/chain/x/emission/keeper"
 	emissiontypes "agora/chain/x/emission/types"
@@ -44,6 +45,7 @@ import (
 	subnettypes "agora/chain/x/subnet/types"
 	yumakeeper "agora/chain/x/yuma/keeper"
 	yumatypes "agora/chain/x/yuma/types"
+	"agora/mechanism/emission"
 )
 
 const (
@@ -97,9 +99,9 @@ func NewWith(t testing.TB, edit func(*subnettypes.Params)) *Market {
 	subnets.Params.MinUids, subnets.Params.MaxCreationsPerDay = 16, 1_000
 	edit(&subnets.Params)
 	m.Must(m.Subnet.InitGenesis(m.Ctx, *subnets))
-	emission := emissiontypes.DefaultGenesis()
-	emission.Params.BlockMillis = uint64(BlockTime.Milliseconds())
-	m.Must(m.Emission.InitGenesis(m.Ctx, *emission))
+	book := emissiontypes.DefaultGenesis()
+	book.Params.BlockMillis = uint64(BlockTime.Milliseconds())
+	m.Must(m.Emission.InitGenesis(m.Ctx, *book))
 	m.Must(m.Yuma.InitGenesis(m.Ctx, *yumatypes.DefaultGenesis()))
 	m.Must(m.Model.InitGenesis(m.Ctx, *modeltypes.DefaultGenesis()))
 	m.Must(m.Market.InitGenesis(m.Ctx, *markettypes.DefaultGenesis()))
@@ -173,7 +175,7 @@ func (m *Market) openAccounts(stores func(string) corestore.KVStoreService) auth
 	}
 	account := authkeeper.NewAccountKeeper(m.Codec, stores(authtypes.StoreKey), authtypes.ProtoBaseAccount, moduleAccounts,
 		network.Accounts, network.Prefix, m.Authority)
-	m.Bank = bankkeeper.NewBaseKeeper(m.Codec, stores(banktypes.StoreKey), account, blocked, m.Authority, log.NewNopLogger())
+	m.Bank = bankkeeper.NewBaseKeeper(m.Codec, bankstore.New(stores(banktypes.StoreKey)), account, blocked, m.Authority, log.NewNopLogger())
 	m.Staking = stakingkeeper.NewKeeper(m.Codec, stores(stakingtypes.StoreKey), account, m.Bank, m.Authority,
 		network.Operators, network.Consensors)
 	m.Distribution = distrkeeper.NewKeeper(m.Codec, stores(distrtypes.StoreKey), account, m.Bank, m.Staking,
@@ -185,16 +187,16 @@ func (m *Market) openAccounts(stores func(string) corestore.KVStoreService) auth
 // openMarket opens our keepers, tied as the application ties them.
 func (m *Market) openMarket(stores func(string) corestore.KVStoreService, account authkeeper.AccountKeeper,
 ) (*subnetkeeper.Keeper, *emissionkeeper.Keeper, *yumakeeper.Keeper) {
-	emission := emissionkeeper.NewKeeper(m.Codec, stores(emissiontypes.StoreKey), m.Authority, account, m.Bank, m.Staking,
+	book := emissionkeeper.NewKeeper(m.Codec, stores(emissiontypes.StoreKey), m.Authority, account, m.Bank, m.Staking,
 		m.Distribution, nil)
-	subnets := subnetkeeper.NewKeeper(m.Codec, stores(subnettypes.StoreKey), m.Authority, account, m.Bank, m.Staking, emission)
-	emission.SetSubnets(subnets)
-	yuma := yumakeeper.NewKeeper(m.Codec, stores(yumatypes.StoreKey), m.Authority, subnets, emission)
-	m.Model = modelkeeper.NewKeeper(m.Codec, stores(modeltypes.StoreKey), m.Authority, subnets, m.Bank, emission)
+	subnets := subnetkeeper.NewKeeper(m.Codec, stores(subnettypes.StoreKey), m.Authority, account, m.Bank, m.Staking, book)
+	book.SetSubnets(subnets)
+	yuma := yumakeeper.NewKeeper(m.Codec, stores(yumatypes.StoreKey), m.Authority, subnets, book)
+	m.Model = modelkeeper.NewKeeper(m.Codec, stores(modeltypes.StoreKey), m.Authority, subnets, m.Bank, book)
 	subnets.SetModels(m.Model)
 	yuma.SetModels(m.Model)
-	subnets.SetHooks(subnettypes.MultiHooks{yuma.Hooks(), emission.Hooks(), m.Model.Hooks()})
-	return subnets, emission, yuma
+	subnets.SetHooks(subnettypes.MultiHooks{yuma.Hooks(), book.Hooks(), m.Model.Hooks()})
+	return subnets, book, yuma
 }
 
 // Must fails the test on an error.
@@ -299,6 +301,22 @@ func (m *Market) Endow(account sdk.AccAddress, rao uint64) {
 // Balance returns a player's rao.
 func (m *Market) Balance(name string) uint64 {
 	return m.Bank.GetBalance(m.Ctx, Address(name), network.Denom).Amount.Uint64()
+}
+
+// OwnerShare is the part of a subnet's emission, in 1/65,535, that is its owner's.
+func (m *Market) OwnerShare() uint32 {
+	m.Helper()
+	share, err := m.Emission.OwnerShare(m.Ctx)
+	m.Must(err)
+	return share
+}
+
+// Pending returns what waits for a subnet's epoch and how it will be divided.
+func (m *Market) Pending(netuid uint32) emission.Budget {
+	m.Helper()
+	budget, err := m.Emission.Pending(m.Ctx, netuid, m.OwnerShare())
+	m.Must(err)
+	return budget
 }
 
 // Supply returns the rao that exist.
