@@ -1,0 +1,108 @@
+package receipt
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"unicode/utf8"
+)
+
+// RequestHash is SHA-256(nonce ‖ body), the body as the server received it.
+func RequestHash(nonce [16]byte, body []byte) [32]byte {
+	h := sha256.New()
+	h.Write(nonce[:])
+	h.Write(body)
+	return [32]byte(h.Sum(nil))
+}
+
+// Choice is what a consumer gets of one of a request's n answers, log-probabilities left out.
+type Choice struct {
+	Content   string
+	Reasoning string // what servers give as reasoning_content
+	Calls     []Call
+	Finish    string // finish_reason
+}
+
+// Call is a function that the model wants called.
+type Call struct {
+	ID        string
+	Name      string
+	Arguments string // JSON, as a text
+}
+
+// AnswerHash is SHA-256 over the choices in the order of their index as one JSON text without white space:
+//
+//	[{"content":…,"finish_reason":…,"index":0,"reasoning":…,"tool_calls":[{"arguments":…,"id":…,"name":…}]}]
+//
+// Texts that are missing are empty ones, strings are escaped as RFC 8785 has them, and a byte that is no UTF-8 stands as
+// U+FFFD. So a streamed answer and a whole one have the same hash.
+func AnswerHash(choices []Choice) [32]byte {
+	b := make([]byte, 0, 256)
+	b = append(b, '[')
+	for i, c := range choices {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendChoice(b, i, &c)
+	}
+	return sha256.Sum256(append(b, ']'))
+}
+
+func appendChoice(b []byte, index int, c *Choice) []byte {
+	b = appendString(append(b, `{"content":`...), c.Content)
+	b = appendString(append(b, `,"finish_reason":`...), c.Finish)
+	b = fmt.Appendf(b, `,"index":%d`, index)
+	b = appendString(append(b, `,"reasoning":`...), c.Reasoning)
+	b = append(b, `,"tool_calls":[`...)
+	for i, call := range c.Calls {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(append(b, `{"arguments":`...), call.Arguments)
+		b = appendString(append(b, `,"id":`...), call.ID)
+		b = appendString(append(b, `,"name":`...), call.Name)
+		b = append(b, '}')
+	}
+	return append(b, "]}"...)
+}
+
+// appendString writes a JSON string as RFC 8785, 3.2.2.2: only what must be escaped is.
+func appendString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for _, r := range s { // a byte that is no UTF-8 comes as U+FFFD
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r >= ' ':
+			b = utf8.AppendRune(b, r)
+		case r == '\b':
+			b = append(b, `\b`...)
+		case r == '\t':
+			b = append(b, `\t`...)
+		case r == '\n':
+			b = append(b, `\n`...)
+		case r == '\f':
+			b = append(b, `\f`...)
+		case r == '\r':
+			b = append(b, `\r`...)
+		default:
+			b = append(b, `\u00`...)
+			b = append(b, hex[r>>4], hex[r&15])
+		}
+	}
+	return append(b, '"')
+}
+
+// TokensHash is SHA-256 over the numbers of the tokens that each choice was put together from, end tokens included: the
+// domain, and for each choice its length and its tokens in 4 bytes each, big endian.
+func TokensHash(choices [][]int32) [32]byte {
+	b := []byte("agora/receipt/tokens/v1\x00")
+	for _, ids := range choices {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(ids)))
+		for _, id := range ids {
+			b = binary.BigEndian.AppendUint32(b, uint32(id))
+		}
+	}
+	return sha256.Sum256(b)
+}

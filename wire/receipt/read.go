@@ -1,0 +1,247 @@
+package receipt
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// MaxChoices is how many answers one request may have.
+const MaxChoices = 8
+
+// ErrAnswer says that an answer is not one that a receipt can cover. Programs read JSON in different ways: where a name
+// stands twice, in another case, or beside the place where clients look, the one that is hashed need not be the one that
+// a consumer sees. So nothing of that is taken.
+var ErrAnswer = errors.New("receipt: not an answer that a receipt covers")
+
+// Reader collects the choices of an answer as a consumer sees them. The zero value is ready.
+type Reader struct {
+	choices []reading
+}
+
+// reading is a choice of which parts have come.
+type reading struct {
+	content, reasoning []byte
+	calls              []callReading
+	finish             string
+}
+
+type callReading struct {
+	id, name  string
+	arguments []byte
+}
+
+// Members that parts of an answer may have.
+var (
+	answerMembers   = []string{"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "timings"}
+	choiceMembers   = []string{"index", "finish_reason", "logprobs"}
+	messageMembers  = []string{"role", "content", "reasoning_content", "tool_calls", "refusal"}
+	callMembers     = []string{"index", "id", "type", "function"}
+	functionMembers = []string{"name", "arguments"}
+)
+
+// Chunk adds a chunk of a stream. The error is ErrAnswer.
+func (r *Reader) Chunk(data []byte) error { return r.add(data, "delta") }
+
+// Whole adds a whole answer. The error is ErrAnswer.
+func (r *Reader) Whole(data []byte) error { return r.add(data, "message") }
+
+// Choices are what was read, in the order of their index. The error is ErrAnswer where one has no end.
+func (r *Reader) Choices() ([]Choice, error) {
+	if len(r.choices) == 0 {
+		return nil, fmt.Errorf("%w: it has no choices", ErrAnswer)
+	}
+	out := make([]Choice, len(r.choices))
+	for i, c := range r.choices {
+		if c.finish == "" {
+			return nil, fmt.Errorf("%w: choice %d has no finish_reason", ErrAnswer, i)
+		}
+		out[i] = Choice{Content: string(c.content), Reasoning: string(c.reasoning), Finish: c.finish}
+		for _, call := range c.calls {
+			out[i].Calls = append(out[i].Calls, Call{ID: call.id, Name: call.name, Arguments: string(call.arguments)})
+		}
+	}
+	return out, nil
+}
+
+// add reads a part whose texts stand under that member, or under text as completions have them.
+func (r *Reader) add(data []byte, message string) error {
+	top, err := members(data, answerMembers...)
+	if err != nil {
+		return err
+	}
+	var choices []json.RawMessage
+	if err := value(top["choices"], &choices); err != nil {
+		return err
+	}
+	for _, raw := range choices {
+		if err := r.choice(raw, message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reader) choice(raw []byte, message string) error {
+	part, err := members(raw, append(choiceMembers, message, "text")...)
+	if err != nil {
+		return err
+	}
+	var index int
+	if err := value(part["index"], &index); err != nil {
+		return err
+	}
+	if index < 0 || index >= MaxChoices {
+		return fmt.Errorf("%w: choice %d, want 0 to %d", ErrAnswer, index, MaxChoices-1)
+	}
+	for len(r.choices) <= index {
+		r.choices = append(r.choices, reading{})
+	}
+	return r.choices[index].add(part, message)
+}
+
+func (c *reading) add(part map[string]json.RawMessage, message string) error {
+	if part[message] != nil && part["text"] != nil {
+		return fmt.Errorf("%w: a choice with both %s and text", ErrAnswer, message)
+	}
+	if c.finish != "" && (given(part[message]) || given(part["text"])) {
+		return fmt.Errorf("%w: text after a finish_reason", ErrAnswer)
+	}
+	if err := more(&c.content, part["text"]); err != nil {
+		return err
+	}
+	if err := c.message(part[message]); err != nil {
+		return err
+	}
+	return said(&c.finish, part["finish_reason"], "finish_reason")
+}
+
+func (c *reading) message(raw []byte) error {
+	if !given(raw) {
+		return nil
+	}
+	part, err := members(raw, messageMembers...)
+	if err != nil {
+		return err
+	}
+	if given(part["refusal"]) {
+		return fmt.Errorf("%w: a refusal", ErrAnswer)
+	}
+	if err := more(&c.content, part["content"]); err != nil {
+		return err
+	}
+	if err := more(&c.reasoning, part["reasoning_content"]); err != nil {
+		return err
+	}
+	var calls []json.RawMessage
+	if err := value(part["tool_calls"], &calls); err != nil {
+		return err
+	}
+	for at, raw := range calls {
+		if err := c.call(raw, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// call adds to the call of that index, or of its place in the list where it says none.
+func (c *reading) call(raw []byte, at int) error {
+	part, err := members(raw, callMembers...)
+	if err != nil {
+		return err
+	}
+	if err := value(part["index"], &at); err != nil {
+		return err
+	}
+	if at < 0 || at > len(c.calls) {
+		return fmt.Errorf("%w: tool call %d before call %d", ErrAnswer, at, len(c.calls))
+	}
+	if at == len(c.calls) {
+		c.calls = append(c.calls, callReading{})
+	}
+	call := &c.calls[at]
+	if err := said(&call.id, part["id"], "id"); err != nil {
+		return err
+	}
+	if !given(part["function"]) {
+		return nil
+	}
+	function, err := members(part["function"], functionMembers...)
+	if err != nil {
+		return err
+	}
+	if err := said(&call.name, function["name"], "name"); err != nil {
+		return err
+	}
+	return more(&call.arguments, function["arguments"])
+}
+
+// members reads an object whose members have these names, each at most once.
+func members(data []byte, names ...string) (map[string]json.RawMessage, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil, fmt.Errorf("%w: a part that is no JSON object", ErrAnswer)
+	}
+	out := make(map[string]json.RawMessage, 8)
+	for d.More() {
+		token, err := d.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return nil, fmt.Errorf("%w: %v", ErrAnswer, err)
+		}
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("%w: member %.40q is not known here", ErrAnswer, name)
+		}
+		if _, twice := out[name]; twice {
+			return nil, fmt.Errorf("%w: member %q stands twice", ErrAnswer, name)
+		}
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrAnswer, err)
+		}
+		out[name] = raw
+	}
+	return out, nil
+}
+
+func given(raw json.RawMessage) bool { return raw != nil && string(raw) != "null" }
+
+// value reads what is given into v, and leaves v where nothing is.
+func value(raw json.RawMessage, v any) error {
+	if !given(raw) {
+		return nil
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrAnswer, err)
+	}
+	return nil
+}
+
+// more adds to a text that comes in parts.
+func more(text *[]byte, raw json.RawMessage) error {
+	var s string
+	if err := value(raw, &s); err != nil {
+		return err
+	}
+	*text = append(*text, s...)
+	return nil
+}
+
+// said reads a text that is said once; saying nothing, or the same again, changes nothing.
+func said(text *string, raw json.RawMessage, name string) error {
+	var s string
+	if err := value(raw, &s); err != nil {
+		return err
+	}
+	if s == "" || s == *text {
+		return nil
+	}
+	if *text != "" {
+		return fmt.Errorf("%w: two values of %s", ErrAnswer, name)
+	}
+	*text = s
+	return nil
+}
