@@ -123,6 +123,25 @@ type Completer interface {
 	Complete(ctx context.Context, req *openai.CompletionRequest, emit func(Token) error) (openai.Usage, Finish, error)
 }
 
+// Draw is what the answer to a request without a seed of its own is drawn from, so that its asker can draw it again.
+type Draw struct {
+	Nonce   [16]byte
+	Request [32]byte // hash of the request under the nonce
+}
+
+type drawKey struct{}
+
+// WithDraw gives an engine the draw of the request whose context it is.
+func WithDraw(ctx context.Context, d Draw) context.Context {
+	return context.WithValue(ctx, drawKey{}, d)
+}
+
+// DrawOf is the draw of a request, if it has one. Without one, an engine draws by chance.
+func DrawOf(ctx context.Context) (Draw, bool) {
+	d, ok := ctx.Value(drawKey{}).(Draw)
+	return d, ok
+}
+
 // Replayer checks answers by running the model on them again: an exact engine chooses the same tokens on every machine.
 type Replayer interface {
 	// Replay reads the request and the tokens of one of its answers, and draws every token again.

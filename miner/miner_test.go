@@ -61,6 +61,13 @@ func run(t *testing.T, d Directory, h http.Handler) *Miner {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serve(t, m)
+	return m
+}
+
+// serve runs a miner until the test ends.
+func serve(t *testing.T, m *Miner) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- m.Run(ctx) }()
@@ -70,7 +77,6 @@ func run(t *testing.T, d Directory, h http.Handler) *Miner {
 			t.Error(err)
 		}
 	})
-	return m
 }
 
 func TestMinerServesEveryValidatorOfTheDirectory(t *testing.T) {

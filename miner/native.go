@@ -11,6 +11,7 @@ import (
 
 	"agora/engine"
 	"agora/wire/openai"
+	"agora/wire/receipt"
 )
 
 // native answers with an engine of this process.
@@ -44,21 +45,30 @@ func (n *native) chat(w http.ResponseWriter, r *http.Request) error {
 		return n.cannot("/v1/chat/completions", "/v1/completions")
 	}
 	a := newChatAnswer(req, n.stamp("chatcmpl-"))
+	s := signingOf(r.Context())
+	ctx := s.seed(r.Context())
 	if !req.Stream {
-		usage, finish, err := chatter.Chat(r.Context(), req, a.add)
+		usage, finish, err := chatter.Chat(ctx, req, a.add)
 		if err != nil {
 			return err
+		}
+		if tokens := s.chosen(a, usage); tokens != "" {
+			w.Header().Set(receipt.TokensHeader, tokens)
 		}
 		return writeJSON(w, a.whole(usage, finish))
 	}
 	events := openai.NewEventWriter(w)
-	usage, finish, err := chatter.Chat(r.Context(), req, func(t engine.Token) error {
+	usage, finish, err := chatter.Chat(ctx, req, func(t engine.Token) error {
 		return sendAll(events, a.chunks(t))
 	})
 	if err != nil {
 		return n.breakOff(w, events, err)
 	}
-	return finishStream(events, a.last(usage, finish))
+	tokens := s.chosen(a, usage)
+	if tokens != "" {
+		tokens = receipt.TokensComment + tokens
+	}
+	return finishStream(events, a.last(usage, finish), tokens)
 }
 
 func (n *native) complete(w http.ResponseWriter, r *http.Request) error {
@@ -92,7 +102,7 @@ func (n *native) complete(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return n.breakOff(w, events, err)
 	}
-	return finishStream(events, a.last(usage, finish))
+	return finishStream(events, a.last(usage, finish), "")
 }
 
 // refusal is the error for what the model cannot do: nothing that a request asks for is left out in silence.
@@ -150,9 +160,13 @@ func sendAll[T any](events *openai.EventWriter, chunks []T) error {
 	return nil
 }
 
-// finishStream sends the last chunks. A failure here means that the reader has gone, which ends the request by itself.
-func finishStream[T any](events *openai.EventWriter, chunks []T) error {
+// finishStream sends the last chunks, and a comment where there is one. A failure here means that the reader has gone,
+// which ends the request by itself.
+func finishStream[T any](events *openai.EventWriter, chunks []T, comment string) error {
 	if sendAll(events, chunks) == nil {
+		if comment != "" {
+			events.Comment(comment)
+		}
 		events.Done()
 	}
 	return nil

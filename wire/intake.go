@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -68,9 +67,27 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Body = &whole{*bytes.NewReader(body), body}
 	r.ContentLength = int64(len(body))
 	s.Handler.ServeHTTP(w, r)
+}
+
+// whole is a request's body that is in memory.
+type whole struct {
+	bytes.Reader
+	all []byte
+}
+
+func (*whole) Close() error { return nil }
+
+// Body is the body of a request that Serve gives a handler, whatever was read of it. It must not be changed. Of other
+// requests there is none.
+func Body(r *http.Request) (body []byte, ok bool) {
+	b, ok := r.Body.(*whole)
+	if !ok {
+		return nil, false
+	}
+	return b.all, true
 }
 
 func (s *server) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {

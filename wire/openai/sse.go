@@ -41,6 +41,12 @@ func (e *EventWriter) Send(v any) error {
 // Fail tells of an error after the stream began, as an event in OpenAI's shape. The stream has no [DONE] then.
 func (e *EventWriter) Fail(err error) error { return e.Send(AsError(err)) }
 
+// Comment writes a comment of one line into a stream that has begun; clients pass over it.
+func (e *EventWriter) Comment(text string) error {
+	_, err := e.w.Write([]byte(": " + text + "\n\n"))
+	return err
+}
+
 // Done ends the stream.
 func (e *EventWriter) Done() error { return e.event(done) }
 

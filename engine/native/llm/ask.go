@@ -1,12 +1,13 @@
 package llm
 
 import (
+	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 
+	"agora/engine"
 	"agora/engine/native/grammar"
 	"agora/engine/native/sample"
 	"agora/engine/native/template"
@@ -27,7 +28,7 @@ type ask struct {
 }
 
 // chatAsk reads a chat request. Errors are *openai.Error of status 400.
-func (e *Engine) chatAsk(r *openai.ChatRequest) (*ask, error) {
+func (e *Engine) chatAsk(ctx context.Context, r *openai.ChatRequest) (*ask, error) {
 	if e.template == nil {
 		return nil, openai.Invalid("messages", "%v; ask it to continue a text at /v1/completions", e.whyNot)
 	}
@@ -49,7 +50,7 @@ func (e *Engine) chatAsk(r *openai.ChatRequest) (*ask, error) {
 	if a.options, err = optionsOf(r.Temperature, r.TopP, r.TopK, r.MinP); err != nil {
 		return nil, err
 	}
-	a.seeds = seedsOf(r.Seed, or(r.N, 1))
+	a.seeds = seedsOf(ctx, r.Seed, or(r.N, 1))
 	return a, e.fit(a, "messages", r.Limit(0))
 }
 
@@ -69,7 +70,7 @@ func (e *Engine) completionAsk(r *openai.CompletionRequest) (*ask, error) {
 	if a.options, err = optionsOf(r.Temperature, r.TopP, nil, nil); err != nil {
 		return nil, err
 	}
-	a.seeds = seedsOf(r.Seed, 1)
+	a.seeds = seedsOf(context.Background(), r.Seed, 1)
 	return a, e.fit(a, "prompt", r.Limit(16)) // OpenAI's default for this endpoint
 }
 
@@ -147,19 +148,19 @@ func optionsOf(temperature, topP *float64, topK *int, minP *float64) (sample.Opt
 	return o, nil
 }
 
-// seedsOf gives every answer its seed: of the request's, else of chance.
-func seedsOf(seed *int64, n int) []sample.Seed {
-	s := int64(0)
-	if seed != nil {
-		s = *seed
-	} else {
-		var b [8]byte
-		rand.Read(b[:]) // never fails
-		s = int64(binary.BigEndian.Uint64(b[:]))
-	}
+// seedsOf gives every answer its seed: of the request's own, else of its draw, else of chance.
+func seedsOf(ctx context.Context, seed *int64, n int) []sample.Seed {
 	seeds := make([]sample.Seed, n)
+	draw, drawn := engine.DrawOf(ctx)
+	if seed == nil && !drawn {
+		rand.Read(draw.Nonce[:]) // never fails
+	}
 	for i := range seeds {
-		seeds[i] = sample.SeedOf(i, s)
+		if seed != nil {
+			seeds[i] = sample.SeedOf(i, *seed)
+			continue
+		}
+		seeds[i] = sample.SeedFor(i, draw.Nonce, draw.Request)
 	}
 	return seeds
 }

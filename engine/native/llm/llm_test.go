@@ -177,7 +177,7 @@ func TestLogProbabilitiesAreTheModels(t *testing.T) {
 			t.Errorf("token %d: %v among %v; a greedy one is the most probable", i, k.Logprob, k.Top)
 		}
 	}
-	prompt, err := e.chatAsk(request(t, `{`+question+`}`))
+	prompt, err := e.chatAsk(t.Context(), request(t, `{`+question+`}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // Replay implements engine.Replayer. Prompt and answer go through the model in passes of model.MaxPass tokens, so a check
 // costs much less than the answer did.
 func (e *Engine) Replay(ctx context.Context, r *openai.ChatRequest, ids []int32, seed [32]byte) (engine.Verdict, error) {
-	a, err := e.chatAsk(r)
+	a, err := e.chatAsk(ctx, r)
 	if err != nil {
 		return engine.Verdict{}, err
 	}

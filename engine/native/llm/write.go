@@ -17,7 +17,7 @@ import (
 // choice; the last of each says how it ended. Errors of requests are *openai.Error: 400 for what cannot be answered as it
 // is, 429 where all places are taken.
 func (e *Engine) Chat(ctx context.Context, r *openai.ChatRequest, emit func(engine.Token) error) (openai.Usage, engine.Finish, error) {
-	a, err := e.chatAsk(r)
+	a, err := e.chatAsk(ctx, r)
 	if err != nil {
 		return openai.Usage{}, "", err
 	}

@@ -1,0 +1,252 @@
+package miner
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"agora/engine"
+	"agora/wire"
+	"agora/wire/openai"
+	"agora/wire/receipt"
+)
+
+// maxSigned bounds what is kept of an answer for its receipt, in bytes. A longer answer has none.
+const maxSigned = 4 << 20
+
+// Seat is the place for which a miner signs.
+type Seat struct {
+	ChainID    string
+	NetUID     uint32
+	UID        uint32
+	Registered uint64 // block at which it was taken
+	Model      engine.Info
+}
+
+// signing collects what the receipt of one answer says beside the answer. The engine's side of it is written by the
+// handler that answers.
+type signing struct {
+	receipt.Receipt
+	tokens [][]int32 // of each choice; nil where the engine does not tell them
+}
+
+type signingKey struct{}
+
+// signingOf is the receipt of the request being answered, nil where none is wanted.
+func signingOf(ctx context.Context) *signing {
+	s, _ := ctx.Value(signingKey{}).(*signing)
+	return s
+}
+
+// seed gives the engine what an answer without a seed of its own is drawn from.
+func (s *signing) seed(ctx context.Context) context.Context {
+	if s == nil {
+		return ctx
+	}
+	return engine.WithDraw(ctx, engine.Draw{Nonce: s.Nonce, Request: s.Request})
+}
+
+// maxTokensHeader bounds the tokens of an answer as text, in bytes: a voice reads headers of 64 KiB.
+const maxTokensHeader = 48 << 10
+
+// chosen notes the tokens of an answer and returns them as they travel; "" where the engine does not tell them all or they
+// are too many.
+func (s *signing) chosen(a *chatAnswer, usage openai.Usage) string {
+	if s == nil {
+		return ""
+	}
+	s.Prompt, s.Completion = count(usage.PromptTokens), count(usage.CompletionTokens)
+	sum := 0
+	tokens := make([][]int32, len(a.choices))
+	for i := range a.choices {
+		tokens[i] = a.choices[i].end.IDs
+		if len(tokens[i]) == 0 {
+			return ""
+		}
+		sum += len(tokens[i])
+	}
+	if sum > receipt.MaxTokens {
+		return ""
+	}
+	s.tokens = tokens
+	text := receipt.AppendTokens(tokens)
+	if len(text) > maxTokensHeader {
+		s.tokens = nil
+		return ""
+	}
+	return text
+}
+
+// signed answers a voice's requests with h and signs each answer to a request that brings a nonce: a stream's receipt is in
+// its trailer, a whole answer's in its header.
+func (m *Miner) signed(voice ed25519.PublicKey, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := m.begin(voice, r)
+		if s == nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		c := &copied{ResponseWriter: w}
+		h.ServeHTTP(c, r.WithContext(context.WithValue(r.Context(), signingKey{}, s)))
+		text, err := c.sign(s, m.Key)
+		if err != nil {
+			m.Log.Debug("an answer without a receipt", "err", err)
+		}
+		c.finish(text)
+	})
+}
+
+// begin prepares the receipt of a request, nil where the voice wants none or the miner has no seat yet.
+func (m *Miner) begin(voice ed25519.PublicKey, r *http.Request) *signing {
+	nonce, err := hex.DecodeString(r.Header.Get(receipt.NonceHeader))
+	body, whole := wire.Body(r)
+	if err != nil || len(nonce) != 16 || !whole || m.Seat == nil {
+		return nil
+	}
+	seat, ok := m.Seat()
+	if !ok {
+		return nil
+	}
+	s := &signing{Receipt: receipt.Receipt{
+		ChainID: seat.ChainID, Netuid: seat.NetUID, UID: seat.UID, Registered: seat.Registered, Voice: [32]byte(voice), Nonce: [16]byte(nonce),
+		Engine: seat.Model.Engine, Version: seat.Model.Version, Digest: digestOf(seat.Model.Digest),
+	}}
+	s.Request = receipt.RequestHash(s.Nonce, body)
+	return s
+}
+
+// digestOf reads "sha256:<hex>"; zero where it is nothing of that form.
+func digestOf(text string) (d [32]byte) {
+	b, err := hex.DecodeString(strings.TrimPrefix(text, "sha256:"))
+	if err == nil && len(b) == len(d) {
+		copy(d[:], b)
+	}
+	return d
+}
+
+// copied keeps a copy of what is answered. A whole answer goes out with finish, as its receipt stands before it.
+type copied struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+	sent   bool // the header is out
+	over   bool // more was answered than is kept
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (c *copied) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+func (c *copied) streams() bool {
+	return strings.HasPrefix(c.Header().Get("Content-Type"), "text/event-stream")
+}
+
+func (c *copied) WriteHeader(status int) {
+	if c.status != 0 {
+		return
+	}
+	c.status = status
+	if c.streams() {
+		c.send()
+	}
+}
+
+func (c *copied) send() {
+	if !c.sent {
+		c.sent = true
+		c.ResponseWriter.WriteHeader(c.status)
+	}
+}
+
+func (c *copied) Write(p []byte) (int, error) {
+	c.WriteHeader(http.StatusOK)
+	if !c.over && c.body.Len()+len(p) <= maxSigned {
+		c.body.Write(p)
+		if !c.sent {
+			return len(p), nil
+		}
+		return c.ResponseWriter.Write(p)
+	}
+	c.over = true
+	if !c.sent {
+		c.send()
+		if _, err := c.ResponseWriter.Write(c.body.Bytes()); err != nil {
+			return 0, err
+		}
+	}
+	return c.ResponseWriter.Write(p)
+}
+
+// finish gives the receipt, "" for none, and what was held back.
+func (c *copied) finish(signed string) {
+	switch {
+	case c.sent && signed != "":
+		c.Header().Set(http.TrailerPrefix+receipt.Header, signed)
+	case !c.sent && c.status != 0:
+		if signed != "" {
+			c.Header().Set(receipt.Header, signed)
+		}
+		c.send()
+		c.ResponseWriter.Write(c.body.Bytes()) // fails only where nobody reads any more
+	}
+}
+
+// errUnsigned says that an answer is not one that a receipt covers.
+var errUnsigned = errors.New("miner: too long for a receipt")
+
+// sign reads the answer as its reader will and signs it; "" for what is no answer.
+func (c *copied) sign(s *signing, key ed25519.PrivateKey) (string, error) {
+	if c.status != http.StatusOK {
+		return "", nil
+	}
+	if c.over {
+		return "", errUnsigned
+	}
+	choices, usage, err := c.read()
+	if err != nil {
+		return "", err
+	}
+	s.Answer, s.Tokens = receipt.AnswerHash(choices), receipt.TokensHash(s.tokens)
+	if usage != nil && s.Prompt == 0 && s.Completion == 0 { // an engine elsewhere tells no more
+		s.Prompt, s.Completion = count(usage.PromptTokens), count(usage.CompletionTokens)
+	}
+	return receipt.Sign(&s.Receipt, key)
+}
+
+func count(n int) uint32 { return uint32(min(max(n, 0), 1<<31-1)) }
+
+func (c *copied) read() ([]receipt.Choice, *openai.Usage, error) {
+	var r receipt.Reader
+	if !c.streams() {
+		if err := r.Whole(c.body.Bytes()); err != nil {
+			return nil, nil, err
+		}
+		choices, err := r.Choices()
+		return choices, openai.UsageOf(c.body.Bytes()), err
+	}
+	var usage *openai.Usage
+	events := openai.NewStream(bytes.NewReader(c.body.Bytes()), maxSigned)
+	for {
+		chunk, err := events.Next()
+		if err == io.EOF {
+			choices, err := r.Choices()
+			return choices, usage, err
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if chunk.Comment {
+			continue
+		}
+		if chunk.Usage != nil {
+			usage = chunk.Usage
+		}
+		if err := r.Chunk(chunk.Data); err != nil {
+			return nil, nil, err
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package miner
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"agora/engine"
+	"agora/engine/native/llm"
+	"agora/engine/native/modeltest"
+	"agora/engine/native/sample"
+	"agora/engine/native/tensor"
+	"agora/wire"
+	wireopenai "agora/wire/openai"
+	"agora/wire/receipt"
+)
+
+// signing miner: a real model of random weights, a hub and the wire between them.
+func signingMiner(t *testing.T) (*wire.Hub, *llm.Engine) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "model.gguf")
+	if err := os.WriteFile(path, modeltest.Model(modeltest.Shape{Architecture: "llama", Types: []tensor.Type{tensor.Q41}, Embedding: tensor.Q80, Output: true, Width: 64, Seed: 1}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e, err := llm.Open(path, llm.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	hub, at := openHub(t, "a")
+	m, err := New(Config{
+		Key: hotKey("miner"), Handler: NewServer(e, Options{Log: quiet()}), Directory: Static{at}, AllowPrivate: true, Log: quiet(),
+		Seat: func() (Seat, bool) { return Seat{"agora-test", 3, 5, 77, e.Info()}, true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, m)
+	eventually(t, "the hub lists the miner", func() bool { return hub.Connected(pub(hotKey("miner"))) })
+	return hub, e
+}
+
+// heard asks the miner and keeps what a gateway would.
+func heard(t *testing.T, hub *wire.Hub, body string, nonce [16]byte) (receipt.Heard, string) {
+	t.Helper()
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://miner/v1/chat/completions", strings.NewReader(body))
+	r.Header.Set(receipt.NonceHeader, hex.EncodeToString(nonce[:]))
+	resp, err := hub.RoundTripper(pub(hotKey("miner"))).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	all, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatalf("%d: %s, %v", resp.StatusCode, all, err)
+	}
+	var h receipt.Heard
+	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		h.Whole(all, resp.Header.Get(receipt.TokensHeader))
+		return h, resp.Header.Get(receipt.Header)
+	}
+	s := wireopenai.NewStream(bytes.NewReader(all), 1<<20)
+	for {
+		c, err := s.Next()
+		if err == io.EOF {
+			return h, resp.Trailer.Get(receipt.Header)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !c.Comment {
+			h.Chunk(c.Data)
+		} else if !h.Comment(c.Data) {
+			t.Errorf("comment %q", c.Data)
+		}
+	}
+}
+
+func TestEveryAnswerIsSignedAndCanBeDrawnAgain(t *testing.T) {
+	hub, e := signingMiner(t)
+	nonce := [16]byte{1, 2, 3}
+	for name, body := range map[string]string{
+		"whole":                `{"model":"m","messages":[{"role":"user","content":"Say something."}],"max_tokens":12,"temperature":0.9}`,
+		"streamed":             `{"model":"m","messages":[{"role":"user","content":"Say something."}],"max_tokens":12,"temperature":0.9,"stream":true}`,
+		"three":                `{"model":"m","messages":[{"role":"user","content":"Say something."}],"max_tokens":7,"temperature":1,"n":3,"stream":true}`,
+		"by its own seed":      `{"model":"m","messages":[{"role":"user","content":"Say something."}],"max_tokens":7,"temperature":1,"seed":11}`,
+		"with the most likely": `{"model":"m","messages":[{"role":"user","content":"Say something."}],"max_tokens":7}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, signed := heard(t, hub, body, nonce)
+			want := receipt.Bound{
+				ChainID: "agora-test", Netuid: 3, UID: 5, Registered: 77, Voice: [32]byte(pub(hotKey("a"))), Nonce: nonce,
+				Request: receipt.RequestHash(nonce, []byte(body)), Digest: digestOf(e.Info().Digest), Engine: e.Info().Engine, Versions: []string{e.Info().Version},
+			}
+			a, err := h.Check(signed, pub(hotKey("miner")), want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req, err := wireopenai.DecodeChat([]byte(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, ids := range a.Tokens {
+				seed := sample.SeedFor(i, nonce, want.Request)
+				if req.Seed != nil {
+					seed = sample.SeedOf(i, *req.Seed)
+				}
+				v, err := engine.Replayer(e).Replay(t.Context(), req, ids, seed)
+				if err != nil || !v.Right() {
+					t.Errorf("choice %d: %+v, %v", i, v, err)
+				}
+			}
+			want.Nonce[0]++
+			if _, err := h.Check(signed, pub(hotKey("miner")), want); !errors.Is(err, receipt.ErrBinding) {
+				t.Errorf("for another nonce: %v", err)
+			}
+		})
+	}
+}
+
+func TestWhoAsksWithoutANonceGetsNoReceipt(t *testing.T) {
+	hub, _ := signingMiner(t)
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://miner/v1/chat/completions",
+		strings.NewReader(`{"model":"m","messages":[{"role":"user","content":"Hello."}],"max_tokens":2,"stream":true}`))
+	resp, err := hub.RoundTripper(pub(hotKey("miner"))).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	all, err := io.ReadAll(resp.Body)
+	if err != nil || strings.Contains(string(all), receipt.TokensComment) || len(resp.Trailer) > 0 {
+		t.Errorf("%s, %v, %v", all, resp.Trailer, err)
+	}
+}

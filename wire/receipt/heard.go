@@ -1,0 +1,97 @@
+package receipt
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"fmt"
+)
+
+// maxHeard bounds what is kept of an answer until its receipt is checked, in bytes.
+const maxHeard = 4 << 20
+
+// Heard is an answer as its voice heard it, kept until its receipt can be checked: while the answer is on its way, a part
+// costs no more than its copy. The zero value is ready.
+type Heard struct {
+	text   []byte
+	ends   []int // of each part in text
+	whole  bool
+	tokens string
+	over   bool
+}
+
+// Chunk keeps a chunk of a stream.
+func (h *Heard) Chunk(data []byte) {
+	if h.over = h.over || len(h.text)+len(data) > maxHeard; h.over {
+		h.text, h.ends = nil, nil
+		return
+	}
+	h.text = append(h.text, data...)
+	h.ends = append(h.ends, len(h.text))
+}
+
+// Whole keeps a whole answer and its tokens as TokensHeader gives them.
+func (h *Heard) Whole(data []byte, tokens string) {
+	h.Chunk(data)
+	h.whole, h.tokens = true, tokens
+}
+
+// Comment keeps the comment that carries the tokens, and says whether it is that one: it is not for the consumer.
+func (h *Heard) Comment(text []byte) bool {
+	tokens, ok := bytes.CutPrefix(text, []byte(TokensComment))
+	if ok && len(tokens) <= 8*MaxTokens {
+		h.tokens = string(tokens)
+	}
+	return ok
+}
+
+// Answer is what a receipt covers.
+type Answer struct {
+	Receipt Receipt
+	Choices []Choice
+	Tokens  [][]int32 // of each choice; nil where the server did not tell them
+}
+
+// Check opens the receipt of what was heard and holds it to what the voice knows; b's answer and tokens are taken from
+// what was heard. Errors are ErrAnswer, ErrMalformed, ErrSignature and ErrBinding.
+func (h *Heard) Check(signed string, key ed25519.PublicKey, b Bound) (*Answer, error) {
+	if signed == "" {
+		return nil, fmt.Errorf("%w: the server signed nothing", ErrMalformed)
+	}
+	r, err := Open(signed, key)
+	if err != nil {
+		return nil, err
+	}
+	a := &Answer{Receipt: r}
+	if a.Choices, err = h.choices(); err != nil {
+		return nil, err
+	}
+	if h.tokens != "" {
+		if a.Tokens, err = ParseTokens(h.tokens); err != nil {
+			return nil, err
+		}
+	}
+	if a.Tokens != nil && len(a.Tokens) != len(a.Choices) {
+		return nil, fmt.Errorf("%w: tokens of %d choices for %d", ErrAnswer, len(a.Tokens), len(a.Choices))
+	}
+	b.Answer, b.Tokens = AnswerHash(a.Choices), TokensHash(a.Tokens)
+	return a, r.Check(&b)
+}
+
+func (h *Heard) choices() ([]Choice, error) {
+	if h.over {
+		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrAnswer, maxHeard)
+	}
+	var r Reader
+	add := r.Chunk
+	if h.whole {
+		add = r.Whole
+	}
+	begin := 0
+	for _, end := range h.ends {
+		if err := add(h.text[begin:end]); err != nil {
+			return nil, err
+		}
+		begin = end
+	}
+	return r.Choices()
+}
