@@ -13,6 +13,7 @@ import (
 
 	"agora/gateway/peek"
 	"agora/wire/openai"
+	"agora/wire/receipt"
 )
 
 const (
@@ -40,11 +41,14 @@ type answer struct {
 	kind   string   // its content type
 	usage  *openai.Usage
 	voice  voice // tells the stream in another API's events; nil where it is passed on as it is
+
+	nonce [16]byte
+	heard receipt.Heard // for the check of its receipt
 }
 
 // ask prepares the request to a miner.
 func (c *call) ask(m *candidate) *answer {
-	a := &answer{call: c, from: m, kind: "application/json", sent: time.Now()}
+	a := &answer{call: c, from: m, kind: "application/json", sent: time.Now(), nonce: c.nonce(m.netuid)}
 	a.ctx, a.cancel = context.WithCancelCause(c.ctx)
 	a.watch = time.AfterFunc(c.patience(m), func() {
 		if a.begun.Load() {
@@ -76,7 +80,7 @@ func (a *answer) close() {
 
 // begin sends the request and waits for what can be delivered: a stream's first chunk, or the whole of a plain answer.
 func (a *answer) begin() error {
-	request := Request(a.ctx, a.path, a.body)
+	request := Request(a.ctx, a.path, a.body, a.nonce)
 	request.Header.Set("Content-Type", a.call.kind)
 	a.bill.enclose(request.Header, a.from)
 	resp, err := a.Miners.RoundTripper(a.from.netuid, a.from.HotKey).RoundTrip(request)
@@ -130,6 +134,12 @@ func (a *answer) why(err error) error {
 // next reads the stream's next chunk or comment; io.EOF is its proper end.
 func (a *answer) next() (openai.Chunk, error) {
 	c, err := a.stream.Next()
+	for err == nil && c.Comment && a.heard.Comment(c.Data) { // not for the consumer
+		c, err = a.stream.Next()
+	}
+	if err == nil && !c.Comment && a.Proofs != nil {
+		a.heard.Chunk(c.Data)
+	}
 	var reason *openai.Error
 	switch {
 	case err == nil, err == io.EOF:
@@ -206,6 +216,7 @@ func (a *answer) readPlain() error {
 		return errNotJSON
 	}
 	a.from.answered(time.Since(a.sent), time.Now())
+	a.heard.Whole(body, a.resp.Header.Get(receipt.TokensHeader))
 	a.whole = body
 	a.usage = openai.UsageOf(body)
 	return nil

@@ -12,9 +12,10 @@ type Config struct {
 	Ranking Ranking // who is best; required
 	Keys    *Keys   // who may ask; required
 
-	Till    *Till  // how requests are paid; nil where nobody pays
-	Judge   Judge  // of the gateway's own validator; none
-	KeyHelp string // completes "get a key: …" for who has none; "ask the operator of this gateway for one"
+	Till    *Till   // how requests are paid; nil where nobody pays
+	Judge   Judge   // of the gateway's own validator; none
+	Proofs  *Proofs // of answers; nil asks miners to sign nothing
+	KeyHelp string  // completes "get a key: …" for who has none; "ask the operator of this gateway for one"
 	Log     *slog.Logger
 
 	Refresh   time.Duration // between two looks at the ranking in Run; 1 s

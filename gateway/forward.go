@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"agora/gateway/peek"
 	"agora/wire"
 	"agora/wire/openai"
+	"agora/wire/receipt"
 )
 
 // Carrier carries requests to miners.
@@ -231,6 +233,7 @@ func (c *call) attempt(m *candidate) (status int, err error) {
 		c.fault(m, broken)
 	}
 	if broken == nil {
+		a.proof()
 		m.succeeded()
 	}
 	return http.StatusOK, nil
@@ -291,14 +294,16 @@ func contentType(o operation, r *http.Request) string {
 	return "application/json"
 }
 
-// Request is how a miner is asked: the body as the consumer wrote it but for AsStream, and nothing that tells who asks.
+// Request is how a miner is asked: the body as the consumer wrote it but for AsStream, the nonce that its receipt is to
+// name, and nothing that tells who asks.
 // A validator's own challenges must be made by both too, so that a miner cannot tell them apart.
-func Request(ctx context.Context, path string, body []byte) *http.Request {
+func Request(ctx context.Context, path string, body []byte, nonce [16]byte) *http.Request {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://miner"+path, bytes.NewReader(body))
 	if err != nil { // only for a path that is no path
 		panic(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
+	r.Header[receipt.NonceHeader] = []string{hex.EncodeToString(nonce[:])}
 	r.Header["User-Agent"] = []string{""} // none
 	return r
 }

@@ -20,13 +20,14 @@ import (
 // Gateway serves consumers. It is an http.Handler for /v1/…, /healthz and /metrics.
 type Gateway struct {
 	Config
-	table    atomic.Pointer[table] // replaced whole; nil until the first Refresh
-	slots    chan struct{}         // requests open now
-	claims   claims
-	buffered atomic.Int64 // bytes of bodies being served
-	metrics  *metrics
-	sessions sessions // of consumers who pay by channel
-	scrape   http.Handler
+	table     atomic.Pointer[table] // replaced whole; nil until the first Refresh
+	slots     chan struct{}         // requests open now
+	claims    claims
+	unchecked chan *unchecked // answers whose receipts wait
+	buffered  atomic.Int64    // bytes of bodies being served
+	metrics   *metrics
+	sessions  sessions // of consumers who pay by channel
+	scrape    http.Handler
 
 	mu     sync.Mutex // guards health
 	health map[[ed25519.PublicKeySize]byte]*health
@@ -38,7 +39,7 @@ func New(c Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Config: c, slots: make(chan struct{}, c.MaxInFlight), health: map[[ed25519.PublicKeySize]byte]*health{}}
+	g := &Gateway{Config: c, slots: make(chan struct{}, c.MaxInFlight), unchecked: make(chan *unchecked, maxUnchecked), health: map[[ed25519.PublicKeySize]byte]*health{}}
 	if err := g.claims.open(c.Names); err != nil {
 		return nil, fmt.Errorf("gateway: names of models: %w", err)
 	}
@@ -53,8 +54,13 @@ func Server(h http.Handler) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 }
 
-// Run keeps the ranking fresh until ctx ends. While the ranking cannot be read, the last one stays in force.
+// Run keeps the ranking fresh and checks receipts until ctx ends. While the ranking cannot be read, the last one stays in force.
 func (g *Gateway) Run(ctx context.Context) {
+	if g.Proofs != nil {
+		var checker sync.WaitGroup
+		defer checker.Wait()
+		checker.Go(func() { g.check(ctx) })
+	}
 	tick := time.NewTicker(g.Refresh)
 	defer tick.Stop()
 	failing := false
@@ -163,6 +169,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.only(http.MethodGet, w, r, func() { g.showSpending(w, r) })
 	case path == "/v1/models" || strings.HasPrefix(path, "/v1/models/"):
 		g.only(http.MethodGet, w, r, func() { g.models(w, r) })
+	case strings.HasPrefix(path, "/v1/receipts/"):
+		g.only(http.MethodGet, w, r, func() { g.receiptOf(w, strings.TrimPrefix(path, "/v1/receipts/")) })
 	case path == "/healthz":
 		g.only(http.MethodGet, w, r, func() { g.healthz(w) })
 	case path == "/metrics":
@@ -180,7 +188,7 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, X-Should-Retry, X-Agora-Miner, X-Agora-Model, X-Agora-Subnet, X-Agora-Rank, X-Agora-Overhead-Us, Payment-Required, Payment-Response")
+	h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, X-Should-Retry, X-Agora-Miner, X-Agora-Model, X-Agora-Subnet, X-Agora-Rank, X-Agora-Receipt, X-Agora-Overhead-Us, Payment-Required, Payment-Response")
 	if r.Method != http.MethodOptions {
 		return false
 	}

@@ -19,6 +19,7 @@ type metrics struct {
 	breaks   prometheus.Counter
 	vouchers *prometheus.CounterVec // refused or lost, by reason
 	paid     *prometheus.CounterVec // rao charged, by subnet and whose it is
+	receipts *prometheus.CounterVec // by subnet and outcome
 }
 
 var (
@@ -40,6 +41,7 @@ func newMetrics(age func() time.Duration) *metrics {
 		}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "agora_gateway_in_flight", Help: "Requests open now."}),
 		refused:  counters("agora_gateway_refused_total", "Requests answered with an error by the gateway itself.", "status"),
+		receipts: counters("agora_gateway_receipts_total", "Answers by what became of their receipts: ok, missing, bad, dropped.", "subnet", "outcome"),
 		attempts: counters("agora_gateway_attempts_total", "Requests sent to miners.", "subnet", "uid", "outcome"),
 		breaks: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "agora_gateway_breaks_total", Help: "Times that a miner was left alone after failures in a row.",
@@ -47,7 +49,7 @@ func newMetrics(age func() time.Duration) *metrics {
 	}
 	m.vouchers = counters("agora_gateway_vouchers_refused_total", "Vouchers and paid requests that were refused, and charges that could not be written down (lost).", "reason")
 	m.paid = counters("agora_gateway_charged_rao_total", "What consumers were charged: the miners' part, and the mark-up.", "subnet", "part")
-	m.registry.MustRegister(m.vouchers, m.paid, m.duration, m.first, m.tokens, m.overhead, m.inFlight, m.refused, m.attempts, m.breaks,
+	m.registry.MustRegister(m.vouchers, m.paid, m.duration, m.first, m.tokens, m.overhead, m.inFlight, m.refused, m.attempts, m.breaks, m.receipts,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "agora_gateway_ranking_age_seconds", Help: "Age of the ranking that requests are routed by.",
 		}, func() float64 { return age().Seconds() }))

@@ -33,6 +33,7 @@ type Miner struct {
 	HotKey     ed25519.PublicKey
 	Model      string         // of its card, empty where it has none
 	Digest     string         // of the model's weights as the card tells it, empty where it does not
+	Engine     string         // as the card tells it, empty where it does not
 	Can        openai.Ability // as the card tells it, 0 where it does not
 	Context    int            // tokens that the model reads, 0 where the card does not tell
 	PriceIn    uint64         // rao per million tokens read, as the card tells it

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -50,6 +51,9 @@ func (a *answer) announce() {
 		a.hello(h)
 		h.Set("X-Agora-Miner", a.from.name)
 		h.Set("X-Agora-Model", a.from.Model)
+		if a.Proofs != nil {
+			h.Set("X-Agora-Receipt", hex.EncodeToString(a.nonce[:]))
+		}
 		h.Set("X-Agora-Overhead-Us", strconv.FormatInt(overhead.Microseconds(), 10))
 	}, "x-agora-miner "+a.from.name)
 }

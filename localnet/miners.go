@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"agora/chain/network"
@@ -88,6 +89,7 @@ type worker struct {
 	engine engine.Engine
 	server *miner.Server
 	log    *slog.Logger
+	seat   atomic.Pointer[miner.Seat] // nil until it is enrolled
 
 	mu   sync.Mutex
 	stop context.CancelFunc // nil while stopped
@@ -110,7 +112,18 @@ func (w *worker) enrol(ctx context.Context) (uint32, error) {
 		NetUID: w.NetUID, Hot: w.keys.hot(w.Name), Owner: client.ColdSigner(w.keys.cold(w.Name)),
 		MaxPrice: minerPurse - network.TAO, Card: enrolment.Card(info),
 	})
+	if err == nil {
+		w.seat.Store(&miner.Seat{ChainID: w.client.ChainID(), NetUID: w.NetUID, UID: r.UID, Registered: r.Registered, Model: info})
+	}
 	return r.UID, err
+}
+
+// place is the seat for which it signs.
+func (w *worker) place() (miner.Seat, bool) {
+	if s := w.seat.Load(); s != nil {
+		return *s, true
+	}
+	return miner.Seat{}, false
 }
 
 // start dials the validators and serves until stopped or ctx ends. Starting twice does nothing.
@@ -122,7 +135,7 @@ func (w *worker) start(ctx context.Context) error {
 	}
 	m, err := miner.New(miner.Config{
 		Key: w.keys.hot(w.Name), NetUID: w.NetUID, Handler: w.server, AllowPrivate: true, Poll: time.Second, MaxBackoff: 2 * time.Second, Log: w.log,
-		Directory: &enrolment.Directory{Client: w.client, NetUID: w.NetUID, Every: 15 * time.Second},
+		Directory: &enrolment.Directory{Client: w.client, NetUID: w.NetUID, Every: 15 * time.Second}, Seat: w.place,
 	})
 	if err != nil {
 		return err

@@ -114,11 +114,13 @@ func (m *Miner) begin(voice ed25519.PublicKey, r *http.Request) *signing {
 	}
 	s := &signing{Receipt: receipt.Receipt{
 		ChainID: seat.ChainID, Netuid: seat.NetUID, UID: seat.UID, Registered: seat.Registered, Voice: [32]byte(voice), Nonce: [16]byte(nonce),
-		Engine: seat.Model.Engine, Version: seat.Model.Version, Digest: digestOf(seat.Model.Digest),
+		Engine: clip(seat.Model.Engine, receipt.MaxEngine), Version: clip(seat.Model.Version, receipt.MaxVersion), Digest: digestOf(seat.Model.Digest),
 	}}
 	s.Request = receipt.RequestHash(s.Nonce, body)
 	return s
 }
+
+func clip(s string, n int) string { return s[:min(n, len(s))] }
 
 // digestOf reads "sha256:<hex>"; zero where it is nothing of that form.
 func digestOf(text string) (d [32]byte) {

@@ -105,7 +105,7 @@ var errStatus = errors.New("miner answered with an error status")
 
 // exchange sends the question as a gateway sends a consumer's request, and reads the answer, whole.
 func (j *judge) exchange(ctx context.Context, q question, key ed25519.PublicKey) ([]byte, error) {
-	resp, err := j.hub.RoundTripper(j.netuid, key).RoundTrip(gateway.Request(ctx, q.Path, gateway.AsStream(q.Body)))
+	resp, err := j.hub.RoundTripper(j.netuid, key).RoundTrip(gateway.Request(ctx, q.Path, gateway.AsStream(q.Body), gateway.Nonce([8]byte{})))
 	if errors.Is(err, wire.ErrBusy) {
 		return nil, errBusy
 	}

@@ -125,7 +125,7 @@ func (m *mining) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, hold.Release()) }()
-	uid, hot, err := m.enrol(ctx, cmd, c, info)
+	seat, hot, err := m.enrol(ctx, cmd, c, info)
 	if err != nil {
 		return err
 	}
@@ -136,14 +136,15 @@ func (m *mining) run(cmd *cobra.Command) (err error) {
 	worker, err := miner.New(miner.Config{
 		Key: hot, NetUID: m.subnet, Handler: server, Meter: meter, AllowPrivate: m.allowPrivate, Log: m.log(cmd),
 		Directory: miner.WhileThere(&enrolment.Directory{Client: c, NetUID: m.subnet, Every: 30 * time.Second}, m.watch),
+		Seat:      func() (miner.Seat, bool) { return seat, true },
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "mining subnet %d as uid %d with %s; Ctrl-C stops\n", m.subnet, uid, info.Model)
+	fmt.Fprintf(cmd.OutOrStdout(), "mining subnet %d as uid %d with %s; Ctrl-C stops\n", m.subnet, seat.UID, info.Model)
 	ctx, cancel := atMost(ctx, m.runFor)
 	defer cancel()
-	return m.serve(ctx, cmd, &worked{meter: meter, mining: m, chain: c, worker: worker, server: server, hold: hold, uid: uid, model: info.Model, since: time.Now()})
+	return m.serve(ctx, cmd, &worked{meter: meter, mining: m, chain: c, worker: worker, server: server, hold: hold, uid: seat.UID, model: info.Model, since: time.Now()})
 }
 
 // open probes the model and wraps it in a server.
@@ -195,19 +196,19 @@ func (m *mining) native() (engine.Engine, error) {
 	return e, nil
 }
 
-func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client, info engine.Info) (uint32, ed25519.PrivateKey, error) {
+func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client, info engine.Info) (miner.Seat, ed25519.PrivateKey, error) {
 	info.Capacity = m.capacity
 	limit, err := math.LegacyNewDecFromStr(m.maxPrice)
 	if err != nil || limit.IsNegative() {
-		return 0, nil, fmt.Errorf("--max-price %q is no amount of TAO", m.maxPrice)
+		return miner.Seat{}, nil, fmt.Errorf("--max-price %q is no amount of TAO", m.maxPrice)
 	}
 	cold, err := m.cold(cmd, c)
 	if err != nil {
-		return 0, nil, err
+		return miner.Seat{}, nil, err
 	}
 	hot, err := m.hot(cmd)
 	if err != nil {
-		return 0, nil, err
+		return miner.Seat{}, nil, err
 	}
 	m.owner = cold
 	card := enrolment.Card(info)
@@ -223,12 +224,12 @@ func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client
 		Waiting: waiting(cmd, m.subnet),
 	})
 	if err != nil {
-		return 0, nil, err
+		return miner.Seat{}, nil, err
 	}
 	if r.Price > 0 {
 		fmt.Fprintf(cmd.OutOrStdout(), "registered for at most %d rao\n", r.Price)
 	}
-	return r.UID, hot, nil
+	return miner.Seat{ChainID: c.ChainID(), NetUID: m.subnet, UID: r.UID, Registered: r.Registered, Model: info}, hot, nil
 }
 
 // waiting tells whoever registers in a full subnet why it takes long.

@@ -34,8 +34,9 @@ type Request struct {
 
 // Result is the place taken.
 type Result struct {
-	UID   uint32
-	Price uint64 // rao burned now, where the subnet is full at most so many; 0 if the place was held before
+	UID        uint32
+	Registered uint64 // block at which it was taken
+	Price      uint64 // rao burned now, where the subnet is full at most so many; 0 if the place was held before
 }
 
 // pollBids is the time between two looks at a bid that waits.
@@ -59,7 +60,7 @@ func Enrol(ctx context.Context, c *client.Client, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	res := Result{UID: have.Uid}
+	res := Result{UID: have.Uid, Registered: uint64(have.Registered)}
 	if named := have.Card != nil && have.Card.Name != "" && r.Card.Name != ""; named && have.Card.Name != r.Card.Name && !r.Replace {
 		return res, fmt.Errorf("%w: uid %d of subnet %d serves %q, not %q: give --hot-key FILE for a place of its own, or --replace-card to rename this one",
 			ErrOtherModel, have.Uid, r.NetUID, have.Card.Name, r.Card.Name)
@@ -68,6 +69,11 @@ func Enrol(ctx context.Context, c *client.Client, r Request) (Result, error) {
 		if res, err = register(ctx, c, r); err != nil {
 			return res, err
 		}
+		taken, _, err := find(ctx, c, r.NetUID, public(r.Hot))
+		if err != nil {
+			return res, err
+		}
+		res.Registered = uint64(taken.Registered)
 	}
 	if r.Card.Name == "" || have.Card != nil && *have.Card == r.Card {
 		return res, nil

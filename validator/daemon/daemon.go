@@ -18,6 +18,7 @@ import (
 	"agora/client"
 	"agora/gateway"
 	"agora/gateway/ledger"
+	"agora/gateway/receipts"
 	"agora/mechanism/score"
 	"agora/task"
 	"agora/task/continuation"
@@ -58,6 +59,7 @@ type Daemon struct {
 	modules *modules
 	ledger  *ledger.Ledger
 	cashier *cashier.Cashier
+	proofs  *receipts.Store
 	http    net.Listener
 }
 
@@ -124,7 +126,11 @@ func (d *Daemon) makeGateway() error {
 		}
 	}
 	d.market = &market{client: d.cfg.Client, judge: d.judge, modules: d.modules}
+	if d.proofs, err = receipts.Open(filepath.Join(d.cfg.Home, "receipts.db")); err != nil {
+		return err
+	}
 	c := d.cfg.Gateway
+	c.Proofs = &gateway.Proofs{ChainID: d.cfg.Client.ChainID(), Voice: d.cfg.HotKey.Public().(ed25519.PublicKey), Store: d.proofs}
 	c.Miners, c.Ranking, c.Judge, c.Keys, c.Log = d.hub, d.market, d.judge, keys, d.cfg.Log
 	c.Names = filepath.Join(d.cfg.Home, "names.json")
 	c.KeyHelp = "the operator makes one with `agora validator key create NAME`; a local network's is in its localnet.json"
@@ -213,6 +219,9 @@ func (d *Daemon) close() error {
 		if err := d.http.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if d.proofs != nil {
+		errs = append(errs, d.proofs.Close())
 	}
 	if d.judge != nil {
 		errs = append(errs, d.judge.Close())

@@ -87,7 +87,7 @@ func (m *market) miners(netuid uint32, g yumatypes.QueryMetagraphResponse) []gat
 	for _, n := range m.judge.Miners(netuid) {
 		miner := gateway.Miner{UID: n.UID, Registered: n.Registered, HotKey: n.HotKey, Owner: n.Owner, Incentive: incentive[n.UID], Score: own[uint16(n.UID)].Weight, Tier: own[uint16(n.UID)].Tier}
 		if n.Card != nil {
-			miner.Model, miner.Digest = n.Card.Name, n.Card.Digest
+			miner.Model, miner.Digest, miner.Engine = n.Card.Name, n.Card.Digest, n.Card.Engine
 			miner.PriceIn, miner.PriceOut = n.Card.PriceIn, n.Card.PriceOut
 			miner.Can, miner.Context = engine.AbilitiesOf(n.Card.Metadata), int(n.Card.Context)
 		}
