@@ -154,6 +154,11 @@ type Replayer interface {
 type Verdict struct {
 	Differs int  // the first position whose token would not have been chosen; -1 for none
 	Ends    bool // the answer ends where it must: with an end token, a stop string, a whole form, or the limit
+
+	// What the tokens of a right answer say to a consumer.
+	Content []byte
+	Calls   []openai.ToolCall
+	Finish  Finish
 }
 
 // Right says whether the answer is one that the model gave.

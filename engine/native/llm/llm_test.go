@@ -225,11 +225,11 @@ func TestRepliesAreReplayedExactly(t *testing.T) {
 		check := func(name string, ids []int32, seed sample.Seed, want engine.Verdict) {
 			t.Helper()
 			got, err := e.Replay(t.Context(), r, ids, seed)
-			if err != nil || got != want {
+			if err != nil || got.Differs != want.Differs || got.Ends != want.Ends || string(got.Content) != string(want.Content) && got.Right() || got.Finish != want.Finish {
 				t.Errorf("%s%s: %+v, %v; want %+v", name, more, got, err, want)
 			}
 		}
-		check("as it was", ids, seed, engine.Verdict{Differs: -1, Ends: true})
+		check("as it was", ids, seed, engine.Verdict{Differs: -1, Ends: true, Content: []byte(a.text[0]), Finish: a.finish})
 		check("cut short", ids[:len(ids)-2], seed, engine.Verdict{Differs: -1, Ends: false})
 		other := slices.Clone(ids)
 		other[len(ids)/2]++

@@ -26,6 +26,13 @@ func (e *Engine) Replay(ctx context.Context, r *openai.ChatRequest, ids []int32,
 	a.seeds, a.logprob = []sample.Seed{seed}, false
 	w := e.newWriter(a, 0)
 	v := engine.Verdict{Differs: -1}
+	out := &outlet{calls: a.tools, emit: func(t engine.Token) error {
+		v.Content = append(v.Content, t.Bytes...)
+		if t.End != nil {
+			v.Finish, v.Calls = t.End.Finish, t.End.Calls
+		}
+		return nil
+	}}
 	err = e.each(ctx, a.prompt, ids, func(position int, logits []float32) bool {
 		id, done := w.Choose(position, logits)
 		last := position == len(ids)-1
@@ -35,12 +42,24 @@ func (e *Engine) Replay(ctx context.Context, r *openai.ChatRequest, ids []int32,
 		case last:
 			v.Ends = done || len(ids) == a.limit
 		}
-		for len(w.tokens) > 0 {
-			<-w.tokens
-		}
+		w.drain(out)
 		return v.Differs < 0
 	})
-	return v, err
+	if err != nil || !v.Right() {
+		return v, err
+	}
+	if w.finish == engine.FinishLength {
+		w.cutter.Flush()
+	}
+	w.drain(out)
+	return v, out.end(&w.finish, w.ids)
+}
+
+// drain gives on what has been written; its reader takes everything.
+func (w *writer) drain(out *outlet) {
+	for len(w.tokens) > 0 {
+		_ = out.add(<-w.tokens)
+	}
 }
 
 // Score implements engine.Replayer.
