@@ -36,7 +36,7 @@ func (n *network) signs(e engine.Engine, seat miner.Seat) chan Checked {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	seat.Model = e.Info()
 	m, err := miner.New(miner.Config{
-		Key: key, Handler: miner.NewServer(e, miner.Options{Log: quiet}), Directory: miner.Static{{HotKey: voice, Addr: n.hub.Addr()}},
+		Key: key, NetUID: 1, Handler: miner.NewServer(e, miner.Options{Log: quiet}), Directory: miner.Static{{HotKey: voice, Addr: n.hub.Addr()}},
 		AllowPrivate: true, Log: quiet, Seat: func() (miner.Seat, bool) { return seat, true },
 	})
 	require.NoError(n.t, err)
@@ -52,7 +52,7 @@ func (n *network) signs(e engine.Engine, seat miner.Seat) chan Checked {
 		require.NoError(n.t, <-ended)
 		require.NoError(n.t, store.Close())
 	})
-	require.Eventually(n.t, func() bool { return n.hub.Connected(public) }, 10*time.Second, time.Millisecond)
+	require.Eventually(n.t, func() bool { return n.hub.Connected(1, public) }, 10*time.Second, time.Millisecond)
 	require.NoError(n.t, n.Update(n.t.Context()))
 	return checked
 }

@@ -35,14 +35,14 @@ func signingMiner(t *testing.T) (*wire.Hub, *llm.Engine) {
 	t.Cleanup(func() { e.Close() })
 	hub, at := openHub(t, "a")
 	m, err := New(Config{
-		Key: hotKey("miner"), Handler: NewServer(e, Options{Log: quiet()}), Directory: Static{at}, AllowPrivate: true, Log: quiet(),
+		Key: hotKey("miner"), NetUID: 3, Handler: NewServer(e, Options{Log: quiet()}), Directory: Static{at}, AllowPrivate: true, Log: quiet(),
 		Seat: func() (Seat, bool) { return Seat{"agora-test", 3, 5, 77, e.Info()}, true },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	serve(t, m)
-	eventually(t, "the hub lists the miner", func() bool { return hub.Connected(pub(hotKey("miner"))) })
+	eventually(t, "the hub lists the miner", func() bool { return hub.Connected(3, pub(hotKey("miner"))) })
 	return hub, e
 }
 
@@ -51,7 +51,7 @@ func heard(t *testing.T, hub *wire.Hub, body string, nonce [16]byte) (receipt.He
 	t.Helper()
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://miner/v1/chat/completions", strings.NewReader(body))
 	r.Header.Set(receipt.NonceHeader, hex.EncodeToString(nonce[:]))
-	resp, err := hub.RoundTripper(pub(hotKey("miner"))).RoundTrip(r)
+	resp, err := hub.RoundTripper(3, pub(hotKey("miner"))).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestWhoAsksWithoutANonceGetsNoReceipt(t *testing.T) {
 	hub, _ := signingMiner(t)
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://miner/v1/chat/completions",
 		strings.NewReader(`{"model":"m","messages":[{"role":"user","content":"Hello."}],"max_tokens":2,"stream":true}`))
-	resp, err := hub.RoundTripper(pub(hotKey("miner"))).RoundTrip(r)
+	resp, err := hub.RoundTripper(3, pub(hotKey("miner"))).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,10 @@ var digest = [32]byte{1}
 // served is an answer of a server that runs e and signs for the digest.
 func served(t testing.TB, e engine.Chatter, n int, options string) gateway.Checked {
 	t.Helper()
-	body := fmt.Sprintf(`{"model":"m","messages":[{"role":"user","content":"Say something about %d."}],"max_tokens":12%s}`, n, options)
+	if !strings.Contains(options, "max_tokens") {
+		options += `,"max_tokens":12`
+	}
+	body := fmt.Sprintf(`{"model":"m","messages":[{"role":"user","content":"Say something about %d."}]%s}`, n, options)
 	req, err := openai.DecodeChat([]byte(body))
 	if err != nil {
 		t.Fatal(err)
