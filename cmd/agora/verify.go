@@ -95,7 +95,7 @@ func showVerified(cmd *cobra.Command, asJSON bool, record receipts.Record, reque
 	v := verified{
 		Valid: err == nil, SignedBy: record.HotKey, ChainID: r.ChainID, NetUID: r.Netuid, UID: r.UID, Registered: r.Registered,
 		Voice: wire.PeerID(r.Voice[:]), Model: modelName(&r), Engine: r.Engine + " " + r.Version, Prompt: r.Prompt, Completion: r.Completion,
-		Request: held(request), Answer: held(answer),
+		Request: wasGiven(request), Answer: wasGiven(answer),
 	}
 	if err != nil {
 		v.Problem = err.Error()
@@ -114,7 +114,7 @@ func showVerified(cmd *cobra.Command, asJSON bool, record receipts.Record, reque
 	return nil
 }
 
-func held(body []byte) string {
+func wasGiven(body []byte) string {
 	if body == nil {
 		return "not given, not checked"
 	}
