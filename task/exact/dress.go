@@ -10,9 +10,9 @@ import (
 //
 //  1. the whole text, undressed; else
 //  2. what follows "Answer:", "The answer is", \boxed or ####; else
-//  3. the last line that says something, else the first.
+//  3. the last line that says something, else the first, else the only one that gives a value.
 //
-// Beside it no line may hold another value bare, and no two marks may differ.
+// Beside it no line may hold another value bare, no two marks may differ, and no sum may have two results.
 func (q Question) value(text string) (string, bool) {
 	if v, ok := q.read(q, undress(text)); ok {
 		return v, true
@@ -36,7 +36,7 @@ func (q Question) value(text string) (string, bool) {
 	if found == "" {
 		found = q.unmarked(lines)
 	}
-	if found == "" {
+	if found == "" || contradicts(text) {
 		return "", false
 	}
 	for _, line := range lines {
@@ -56,7 +56,7 @@ func (q Question) equally(a, b string) bool {
 func (q Question) marked(lines []string) (found string, ok bool) {
 	for i, line := range lines {
 		rest, is := afterMark(line)
-		if !is {
+		if !is || code.MatchString(line) {
 			continue
 		}
 		if strings.Trim(rest, "*_`: ") == "" && i+1 < len(lines) {
@@ -83,8 +83,35 @@ func (q Question) unmarked(lines []string) string {
 	if hedged(last) {
 		return ""
 	}
-	v, _ := q.piece(lines[0])
-	return v
+	if v, ok := q.piece(lines[0]); ok {
+		return v
+	}
+	found := ""
+	for _, line := range lines {
+		v, ok := q.piece(line)
+		if hedged(line) || ok && found != "" && v != found {
+			return ""
+		}
+		if ok {
+			found = v
+		}
+	}
+	return found
+}
+
+var equation = regexp.MustCompile(`(\d[\d\s+*/×-]*[+*/×-]\s*\d+)\s*=\s*(\d+)`)
+
+// contradicts says that a text gives one sum two results.
+func contradicts(text string) bool {
+	results := map[string]string{}
+	for _, m := range equation.FindAllStringSubmatch(text, -1) {
+		sum := strings.ReplaceAll(m[1], " ", "")
+		if before, there := results[sum]; there && before != m[2] {
+			return true
+		}
+		results[sum] = m[2]
+	}
+	return false
 }
 
 // piece reads one line: bare, or a sentence or two that agree.
@@ -115,9 +142,11 @@ func (q Question) piece(line string) (found string, ok bool) {
 var emphasis = strings.NewReplacer("**", "", "__", "", "`", "", `\(`, "", `\)`, "", "$", "")
 
 var (
-	mark = regexp.MustCompile(`(?i)\b(?:answer|result|solution|output)\b(?: to (?:this|the|your) question)?[*_]*\s*(?:is|are|would be|:|=|→|->|-|–|—)[*_]*\s*:?[*_]*\s*(.*)$`)
-	// quotedSentence is talk about a sentence before one in quotes.
-	quotedSentence = regexp.MustCompile(`(?im)^[^"“\n]*\bsentence\b[^"“\n]*["“]([^"”\n]+)["”]\.?$`)
+	mark = regexp.MustCompile(`(?i)\b(?:answer|result|solution|output)\b(?: to (?:this|the|your)(?: [\w'-]+){1,4}?)?[*_]*\s*(?:is|are|would be|:|=|→|->|-|–|—)[*_]*\s*:?[*_]*\s*(.*)$`)
+	// quotedSentence is talk about a sentence round one in quotes. Besides it only single words may be quoted.
+	quotedSentence = regexp.MustCompile(`(?im)^(?:[^"“\n]|["“][^"”\s]+["”])*\bsentence\b(?:[^"“\n]|["“][^"”\s]+["”])*["“]([^"”\n]*\s[^"”\n]*)["”](?:[^"“\n]|["“][^"”\s]+["”])*$`)
+	// code is a line of a program with a remark: what stands there is about the program.
+	code = regexp.MustCompile(`\w\(.*\)\s*(?:#|//)`)
 	boxed          = regexp.MustCompile(`\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}`)
 	hash           = regexp.MustCompile(`^#### *(.+)$`)
 	// heading is a line that only announces an answer.
@@ -151,13 +180,22 @@ var sentenceEnd = regexp.MustCompile(`[.!?;]["'”’)*]*(?:\s+|$)|\s+[-–—]\
 func sentencesOf(line string) (list []string) {
 	from := 0
 	for _, at := range sentenceEnd.FindAllStringIndex(line, -1) {
+		if minus(line, at) {
+			continue
+		}
 		list = append(list, line[from:at[1]])
 		from = at[1]
 	}
 	return slices.DeleteFunc(append(list, line[from:]), func(s string) bool { return strings.TrimSpace(s) == "" })
 }
 
-var hedge = regexp.MustCompile(`(?i)^\s*or\b|\b(?:wait|actually|sorry|instead|rather|however|correction|mistake|wrong|incorrect|alternatively|maybe|perhaps|also|no|could be|might be|(?:it|this)(?:'s| is) not)\b`)
+// minus says that what looks like a dash stands between two numbers.
+func minus(line string, at []int) bool {
+	digit := func(i int) bool { return i >= 0 && i < len(line) && line[i] >= '0' && line[i] <= '9' }
+	return digit(at[0]-1) && digit(at[1]) && strings.ContainsAny(line[at[0]:at[1]], "-–—")
+}
+
+var hedge = regexp.MustCompile(`(?i)^\s*or\b|\b(?:wait|actually|sorry|instead|rather|however|correction|mistake|wrong|incorrect|alternatively|maybe|perhaps|(?:may|might|can|could) also|also (?:be|correct|right|possible|valid|acceptable|accepted)|no|could be|might be|(?:it|this)(?:'s| is) not)\b`)
 
 // hedged says that a text takes back what was said before it, or leaves it open.
 func hedged(text string) bool { return hedge.MatchString(text) }
@@ -189,7 +227,7 @@ var (
 	}
 	fence  = regexp.MustCompile("(?s)^```[a-zA-Z0-9_+-]*\\s*\\n(.*?)\\n?\\s*```$")
 	bullet = regexp.MustCompile(`^(?:[-*•>]|#{1,6})\s+`)
-	lead   = regexp.MustCompile(`(?i)^(?:so|thus|therefore|hence|sure|certainly|okay|ok|of course)\s*[,:!.]+\s*|^=\s*`)
+	lead   = regexp.MustCompile(`^A:\s*|(?i)^(?:so|thus|therefore|hence|sure|certainly|okay|ok|of course)\s*[,:!.]+\s*|^=\s*`)
 )
 
 // undress takes away what does not belong to the value: fences, emphasis, quotes, brackets, bullets, stops.

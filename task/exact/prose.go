@@ -3,6 +3,7 @@ package exact
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -18,7 +19,7 @@ var fillers = wordSet(`the a an of is are was were be it its it's so then thus t
 	after before sum product difference plus minus times time appear appears occurs occur contains contain written spelled spelt read reversed
 	backwards reverse upper lower case uppercase lowercase capital city country opposite antonym roman numeral numerals initials acronym one than
 	ascending descending maximum minimum larger largest bigger biggest greater greatest smaller smallest less least between among day month days
-	months comes come follows following next because formula use used find calculate compute need add subtract multiply solve problem adds equation precedes sequence that's he's she's does do what long length characters lives live who owns own colour color`)
+	digit digits months comes come follows following next because formula use used find calculate compute need add subtract multiply solve problem adds equation precedes sequence that's he's she's does do what long length characters lives live who owns own colour color`)
 
 func wordSet(text string) map[string]bool {
 	set := map[string]bool{}
@@ -68,6 +69,7 @@ var (
 
 // numberIn reads the number that a sentence states.
 func numberIn(q Question, sentence string) (string, bool) {
+	sentence = q.asked(strings.ReplaceAll(sentence, " is actually ", " is "))
 	if m := larger.FindStringSubmatch(sentence); m != nil {
 		return q.compared(m)
 	}
@@ -125,6 +127,9 @@ func numeralIn(q Question, sentence string) (string, bool) {
 // notNumber tells the words that a sentence about a number may not hold.
 func notNumber(q Question) func(string) bool {
 	return func(w string) bool {
+		if slices.Contains(adverbs, w) && strings.Contains(q.turn.unit, "times") {
+			return false
+		}
 		return !numberWord.MatchString(w) && !slices.Contains(smallNumbers, w) && !slices.Contains(tens, w) && !slices.Contains(strings.Fields(q.turn.unit), w)
 	}
 }
@@ -133,6 +138,9 @@ func notNumber(q Question) func(string) bool {
 func wordedNumber(q Question, sentence string) (string, bool) {
 	var all []string
 	for _, w := range strings.FieldsFunc(sentence, func(r rune) bool { return !unicode.IsLetter(r) && r != '-' }) {
+		if n := slices.Index(adverbs, strings.ToLower(w)); n >= 0 && strings.Contains(q.turn.unit, "times") {
+			all = appendNew(all, strconv.Itoa(n+1))
+		}
 		if v, ok := inWords(w); ok && !strings.EqualFold(w, "one") && !strings.EqualFold(w, "and") {
 			all = appendNew(all, v)
 		}
@@ -163,6 +171,29 @@ var (
 	wantsLess = regexp.MustCompile(`(?i)\b(?:smaller|smallest|less|least|minimum|lower|lowest)\b`)
 	wantsMore = regexp.MustCompile(`(?i)\b(?:larger|largest|bigger|biggest|greater|greatest|maximum|higher|highest)\b`)
 )
+
+// asked is the part of a sentence that speaks of the smaller or the larger, as the question does, where another speaks of the
+// contrary.
+func (q Question) asked(sentence string) string {
+	want, other := wantsLess, wantsMore
+	if wantsMore.MatchString(q.base) {
+		want, other = other, want
+	}
+	if !want.MatchString(q.base) || !want.MatchString(sentence) || !other.MatchString(sentence) {
+		return sentence
+	}
+	found := sentence
+	for _, part := range clause.Split(sentence, -1) {
+		if !want.MatchString(part) || other.MatchString(part) {
+			continue
+		}
+		if found != sentence {
+			return sentence
+		}
+		found = part
+	}
+	return found
+}
 
 // compared reads "33 is less than 55": true or not, it says which of the two is which.
 func (q Question) compared(m []string) (string, bool) {
@@ -289,11 +320,11 @@ func lettersIn(q Question, sentence string) (string, bool) {
 
 // wordIn reads a sentence with exactly one word, or one name of two, that is neither the question's nor a filler.
 func wordIn(q Question, sentence string) (string, bool) {
-	if denial.MatchString(sentence) {
+	if no := denial.FindString(sentence); no != "" && !slices.Contains(q.turn.also, strings.ToLower(no)) {
 		return "", false
 	}
 	if m := endWord.FindStringSubmatch(anyQuote.Replace(sentence)); m != nil {
-		if end := strings.ToLower(m[1]); slices.Contains(wordsIn(q.base), end) && !fillers[end] {
+		if end := strings.ToLower(m[1]); slices.Contains(wordsIn(q.base), end) && !fillers[end] && len(q.unknown(wordsIn(sentence))) <= 1 {
 			return q.read(q, end)
 		}
 	}
@@ -317,7 +348,7 @@ var tells = regexp.MustCompile(`(?i)\b(?:is|are|has|have|had|lives|owns|comes)\b
 // oneOfIn reads a sentence that names one of the words that were offered, or ends with one after a verb, or says it in the part
 // that speaks of what was asked.
 func oneOfIn(q Question, sentence string) (string, bool) {
-	sentence = aside.ReplaceAllString(sentence, "")
+	sentence = q.withoutPlace(aside.ReplaceAllString(sentence, ""))
 	if denial.MatchString(sentence) || !tells.MatchString(sentence) || len(q.unknown(wordsIn(sentence))) > 0 {
 		return "", false
 	}
@@ -343,6 +374,17 @@ func oneOfIn(q Question, sentence string) (string, bool) {
 	}
 	return found, found != ""
 }
+
+// withoutPlace takes away the country that a sentence ends with behind a city.
+func (q Question) withoutPlace(sentence string) string {
+	m := country.FindStringSubmatchIndex(sentence)
+	if m == nil || slices.ContainsFunc(q.turn.among, func(w string) bool { return strings.EqualFold(w, sentence[m[2]:m[3]]) }) {
+		return sentence
+	}
+	return sentence[:m[0]]
+}
+
+var country = regexp.MustCompile(`,\s+(?:in |the )?(\p{Lu}\pL+)[.!]?$`)
 
 // several says that a sentence which cannot be read names more than one of the words offered.
 func (q Question) several(sentence string) bool {

@@ -79,10 +79,22 @@ func TestRealModelGetsItsDueOnSixtyQuestions(t *testing.T) {
 	}
 }
 
+// The checker was written with these six hundred in view; they were asked with a system prompt about the form of the answer.
 func TestCheckerAgreesWithACarefulReader(t *testing.T) {
-	list := readRecords(t, "testdata/smollm2-600.jsonl")
+	agrees(t, "testdata/smollm2-600.jsonl", task.Seed{202})
+}
+
+// These were drawn, answered and labelled when the checker was done, as they are asked now: the question alone.
+func TestCheckerAgreesWithACarefulReaderOnQuestionsItWasNotMadeFor(t *testing.T) {
+	agrees(t, "testdata/smollm2-held-out.jsonl", task.Seed{203, 7, 19})
+}
+
+// agrees holds the checker to nine tenths of what a careful reader counts, and to no answer that the reader does not.
+func agrees(t *testing.T, path string, seed task.Seed) {
+	t.Helper()
+	list := readRecords(t, path)
 	checker, reader := compareWithReader(t, list, func(r recorded) Question {
-		q := At(task.Seed{202}, r.Index)
+		q := At(seed, r.Index)
 		if q.Text != r.Question {
 			t.Fatalf("item %d is %q now, it was %q", r.Index, q.Text, r.Question)
 		}
