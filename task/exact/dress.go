@@ -146,9 +146,9 @@ var (
 	// quotedSentence is talk about a sentence round one in quotes. Besides it only single words may be quoted.
 	quotedSentence = regexp.MustCompile(`(?im)^(?:[^"“\n]|["“][^"”\s]+["”])*\bsentence\b(?:[^"“\n]|["“][^"”\s]+["”])*["“]([^"”\n]*\s[^"”\n]*)["”](?:[^"“\n]|["“][^"”\s]+["”])*$`)
 	// code is a line of a program with a remark: what stands there is about the program.
-	code = regexp.MustCompile(`\w\(.*\)\s*(?:#|//)`)
-	boxed          = regexp.MustCompile(`\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}`)
-	hash           = regexp.MustCompile(`^#### *(.+)$`)
+	code  = regexp.MustCompile(`\w\(.*\)\s*(?:#|//)`)
+	boxed = regexp.MustCompile(`\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}`)
+	hash  = regexp.MustCompile(`^#### *(.+)$`)
 	// heading is a line that only announces an answer.
 	heading = regexp.MustCompile(`(?i)^(?:the |my |final |correct )*(?:answer|solution|result|output|sure|certainly|okay|explanation)$`)
 	tag     = regexp.MustCompile(`(?i)^<answer>(.*)</answer>$`)
