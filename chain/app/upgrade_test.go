@@ -266,12 +266,12 @@ func look(t *testing.T, a *app.App, ctx sdk.Context) view {
 	return v
 }
 
-// others is a state without what the upgrade moves into the bounds of today: the price of a seat and the lowest max_uids;
+// others is a state without what the upgrade moves into the bounds of today: the price of a seat, the lowest max_uids and the notice;
 // without the values of max_burn and of parameters that are gone; and without what it begins to keep, which is the running
 // tempos' calendars and how long voices keep their seats.
 func others(g *subnettypes.GenesisState) subnettypes.GenesisState {
 	c := *g
-	c.Params.MinUids = 0
+	c.Params.MinUids, c.Params.NoticeSeconds = 0, 0
 	c.Subnets, c.Standings = slices.Clone(g.Subnets), slices.Clone(g.Standings)
 	for i := range c.Subnets {
 		c.Subnets[i].RevealDelay, c.Subnets[i].OpenWeights, c.Subnets[i].BurnPrice = 0, false, 0
