@@ -67,13 +67,19 @@ type running struct {
 
 func start(t *testing.T, s *stage.Stage, n int, home string, log io.Writer) running {
 	t.Helper()
+	return startWith(t, s, n, home, log, nil)
+}
+
+// startWith is start with the tasks of others.
+func startWith(t *testing.T, s *stage.Stage, n int, home string, log io.Writer, modules Modules) running {
+	t.Helper()
 	c := client.New(s, chainID)
 	c.PollEvery(20 * time.Millisecond)
 	rules := score.DefaultParams()
 	rules.Chance = continuation.Chance
 	v, err := New(Config{
 		Client: c, HotKey: stage.ValidatorHot(n), Operator: stage.Address(stage.ValidatorKey(n)),
-		Store: filepath.Join(home, "judge.db"), Families: map[string]task.Family{continuation.Name: continuation.New()},
+		Store: filepath.Join(home, "judge.db"), Families: map[string]task.Family{continuation.Name: continuation.New()}, Modules: modules,
 		Rules: map[string]score.Params{continuation.Name: rules}, Settling: 2 * time.Second,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

@@ -132,6 +132,22 @@ func TestPagesAreWholeWithoutScript(t *testing.T) {
 	}
 }
 
+// What somebody wrote judges money: its page says which module it is, where its file and source are, and what follows it.
+func TestASubnetsPageShowsItsModule(t *testing.T) {
+	snap := market()
+	snap.Subnets[0].Module = &Module{
+		Digest: "sha256:ab", Name: "rivers", Source: "<b>source</b>", Calls: 4242, Failed: 1, MeanMS: .25, Next: "sha256:cd", NextAt: time.Unix(1_800_000_000, 0),
+	}
+	srv := open(t, &stage{snap: snap}, Options{})
+	_, body := get(t, srv.URL+"/subnets/1")
+	for _, text := range []string{"rivers", `href="/v1/tasks/ab"`, "sha256:ab", "4242", "0.25", "&lt;b&gt;source", "sha256:cd", "2027-01-15 08:00"} {
+		require.Contains(t, body, text)
+	}
+	snap.Subnets[0].Module.Problem = "nobody has it"
+	_, body = get(t, open(t, &stage{snap: snap}, Options{}).URL+"/subnets/1")
+	require.Contains(t, body, "It does not judge here: nobody has it")
+}
+
 func TestModelNamesCannotBecomeMarkup(t *testing.T) {
 	srv := open(t, &stage{snap: market()}, Options{})
 	resp, body := get(t, srv.URL)

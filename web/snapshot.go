@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -47,6 +48,7 @@ type Subnet struct {
 	Name        string  `json:"name"`
 	Task        string  `json:"task"` // the family of challenges that judges it
 	Description string  `json:"description"`
+	Module      *Module `json:"module,omitempty"` // the task that somebody wrote; nil for one that is built in
 	Kind        Kind    `json:"kind"`
 	Started     bool    `json:"started"`
 	Epoch       uint64  `json:"epoch"`      // the last that was run, 0 before the first
@@ -59,6 +61,22 @@ type Subnet struct {
 	Rank        string  `json:"rank"`       // what the gateway goes by: "chain", "own" or "none"
 	Miners      []Miner `json:"miners"`
 }
+
+// Module is a subnet's task as the chain names it and this validator runs it.
+type Module struct {
+	Digest  string    `json:"digest"` // "sha256:<hex>"; the file is at /v1/tasks/ and the hex
+	Name    string    `json:"name"`   // what the module calls itself; empty until it is here
+	Source  string    `json:"source"` // where its author says that its source is
+	Calls   uint64    `json:"calls"`  // items and scores of this validator since it started
+	Failed  uint64    `json:"failed"` // of them
+	MeanMS  float64   `json:"mean_ms"`
+	Problem string    `json:"problem"` // why it does not judge here
+	Next    string    `json:"next"`    // digest of the one that follows, if one is announced
+	NextAt  time.Time `json:"next_at"` // not before
+}
+
+// File is the path of the module's file.
+func (m *Module) File() string { return "/v1/tasks/" + strings.TrimPrefix(m.Digest, "sha256:") }
 
 // Miner is one place in a subnet.
 type Miner struct {

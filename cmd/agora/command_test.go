@@ -16,7 +16,7 @@ import (
 )
 
 // elsewhere are the commands whose examples need a network; the tests of the pages run them on one.
-var elsewhere = []string{"agora localnet", "agora miner", "agora miner status", "agora validator", "agora validator voice", "agora subnet", "agora subnet new", "agora task publish", "agora compound", "agora compound grant", "agora compound run", "agora compound revoke", "agora pay", "agora pay open", "agora pay topup", "agora pay status", "agora pay withdraw", "agora pay credit", "agora pay serve", "agora money", "agora node", "agora node join", "agora"}
+var elsewhere = []string{"agora localnet", "agora miner", "agora miner status", "agora validator", "agora validator voice", "agora subnet", "agora subnet new", "agora task publish", "agora task", "agora task try", "agora task pack", "agora compound", "agora compound grant", "agora compound run", "agora compound revoke", "agora pay", "agora pay open", "agora pay topup", "agora pay status", "agora pay withdraw", "agora pay credit", "agora pay serve", "agora money", "agora node", "agora node join", "agora"}
 
 // own lists the commands that are ours and not the SDK's.
 func own(root *cobra.Command) []*cobra.Command {

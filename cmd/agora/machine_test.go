@@ -44,6 +44,8 @@ type machine struct {
 	t    *testing.T
 	home string
 	bin  string
+
+	goCache string // the tester's own: what a task is built from need not be compiled again
 }
 
 func newMachine(t *testing.T) *machine {
@@ -57,7 +59,10 @@ func newMachine(t *testing.T) *machine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(home) })
-	m := &machine{t: t, home: home, bin: filepath.Join(home, "bin")}
+	m := &machine{t: t, home: home, bin: filepath.Join(home, "bin"), goCache: os.Getenv("GOCACHE")}
+	if cache, err := os.UserCacheDir(); err == nil && m.goCache == "" {
+		m.goCache = filepath.Join(cache, "go-build")
+	}
 	if err := os.Mkdir(m.bin, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +74,7 @@ func newMachine(t *testing.T) *machine {
 
 func (m *machine) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), "AGORA_WALLET=", "AGORA_HOME=", "HOME="+m.home, "PATH="+m.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "GOCACHE="+m.goCache, "AGORA_WALLET=", "AGORA_HOME=", "HOME="+m.home, "PATH="+m.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Dir = m.home
 	return cmd
 }

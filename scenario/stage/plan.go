@@ -35,6 +35,7 @@ type Plan struct {
 type Subnet struct {
 	Name   string
 	Family string
+	Digest string // of the module, "sha256:<hex>", where the family is "wasm"
 }
 
 // What everybody starts with, in rao.
@@ -108,7 +109,7 @@ func (p Plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 	for k, n := range p.Subnets {
 		netuid := uint32(k + 1)
 		s.Subnets = append(s.Subnets, subnettypes.Subnet{
-			Netuid: netuid, Owner: Address(ValidatorKey(0)), Name: n.Name, Mechanism: subnettypes.Mechanism{Id: n.Family},
+			Netuid: netuid, Owner: Address(ValidatorKey(0)), Name: n.Name, Mechanism: subnettypes.Mechanism{Id: n.Family, Digest: n.Digest},
 			CreatedHeight: 1, CreatedTime: now, Started: true, StartedHeight: 1, Lock: subnetLock, TempoStart: 1,
 			Tempo: uint64(p.Tempo), Size_: uint32(p.Validators + p.Miners),
 		})

@@ -56,7 +56,7 @@ func scoreAnswer(body []byte, next byte) (float64, error) {
 }
 
 // scoreOf maps the surprise at what came, declared with probability p, to [0, 1]: 1 − min(bits, 16)/16.
-func scoreOf(p float64) float64 { return 1 - math.Min(maxBits, -math.Log2(p))/maxBits }
+func scoreOf(p float64) float64 { return 1 - math.Min(maxBits, -log2(p))/maxBits }
 
 // declared reads the distribution over the next byte from an answer: top_bytes where present, else top_logprobs. A token
 // counts toward its first byte. What the declaration leaves of 1 is spread evenly over the bytes that it does not name.
@@ -96,7 +96,7 @@ func distribution(tokens []alternative) (p [256]float64, err error) {
 			return p, fmt.Errorf("%w: %q", ErrDuplicate, t.bytes)
 		}
 		seen[string(t.bytes)] = true
-		share := math.Exp(t.logprob)
+		share := exp(t.logprob)
 		mass += share
 		if len(t.bytes) > 0 {
 			p[t.bytes[0]] += share

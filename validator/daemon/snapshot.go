@@ -123,6 +123,7 @@ func (m *market) fillSubnet(ctx context.Context, s *web.Snapshot, status validat
 			w.Share = share(a.Share)
 		}
 	}
+	w.Module = m.moduleOf(net)
 	m.fillPlaces(&w, graph, judges)
 	if err := m.fillMoney(ctx, &w); err != nil {
 		return err
@@ -162,6 +163,24 @@ func (m *market) fillMoney(ctx context.Context, w *web.Subnet) error {
 // dearer is a miner's price with the mark-up of this gateway.
 func (m *market) dearer(rao uint64) uint64 {
 	return rao + rao/10_000*m.markup + rao%10_000*m.markup/10_000
+}
+
+// moduleOf is a subnet's task for its page; nil where the task is built in.
+func (m *market) moduleOf(net subnettypes.Subnet) *web.Module {
+	if net.Mechanism.Id != subnettypes.TaskModule || m.modules == nil {
+		return nil
+	}
+	about, cost, problem, _ := m.modules.describe(net.Mechanism)
+	w := &web.Module{
+		Digest: net.Mechanism.Digest, Name: about.Name, Source: about.Source, Calls: cost.Calls, Failed: cost.Failed, Problem: problem,
+	}
+	if cost.Calls > 0 {
+		w.MeanMS = cost.Time.Seconds() * 1000 / float64(cost.Calls)
+	}
+	if net.Next != nil && net.Next.Mechanism.Digest != net.Mechanism.Digest {
+		w.Next, w.NextAt = net.Next.Mechanism.Digest, net.Next.From
+	}
+	return w
 }
 
 func kindOf(net subnettypes.Subnet) web.Kind {

@@ -1,0 +1,93 @@
+package module_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"agora/task"
+	"agora/task/continuation"
+	"agora/task/exact"
+	"agora/task/wasm"
+)
+
+// The families that are built in give the same bits as modules. Building them takes the processor half a minute, so this is of the
+// nightly tests.
+func TestBuiltInFamiliesAreTheSameAsModules(t *testing.T) {
+	if os.Getenv("AGORA_NIGHTLY") == "" {
+		t.Skip("AGORA_NIGHTLY=1 builds the modules")
+	}
+	host, err := wasm.NewHost(t.Context(), wasm.Config{Cache: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { host.Close(context.Background()) })
+	for _, f := range []task.Family{exact.Family{}, continuation.New()} {
+		t.Run(f.Name(), func(t *testing.T) { same(t, host, f) })
+	}
+}
+
+func same(t *testing.T, host *wasm.Host, f task.Family) {
+	file := filepath.Join(t.TempDir(), "task.wasm")
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, "./"+f.Name())
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	code, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := host.Load(t.Context(), code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compiled, sandboxed time.Duration
+	r := rand.New(rand.NewPCG(3, 4))
+	seed := task.Seed{9}
+	for i := range uint64(300) {
+		began := time.Now()
+		want := f.Item(seed, i)
+		compiled += time.Since(began)
+		began = time.Now()
+		got, err := m.Item(t.Context(), seed, i)
+		sandboxed += time.Since(began)
+		if err != nil || got.Path != want.Path || string(got.Body) != string(want.Body) {
+			t.Fatalf("item %d: %v\n%s\n%s", i, err, got.Body, want.Body)
+		}
+		for _, answer := range answers(r, seed, i) {
+			a, err1 := want.Score(answer)
+			b, err2 := m.Score(t.Context(), got.Key, answer)
+			if err2 != nil || err1 == nil && math.Float64bits(a) != math.Float64bits(b.Score) || err1 != nil && b.Reason != err1.Error() {
+				t.Fatalf("item %d, answer %s: %v (%v) and %v (%s, %v)", i, answer, a, err1, b.Score, b.Reason, err2)
+			}
+		}
+	}
+	t.Logf("%s: %d bytes, %d of memory; an item %v compiled, %v as a module", f.Name(), len(code), m.Memory(), compiled/300, sandboxed/300)
+}
+
+// answers are a right one, a wrong one, none, and declared probabilities.
+func answers(r *rand.Rand, seed task.Seed, index uint64) [][]byte {
+	chat := func(text string) []byte {
+		body, _ := json.Marshal(map[string]any{"choices": []any{map[string]any{"message": map[string]string{"role": "assistant", "content": text}}}}) // strings marshal
+		return body
+	}
+	declared, left := map[string]float64{}, 1.0
+	for b := range 96 {
+		p := left * r.Float64() * 0.2
+		left -= p
+		declared[string(rune(32+b))] = math.Log(p)
+	}
+	list, _ := json.Marshal(declared) // finite numbers marshal
+	return [][]byte{
+		chat(exact.At(seed, index).Answer), chat("The answer is 17."), []byte("{"),
+		fmt.Appendf(nil, `{"choices":[{"text":"a","logprobs":{"top_logprobs":[%s]}}]}`, list),
+	}
+}
