@@ -58,17 +58,6 @@ func warm() {
 	served.Score(item.Key, []byte(`{"choices":[{"message":{"role":"assistant","content":"\u00e9"}}]}`))
 }
 
-// Served is the task that Serve was given: what a test of the task runs.
-func Served() Task { return served }
-
-// warm encodes and decodes once: what the JSON package learns about types then is there in every later call.
-func warm() {
-	item := Chat("-", "-", 1, nil)
-	var any struct{}
-	json.Unmarshal(item.Request, &any) // of our own making
-	Text([]byte(`{"choices":[{"message":{"role":"assistant","content":"\u00e9"}}]}`))
-}
-
 // Source is a stream of choices that follows from a seed and an index.
 type Source struct{ chacha *rand.ChaCha8 }
 
