@@ -84,7 +84,8 @@ func addChain(root *cobra.Command) error {
 func enhance(root *cobra.Command, cli autocli.AppOptions) error {
 	return cli.EnhanceRootCommandWithBuilder(root, &autocli.Builder{
 		Builder: flag.Builder{
-			TypeResolver: protoregistry.GlobalTypes, FileResolver: proto.HybridResolver, // not the merged registry, which costs each command a sixth of its time AddressCodec: cli.AddressCodec,
+			// The merged registry would cost each command a sixth of its time.
+			TypeResolver: protoregistry.GlobalTypes, FileResolver: proto.HybridResolver, AddressCodec: cli.AddressCodec,
 			ValidatorAddressCodec: cli.ValidatorAddressCodec, ConsensusAddressCodec: cli.ConsensusAddressCodec,
 		},
 		GetClientConn: connect,
