@@ -88,8 +88,8 @@ func TestAModulesMarketPaysInTheOrderOfQuality(t *testing.T) {
 	source := httptest.NewServer(owner.Handler(func(wasm.Digest) bool { return false }))
 	t.Cleanup(source.Close)
 	live(t, s, 400*time.Millisecond)
-	models := chat.Models()
-	handlers := []http.Handler{chatServer(t, models[0]), chatServer(t, models[len(models)-1]), handler(t, "canned")}
+	models := chat.Models() // weakest first
+	handlers := []http.Handler{chatServer(t, models[len(models)-1]), chatServer(t, models[0]), handler(t, "canned")}
 	for n := range 2 {
 		v := startWith(t, s, n, t.TempDir(), io.Discard, &fetched{t: t, shelf: openShelf(t), from: source.URL + "/"})
 		for i, h := range handlers {
