@@ -43,7 +43,7 @@ func modelCommand() *cobra.Command {
 	}
 	m := &models{}
 	cmd.PersistentFlags().StringVar(&m.dir, "store", "", "folder of models; the user's cache folder if not given")
-	cmd.AddCommand(m.listCommand(), m.getCommand(), m.showCommand(), m.removeCommand(), m.serveCommand(), m.benchCommand(), m.evalCommand())
+	cmd.AddCommand(m.listCommand(), m.getCommand(), m.showCommand(), m.removeCommand(), m.serveCommand(), m.benchCommand(), m.evalCommand(), m.trainCommand())
 	return cmd
 }
 

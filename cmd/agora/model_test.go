@@ -72,6 +72,23 @@ func TestAModelIsGotShownMeasuredAndRemoved(t *testing.T) {
 	}
 }
 
+func TestAModelIsTrainedMeasuredAndServed(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"train", "chat-pico", "--dir", dir, "--steps", "3", "--questions", "20", "--json"}
+	out, err := model(t, t.TempDir(), args...)
+	var list []trained
+	if err != nil || json.Unmarshal([]byte(out), &list) != nil || len(list) != 1 || list[0].Parameters > 9000 || list[0].Seconds <= 0 {
+		t.Fatalf("%v, printed %q", err, out)
+	}
+	shown, err := model(t, t.TempDir(), "show", list[0].File)
+	if err != nil || !strings.Contains(shown, list[0].Digest) || !strings.Contains(shown, "zephyr") {
+		t.Errorf("%v, printed %q", err, shown)
+	}
+	if _, err := model(t, t.TempDir(), "train", "chat-none", "--dir", dir); err == nil || !strings.Contains(err.Error(), "chat-pico") {
+		t.Errorf("a model that nobody knows: %v", err)
+	}
+}
+
 func TestModelServeIsAnOpenAIServer(t *testing.T) {
 	cmd := modelCommand()
 	from, to := io.Pipe()
