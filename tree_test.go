@@ -17,7 +17,7 @@ var rules = map[string][]string{
 	"chain/x/subnet":            {"mechanism", "chain/network", "chain/play", "chain/x/subnet"},
 	"chain/x/yuma":              {"mechanism", "chain/network", "chain/x/yuma", "chain/x/subnet/types", "chain/x/emission/types"},
 	"chain/x/yuma/simulation":   {"chain/play", "chain/x/yuma", "chain/x/subnet/types", "chain/x/subnet/simulation"},
-	"chain/x/yuma/yumatest":     {"chain"}, // a market of real keepers, for tests
+	"chain/x/yuma/yumatest":     {"chain", "mechanism"}, // a market of real keepers, for tests
 	"chain/x/emission":          {"mechanism", "chain/network", "chain/play", "chain/x/emission", "chain/x/subnet/types"},
 	"chain/x/pause":             {"mechanism", "chain/network", "chain/play", "chain/x/pause"},
 	"chain/x/model":             {"mechanism", "chain/network", "chain/play", "chain/x/model", "chain/x/subnet/types", "chain/x/emission/types"},
