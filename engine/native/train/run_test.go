@@ -112,7 +112,7 @@ func TestARunGoesOnWhereItWasEnded(t *testing.T) {
 
 func TestTrainingLowersTheLoss(t *testing.T) {
 	r := newRun(t, small)
-	r.rung.Steps = 40
+	r.rung.Steps, r.rung.Rate = 40, 0.02
 	var first float64
 	for step := range 12 {
 		if err := r.step(); err != nil {
