@@ -152,7 +152,7 @@ func (m *modules) sources(owner string) ([]string, error) {
 	var list []string
 	for _, p := range profiles {
 		if p.GatewayUrl != "" {
-			list = append(list, strings.TrimSuffix(p.GatewayUrl, "/")+"/")
+			list = append(list, strings.TrimSuffix(strings.TrimSuffix(p.GatewayUrl, "/"), "/v1")+"/") // as OpenAI clients want it, with /v1
 		}
 	}
 	if strings.HasPrefix(owner, "http") {
