@@ -40,7 +40,7 @@ var rules = map[string][]string{
 	"engine/native/digest":      {"engine/native/tensor", "engine/native/gguf", "engine/native/token", "engine/native/model"},
 	"engine/native/safetensors": {"engine/native/tensor"},
 	"engine/native/bench":       {"engine/native/kernel", "engine/native/model", "engine/native/gguf", "engine/native/token", "engine/native/tensor"},
-	"engine/native/modeltest":   {"engine/native/tensor"}, // small random models, for tests
+	"engine/native/modeltest":   {"engine/native/tensor", "engine/native/gguf"}, // small random models, for tests
 	"task":                      {"task", "wire/openai"},
 	"client":                    {"chain/network", "chain/x/fee/types", "chain/x/market/types", "chain/x/subnet/types", "chain/x/yuma/types", "chain/x/emission/types", "chain/x/model/types", "mechanism", "client"},
 	"miner":                     {"miner", "client", "wire", "engine", "wallet", "mechanism", "chain/x/subnet/types", "chain/x/market/types"},
