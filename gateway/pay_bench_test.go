@@ -80,11 +80,12 @@ func BenchmarkPay(b *testing.B) {
 		for pb.Next() {
 			c := all[r.Intn(consumers)]
 			c.mu.Lock()
-			c.session.offer(c.vouchers[min(c.asked/each, len(c.vouchers)-1)])
+			offered := c.vouchers[min(c.asked/each, len(c.vouchers)-1)]
+			c.session.offer(offered)
 			c.asked++
 			c.mu.Unlock()
 			id := requestID()
-			from := &payer{account: accountOf(c.session.channel), session: c.session}
+			from := &payer{account: accountOf(c.session.channel), session: c.session, offered: offered}
 			if _, err := till.reserve(ctx, from, id, 2*cost); err != nil {
 				b.Error(err)
 				return

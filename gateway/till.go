@@ -102,6 +102,7 @@ type payer struct {
 	account string
 	request string // the consumer's own id of it; empty where there is none
 	held    *ledger.Held
+	offered *ledger.Held // that a session lets be checked later
 	session *session
 	most    uint64 // rao that the request may cost; 0 is no bound
 }
@@ -122,7 +123,7 @@ func (g *Gateway) show(ctx context.Context, r *http.Request) (*payer, *openai.Er
 		}
 	}
 	if s := g.sessions.find(r.Header.Get(x402.HeaderSession)); s != nil && s.channel == v.Channel {
-		from.session = s
+		from.session, from.offered = s, held
 		s.offer(held)
 		return from, nil
 	}
@@ -203,7 +204,11 @@ func (t *Till) reserve(ctx context.Context, from *payer, id string, ceiling uint
 			return a, err
 		}
 	}
-	if h := from.session.take(); h != nil {
+	h := from.session.take()
+	if own := from.offered; h == nil || own != nil && own.Voucher.Total() > h.Voucher.Total() {
+		h = own // another request may be checking what was pending
+	}
+	if h != nil {
 		if err := t.check(h, from.session.key); err != nil {
 			return a, err
 		}

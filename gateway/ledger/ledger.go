@@ -397,7 +397,7 @@ func (l *Ledger) Reserve(ctx context.Context, r Request) (a Account, err error) 
 		if err != nil {
 			return err
 		}
-		if r.Held != nil {
+		if r.Held != nil && !have.Held.Voucher.Parts.Covers(r.Held.Voucher.Parts) { // an older one came late
 			if err := have.Sign(*r.Held); err != nil {
 				return err
 			}
