@@ -21,7 +21,7 @@ func main() {}
 
 func item(seed [32]byte, index uint64) guest.Item {
 	country, capital, _ := strings.Cut(guest.Pick(guest.NewSource(seed, index), capitals), " ")
-	return guest.Chat("Reply with one word.", fmt.Sprintf("What is the capital of %s?", country), 16, []byte(capital))
+	return guest.Chat("", fmt.Sprintf("What is the capital of %s? Reply with one word.", country), 16, []byte(capital))
 }
 
 func score(key, answer []byte) (float64, string) {
