@@ -19,8 +19,8 @@ localnet: build ## a whole market on this machine; Ctrl-C stops it
 test: .toolchain ## every test
 	$(GO) test -p 3 -timeout $(TEST_TIMEOUT) ./... # the longest wait for blocks more than they work
 
-clients: .toolchain ## seven OpenAI clients, as their users install them, against the gateway (needs node and python3; they are kept in the user's cache)
-	AGORA_CLIENTS=1 $(GO) test -count=1 -timeout 30m -run Client -v ./gateway
+clients: .toolchain ## the clients and coding agents of the field, as their users install them, against the gateway (needs node and python3; they are kept in the user's cache)
+	AGORA_CLIENTS=1 $(GO) test -count=1 -timeout 30m -run 'Client|Agents' -v ./gateway
 
 models: .toolchain ## a real model held to its bits; 500 requests without a pause to llama.cpp behind gateway and miner (needs python3; 60 of them are in make test)
 	AGORA_NIGHTLY=1 $(GO) test -count=1 -timeout $(TEST_TIMEOUT) ./engine/native/model

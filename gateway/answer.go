@@ -24,15 +24,16 @@ const (
 // answer is one miner's answer to a call.
 type answer struct {
 	*call
-	from   *candidate
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	watch  *time.Timer // ends the request when the miner is silent for too long
-	begun  atomic.Bool // the miner's first part is here
-	resp   *http.Response
-	read   atomic.Int64 // bytes of the answer
-	sent   time.Time
-	got    time.Time // when what is delivered first was here
+	from    *candidate
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	watch   *time.Timer // ends the request when the miner is silent for too long
+	begun   atomic.Bool // the miner's first part is here
+	resp    *http.Response
+	read    atomic.Int64 // bytes of the answer
+	sent    time.Time
+	started time.Time // when a stream's first chunk was here
+	got     time.Time // when what is delivered first was here
 
 	stream *openai.Stream
 	held   [][]byte // comments before the first chunk
@@ -168,7 +169,8 @@ func (a *answer) beginStream() error {
 			a.held = append(a.held, slices.Clone(c.Data[:min(len(c.Data), maxComment)]))
 		case !c.Comment:
 			a.begun.Store(true)
-			a.from.answered(time.Since(a.sent), time.Now())
+			a.started = time.Now()
+			a.from.answered(a.started.Sub(a.sent), a.started)
 			a.first = slices.Clone(c.Data)
 			a.usage = c.Usage
 			return nil
@@ -194,8 +196,16 @@ func (a *answer) readAll() error {
 	if err != io.EOF {
 		return err
 	}
+	a.paced()
 	a.whole, err = j.Whole()
 	return err
+}
+
+// paced notes how fast a stream was that has come to its end.
+func (a *answer) paced() {
+	if a.usage != nil {
+		a.from.wrote(a.usage.CompletionTokens, time.Since(a.started))
+	}
 }
 
 // left is what is left of WholeAnswer where another miner could give the answer; who is alone has until Total.

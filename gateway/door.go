@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,12 +27,23 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (*visit, bool) {
 	if !ok {
 		return nil, false
 	}
-	if wait, ok := key.enter(g.Limits, time.Now()); !ok {
+	now := time.Now()
+	wait, ok := key.enter(g.Limits, now)
+	g.tellQuota(w.Header(), key, now)
+	if !ok {
 		g.deny(w, openai.Errorf(http.StatusTooManyRequests,
 			"key %s has reached its limit; ask again in %.1f s or more slowly", key.ID, wait.Seconds()).WithCode("rate_limit_exceeded"), wait)
 		return nil, false
 	}
 	return &visit{Gateway: g, key: key, from: from}, true
+}
+
+// tellQuota sets the headers by which clients see what is left of their key's requests.
+func (g *Gateway) tellQuota(h http.Header, key *holder, now time.Time) {
+	limit, remaining, reset := key.quota(g.Limits, now)
+	h.Set("X-Ratelimit-Limit-Requests", strconv.Itoa(limit))
+	h.Set("X-Ratelimit-Remaining-Requests", strconv.Itoa(remaining))
+	h.Set("X-Ratelimit-Reset-Requests", reset.Round(time.Millisecond).String())
 }
 
 // takeSlot takes a place among the requests in flight. It is asked for once the body is there: whoever sends slowly must
@@ -111,7 +123,7 @@ func (g *Gateway) models(w http.ResponseWriter, r *http.Request) {
 	id := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1/models"), "/")
 	served := g.served(t)
 	if id == "" {
-		writeJSON(w, http.StatusOK, openai.ModelList{Object: "list", Data: served})
+		writeJSON(w, http.StatusOK, openai.NewModelList(served))
 		return
 	}
 	for _, m := range served {

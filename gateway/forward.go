@@ -59,6 +59,7 @@ type call struct {
 	body         []byte          // as miners get it: a request for a stream
 	kind         string          // its content type
 	route        *route
+	later        []*route // to fall back to
 	asked        openai.Ask
 	arrived      time.Time
 	tried        []*candidate
@@ -128,9 +129,9 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 	if t == nil {
 		return nil, notReady()
 	}
-	to := t.routes[h.Model]
-	if to == nil {
-		return nil, g.modelFault(h.Model, t)
+	paths, err := g.paths(t, h.Model, h.Models, h.Provider)
+	if err != nil {
+		return nil, err
 	}
 	ask := openai.Ask{Choices: 1}
 	if !d.operation.whole {
@@ -139,7 +140,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 	if g.isOpen(ask) {
 		return nil, openai.Errorf(http.StatusBadRequest, "this prompt is an open question of this validator's judge: ask it again in some minutes").WithCode("open_question")
 	}
-	c := &call{Gateway: g, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r), route: to, asked: ask}
+	c := &call{Gateway: g, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r), route: paths[0], later: paths[1:], asked: ask}
 	if other != nil {
 		c.Stream = other.stream
 	}
@@ -156,6 +157,10 @@ func (g *Gateway) isOpen(ask openai.Ask) bool {
 func (c *call) serve() int {
 	for c.ctx.Err() == nil && c.failed.hard < c.Attempts && c.failed.refused < maxRefusals {
 		m := c.next()
+		if m == nil && len(c.later) > 0 && c.bill == nil { // what was set aside is for one model's price and subnet
+			c.route, c.later = c.later[0], c.later[1:]
+			continue
+		}
 		if m == nil {
 			break
 		}
@@ -181,10 +186,10 @@ func (c *call) next() *candidate {
 	sure := func(m *candidate) bool {
 		return (m.Can != 0 || len(c.asked.Needs) == 0) && c.asked.Fits(m.Context) && c.able(m)
 	}
-	if m := c.route.pick(sure, c.tried, now); m != nil {
+	if m := c.route.pick(sure, c.tried, c.Session, now); m != nil {
 		return m
 	}
-	return c.route.pick(c.able, c.tried, now)
+	return c.route.pick(c.able, c.tried, c.Session, now)
 }
 
 // able says whether a miner can be asked this, by what its card declares.

@@ -188,7 +188,7 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, X-Should-Retry, X-Agora-Miner, X-Agora-Model, X-Agora-Subnet, X-Agora-Rank, X-Agora-Receipt, X-Agora-Overhead-Us, Payment-Required, Payment-Response")
+	h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, X-Should-Retry, X-Ratelimit-Limit-Requests, X-Ratelimit-Remaining-Requests, X-Ratelimit-Reset-Requests, X-Agora-Miner, X-Agora-Model, X-Agora-Subnet, X-Agora-Rank, X-Agora-Receipt, X-Agora-Overhead-Us, Payment-Required, Payment-Response")
 	if r.Method != http.MethodOptions {
 		return false
 	}

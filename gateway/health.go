@@ -21,6 +21,7 @@ type health struct {
 	open     int           // requests at the miner now
 	latency  float64       // seconds to the first byte, smoothed
 	seen     time.Time     // of the last latency
+	speed    float64       // tokens per second after the first, smoothed over answers; 0 before the first
 	longest  float64       // seconds to the first byte, the longest of late
 	failed   int           // in a row
 	cooldown time.Duration // of the present break
@@ -74,6 +75,35 @@ func (h *health) answered(took time.Duration, now time.Time) {
 	h.latency = h.latency*w + took.Seconds()*(1-w)
 	h.longest = max(took.Seconds(), h.longest*math.Exp(-now.Sub(h.seen).Seconds()/startMemory.Seconds()))
 	h.seen = now
+}
+
+// wrote notes how fast an answer of so many tokens came: v ← v + (n/t − v)/8.
+func (h *health) wrote(tokens int, took time.Duration) {
+	const least = 8 // tokens; fewer say nothing
+	if tokens < least || took <= 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	v := float64(tokens) / took.Seconds()
+	if h.speed == 0 {
+		h.speed = v
+	}
+	h.speed += (v - h.speed) / 8
+}
+
+// pace is seconds to the first token and tokens per second after it; 0 where not seen yet.
+func (h *health) pace() (first, speed float64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.latency, h.speed
+}
+
+// busy is how many requests are open at the miner.
+func (h *health) busy() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.open
 }
 
 // slowest is the longest that a first byte took of late; it fades with startMemory.

@@ -181,6 +181,19 @@ func (h *holder) enter(defaults Limits, now time.Time) (wait time.Duration, ok b
 	return 0, true
 }
 
+// quota is what is left of a key's requests: how many it has at most after a quiet time, how many it has now, and when it
+// will have all of them again.
+func (h *holder) quota(defaults Limits, now time.Time) (limit, remaining int, reset time.Duration) {
+	l := h.Limits.or(defaults)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.bucket == nil {
+		return l.Burst, l.Burst, 0
+	}
+	tokens := max(0, h.bucket.TokensAt(now))
+	return l.Burst, int(tokens), time.Duration((float64(l.Burst) - tokens) * 60 / float64(l.PerMinute) * float64(time.Second))
+}
+
 func (h *holder) leave() {
 	h.mu.Lock()
 	h.open--

@@ -15,8 +15,8 @@ type Miners interface {
 }
 
 // pick chooses the miner to ask next: from the best tier in which somebody can be asked, the less loaded of two drawn
-// at random. Breakers are respected as long as that leaves anybody; nil means that nobody is left who is able.
-func (r *route) pick(able func(*candidate) bool, tried []*candidate, now time.Time) *candidate {
+// at random; of a session the one that had it before. Breakers are respected as long as that leaves anybody; nil means that nobody is left who is able.
+func (r *route) pick(able func(*candidate) bool, tried []*candidate, session string, now time.Time) *candidate {
 	var broken []*candidate
 	for _, tier := range r.tiers {
 		left := make([]*candidate, 0, 8)
@@ -27,6 +27,9 @@ func (r *route) pick(able func(*candidate) bool, tried []*candidate, now time.Ti
 		}
 		for len(left) > 0 {
 			c := lighter(left, now)
+			if session != "" {
+				c = keep(session, left)
+			}
 			if c.admit(now) {
 				return c
 			}

@@ -39,6 +39,7 @@ type Miner struct {
 	PriceIn    uint64         // rao per million tokens read, as the card tells it
 	PriceOut   uint64         // rao per million tokens written
 	Owner      string         // account that is paid; empty where it is not known
+	Precision  string         // of the weights, as the card tells it
 	Incentive  uint16         // of the last epoch on the chain, 0 before the first
 	Score      float64        // by the gateway's own validator, 0 where it has none
 	Tier       int            // by the same, 0 is the best
@@ -117,6 +118,9 @@ func newTable(subnets []Subnet, health func(ed25519.PublicKey) *health, c *claim
 		t.offer(s, all, tierWidth)
 	}
 	t.name(subnets, everybody, c, tierWidth)
+	for i := range t.models {
+		t.models[i].Describe(t.routes[t.models[i].ID].told())
+	}
 	return t
 }
 
@@ -204,6 +208,17 @@ func (t *table) list(id, owner string) {
 		}
 	}
 	t.models = append(t.models, openai.Model{ID: id, Object: "model", OwnedBy: owner})
+}
+
+// told is what the cards of a route's miners tell together: all that one of them can do, and the most that one of them reads.
+func (r *route) told() (can openai.Ability, context int) {
+	for _, tier := range r.tiers {
+		for _, m := range tier {
+			can |= m.Can
+			context = max(context, m.Context)
+		}
+	}
+	return can, context
 }
 
 func rankOf(miners []Miner) Rank {

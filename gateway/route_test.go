@@ -80,7 +80,7 @@ func TestTopTierGetsEverythingAndSharesIt(t *testing.T) {
 	count := map[uint32]int{}
 	now := time.Now()
 	for range 3000 {
-		c := r.pick(anyone, nil, now)
+		c := r.pick(anyone, nil, "", now)
 		count[c.UID]++
 		c.start() // they stay open, so that the load counts
 	}
@@ -98,7 +98,7 @@ func TestSlowMinerOfTheTierGetsLess(t *testing.T) {
 	}
 	count := map[uint32]int{}
 	for range 1000 {
-		count[r.pick(anyone, nil, now).UID]++
+		count[r.pick(anyone, nil, "", now).UID]++
 	}
 	require.Zero(t, count[0], "with nothing open, the slow one loses every draw")
 	require.InDelta(t, 500, count[1], 100)
@@ -110,13 +110,13 @@ func TestNextTiersAreForFailOverOnly(t *testing.T) {
 	r := tableOf(Subnet{Name: "chat", Miners: places(100, 50, 10)}).routes["chat"]
 	var tried []*candidate
 	var order []uint32
-	for c := r.pick(anyone, tried, time.Now()); c != nil; c = r.pick(anyone, tried, time.Now()) {
+	for c := r.pick(anyone, tried, "", time.Now()); c != nil; c = r.pick(anyone, tried, "", time.Now()) {
 		tried = append(tried, c)
 		order = append(order, c.UID)
 	}
 	require.Equal(t, []uint32{0, 1, 2}, order)
 	only2 := func(c *candidate) bool { return c.UID == 2 }
-	require.EqualValues(t, 2, r.pick(only2, nil, time.Now()).UID)
+	require.EqualValues(t, 2, r.pick(only2, nil, "", time.Now()).UID)
 }
 
 func TestBreakerOpensAndProbes(t *testing.T) {
@@ -124,19 +124,19 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 	now := time.Now()
 	best := r.tiers[0][0]
 	for i := range breakAfter {
-		require.EqualValues(t, 0, r.pick(anyone, nil, now).UID)
+		require.EqualValues(t, 0, r.pick(anyone, nil, "", now).UID)
 		require.Equal(t, i == breakAfter-1, best.fail(now))
 	}
-	require.EqualValues(t, 1, r.pick(anyone, nil, now).UID, "broken: the next tier serves")
+	require.EqualValues(t, 1, r.pick(anyone, nil, "", now).UID, "broken: the next tier serves")
 	require.False(t, best.fail(now), "failures that were under way do not lengthen the break")
 	now = now.Add(minCooldown)
-	require.EqualValues(t, 0, r.pick(anyone, nil, now).UID, "one request tries it")
-	require.EqualValues(t, 1, r.pick(anyone, nil, now).UID, "only one")
+	require.EqualValues(t, 0, r.pick(anyone, nil, "", now).UID, "one request tries it")
+	require.EqualValues(t, 1, r.pick(anyone, nil, "", now).UID, "only one")
 	best.fail(now)
-	require.EqualValues(t, 1, r.pick(anyone, nil, now.Add(minCooldown)).UID, "the break doubles")
-	require.EqualValues(t, 0, r.pick(anyone, nil, now.Add(2*minCooldown)).UID)
+	require.EqualValues(t, 1, r.pick(anyone, nil, "", now.Add(minCooldown)).UID, "the break doubles")
+	require.EqualValues(t, 0, r.pick(anyone, nil, "", now.Add(2*minCooldown)).UID)
 	best.succeeded()
-	require.EqualValues(t, 0, r.pick(anyone, nil, now).UID, "one success closes it")
+	require.EqualValues(t, 0, r.pick(anyone, nil, "", now).UID, "one success closes it")
 }
 
 func TestBrokenMinerIsBetterThanNone(t *testing.T) {
@@ -144,7 +144,7 @@ func TestBrokenMinerIsBetterThanNone(t *testing.T) {
 	for range breakAfter {
 		r.tiers[0][0].fail(time.Now())
 	}
-	require.NotNil(t, r.pick(anyone, nil, time.Now()))
+	require.NotNil(t, r.pick(anyone, nil, "", time.Now()))
 }
 
 // Ways in which a miner fails before it has said anything.

@@ -138,6 +138,7 @@ func (a *answer) tell(chunk []byte) error {
 
 // end tells the consumer that the answer is whole.
 func (a *answer) end() error {
+	a.paced()
 	if a.voice == nil {
 		return left(a.out.data([]byte("[DONE]"), true))
 	}

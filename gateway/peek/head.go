@@ -72,6 +72,9 @@ func readHead(fields []field, input string) (Head, error) {
 			return h, openai.Invalid("session_id", "session_id must be a string of at most %d bytes", maxName)
 		}
 	}
+	if key := find(fields, "prompt_cache_key"); h.Session == "" && key != nil {
+		_ = json.Unmarshal(key, &h.Session) // one that is no text is for the miner to refuse
+	}
 	h.fields = fields
 	return h, nil
 }

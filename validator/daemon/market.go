@@ -90,6 +90,7 @@ func (m *market) miners(netuid uint32, g yumatypes.QueryMetagraphResponse) []gat
 			miner.Model, miner.Digest, miner.Engine = n.Card.Name, n.Card.Digest, n.Card.Engine
 			miner.PriceIn, miner.PriceOut = n.Card.PriceIn, n.Card.PriceOut
 			miner.Can, miner.Context = engine.AbilitiesOf(n.Card.Metadata), int(n.Card.Context)
+			miner.Precision = n.Card.Precision
 		}
 		list = append(list, miner)
 	}

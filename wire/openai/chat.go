@@ -216,25 +216,3 @@ type CompletionLogprobs struct {
 	TextOffset    []int                `json:"text_offset"`
 	TopBytes      [][]TopLogprob       `json:"top_bytes,omitempty"`
 }
-
-// Model is an entry of GET /v1/models.
-type Model struct {
-	ID      string `json:"id"`
-	Object  string `json:"object"` // "model"
-	Created int64  `json:"created"`
-	OwnedBy string `json:"owned_by"`
-
-	Pricing *Pricing `json:"pricing,omitempty"` // where requests are paid
-}
-
-// Pricing is what a token costs, in TAO as decimal strings: OpenRouter's fields.
-type Pricing struct {
-	Prompt     string `json:"prompt"`
-	Completion string `json:"completion"`
-}
-
-// ModelList is the answer to GET /v1/models.
-type ModelList struct {
-	Object string  `json:"object"` // "list"
-	Data   []Model `json:"data"`
-}

@@ -1,0 +1,294 @@
+package gateway
+
+import (
+	"cmp"
+	"encoding/json"
+	"hash/maphash"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+
+	"agora/wire"
+	"agora/wire/openai"
+)
+
+// Orders in which a consumer may want miners; by default it is by rank.
+const (
+	byPrice      = "price"      // rao of a token in and one out, least first
+	byLatency    = "latency"    // seconds to the first token, least first
+	byThroughput = "throughput" // tokens per second, most first
+	byTime       = "time"       // seconds for a usual answer, least first
+)
+
+// suffixes of a model's name that wish for an order.
+var suffixes = map[string]string{bestWish: "", ":fast": byTime, ":cheap": byPrice}
+
+const usualAnswer = 256 // tokens
+
+// preference is what a request says of who shall answer, in OpenRouter's words. A provider is a miner here: its uid, its
+// peer id, or both as x-agora-miner tells them.
+type preference struct {
+	Order         []string        `json:"order"`
+	Only          []string        `json:"only"`
+	Ignore        []string        `json:"ignore"`
+	Fallbacks     *bool           `json:"allow_fallbacks"`
+	Require       bool            `json:"require_parameters"`
+	Sort          json.RawMessage `json:"sort"`
+	Quantizations []string        `json:"quantizations"`
+	MinThroughput json.RawMessage `json:"preferred_min_throughput"`
+	Collection    string          `json:"data_collection"`
+	ZDR           bool            `json:"zdr"`
+
+	sort  string
+	speed float64 // tokens per second that are wished for; 0 is any
+}
+
+// readPreference reads the field "provider". Every error is an *openai.Error.
+func readPreference(raw json.RawMessage) (*preference, error) {
+	p := &preference{}
+	if len(raw) == 0 || string(raw) == "null" {
+		return p, nil
+	}
+	if err := json.Unmarshal(raw, p); err != nil {
+		return nil, openai.Invalid("provider", "provider is not what it must be: %v", err)
+	}
+	if p.Collection == "deny" || p.ZDR {
+		return nil, openai.Invalid("provider", "nobody can promise that here: the miner that answers reads the prompt; leave out data_collection and zdr, or ask your own model")
+	}
+	var err error
+	if p.sort, err = readSort(p.Sort); err != nil {
+		return nil, err
+	}
+	p.speed, err = readSpeed(p.MinThroughput)
+	return p, err
+}
+
+// readSort reads "price" or {"by":"price"}.
+func readSort(raw json.RawMessage) (string, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return "", nil
+	}
+	var by struct {
+		By string `json:"by"`
+	}
+	if json.Unmarshal(raw, &by.By) != nil && json.Unmarshal(raw, &by) != nil || !slices.Contains([]string{byPrice, byLatency, byThroughput}, by.By) {
+		return "", openai.Invalid("provider.sort", "provider.sort must be %q, %q or %q", byPrice, byLatency, byThroughput)
+	}
+	return by.By, nil
+}
+
+// readSpeed reads 30 or {"p50":30}: of several percentiles the middle one, since one average is kept.
+func readSpeed(raw json.RawMessage) (float64, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return 0, nil
+	}
+	var n float64
+	if json.Unmarshal(raw, &n) == nil {
+		return n, nil
+	}
+	var at map[string]float64
+	if json.Unmarshal(raw, &at) != nil {
+		return 0, openai.Invalid("provider.preferred_min_throughput", "provider.preferred_min_throughput must be tokens per second, or such by percentile")
+	}
+	for _, p := range []string{"p50", "p75", "p90", "p99"} {
+		if at[p] > 0 {
+			return at[p], nil
+		}
+	}
+	return 0, nil
+}
+
+// plain says that nothing is wished for.
+func (p *preference) plain() bool {
+	return p.sort == "" && p.speed == 0 && !p.Require && p.Fallbacks == nil && len(p.Order)+len(p.Only)+len(p.Ignore)+len(p.Quantizations) == 0
+}
+
+// is says whether a consumer means this miner.
+func (m *candidate) is(word string) bool {
+	return word == m.label || word == m.name || word == wire.PeerID(m.HotKey)
+}
+
+func (m *candidate) among(words []string) bool { return slices.ContainsFunc(words, m.is) }
+
+// admits says whether a miner may be asked at all.
+func (p *preference) admits(m *candidate) bool {
+	switch {
+	case len(p.Only) > 0 && !m.among(p.Only), m.among(p.Ignore), p.Require && m.Can == 0:
+		return false
+	case len(p.Quantizations) > 0 && !slices.ContainsFunc(p.Quantizations, func(q string) bool { return strings.EqualFold(q, m.Precision) }):
+		return false
+	case len(p.Order) > 0 && !p.fallbacks() && !m.among(p.Order):
+		return false
+	}
+	return true
+}
+
+func (p *preference) fallbacks() bool { return p.Fallbacks == nil || *p.Fallbacks }
+
+// prefer is the route as a request wants it. The named come first, in their order; a wished order holds among those that
+// the rank pays anything, since the cheapest of all may be worth nothing.
+func (r *route) prefer(p *preference) *route {
+	if p.plain() {
+		return r
+	}
+	out := &route{subnet: r.subnet, rank: r.rank}
+	var named, rest [][]*candidate
+	for _, word := range p.Order {
+		named = append(named, r.those(func(m *candidate) bool { return m.is(word) && p.admits(m) }))
+	}
+	for _, tier := range r.tiers {
+		rest = append(rest, slices.DeleteFunc(slices.Clone(tier), func(m *candidate) bool { return m.among(p.Order) || !p.admits(m) }))
+	}
+	if p.sort != "" {
+		rest = sorted(rest, r.rank, p.sort)
+	}
+	if p.speed > 0 {
+		rest = fastFirst(rest, p.speed)
+	}
+	out.tiers = slices.DeleteFunc(append(named, rest...), func(tier []*candidate) bool { return len(tier) == 0 })
+	return out
+}
+
+func (r *route) those(want func(*candidate) bool) (list []*candidate) {
+	for _, tier := range r.tiers {
+		for _, m := range tier {
+			if want(m) {
+				list = append(list, m)
+			}
+		}
+	}
+	return list
+}
+
+// sorted puts those that are paid before those that are not, and each of them by an order, equals into one tier.
+func sorted(tiers [][]*candidate, rank Rank, by string) (out [][]*candidate) {
+	all := slices.Concat(tiers...)
+	key := func(m *candidate) (unpaid int, cost float64) {
+		if rank.value(m.Miner) == 0 {
+			unpaid = 1
+		}
+		return unpaid, m.cost(by)
+	}
+	order := func(a, b *candidate) int {
+		au, ac := key(a)
+		bu, bc := key(b)
+		return cmp.Or(cmp.Compare(au, bu), cmp.Compare(ac, bc))
+	}
+	slices.SortStableFunc(all, order)
+	for i, m := range all {
+		if i > 0 && order(all[i-1], m) == 0 {
+			out[len(out)-1] = append(out[len(out)-1], m)
+			continue
+		}
+		out = append(out, []*candidate{m})
+	}
+	return out
+}
+
+// cost is what an order makes least; what is not known comes last.
+func (m *candidate) cost(by string) float64 {
+	first, speed := m.pace()
+	switch {
+	case by == byPrice:
+		return float64(m.PriceIn) + float64(m.PriceOut)
+	case first == 0, by != byLatency && speed == 0:
+		return math.Inf(1)
+	case by == byLatency:
+		return first
+	case by == byThroughput:
+		return -speed
+	}
+	return first + usualAnswer/speed
+}
+
+// fastFirst divides every tier: those that were seen to be fast enough come first.
+func fastFirst(tiers [][]*candidate, speed float64) (out [][]*candidate) {
+	for _, tier := range tiers {
+		slow := func(m *candidate) bool { _, s := m.pace(); return s < speed }
+		fast := func(m *candidate) bool { return !slow(m) }
+		out = append(out, slices.DeleteFunc(slices.Clone(tier), slow), slices.DeleteFunc(slices.Clone(tier), fast))
+	}
+	return out
+}
+
+// find is where a name leads: as it is, or without a suffix that wishes for an order.
+func (t *table) find(model string) (to *route, sort string) {
+	if r := t.routes[model]; r != nil {
+		return r, ""
+	}
+	if i := strings.LastIndexByte(model, ':'); i > 0 {
+		if by, ok := suffixes[model[i:]]; ok {
+			return t.routes[model[:i]], by
+		}
+	}
+	return nil, ""
+}
+
+// paths are the routes of a request: that of its model and those of the models to fall back to, as it wants them.
+func (g *Gateway) paths(t *table, model string, others, provider json.RawMessage) ([]*route, error) {
+	p, err := readPreference(provider)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{model}
+	if len(others) > 0 && string(others) != "null" {
+		var more []string
+		const most = 8
+		if json.Unmarshal(others, &more) != nil || len(more) > most {
+			return nil, openai.Invalid("models", "models must be a list of at most %d names", most)
+		}
+		names = append(names, more...)
+	}
+	var list []*route
+	known := false
+	for _, name := range names {
+		r, by := t.find(name)
+		if r == nil {
+			continue
+		}
+		known = true
+		own := *p
+		own.sort = cmp.Or(own.sort, by)
+		if r = r.prefer(&own); len(r.tiers) > 0 {
+			list = append(list, r)
+		}
+	}
+	switch {
+	case !known:
+		return nil, g.modelFault(model, t)
+	case len(list) == 0 && !p.plain():
+		e := openai.Errorf(http.StatusNotFound, "no miner of %q is what provider asks for: loosen only, ignore, order, quantizations or require_parameters", model)
+		e.Param = "provider"
+		return nil, e.WithCode("no_provider")
+	case len(list) == 0: // a subnet without miners
+		r, _ := t.find(model)
+		return []*route{r}, nil
+	}
+	if !p.fallbacks() {
+		return list[:1], nil
+	}
+	return list, nil
+}
+
+var seat = maphash.MakeSeed()
+
+// keep chooses the miner that a session goes to: the same one for as long as it is there and not overloaded, so that what it
+// has read of the session is still in its memory. It is the one with the highest hash of session and miner (rendezvous
+// hashing: who comes or goes moves only their own sessions), unless more than twice as much is open there as at the idlest.
+func keep(session string, of []*candidate) *candidate {
+	const slack = 4
+	least := math.MaxInt
+	for _, m := range of {
+		least = min(least, m.busy())
+	}
+	var best *candidate
+	var top uint64
+	for _, m := range of {
+		h := maphash.Comparable(seat, [2]string{session, m.name})
+		if m.busy() <= 2*least+slack && (best == nil || h > top) {
+			best, top = m, h
+		}
+	}
+	return best
+}
