@@ -26,9 +26,13 @@ func TestConsumerChoosesInOpenRoutersWords(t *testing.T) {
 	}
 	m.subnets[0].Miners[1].Can = openai.CanChat
 	m.refresh()
-	for i, speed := range []float64{10, 0, 40, 90} { // tokens per second seen
-		h := m.healthOf(m.subnets[0].Miners[i].HotKey)
-		h.latency, h.speed = 0.1*float64(i+1), speed
+	seen := func() { // before each request, since each is seen too
+		for i, speed := range []float64{10, 0, 40, 90} { // tokens per second
+			h := m.healthOf(m.subnets[0].Miners[i].HotKey)
+			h.mu.Lock()
+			h.latency, h.speed = 0.1*float64(i+1), speed
+			h.mu.Unlock()
+		}
 	}
 	for fields, want := range map[string]string{
 		``:                                "miner 0",
@@ -44,11 +48,13 @@ func TestConsumerChoosesInOpenRoutersWords(t *testing.T) {
 		`"provider":null,"models":null,`:                     "miner 0",
 		`"models":["nowhere","m2"],`:                         "miner 0",
 	} {
+		seen()
 		resp, text := m.post("/v1/chat/completions", asking("chat", fields))
 		require.Equal(t, http.StatusOK, resp.StatusCode, text)
 		require.Contains(t, text, want, fields)
 	}
 	for model, want := range map[string]string{"chat:best": "miner 0", "chat:cheap": "miner 2", "chat:fast": "miner 2", "m1:fast": "miner 1"} {
+		seen()
 		_, text := m.post("/v1/chat/completions", asking(model, ""))
 		require.Contains(t, text, want, model)
 	}
@@ -124,7 +130,7 @@ func TestModelsTellWhatTheyCan(t *testing.T) {
 	m.declare(0, openai.CanChat|openai.CanTools|openai.CanImages, 4096)
 	_, text := m.post("/v1/models", "", func(r *http.Request) { r.Method = http.MethodGet })
 	require.Contains(t, text, `"id":"seer"`)
-	require.Contains(t, text, `"context_length":4096,"architecture":{"modality":"text+image->text","input_modalities":["text","image"],"output_modalities":["text"]},"supported_parameters":["max_tokens","temperature","top_p","seed","stop","tools","tool_choice"]`)
+	require.Contains(t, text, `"context_length":4096,"architecture":{"modality":"text+image-\u003etext","input_modalities":["text","image"],"output_modalities":["text"]},"supported_parameters":["max_tokens","temperature","top_p","seed","stop","tools","tool_choice"]`)
 	require.Contains(t, text, `"first_id":"chat","last_id":"seer","models":[]`)
 }
 
