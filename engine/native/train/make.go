@@ -108,7 +108,7 @@ func (o Options) train(ctx context.Context, r Rung, c *Card, log io.Writer) erro
 	if err != nil {
 		return err
 	}
-	c.Steps, c.Turns, c.Kernel, c.Seconds = r.Steps, p.Turns, Kernel(), math.Round(p.Seconds)
+	c.Steps, c.Turns, c.Kernel, c.Seconds = r.Steps, p.Turns, Kernel(), math.Round(100*p.Seconds)/100
 	if err := os.WriteFile(o.path(r.Name), file, 0o644); err != nil {
 		return err
 	}
