@@ -16,6 +16,7 @@ import (
 	emissiontypes "agora/chain/x/emission/types"
 	feetypes "agora/chain/x/fee/types"
 	markettypes "agora/chain/x/market/types"
+	modeltypes "agora/chain/x/model/types"
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
 )
@@ -45,5 +46,6 @@ func newRegistry() codectypes.InterfaceRegistry {
 	emissiontypes.RegisterInterfaces(r)
 	feetypes.RegisterInterfaces(r)
 	markettypes.RegisterInterfaces(r)
+	modeltypes.RegisterInterfaces(r)
 	return r
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"log/slog"
+	"net/http"
 	"time"
 )
 
@@ -12,10 +13,11 @@ type Config struct {
 	Ranking Ranking // who is best; required
 	Keys    *Keys   // who may ask; required
 
-	Till    *Till   // how requests are paid; nil where nobody pays
-	Judge   Judge   // of the gateway's own validator; none
-	Proofs  *Proofs // of answers; nil asks miners to sign nothing
-	KeyHelp string  // completes "get a key: …" for who has none; "ask the operator of this gateway for one"
+	Weights http.Handler // gives models by their digest, GET /v1/models/sha256:…; none
+	Till    *Till        // how requests are paid; nil where nobody pays
+	Judge   Judge        // of the gateway's own validator; none
+	Proofs  *Proofs      // of answers; nil asks miners to sign nothing
+	KeyHelp string       // completes "get a key: …" for who has none; "ask the operator of this gateway for one"
 	Log     *slog.Logger
 
 	Refresh   time.Duration // between two looks at the ranking in Run; 1 s

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"agora/wire/blob"
 	"agora/wire/openai"
 )
 
@@ -167,6 +168,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.only(http.MethodPost, w, r, func() { g.takeCredit(w, r) })
 	case path == "/v1/pay/spending":
 		g.only(http.MethodGet, w, r, func() { g.showSpending(w, r) })
+	case g.Weights != nil && blob.Serves(path):
+		g.only(http.MethodGet, w, r, func() { g.Weights.ServeHTTP(w, r) })
 	case path == "/v1/models" || strings.HasPrefix(path, "/v1/models/"):
 		g.only(http.MethodGet, w, r, func() { g.models(w, r) })
 	case strings.HasPrefix(path, "/v1/receipts/"):

@@ -22,6 +22,7 @@ type Options struct {
 	Timeout  time.Duration // from arrival to the last byte of the answer; 15 min, as gateways have it
 	MaxBody  int64         // bytes of a request, beyond it 413; 33 MiB: what gateways take, and some room
 	Backend  *Watch        // of the backend behind a proxy: while it is away requests get 503; nil is always there
+	Weights  http.Handler  // gives models by their digest, GET /v1/models/sha256:…; nil gives none
 	Log      *slog.Logger  // slog.Default()
 }
 
@@ -92,6 +93,10 @@ func NewProxy(backend http.Handler, opt Options) *Server {
 func newServer(opt Options) *Server {
 	s := &Server{opt: opt.withDefaults(), mux: http.NewServeMux()}
 	s.slots = make(chan struct{}, s.opt.Capacity)
+	if w := s.opt.Weights; w != nil {
+		s.mux.Handle("GET /v1/models/{digest}", w)
+		s.mux.Handle("GET /v1/models/{digest}/{chunk}", w)
+	}
 	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	s.mux.Handle("/", handler(func(_ http.ResponseWriter, r *http.Request) error {
 		return openai.Errorf(http.StatusNotFound, "there is no %s %s here", r.Method, r.URL.Path)

@@ -68,6 +68,11 @@ func verbs() map[string]verb {
 		"asks":    {1, false, makeAsk},    // PAYEE: for what is left
 		"regains": {1, false, makeRegain}, // PAYEE: takes it, after the delay
 		"closes":  {1, false, makeClose},  // PAYER
+		"devises": {1, false, makeDevise}, // MODEL: commits to its weights
+		"unveils": {1, false, makeUnveil}, // MODEL [bytes=N] [licence=SPDX]: publishes what one devised
+		"retires": {1, false, makeRetire}, // MODEL
+		"removes": {1, false, makeRemove}, // MODEL: that nobody serves
+		"serves":  {1, true, makeServe},   // MODEL: a card that names it
 
 		"pauses":  {1, false, makePause},  // TYPE… [for=24h]: stops message types, or moves to
 		"seconds": {1, false, makeSecond}, // MOTION: adds the stake to a motion

@@ -34,11 +34,12 @@ func measures() map[string]measure {
 		"permit":    column(func(l yumatypes.Uid) uint64 { return bit(l.Permit) }, 1),
 		"voice":     column(func(l yumatypes.Uid) uint64 { return bit(l.Voice) }, 1),
 		"uid":       column(func(l yumatypes.Uid) uint64 { return uint64(l.Uid) }, 1),
-		"earned":    column(func(l yumatypes.Uid) uint64 { return l.Emission }, network.TAO), // TAO
-		"emission":  emissionShare,                                                           // share of all neurons' emission
-		"here":      isHere,                                                                  // has a place in the subnet
-		"card":      card,                                                                    // has published a model card
-		"owns":      isOwner,                                                                 // KEY: person owns it, as person/KEY
+		"earned":    column(func(l yumatypes.Uid) uint64 { return l.Emission }, network.TAO),       // TAO
+		"credited":  column(func(l yumatypes.Uid) uint64 { return l.AuthorEmission }, network.TAO), // TAO of it that the author of what it serves got
+		"emission":  emissionShare,                                                                 // share of all neurons' emission
+		"here":      isHere,                                                                        // has a place in the subnet
+		"card":      card,                                                                          // has published a model card
+		"owns":      isOwner,                                                                       // KEY: person owns it, as person/KEY
 
 		// of a subnet by name, `it` the one spoken of
 		"exists":   exists,
@@ -54,6 +55,9 @@ func measures() map[string]measure {
 		"value":    parameter,                                                          // of a hyperparameter by name
 
 		"channel": left, // PAYER/PAYEE: TAO left in it
+
+		"published": published, // MODEL: is listed in the subnet spoken of
+		"income":    income,    // of a person as an author in it, in TAO
 
 		// of a person, in TAO
 		"balance": balance,

@@ -67,7 +67,7 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 
 func parsePages() map[string]*template.Template {
 	pages := map[string]*template.Template{}
-	for _, name := range []string{"home", "subnet", "miner", "validators", "money", "try", "error"} {
+	for _, name := range []string{"home", "subnet", "miner", "models", "model", "validators", "money", "try", "error"} {
 		pages[name] = template.Must(template.New(name).Funcs(words).
 			ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
 	}

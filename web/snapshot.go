@@ -60,6 +60,8 @@ type Subnet struct {
 	Demand      uint64  `json:"demand"`     // of that, burned
 	Rank        string  `json:"rank"`       // what the gateway goes by: "chain", "own" or "none"
 	Miners      []Miner `json:"miners"`
+	Open        bool    `json:"open"`   // models are published and examined; else they are black boxes
+	Listed      []Model `json:"models"` // in the order of their commits
 }
 
 // Module is a subnet's task as the chain names it and this validator runs it.

@@ -88,6 +88,10 @@ func (p *random) found(s *subnettypes.GenesisState) {
 		})
 		s.Values = append(s.Values, subnettypes.SubnetValue{Netuid: netuid, Value: subnettypes.Value{Name: subnettypes.RevealDelay, Value: 1}})
 	}
+	// The first is a market of open models.
+	for _, v := range []subnettypes.Value{{Name: subnettypes.Openness, Value: 1}, {Name: subnettypes.AuthorShare, Value: 2_000}} {
+		s.Values = append(s.Values, subnettypes.SubnetValue{Netuid: 1, Value: v})
+	}
 	s.NextNetuid = founded + 1
 }
 
@@ -95,7 +99,7 @@ func subnetParams(maxTempo uint64, maxUids uint32) subnettypes.Params {
 	s := subnettypes.DefaultParams()
 	s.MinTempo, s.MaxTempo, s.MinUids, s.MaxUids = 10, maxTempo, 16, maxUids
 	s.MinLock, s.MaxSubnets, s.MaxCreationsPerDay = 1_000, 4, 1_000
-	s.OwnerChangeSeconds, s.SubnetImmunitySeconds = 30, 600
+	s.OwnerChangeSeconds, s.NoticeSeconds, s.SubnetImmunitySeconds = 30, 40, 600
 	return s
 }
 

@@ -110,7 +110,7 @@ func (p *random) deal() {
 		if !ok {
 			continue
 		}
-		ours := slices.Contains([]string{"subnet", "yuma", "emission", "pause", "market"}, name)
+		ours := slices.Contains([]string{"subnet", "yuma", "emission", "model", "pause", "market"}, name)
 		weigh := simsx.WeightSourceFn(func(_ string, weight uint32) uint32 {
 			if ours {
 				return weight

@@ -163,7 +163,7 @@ func continues(t *testing.T, p *random) {
 // since the trees grew in another order.
 func sameStores(t *testing.T, a, b *app.App) {
 	t.Helper()
-	for _, name := range []string{"bank", "subnet", "yuma", "emission", "pause", "gasprice"} {
+	for _, name := range []string{"bank", "subnet", "yuma", "emission", "pause", "gasprice", "model"} {
 		sameStore(t, name, a, b)
 	}
 }

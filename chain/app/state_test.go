@@ -157,7 +157,7 @@ func play(t *testing.T, a *app.App, req *abci.RequestFinalizeBlock) {
 func difference(t *testing.T, a, b *app.App) string {
 	t.Helper()
 	left, right := state(t, a), state(t, b)
-	for _, module := range strings.Fields("auth bank staking distribution slashing gov authz feegrant evidence emission subnet yuma pause fee market") {
+	for _, module := range strings.Fields("auth bank staking distribution slashing gov authz feegrant evidence emission subnet yuma pause fee market model") {
 		if left[module] == nil || right[module] == nil {
 			t.Errorf("%s is not exported", module)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"agora/engine/native/modeltest"
+	"agora/engine/native/tensor"
 	"agora/localnet"
 )
 
@@ -77,6 +80,7 @@ func TestTheDocumentedCommandsWork(t *testing.T) {
 		t.Logf("%s:\n%s", page, out)
 	}
 	testBadRequests(t, m)
+	testPublishing(t, m)
 	first.stop()
 
 	second := m.start() // the same home goes on where it stopped
@@ -132,6 +136,28 @@ func testBadRequests(t *testing.T, m *machine) {
 		out, err := m.sh(`eval "$(agora localnet env)"; ` + c.script)
 		if err != nil || !strings.Contains(out, c.want) {
 			t.Errorf("%s: %v, want %q in:\n%s", c.name, err, c.want, out)
+		}
+	}
+}
+
+// testPublishing lets the subnet's owner publish a model, and somebody with an empty store get it from the gateways.
+func testPublishing(t *testing.T, m *machine) {
+	tiny := modeltest.Model(modeltest.Shape{Architecture: "llama", Types: []tensor.Type{tensor.Q41}, Embedding: tensor.Q80, Width: 64, Seed: 1})
+	if err := os.WriteFile(filepath.Join(m.home, "tiny.gguf"), tiny, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := m.sh(`eval "$(agora localnet env)"; cd "$HOME"
+agora model publish tiny.gguf --subnet 1 --licence MIT --from owner
+agora model get tiny.gguf > /dev/null
+digest=$(agora model list --subnet 1 --json | grep -o 'sha256:[0-9a-f]*' | head -1)
+agora model get "$digest" --subnet 1 --store "$HOME/elsewhere" --allow-private
+cmp tiny.gguf "$HOME"/elsewhere/*.gguf && echo the same bytes
+agora model retire "$digest" --subnet 1 --from owner
+agora model list --subnet 1
+agora model publish tiny.gguf --subnet 1 --licence MIT --from owner 2>&1 || echo "exit code $?"`)
+	for _, want := range []string{"publishes from block", "published in subnet 1 as agora1", "now upload the file", "the same bytes", "is retired in subnet 1", "retired", "you published"} {
+		if err != nil || !strings.Contains(out, want) {
+			t.Fatalf("publishing: %v, want %q in:\n%s", err, want, out)
 		}
 	}
 }

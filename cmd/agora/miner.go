@@ -27,6 +27,7 @@ import (
 	"agora/miner"
 	"agora/miner/enrolment"
 	"agora/wallet"
+	"agora/wire/blob"
 )
 
 // backendKeyVar is the environment variable with the backend's key where no --backend-key is given.
@@ -149,9 +150,13 @@ func (m *mining) run(cmd *cobra.Command) (err error) {
 
 // open probes the model and wraps it in a server.
 func (m *mining) open(ctx context.Context, cmd *cobra.Command) (*miner.Server, engine.Info, error) {
-	opt := miner.Options{Capacity: m.capacity, Timeout: m.timeout, Log: m.log(cmd)}
+	models, err := store.Open("")
+	if err != nil {
+		return nil, engine.Info{}, err
+	}
+	opt := miner.Options{Capacity: m.capacity, Timeout: m.timeout, Weights: blob.NewServer(models), Log: m.log(cmd)}
 	if m.backend == "" {
-		e, err := m.native()
+		e, err := m.native(models)
 		if err != nil {
 			return nil, engine.Info{}, err
 		}
@@ -180,16 +185,12 @@ func (m *mining) open(ctx context.Context, cmd *cobra.Command) (*miner.Server, e
 	return miner.NewProxy(b, opt), info, nil
 }
 
-func (m *mining) native() (engine.Engine, error) {
+func (m *mining) native(models *store.Store) (engine.Engine, error) {
 	if m.model == "" {
 		return nil, usageError{errors.New("give --backend URL of a model server, or --model NAME of a model of agora model list: " +
 			strings.Join(native.Shipped(), ", "))}
 	}
-	s, err := store.Open("")
-	if err != nil {
-		return nil, err
-	}
-	e, err := native.Open(m.model, s, llm.Options{Batch: batch.Options{Slots: m.capacity}})
+	e, err := native.Open(m.model, models, llm.Options{Batch: batch.Options{Slots: m.capacity}})
 	if err != nil {
 		return nil, fmt.Errorf("%w; or give --backend URL of a server", err)
 	}

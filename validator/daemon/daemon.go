@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"agora/client"
+	"agora/engine/native/store"
 	"agora/gateway"
 	"agora/gateway/ledger"
 	"agora/gateway/receipts"
@@ -28,6 +29,7 @@ import (
 	"agora/validator/cashier"
 	"agora/web"
 	"agora/wire"
+	"agora/wire/blob"
 )
 
 // Config says for whom the program judges and where it listens.
@@ -36,6 +38,7 @@ type Config struct {
 	HotKey   ed25519.PrivateKey
 	Operator string         // account address of the validator's operator
 	Home     string         // folder of the judge's store and the gateway's keys
+	Models   string         // folder of model files, which are given to whoever asks; the user's cache folder if empty
 	Wire     string         // host:port that miners dial
 	HTTP     string         // host:port of gateway and pages
 	Gateway  gateway.Config // its limits; the rest is set here
@@ -132,6 +135,11 @@ func (d *Daemon) makeGateway() error {
 	c := d.cfg.Gateway
 	c.Proofs = &gateway.Proofs{ChainID: d.cfg.Client.ChainID(), Voice: d.cfg.HotKey.Public().(ed25519.PublicKey), Store: d.proofs}
 	c.Miners, c.Ranking, c.Judge, c.Keys, c.Log = d.hub, d.market, d.judge, keys, d.cfg.Log
+	models, err := store.Open(d.cfg.Models)
+	if err != nil {
+		return err
+	}
+	c.Weights = blob.NewServer(models)
 	c.Names = filepath.Join(d.cfg.Home, "names.json")
 	c.KeyHelp = "the operator makes one with `agora validator key create NAME`; a local network's is in its localnet.json"
 	starting, cancel := context.WithTimeout(context.Background(), 30*time.Second)

@@ -128,6 +128,9 @@ func (m *market) fillSubnet(ctx context.Context, s *web.Snapshot, status validat
 	if err := m.fillMoney(ctx, &w); err != nil {
 		return err
 	}
+	if err := m.fillModels(ctx, &w); err != nil {
+		return err
+	}
 	s.Subnets = append(s.Subnets, w)
 	return nil
 }

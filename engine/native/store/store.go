@@ -3,6 +3,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,8 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"agora/engine/native/gguf"
 )
 
 // Store is a folder of models. Several programs may use it at once.
@@ -28,7 +27,14 @@ type Entry struct {
 	Licence string `json:"licence"` // SPDX identifier; NOASSERTION where nobody told
 	Source  string `json:"source"`  // where it came from
 	Path    string `json:"path"`    // of the file
+
+	Format     string `json:"format,omitempty"` // of the file: gguf, which empty means too, or chat
+	Digest     string `json:"digest,omitempty"` // of what the file computes; empty where an exact engine cannot run it
+	Parameters int64  `json:"parameters,omitempty"`
 }
+
+// ending is that of the entry's file.
+func (e Entry) ending() string { return "." + cmp.Or(e.Format, ggufFormat) }
 
 // Errors that callers tell apart; the text says what to do.
 var (
@@ -83,7 +89,7 @@ func (s *Store) read(path string) (Entry, error) {
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return Entry{}, fmt.Errorf("%s is damaged: %w; remove it and get the model again", path, err)
 	}
-	e.Path = strings.TrimSuffix(path, ".json") + ".gguf"
+	e.Path = strings.TrimSuffix(path, ".json") + e.ending()
 	info, err := os.Stat(e.Path)
 	if err != nil {
 		return Entry{}, err
@@ -114,7 +120,7 @@ func (s *Store) Remove(name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.Remove(strings.TrimSuffix(e.Path, ".gguf")+".json"), os.Remove(e.Path))
+	return errors.Join(os.Remove(strings.TrimSuffix(e.Path, e.ending())+".json"), os.Remove(e.Path))
 }
 
 // checkName refuses names that could not stand in a request, a path or a card.
@@ -136,14 +142,18 @@ func (s *Store) keep(path string, e Entry, wanted string) (Entry, error) {
 	if err == nil && wanted != "" && sum != strings.ToLower(wanted) {
 		err = fmt.Errorf("%w: it has the SHA-256 %s, not %s", ErrHash, sum, wanted)
 	}
+	var id Identity
 	if err == nil {
-		err = isModel(path)
+		id, err = Identify(path)
+		if id.Format != "" {
+			err = nil // an engine of another kind may run what the exact one does not
+		}
 	}
 	if err != nil {
 		return Entry{}, errors.Join(err, os.Remove(path))
 	}
-	e.SHA256, e.Bytes = sum, size
-	e.Path = filepath.Join(s.dir, sum+".gguf")
+	e.SHA256, e.Bytes, e.Format, e.Digest, e.Parameters = sum, size, id.Format, id.Digest, id.Parameters
+	e.Path = filepath.Join(s.dir, sum+e.ending())
 	if err := os.Rename(path, e.Path); err != nil {
 		return Entry{}, err
 	}
@@ -159,14 +169,6 @@ func hashOf(path string) (sum string, size int64, err error) {
 	h := sha256.New()
 	size, err = io.Copy(h, f)
 	return hex.EncodeToString(h.Sum(nil)), size, err
-}
-
-func isModel(path string) error {
-	f, err := gguf.Open(path)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 // write puts the entry's card beside its file, whole or not at all. Another model of the same name loses the name.

@@ -47,13 +47,13 @@ func (k *Keeper) InitGenesis(ctx sdk.Context, g types.GenesisState) error {
 	return k.takeMissing(ctx)
 }
 
-// takeMissing takes the cards of every started open subnet that has none of the running tempo, as in a genesis written by
-// hand.
+// takeMissing takes the cards of every started open subnet whose first tempo has none, as in a genesis written by hand. A
+// later tempo without cards began before its subnet was open.
 func (k *Keeper) takeMissing(ctx sdk.Context) error {
 	var missing []subnettypes.Subnet
 	err := k.subnets.EachSubnet(ctx, func(s subnettypes.Subnet) (bool, error) {
 		has, err := k.cards.Has(ctx, collections.Join(s.Netuid, s.Epoch))
-		if s.Started && !has {
+		if s.Started && s.Epoch == 0 && !has {
 			missing = append(missing, s)
 		}
 		return err != nil, err

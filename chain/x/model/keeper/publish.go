@@ -294,5 +294,8 @@ func (k *Keeper) unlist(ctx sdk.Context, m types.Model) error {
 	if err != nil {
 		return err
 	}
+	if count <= 1 {
+		return k.counts.Remove(ctx, m.Netuid)
+	}
 	return k.counts.Set(ctx, m.Netuid, count-1)
 }

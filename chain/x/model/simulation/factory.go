@@ -4,14 +4,18 @@ package simulation
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"github.com/cosmos/cosmos-sdk/testutil/simsx"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"agora/chain/play"
 	"agora/chain/x/model/keeper"
 	"agora/chain/x/model/types"
+	"agora/chain/x/subnet/simulation"
 	subnettypes "agora/chain/x/subnet/types"
 )
 
@@ -23,10 +27,11 @@ func Register(k *keeper.Keeper, weights simsx.WeightSource, reg simsx.Registry) 
 	g := game{k, keeper.NewMsgServer(k)}
 	reg.Add(weights.Get("msg_commit_model", 20), play.Factory(g.commit))
 	reg.Add(weights.Get("msg_publish_model", 40), play.Factory(g.publish))
-	reg.Add(weights.Get("msg_retire_model", 3), play.Factory(g.retire))
-	reg.Add(weights.Get("msg_remove_model", 5), play.Factory(g.remove))
-	reg.Add(weights.Get("msg_list_commons", 3), play.Factory(g.listCommons))
-	reg.Add(weights.Get("msg_set_served", 3), play.Factory(g.setServed))
+	reg.Add(weights.Get("msg_serve_model", 30), play.Factory(g.serve))
+	reg.Add(weights.Get("msg_retire_model", 8), play.Factory(g.retire))
+	reg.Add(weights.Get("msg_remove_model", 20), play.Factory(g.remove))
+	reg.Add(weights.Get("msg_list_commons", 10), play.Factory(g.listCommons))
+	reg.Add(weights.Get("msg_set_served", 5), play.Factory(g.setServed))
 }
 
 // game is the module with its message server.
@@ -42,6 +47,36 @@ func work(author string, n int) (digest string, salt []byte) {
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", author, n))
 	return fmt.Sprintf("sha256:%x", sum), sum[:types.MinSalt]
+}
+
+// cards takes a neuron's card.
+type cards interface {
+	SetModel(ctx sdk.Context, account string, netuid uint32, card subnettypes.ModelCard) error
+}
+
+// serve lets a miner serve a model that its subnet lists.
+func (g game) serve(t play.Turn) ([]simsx.SimAccount, *subnettypes.MsgSetModel) {
+	m, ok := g.listed(t)
+	if !ok {
+		return nil, nil
+	}
+	var neurons []subnettypes.Neuron
+	err := g.k.Subnets().EachNeuron(t.Context, m.Netuid, func(n subnettypes.Neuron) (bool, error) {
+		neurons = append(neurons, n)
+		return false, nil
+	})
+	taker, able := g.k.Subnets().(cards)
+	if err != nil || len(neurons) == 0 || !able {
+		t.Skip("nobody is there to serve it")
+		return nil, nil
+	}
+	signer := simulation.SignerOf(t, neurons[t.Rand().Intn(len(neurons))].HotKey)
+	msg := &subnettypes.MsgSetModel{HotAccount: signer.AddressBech32, Netuid: m.Netuid, Card: subnettypes.ModelCard{
+		Name: "served", Licence: m.Licence, Input: "text", Output: "text", Digest: m.Digest,
+	}}
+	return play.Try(t, signer, msg, func(c context.Context, m *subnettypes.MsgSetModel) (*subnettypes.MsgSetModelResponse, error) {
+		return nil, taker.SetModel(sdk.UnwrapSDKContext(c), m.HotAccount, m.Netuid, m.Card)
+	})
 }
 
 // subnets lists those that there are.
@@ -122,6 +157,11 @@ func (g game) remove(t play.Turn) ([]simsx.SimAccount, *types.MsgRemoveModel) {
 func (g game) listCommons(t play.Turn) ([]simsx.SimAccount, *types.MsgListCommons) {
 	subnets := g.subnets(t)
 	if len(subnets) == 0 {
+		return nil, nil
+	}
+	subnets = slices.DeleteFunc(subnets, func(s subnettypes.Subnet) bool { return s.Started })
+	if len(subnets) == 0 {
+		t.Skip("every subnet has started")
 		return nil, nil
 	}
 	subnet := subnets[t.Rand().Intn(len(subnets))]

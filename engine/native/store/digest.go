@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"agora/engine/native/chat"
+	"agora/engine/native/digest"
+	"agora/engine/native/gguf"
+	"agora/wire/blob"
+)
+
+// Formats of files.
+const (
+	ggufFormat = "gguf"
+	chatFormat = "chat" // of the chat models that ship
+)
+
+// Identity says what a model file is.
+type Identity struct {
+	Format     string
+	Digest     string // "sha256:<hex>" of what it computes
+	Parameters int64
+}
+
+// Identify reads a whole file. Where it is a model file that the exact engine cannot run, the format is there, and an error.
+func Identify(path string) (id Identity, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return id, err
+	}
+	var magic [4]byte
+	_, err = io.ReadFull(f, magic[:])
+	if err = errors.Join(err, f.Close()); err != nil {
+		return id, fmt.Errorf("%s is no model file: %w", path, err)
+	}
+	if string(magic[:]) != "GGUF" {
+		return identifyChat(path)
+	}
+	g, err := gguf.Open(path)
+	if err != nil {
+		return id, err
+	}
+	sum, err := digest.Of(g)
+	if err = errors.Join(err, g.Close()); err != nil {
+		return Identity{Format: ggufFormat}, err
+	}
+	return Identity{ggufFormat, sum.String(), sum.Parameters}, nil
+}
+
+func identifyChat(path string) (id Identity, err error) {
+	e, err := chat.OpenFile(path)
+	if err != nil {
+		return id, fmt.Errorf("%s is neither a GGUF file nor a chat model: %w", path, err)
+	}
+	return Identity{chatFormat, e.Info().Digest, int64(e.Shape().Parameters())}, nil
+}
+
+// FindDigest is the stored model that computes what a digest says.
+func (s *Store) FindDigest(wanted string) (Entry, error) {
+	list, err := s.List()
+	if err != nil {
+		return Entry{}, err
+	}
+	for _, e := range list {
+		if e.Digest == "" { // perhaps of a store from before digests were kept
+			if id, err := Identify(e.Path); err == nil {
+				e.Format, e.Digest, e.Parameters = id.Format, id.Digest, id.Parameters
+				if err := s.write(e); err != nil {
+					return Entry{}, err
+				}
+			}
+		}
+		if e.Digest == wanted {
+			return e, nil
+		}
+	}
+	return Entry{}, fmt.Errorf("%w (%w): %.80s", ErrNotHere, fs.ErrNotExist, wanted)
+}
+
+// Locate implements blob.Library: what the store has, it gives.
+func (s *Store) Locate(digest string) (path, format string, err error) {
+	e, err := s.FindDigest(digest)
+	return e.Path, e.ending()[1:], err
+}
+
+// Published is a model as its chain lists it.
+type Published struct {
+	Digest, Name, Licence string
+	Root                  []byte // of its file, where the author told
+	Bytes                 uint64
+}
+
+// Fetch gets a published model from whoever has it, or finds it here. progress may be nil.
+func (s *Store) Fetch(ctx context.Context, p Published, peers []blob.Peer, progress func(have, of int64)) (Entry, error) {
+	if e, err := s.FindDigest(p.Digest); err == nil {
+		return e, nil
+	}
+	if err := checkName(p.Name); err != nil {
+		return Entry{}, err
+	}
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return Entry{}, err
+	}
+	path, err := blob.Fetch(ctx, s.dir, blob.Wanted{
+		Digest: p.Digest, Root: p.Root, Most: int64(min(p.Bytes, blob.MostBytes)), Progress: progress,
+		Verify: func(path string) error { return computes(path, p.Digest) },
+	}, peers)
+	if err != nil {
+		return Entry{}, err
+	}
+	return s.keep(path, Entry{Name: p.Name, Licence: p.Licence, Source: p.Digest}, "")
+}
+
+// computes holds a file to a digest.
+func computes(path, wanted string) error {
+	id, err := Identify(path)
+	if err == nil && id.Digest != wanted {
+		err = fmt.Errorf("%w: it computes %s, not %s", ErrHash, id.Digest, wanted)
+	}
+	return err
+}

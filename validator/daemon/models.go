@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/cosmos/cosmos-sdk/types/query"
+
+	modeltypes "agora/chain/x/model/types"
+	subnettypes "agora/chain/x/subnet/types"
+	"agora/web"
+)
+
+// fillModels lists what is published in a subnet, in the order of commits, and who serves it.
+func (m *market) fillModels(ctx context.Context, w *web.Subnet) error {
+	settings, err := m.client.Parameters(ctx, w.NetUID)
+	if err != nil {
+		return err
+	}
+	w.Listed = []web.Model{}
+	w.Open = slices.ContainsFunc(settings, func(p subnettypes.Parameter) bool { return p.Name == subnettypes.Openness && p.Value == 1 })
+	entries, err := m.published(ctx, w.NetUID)
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	neurons, err := m.client.Neurons(ctx, w.NetUID)
+	if err != nil {
+		return err
+	}
+	servers := map[string][]uint32{}
+	for _, n := range neurons {
+		if n.Card != nil && n.Card.Digest != "" {
+			servers[n.Card.Digest] = append(servers[n.Card.Digest], n.Uid)
+		}
+	}
+	for _, e := range entries {
+		w.Listed = append(w.Listed, modelOf(e, servers[e.Model.Digest]))
+	}
+	slices.SortFunc(w.Listed, func(a, b web.Model) int {
+		return cmp.Or(cmp.Compare(a.Height, b.Height), cmp.Compare(a.Index, b.Index))
+	})
+	return nil
+}
+
+// published reads the list of a subnet's models.
+func (m *market) published(ctx context.Context, netuid uint32) (entries []modeltypes.Entry, err error) {
+	var key []byte
+	for {
+		r, err := modeltypes.NewQueryClient(m.client.Conn()).Models(ctx, &modeltypes.QueryModelsRequest{
+			Netuid: netuid, Pagination: &query.PageRequest{Key: key},
+		})
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, r.Entries...)
+		if key = r.Pagination.GetNextKey(); len(key) == 0 {
+			return entries, nil
+		}
+	}
+}
+
+// modelOf is a published model as a page shows it.
+func modelOf(e modeltypes.Entry, servers []uint32) web.Model {
+	l := e.Model
+	if servers == nil {
+		servers = []uint32{}
+	}
+	return web.Model{
+		Digest: l.Digest, Name: l.Name, Author: l.Author, Common: e.Common, Retired: l.Retired, Licence: l.Licence, Format: l.Format,
+		Bytes: l.Bytes, Parameters: l.Parameters, Template: l.Template, Sources: l.Sources, Share: float64(l.AuthorShare) / 10_000,
+		Height: l.Height, Index: l.Index, Published: time.Unix(l.PublishedUnix, 0).UTC(), Earned: l.Earned, EarnedAuthor: l.EarnedAuthor,
+		Servers: servers,
+	}
+}
