@@ -34,6 +34,19 @@ var cold = strings.Fields(`
 	/agora.emission.v1.MsgSetRootWeights
 	/agora.emission.v1.MsgUpdateParams
 	/agora.fee.v1.MsgUpdateParams
+	/agora.market.v1.MsgClaim
+	/agora.market.v1.MsgClose
+	/agora.market.v1.MsgOpenChannel
+	/agora.market.v1.MsgRequestWithdraw
+	/agora.market.v1.MsgTopUp
+	/agora.market.v1.MsgUpdateParams
+	/agora.market.v1.MsgWithdraw
+	/agora.model.v1.MsgCommitModel
+	/agora.model.v1.MsgListCommons
+	/agora.model.v1.MsgPublishModel
+	/agora.model.v1.MsgRemoveModel
+	/agora.model.v1.MsgRetireModel
+	/agora.model.v1.MsgSetServed
 	/agora.pause.v1.MsgPause
 	/agora.pause.v1.MsgResume
 	/agora.pause.v1.MsgUpdateParams

@@ -65,7 +65,8 @@ type random struct {
 	refused map[string]int // transactions that failed as the rehearsal had foretold
 	drawn   int            // operations
 	gas     uint64         // that the next transaction asks for, where not the usual
-	settled bool           // nobody opens an account any more
+	// settled are, if not nil, the only accounts that sign; nobody opens another.
+	settled map[string]bool
 }
 
 // newRandom starts a chain for the players of seed.
@@ -282,7 +283,7 @@ func (p *random) players() *simsx.ChainDataSource {
 // send signs msgs, rehearses them and puts them into the block. Only if they were promised to succeed must they.
 func (p *random) send(signer simsx.SimAccount, promised bool, msgs ...sdk.Msg) bool {
 	p.Helper()
-	if p.settled && (strings.Contains(titles(msgs), "MsgRegister") || strings.Contains(titles(msgs), "MsgRotate")) {
+	if p.settled != nil && (strings.Contains(titles(msgs), "MsgRegister") || strings.Contains(titles(msgs), "MsgRotate")) {
 		return false
 	}
 	now, err := p.w.App.Fee.GasPrice(p.next)
@@ -298,7 +299,7 @@ func (p *random) send(signer simsx.SimAccount, promised bool, msgs ...sdk.Msg) b
 		return false
 	}
 	who := p.w.App.Account.GetAccount(p.next, signer.Address)
-	if who == nil {
+	if who == nil || p.settled != nil && !p.settled[who.GetAddress().String()] {
 		return false
 	}
 	tx, err := simtestutil.GenSignedMockTx(p.r, p.w.App.TxConfig, msgs, network.Coins(fee), gas, scenario.ChainID,
