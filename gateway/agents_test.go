@@ -71,7 +71,11 @@ func calls(tool, arguments string) string {
 		if err != nil {
 			panic(err)
 		}
-		all += `data: {"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[` + string(text) + "]}}]}\n\n"
+		role := ""
+		if i == 0 { // without it LangChain drops the calls
+			role = `"role":"assistant",`
+		}
+		all += `data: {"id":"c1","choices":[{"index":0,"delta":{` + role + `"tool_calls":[` + string(text) + "]}}]}\n\n"
 	}
 	return canonical(all + strings.Replace(finish, `"stop"`, `"tool_calls"`, 1) + tail)
 }
