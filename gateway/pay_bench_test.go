@@ -51,7 +51,6 @@ func BenchmarkPay(b *testing.B) {
 		key      ed25519.PrivateKey
 		session  *session
 		vouchers []*ledger.Held
-		charged  uint64
 		asked    int
 	}
 	const cost, each = 1_000, 32 // rao of a request; requests for which one voucher is signed ahead

@@ -245,6 +245,11 @@ func (p *Purse) allowance() (uint64, error) {
 func (p *Purse) Begin(netuid uint32, ceiling uint64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.begin(netuid, ceiling)
+}
+
+// begin is Begin with the lock held.
+func (p *Purse) begin(netuid uint32, ceiling uint64) error {
 	left, err := p.allowance()
 	if err != nil {
 		return err
@@ -269,9 +274,9 @@ func (p *Purse) Most() (uint64, error) {
 // Exchange begins a request anew of which more is known now. The error is ErrCap or ErrDeposit, and it is not open then.
 func (p *Purse) Exchange(before uint64, netuid uint32, ceiling uint64) error {
 	p.mu.Lock()
+	defer p.mu.Unlock() // throughout: a request that is charged already must not be seen closed in between
 	p.release(0, before)
-	p.mu.Unlock()
-	return p.Begin(netuid, ceiling)
+	return p.begin(netuid, ceiling)
 }
 
 // release takes a request out of those that are open. The lock is held.
