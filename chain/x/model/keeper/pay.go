@@ -2,8 +2,8 @@ package keeper
 
 import (
 	"errors"
-	"maps"
 	"slices"
+	"strings"
 
 	"cosmossdk.io/collections"
 
@@ -181,17 +181,18 @@ func (k *Keeper) attribute(ctx sdk.Context, netuid uint32, digest string, m *emi
 
 // NotePaid books what an epoch paid for serving which model. Nothing is booked where no miner has one.
 func (k *Keeper) NotePaid(ctx sdk.Context, netuid uint32, epoch uint64, miners []emissiontypes.MinerPay, paid emissiontypes.Paid) error {
-	earned := map[string]types.ModelPay{}
+	var earned []types.ModelPay // by digest
 	for _, m := range miners {
 		if m.Model == "" || int(m.Uid) >= len(paid.ByUID) {
 			continue
 		}
-		pay := earned[m.Model]
-		pay.Digest = m.Model
+		at, found := slices.BinarySearchFunc(earned, m.Model, func(p types.ModelPay, digest string) int { return strings.Compare(p.Digest, digest) })
+		if !found {
+			earned = slices.Insert(earned, at, types.ModelPay{Digest: m.Model})
+		}
 		toAuthor := paid.ToAuthor(m.Uid)
-		pay.Servers += paid.ByUID[m.Uid] - toAuthor
-		pay.ToAuthor += toAuthor
-		earned[m.Model] = pay
+		earned[at].Servers += paid.ByUID[m.Uid] - toAuthor
+		earned[at].ToAuthor += toAuthor
 	}
 	if len(earned) == 0 || paid.Miners == 0 {
 		return nil
@@ -205,8 +206,8 @@ func (k *Keeper) NotePaid(ctx sdk.Context, netuid uint32, epoch uint64, miners [
 		return err
 	}
 	event := &types.ModelsPaid{Netuid: netuid, Epoch: epoch}
-	for _, digest := range slices.Sorted(maps.Keys(earned)) {
-		pay, err := k.credit(ctx, market, epoch, earned[digest])
+	for _, of := range earned {
+		pay, err := k.credit(ctx, market, epoch, of)
 		if err != nil {
 			return err
 		}
