@@ -42,6 +42,7 @@ func newRegistry() codectypes.InterfaceRegistry {
 	slashingtypes.RegisterInterfaces(r)
 	stakingtypes.RegisterInterfaces(r)
 	subnettypes.RegisterInterfaces(r)
+	modeltypes.RegisterInterfaces(r)
 	yumatypes.RegisterInterfaces(r)
 	emissiontypes.RegisterInterfaces(r)
 	feetypes.RegisterInterfaces(r)

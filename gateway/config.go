@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Config says what a gateway stands in front of and what it allows. Zero values take the defaults named beside them.
@@ -19,6 +21,7 @@ type Config struct {
 	Proofs  *Proofs      // of answers; nil asks miners to sign nothing
 	KeyHelp string       // completes "get a key: …" for who has none; "ask the operator of this gateway for one"
 	Log     *slog.Logger
+	Gauges  []prometheus.Collector // of the program around the gateway, shown beside its own
 
 	Refresh   time.Duration // between two looks at the ranking in Run; 1 s
 	TierWidth float64       // miners within this part of the best share its tier; 0.05

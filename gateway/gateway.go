@@ -45,6 +45,7 @@ func New(c Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: names of models: %w", err)
 	}
 	g.metrics = newMetrics(g.age)
+	g.metrics.registry.MustRegister(c.Gauges...)
 	g.scrape = promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{})
 	return g, nil
 }

@@ -31,6 +31,32 @@ func TestModelNamesLeadToTheirMiners(t *testing.T) {
 	require.Nil(t, table.routes[""])
 }
 
+// An open model has names that are no words of a miner's: its digest, and its author's account with the name that he gave it. The
+// smallest one that has a place is a wish.
+func TestOpenModelsHaveNamesBeyondDoubt(t *testing.T) {
+	m := places(9, 9, 3, 2, 1)
+	open := func(i int, model, digest, author string, parameters uint64, place int) {
+		m[i].Model, m[i].Digest, m[i].Author, m[i].Parameters, m[i].Place = model, digest, author, parameters, place
+	}
+	open(0, "large", "sha256:aa", "agora1ann", 200_000, 1)
+	open(1, "large", "sha256:aa", "agora1ann", 200_000, 1)
+	open(2, "tiny", "sha256:bb", "agora1ben", 9_000, 2)
+	open(3, "dust", "sha256:cc", "agora1ann", 100, 0)
+	m[4].Model, m[4].Digest = "sha256:aa", "sha256:bb" // a card's word only
+	table := tableOf(Subnet{NetUID: 1, Name: "chat", Miners: m})
+	for id, want := range map[string][]uint32{
+		"sha256:aa": {0, 1}, "agora1ann/large": {0, 1}, "sha256:bb": {2}, "agora1ben/tiny": {2}, "agora1ann/dust": {3}, "chat:small": {2},
+	} {
+		require.NotNil(t, table.routes[id], id)
+		var got []uint32
+		for _, tier := range table.routes[id].tiers {
+			got = append(got, uids(tier)...)
+		}
+		require.ElementsMatch(t, want, got, id)
+	}
+	require.Nil(t, table.routes["continuation:small"])
+}
+
 // The names of models are words on cards: who takes another's gets none of its requests, whatever its rank, its subnet or
 // the weights that it leaves open.
 func TestNameBelongsToWhoWasFirstWithIt(t *testing.T) {

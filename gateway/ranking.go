@@ -41,6 +41,9 @@ type Miner struct {
 	Owner      string         // account that is paid; empty where it is not known
 	Precision  string         // of the weights, as the card tells it
 	Incentive  uint16         // of the last epoch on the chain, 0 before the first
+	Author     string         // account of the author of an open model; empty where there is none
+	Parameters uint64         // of an open model's weights, 0 where that is not known
+	Place      int            // of an open model, 1 is the first; 0 for none
 	Score      float64        // by the gateway's own validator, 0 where it has none
 	Tier       int            // by the same, 0 is the best
 }
@@ -57,6 +60,9 @@ const (
 
 // bestWish is the suffix of a subnet's name that asks for what is done anyway.
 const bestWish = ":best"
+
+// smallWish is the suffix that asks for the smallest model that has a place.
+const smallWish = ":small"
 
 // table is one immutable snapshot of the ranking.
 type table struct {
@@ -136,6 +142,24 @@ func (t *table) offer(s Subnet, all []*candidate, tierWidth float64) {
 	t.routes[s.Name] = whole
 	t.routes[s.Name+bestWish] = whole
 	t.list(s.Name, "agora")
+	if small := smallest(all); len(small) > 0 {
+		t.routes[s.Name+smallWish] = &route{subnet: s.Name, rank: rank, tiers: tiers(small, rank, tierWidth)}
+		t.list(s.Name+smallWish, "agora")
+	}
+}
+
+// smallest are the servers of the model with the fewest parameters of those that have a place.
+func smallest(all []*candidate) (list []*candidate) {
+	for _, c := range all {
+		switch {
+		case c.Place == 0 || c.Parameters == 0 || len(list) > 0 && c.Parameters > list[0].Parameters:
+		case len(list) > 0 && c.Parameters == list[0].Parameters:
+			list = append(list, c)
+		default:
+			list = []*candidate{c}
+		}
+	}
+	return list
 }
 
 // name enters the models: "subnet/model@uid" is each miner's own, "subnet/model" belongs to who holds the name there, the
@@ -159,6 +183,7 @@ func (t *table) name(subnets []Subnet, everybody []*candidate, c *claims, tierWi
 		alone[m.Model], inside[s] = append(alone[m.Model], m), append(inside[s], m)
 		enter(s+"@"+m.label, []*candidate{m})
 	}
+	t.identify(everybody, enter)
 	served := map[*candidate]bool{} // under a name of more than one
 	for _, id := range slices.Sorted(maps.Keys(inside)) {
 		holders := c.holders("subnet "+id, inside[id])
@@ -182,6 +207,25 @@ func (t *table) name(subnets []Subnet, everybody []*candidate, c *claims, tierWi
 		}
 	}
 	c.forget(alone, inside)
+}
+
+// identify enters what names an open model beyond doubt: its digest, and "author/name" with the author's account.
+func (t *table) identify(everybody []*candidate, enter func(string, []*candidate)) {
+	exact := map[string][]*candidate{}
+	for _, m := range everybody {
+		if m.Parameters == 0 { // a card's digest alone is only a word
+			continue
+		}
+		exact[m.Digest] = append(exact[m.Digest], m)
+		if m.Author != "" && m.Model != "" {
+			id := m.Author + "/" + m.Model
+			exact[id] = append(exact[id], m)
+		}
+	}
+	for id, servers := range exact {
+		first := servers[0].netuid
+		enter(id, slices.DeleteFunc(servers, func(m *candidate) bool { return m.netuid != first }))
+	}
 }
 
 // named is the route of a model's name. Its holder comes first, with those of the same weights that are ranked alike; the

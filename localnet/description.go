@@ -10,7 +10,7 @@ import (
 )
 
 // layout is the version of what a home folder holds; another layout cannot be continued.
-const layout = 1
+const layout = 2
 
 // Description is HOME/localnet.json: what a program needs to use the running market. Its names are stable.
 type Description struct {

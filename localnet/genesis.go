@@ -16,13 +16,16 @@ import (
 	"agora/chain/app"
 	"agora/chain/network"
 	emissiontypes "agora/chain/x/emission/types"
+	modeltypes "agora/chain/x/model/types"
 	subnettypes "agora/chain/x/subnet/types"
 )
 
-// The two markets of a local network.
+// The markets of a local network: a contest of open models, one of black boxes, and, where it has models of the store, one that
+// serves them.
 const (
-	chatNet = 1
-	textNet = 2
+	chatNet     = 1
+	textNet     = 2
+	languageNet = 3
 )
 
 // What a local network starts with, in rao. No validator comes near a third of the power, whatever the nominator does.
@@ -43,7 +46,7 @@ func (k keys) operator(name string) string { return sdk.ValAddress(k.account(nam
 
 // accountNames lists the cold accounts of the market.
 func (p *plan) accountNames() []string {
-	names := []string{"nominator", "consumer", "owner"}
+	names := []string{"nominator", "consumer", "owner", "author"}
 	for i := range p.Validators {
 		names = append(names, fmt.Sprintf("validator%d", i))
 	}
@@ -87,6 +90,11 @@ func (p *plan) genesis(a *app.App, now time.Time) (*genutiltypes.AppGenesis, err
 	}
 	g.Endow(authtypes.NewModuleAddress(subnettypes.ModuleName), uint64(len(p.file.Subnets))*subnetLock)
 	app.SetModule(g, subnettypes.ModuleName, func(s *subnettypes.GenesisState) { p.fillSubnets(s, now) })
+	models, err := p.models()
+	if err != nil {
+		return nil, err
+	}
+	app.SetModule(g, modeltypes.ModuleName, func(s *modeltypes.GenesisState) { *s = *models })
 	app.SetModule(g, emissiontypes.ModuleName, func(s *emissiontypes.GenesisState) { p.fillVotes(s, now) })
 	return g.Document(p.file.ChainID, now)
 }
@@ -95,18 +103,19 @@ func (p *plan) genesis(a *app.App, now time.Time) (*genutiltypes.AppGenesis, err
 func (p *plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 	s.Params.MinTempo, s.Params.MaxTempo, s.Params.MinUids = 10, 100, 16
 	s.Params.TaskChangeSeconds = 2 * uint64(p.Tempo) // two tempos: a block takes a second
-	families := map[uint32]string{chatNet: "exact", textNet: "continuation"}
+	families := map[uint32]string{chatNet: "exact:3+grammar:1", textNet: "continuation", languageNet: "serve"}
 	purposes := map[uint32]string{
-		chatNet: "Short questions with one right answer: sums, spelling, lists, the calendar.",
-		textNet: "What comes next in a text, byte by byte, and how sure the model is of it.",
+		chatNet:     "Open models, examined in public: short questions with one right answer, and how well a model knows texts of a grammar.",
+		textNet:     "Black boxes, judged by their answers alone: what comes next in a text, byte by byte, and how sure the model is of it.",
+		languageNet: "Well-known open models, served as they are: nothing is examined, servers are paid for serving.",
 	}
 	for _, n := range p.file.Subnets {
 		s.Subnets = append(s.Subnets, subnettypes.Subnet{
 			Netuid: n.NetUID, Owner: p.keys.account("owner").String(), Name: n.Name,
 			Mechanism: subnettypes.Mechanism{Id: families[n.NetUID]}, Identity: subnettypes.Identity{Name: n.Name, Description: purposes[n.NetUID]}, CreatedHeight: 1, CreatedTime: now,
-			Started: true, StartedHeight: 1, Lock: subnetLock, TempoStart: 1 + int64(n.NetUID-1)*p.Tempo/2, Size_: uint32(p.Validators),
+			Started: true, StartedHeight: 1, Lock: subnetLock, TempoStart: 1 + int64(n.NetUID-1)*p.Tempo/2%p.Tempo, Size_: uint32(p.Validators),
 		})
-		for name, value := range map[string]int64{"tempo": p.Tempo, "reveal_delay": 1} {
+		for name, value := range p.values(n.NetUID) {
 			s.Values = append(s.Values, subnettypes.SubnetValue{Netuid: n.NetUID, Value: subnettypes.Value{Name: name, Value: value}})
 		}
 		for i := range p.Validators {
@@ -128,7 +137,20 @@ func (p *plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 	s.NextNetuid = uint32(len(p.file.Subnets)) + 1
 }
 
-// fillVotes gives both markets equal root weight.
+// values are a market's parameters where they are not the defaults.
+func (p *plan) values(netuid uint32) map[string]int64 {
+	v := map[string]int64{subnettypes.Tempo: p.Tempo, subnettypes.RevealDelay: 1}
+	if netuid == chatNet || netuid == languageNet {
+		v[subnettypes.Openness] = 1
+	}
+	if netuid == chatNet {
+		v[subnettypes.AuthorShare] = authorShare
+		v[subnettypes.ExamItems] = itemsPerTempo * 360 / p.Tempo
+	}
+	return v
+}
+
+// fillVotes gives all markets equal root weight.
 func (p *plan) fillVotes(s *emissiontypes.GenesisState, now time.Time) {
 	for i := range p.Validators {
 		v := emissiontypes.RootVote{Operator: p.keys.account(fmt.Sprintf("validator%d", i)).String(), CastUnixNano: now.UnixNano()}

@@ -20,6 +20,7 @@ import (
 	"agora/chain/node"
 	"agora/client"
 	"agora/validator/daemon"
+	"agora/validator/exam"
 )
 
 // Market is a running local network.
@@ -130,6 +131,7 @@ func awaitBlock(ctx context.Context, c *client.Client) error {
 }
 
 func (m *Market) startDaemons() error {
+	room := exam.NewRoom(&exam.Shelf{Fetch: exam.Folder(modelsDir(m.Home))}, 1) // one for all: a result is a fact about a digest
 	for i, c := range m.clients {
 		name := fmt.Sprintf("validator%d", i)
 		home := filepath.Join(nodeHome(m.Home, i), "validator")
@@ -139,7 +141,7 @@ func (m *Market) startDaemons() error {
 		d, err := daemon.New(daemon.Config{
 			Client: c, HotKey: m.keys.hot(name), Operator: m.keys.account(name).String(), Home: home,
 			Wire: fmt.Sprintf("%s:%d", host, m.file.Ports.Wire[i]), HTTP: fmt.Sprintf("%s:%d", host, m.file.Ports.Gateway[i]),
-			Tasks: daemon.Tasks{AllowPrivate: true}, DemoKey: m.file.Gateways[i].Key, Log: m.log.With("program", name),
+			Room: room, Tasks: daemon.Tasks{AllowPrivate: true}, DemoKey: m.file.Gateways[i].Key, Log: m.log.With("program", name),
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)

@@ -23,29 +23,28 @@ import (
 // textModels are the orders of the n-gram models that mine the continuation subnet.
 var textModels = []string{"ngram-1", "ngram-2", "ngram-3", "ngram-4", "ngram-5"}
 
-const cannedModel = "canned"
-
 // minerCapacity is how many requests one of the market's miners works on at once.
 const minerCapacity = 2
 
 // openModel is the engine of a model of the store. What it is worth on the subnet's questions is not known beforehand.
 const openModel = "open"
 
-// ladder lists the miners of a new market: the chat models that ship, best first, one that does no work, and the n-gram
-// models. With more chat miners than models the ladder begins again.
+// ladder lists the miners of a new market: two servers of each chat model that its author published, best first, two of each model
+// of the store, and the n-gram models. With more chat miners than that the ladder begins again.
 func (p *plan) ladder() []Miner {
-	models := chat.Models()
+	models := published()
 	n := p.Miners
 	if n == 0 {
-		n = len(models)
+		n = 2 * len(models)
 	}
 	var list []Miner
 	for i := range n {
-		list = append(list, p.describeMiner(chatNet, models[len(models)-1-i%len(models)], "native", i/len(models)))
+		list = append(list, p.describeMiner(chatNet, models[i%len(models)].Name, "native", i/len(models)))
 	}
-	list = append(list, p.describeMiner(chatNet, cannedModel, "canned", 0))
 	for _, m := range p.Models {
-		list = append(list, p.describeMiner(chatNet, m, openModel, 0))
+		for round := range 2 {
+			list = append(list, p.describeMiner(languageNet, m, openModel, round))
+		}
 	}
 	for _, m := range textModels {
 		list = append(list, p.describeMiner(textNet, m, "native", 0))
@@ -64,8 +63,6 @@ func (p *plan) describeMiner(netuid uint32, model, engine string, round int) Min
 // openEngine loads the model behind a miner.
 func openEngine(m Miner, dir string) (engine.Engine, error) {
 	switch {
-	case m.Model == cannedModel:
-		return canned("I am glad that you ask."), nil
 	case m.Engine == openModel:
 		s, err := store.Open(dir)
 		if err != nil {

@@ -60,8 +60,8 @@ func (c *checker) standings(ctx context.Context) (standing, error) {
 			return standing{}, err
 		}
 		s := standing{before, map[string]uint64{}}
-		for _, m := range c.file.Miners {
-			if s.balances[m.Name], err = c.chain.Balance(ctx, c.file.Accounts[m.Name].Address); err != nil {
+		for _, name := range c.earners() {
+			if s.balances[name], err = c.chain.Balance(ctx, c.file.Accounts[name].Address); err != nil {
 				return standing{}, err
 			}
 		}
@@ -73,6 +73,15 @@ func (c *checker) standings(ctx context.Context) (standing, error) {
 			return s, nil
 		}
 	}
+}
+
+// earners are the accounts that epochs pay: the miners' owners and the author of what they serve.
+func (c *checker) earners() []string {
+	names := []string{authorName}
+	for _, m := range c.file.Miners {
+		names = append(names, m.Name)
+	}
+	return names
 }
 
 func (c *checker) lastEpochs(ctx context.Context) (map[uint32]uint64, error) {
@@ -109,14 +118,18 @@ func (c *checker) pay(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var total uint64
-	for _, m := range c.file.Miners {
-		gained := after.balances[m.Name] - before.balances[m.Name]
-		if gained != owed[m.Name] {
-			return "", fmt.Errorf("%s gained %d rao, the epochs say %d", m.Name, gained, owed[m.Name])
+	for _, name := range c.earners() {
+		gained := after.balances[name] - before.balances[name]
+		if gained != owed[name] {
+			return "", fmt.Errorf("%s gained %d rao, the epochs say %d", name, gained, owed[name])
 		}
 		total += gained
 	}
-	return fmt.Sprintf("%d miners gained %d rao, as the epochs say", len(c.file.Miners), total), nil
+	author := after.balances[authorName] - before.balances[authorName]
+	if author == 0 {
+		return "", errors.New("the author of the chat models was paid nothing")
+	}
+	return fmt.Sprintf("%d miners and their models' author gained %d rao, as the epochs say, of which the author %d", len(c.file.Miners), total, author), nil
 }
 
 // owed sums the emission of every miner over the epochs after `from` up to `to`.
@@ -132,8 +145,13 @@ func (c *checker) owed(ctx context.Context, from, to map[uint32]uint64) (map[str
 				continue
 			}
 			for _, m := range c.minersOf(n.NetUID) {
-				if int(m.UID) < len(r.Emissions) {
-					owed[m.Name] += r.Emissions[m.UID]
+				if int(m.UID) >= len(r.Emissions) {
+					continue
+				}
+				owed[m.Name] += r.Emissions[m.UID]
+				if int(m.UID) < len(r.Authors) {
+					owed[m.Name] -= r.Authors[m.UID]
+					owed[authorName] += r.Authors[m.UID]
 				}
 			}
 		}

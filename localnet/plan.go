@@ -175,6 +175,9 @@ func (p *plan) describe() error {
 	f.Web = fmt.Sprintf("http://%s:%d/", host, f.Ports.Gateway[0])
 	f.REST, f.GRPC = fmt.Sprintf("http://%s:%d", host, f.Ports.REST), fmt.Sprintf("%s:%d", host, f.Ports.GRPC)
 	f.Subnets = []Subnet{{chatNet, "chat"}, {textNet, "continuation"}}
+	if len(p.Models) > 0 {
+		f.Subnets = append(f.Subnets, Subnet{languageNet, "language"})
+	}
 	f.Miners = p.ladder()
 	for _, name := range p.accountNames() {
 		file := filepath.Join(p.Home, "keys", name+".json")

@@ -45,11 +45,9 @@ func (d *Description) instructions() string {
 	fmt.Fprintf(&b, "  base URL   %s\n  demo key   %s\n  web page   %s\n\n", g.URL, g.Key, d.Web)
 	fmt.Fprintf(&b, "Ask it something:\n\n  curl %s/chat/completions -H \"authorization: Bearer %s\" \\\n"+
 		"    -d '{\"model\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":\"What is 12 + 30?\"}]}'\n\n", g.URL, g.Key)
-	for _, m := range d.Miners {
-		if m.Engine == openModel {
-			fmt.Fprintf(&b, "Ask %s for a haiku:\n\n  curl %s/chat/completions -H \"authorization: Bearer %s\" \\\n"+
-				"    -d '{\"model\":\"%s\",\"max_tokens\":60,\"messages\":[{\"role\":\"user\",\"content\":\"Write a haiku about rain.\"}]}'\n\n", m.Model, g.URL, g.Key, m.Model)
-		}
+	if len(d.Subnets) >= languageNet {
+		fmt.Fprintf(&b, "Ask the market of language models for a haiku:\n\n  curl %s/chat/completions -H \"authorization: Bearer %s\" \\\n"+
+			"    -d '{\"model\":\"language\",\"max_tokens\":60,\"messages\":[{\"role\":\"user\",\"content\":\"Write a haiku about rain.\"}]}'\n\n", g.URL, g.Key)
 	}
 	fmt.Fprintf(&b, "In another terminal:\n\n  agora localnet check              prove that the loop is alive\n"+
 		"  eval \"$(agora localnet env)\"     let `agora keys`, `query` and `tx` use this market\n\nCtrl-C stops everything.\n")

@@ -33,6 +33,7 @@ type registry interface {
 // market is a subnet that this validator serves, as the chain lists it.
 type market struct {
 	subnettypes.Subnet
+	open   bool    // its models are examined; else answers are judged
 	miners []Miner // by uid
 	voices int     // of all validators
 	voice  *uint32 // uid of this validator's voice with its present hot key; nil where it has none
@@ -50,6 +51,7 @@ type directory struct {
 	operator string
 	hotKey   ed25519.PublicKey
 	serves   func(subnettypes.Subnet) bool
+	open     func(context.Context, subnettypes.Subnet) (bool, error) // whether its models are open
 
 	mu      sync.RWMutex
 	markets map[uint32]*market // replaced, never changed
@@ -85,6 +87,11 @@ func (d *directory) read(ctx context.Context, s subnettypes.Subnet) (*market, er
 		return nil, err
 	}
 	m := &market{Subnet: s, voices: len(voices)}
+	if d.open != nil {
+		if m.open, err = d.open(ctx, s); err != nil {
+			return nil, err
+		}
+	}
 	speaks := map[uint32]bool{}
 	for _, v := range voices {
 		speaks[v.Voice.Uid] = true

@@ -101,7 +101,7 @@ func (v *Validator) assign(ctx context.Context) error {
 	for _, netuid := range served {
 		m := v.directory.market(netuid)
 		s := v.seat(netuid)
-		if s != nil && s.digest != m.Mechanism.Digest {
+		if s != nil && (s.digest != m.Mechanism.Digest || (s.course != nil) != m.open) {
 			v.leave(netuid)
 			s = nil
 		}
@@ -111,7 +111,7 @@ func (v *Validator) assign(ctx context.Context) error {
 				return err
 			}
 		}
-		if s == nil {
+		if s == nil || s.course != nil {
 			continue
 		}
 		if err := s.book.keepOnly(m.miners); err != nil {

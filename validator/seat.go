@@ -9,16 +9,18 @@ import (
 
 	yumatypes "agora/chain/x/yuma/types"
 	"agora/client"
+	"agora/validator/exam"
 )
 
-// seat is a validator's work in one subnet: a judge and a calendar over one book.
+// seat is a validator's work in one subnet: a judge and a calendar over one book, or over a course of examinations.
 type seat struct {
 	netuid  uint32
 	family  string
 	digest  string // of the module that judges, "" where none does
 	book    *book
 	judge   *judge
-	heights chan int64 // the latest height, for the calendar
+	course  *exam.Course // nil where answers are judged; then book and judge are there
+	heights chan int64   // the latest height, for the calendar
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 
@@ -28,6 +30,9 @@ type seat struct {
 
 // take opens a seat in a subnet; nil where its task is not here any more.
 func (v *Validator) take(ctx context.Context, m *market) (*seat, error) {
+	if m.open {
+		return v.takeOpen(ctx, m)
+	}
 	family := m.Mechanism.Id
 	book, err := openBook(m.Netuid, family, v.rules(family), v.store)
 	if err != nil {
@@ -46,12 +51,17 @@ func (v *Validator) take(ctx context.Context, m *market) (*seat, error) {
 	s.status = Status{Committed: -1, Revealed: -1}
 	s.judge = v.newJudge(s, items)
 	calendar := v.newCalendar(s, items)
-	v.mu.Lock()
-	v.seats[m.Netuid] = s
-	v.mu.Unlock()
+	v.sit(s)
 	s.work.Go(func() { s.judge.run(ctx) })
 	s.work.Go(func() { s.keep(ctx, calendar, v.cfg.Log) })
 	return s, nil
+}
+
+// sit makes a seat one of the validator's.
+func (v *Validator) sit(s *seat) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.seats[s.netuid] = s
 }
 
 func (v *Validator) newJudge(s *seat, items *drawer) *judge {
@@ -68,15 +78,9 @@ func (v *Validator) newCalendar(s *seat, items *drawer) *calendar {
 		netuid: s.netuid, chainID: v.cfg.Client.ChainID(), operator: v.cfg.Operator, hotKey: v.directory.hotKey,
 		store: v.store, chain: v.cfg.Client, queue: v.queue, items: items, log: v.cfg.Log, report: s.edit,
 		voice: func() (uint32, bool) { return v.voice(s.netuid) },
-		vote: func(ctx context.Context) (ballot, error) {
-			b, err := s.book.vote(uidsOf(v.Miners(s.netuid)), s.judge.tempoNow())
-			if err != nil {
-				return b, err
-			}
-			return withinLimit(ctx, v.cfg.Client, s.netuid, b)
-		},
+		vote:  func(ctx context.Context) (ballot, error) { return v.vote(ctx, s) },
 		begin: func(c yumatypes.Schedule) error {
-			s.judge.setTempo(v.pace.of(c.Tempo))
+			v.beginTempo(s, c)
 			return nil
 		},
 	}
@@ -165,7 +169,7 @@ func (v *Validator) Open(prompt string) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	for _, s := range v.seats {
-		if s.judge.pool.asks(prompt) {
+		if s.judge != nil && s.judge.pool.asks(prompt) {
 			return true
 		}
 	}

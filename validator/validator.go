@@ -12,6 +12,7 @@ import (
 	"agora/client"
 	"agora/mechanism/score"
 	"agora/task"
+	"agora/validator/exam"
 )
 
 // Config says for whom a validator judges and with what. Zero values take the defaults named beside them.
@@ -25,6 +26,8 @@ type Config struct {
 	Rules    map[string]score.Params // by family; score.DefaultParams
 	Modules  Modules                 // families that others wrote; nil judges none of them
 	Subnets  []uint32                // netuids to serve; all that are started and whose family is known
+	Open     OpenChain               // what is to be known of subnets of open models; nil serves none
+	Room     *exam.Room              // where their models are examined; required with Open
 
 	Requests int           // requests open at once in all; 1024
 	Deadline time.Duration // for one answer; 60 s, in which a model that thinks writes its 1,024 tokens
@@ -33,6 +36,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
+	if c.Open != nil && c.Room == nil {
+		return c, errors.New("validator: Config.Open needs a Room")
+	}
 	if c.Client == nil || len(c.HotKey) != ed25519.PrivateKeySize || c.Operator == "" || c.Store == "" || len(c.Families) == 0 {
 		return c, errors.New("validator: Config needs Client, HotKey, Operator, Store and Families")
 	}
@@ -61,6 +67,7 @@ type Modules interface {
 type Validator struct {
 	cfg       Config
 	store     *store
+	exams     *exam.Store // nil without Config.Open
 	directory *directory
 	queue     *client.Queue
 	slots     chan struct{} // requests to miners open at once
@@ -81,18 +88,30 @@ func New(cfg Config) (*Validator, error) {
 	if err != nil {
 		return nil, err
 	}
+	var exams *exam.Store
+	if cfg.Open != nil {
+		if exams, err = exam.OpenStore(cfg.Store + ".exam"); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+	}
 	v := &Validator{
-		cfg: cfg, store: s, slots: make(chan struct{}, cfg.Requests), seats: map[uint32]*seat{},
+		cfg: cfg, store: s, exams: exams, slots: make(chan struct{}, cfg.Requests), seats: map[uint32]*seat{},
 		queue: cfg.Client.Queue(client.HotSigner(cfg.HotKey)),
 	}
 	v.directory = &directory{
-		chain: cfg.Client, operator: cfg.Operator, hotKey: cfg.HotKey.Public().(ed25519.PublicKey), serves: v.serves,
+		chain: cfg.Client, operator: cfg.Operator, hotKey: cfg.HotKey.Public().(ed25519.PublicKey), serves: v.serves, open: v.opens,
 	}
 	return v, nil
 }
 
 // Close releases the store. Call it after Run has returned.
-func (v *Validator) Close() error { return v.store.close() }
+func (v *Validator) Close() error {
+	err := v.store.close()
+	if v.exams != nil {
+		err = errors.Join(err, v.exams.Close())
+	}
+	return err
+}
 
 // serves says whether a subnet is judged here.
 func (v *Validator) serves(s subnettypes.Subnet) bool {
@@ -100,7 +119,7 @@ func (v *Validator) serves(s subnettypes.Subnet) bool {
 		return false
 	}
 	_, known := v.family(s)
-	return known
+	return known || v.holds(s)
 }
 
 // family is what judges a subnet here.
@@ -140,10 +159,14 @@ func (v *Validator) Miners(netuid uint32) []Miner {
 
 // Scores ranks a subnet's miners by this validator's own judgement, best first; nil for a subnet that is not served.
 func (v *Validator) Scores(netuid uint32) []score.Standing {
-	if s := v.seat(netuid); s != nil {
-		return append([]score.Standing(nil), s.book.standings()...)
+	s := v.seat(netuid)
+	switch {
+	case s == nil:
+		return nil
+	case s.course != nil:
+		return v.examined(s)
 	}
-	return nil
+	return append([]score.Standing(nil), s.book.standings()...)
 }
 
 // Status says what the validator does in each subnet, by netuid.
@@ -174,6 +197,11 @@ func (v *Validator) describe(s *seat) Status {
 		if m.Connected {
 			st.Connected++
 		}
+	}
+	if s.course != nil {
+		p := s.course.Progress()
+		st.Items, st.Settled, st.Examination = p.Examined*uint64(p.Items), p.Behind == 0, &p
+		return st
 	}
 	st.Items, st.Settled = s.book.progress(uidsOf(miners))
 	return st

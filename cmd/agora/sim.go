@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"agora/study"
+	"agora/study/attack"
 	"agora/study/chart"
 	"agora/study/vector"
 )
@@ -22,7 +23,7 @@ func simCommand() *cobra.Command {
 		Short:   "Compute epochs and study the mechanism, without a chain",
 		Example: "  agora sim copier",
 	})
-	sim.AddCommand(simEpochCommand(), simGuaranteeCommand(), simCopierCommand())
+	sim.AddCommand(simEpochCommand(), simGuaranteeCommand(), simCopierCommand(), simMarketCommand())
 	return sim
 }
 
@@ -189,5 +190,44 @@ func simCopierCommand() *cobra.Command {
 	}
 	flags.register(cmd, study.CopierSeeds)
 	g.flags(cmd)
+	return cmd
+}
+
+// simMarketCommand plays the attacks on a market of open models.
+func simMarketCommand() *cobra.Command {
+	var out output
+	var seed uint64
+	var seeds int
+	cmd := &cobra.Command{
+		Use:   "market",
+		Short: "Play attacks on a market of open models",
+		Long: "Copies, padding, keys, junk and more against the rules that pay open models, for 30 days each; the gain is what the\n" +
+			"attacker gets beside honest behaviour with the same machines. Fails if an attack pays more than its bar.",
+		Example: "  agora sim market --seeds 1",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if seeds < 1 || seeds > maxSeeds {
+				return usageError{fmt.Errorf("--seeds is %d: give 1 to %d", seeds, maxSeeds)}
+			}
+			r, err := attack.Run(cmd.Context(), seed, seeds, newMeter(cmd.ErrOrStderr()).told)
+			if err != nil {
+				return err
+			}
+			if out.json {
+				err = study.WriteJSON(cmd.OutOrStdout(), r)
+			} else {
+				err = r.WriteTable(cmd.OutOrStdout())
+			}
+			for _, f := range r.Findings {
+				if !f.Holds {
+					err = errors.Join(err, fmt.Errorf("%s gains %.2f, the bar is %s", f.Attack, f.Gain, f.Bar))
+				}
+			}
+			return err
+		},
+	}
+	out.flag(cmd)
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "first of the seeds; the same one gives the same figures")
+	cmd.Flags().IntVar(&seeds, "seeds", 5, fmt.Sprintf("plays to average over, 1 to %d", maxSeeds))
 	return cmd
 }

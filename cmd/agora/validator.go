@@ -17,7 +17,8 @@ import (
 // validatorCommand runs the judge and gateway beside a chain node.
 func validatorCommand() *cobra.Command {
 	var r role
-	var wire, http, ledgerAt, publicRPC string
+	var wire, http, ledgerAt, publicRPC, models string
+	var cores int
 	var limits gateway.Config
 	var tasks daemon.Tasks
 	var runFor time.Duration
@@ -47,7 +48,7 @@ func validatorCommand() *cobra.Command {
 			}
 			d, err := daemon.New(daemon.Config{
 				Client: c, HotKey: hot, Cold: cold, Ledger: ledgerAt, RPC: publicRPC, Operator: sdk.AccAddress(cold.PubKey().Address()).String(),
-				Home: r.home, Wire: wire, HTTP: http, Gateway: limits, Tasks: tasks, Log: r.log(cmd),
+				Home: r.home, Wire: wire, HTTP: http, Gateway: limits, Tasks: tasks, Models: models, Cores: cores, Log: r.log(cmd),
 			})
 			if err != nil {
 				return err
@@ -65,6 +66,8 @@ func validatorCommand() *cobra.Command {
 	cmd.Flags().StringVar(&http, "http", "127.0.0.1:8080", "address of gateway and web page; put TLS in front of a public one")
 	cmd.Flags().StringVar(&ledgerAt, "ledger", "", "what is owed: a file, or postgres://… that several gateways share; HOME/ledger.db")
 	cmd.Flags().StringVar(&publicRPC, "public-rpc", "", "RPC address of a node that consumers can open channels through; told to who pays without one")
+	cmd.Flags().StringVar(&models, "models", "", "folder of model files: what is examined is kept here, and given to whoever asks; the user's cache folder if empty")
+	cmd.Flags().IntVar(&cores, "exam-cores", 1, "processor cores that examinations of open models may keep busy")
 	cmd.Flags().DurationVar(&runFor, "for", 0, "stop after this long; 0 runs until Ctrl-C")
 	cmd.AddCommand(keyCommand(), voiceCommand())
 	return cmd

@@ -27,6 +27,7 @@ import (
 	"agora/task/shelf"
 	"agora/validator"
 	"agora/validator/cashier"
+	"agora/validator/exam"
 	"agora/web"
 	"agora/wire"
 	"agora/wire/blob"
@@ -48,6 +49,8 @@ type Config struct {
 	RPC      string         // of a node that consumers can open channels through
 	Cashier  cashier.Config // its times and sums; the rest is set here
 	DemoKey  string         // shown in the pages and accepted by the gateway: local networks only
+	Cores    int            // that examinations may keep busy, at least one
+	Room     *exam.Room     // shared with other validators of this process; nil for one of its own
 	Log      *slog.Logger
 }
 
@@ -87,6 +90,13 @@ func New(cfg Config) (_ *Daemon, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.Room == nil {
+		models, err := store.Open(cfg.Models)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Room = exam.NewRoom(&exam.Shelf{Fetch: weights(models, cfg.Client)}, cfg.Cores)
+	}
 	d := &Daemon{cfg: cfg}
 	defer func() {
 		if err != nil {
@@ -98,7 +108,7 @@ func New(cfg Config) (_ *Daemon, err error) {
 	}
 	judge := validator.Config{
 		Client: cfg.Client, HotKey: cfg.HotKey, Operator: cfg.Operator, Store: filepath.Join(cfg.Home, "judge.db"),
-		Families: Families(), Rules: rules(), Log: cfg.Log,
+		Families: Families(), Rules: rules(), Open: validator.PublicModels(cfg.Client), Room: cfg.Room, Log: cfg.Log,
 	}
 	if !cfg.Tasks.None {
 		judge.Modules = d.modules
@@ -140,6 +150,7 @@ func (d *Daemon) makeGateway() error {
 		return err
 	}
 	c.Weights = blob.NewServer(models)
+	c.Gauges = append(c.Gauges, gauges{d.judge})
 	c.Names = filepath.Join(d.cfg.Home, "names.json")
 	c.KeyHelp = "the operator makes one with `agora validator key create NAME`; a local network's is in its localnet.json"
 	starting, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -194,6 +205,10 @@ func (d *Daemon) HTTP() string { return d.http.Addr().String() }
 func (d *Daemon) serve(ctx context.Context) error {
 	modules := d.modules.handler()
 	s := gateway.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, ExaminationPath) {
+			d.serveExamination(w, r)
+			return
+		}
 		if strings.HasPrefix(r.URL.Path, shelf.Path) {
 			modules.ServeHTTP(w, r)
 			return

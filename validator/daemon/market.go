@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	subnettypes "agora/chain/x/subnet/types"
@@ -12,6 +13,7 @@ import (
 	"agora/gateway/ledger"
 	"agora/mechanism/score"
 	"agora/validator"
+	"agora/validator/exam"
 )
 
 // market is what this program knows of the market: the chain's view, read when it changes, and its own judgement.
@@ -72,7 +74,9 @@ func (m *market) Standings(ctx context.Context) ([]gateway.Subnet, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, gateway.Subnet{NetUID: status.NetUID, Name: status.Name, Miners: m.miners(status.NetUID, g)})
+		miners := m.miners(status.NetUID, g)
+		m.identify(ctx, status.NetUID, miners)
+		list = append(list, gateway.Subnet{NetUID: status.NetUID, Name: status.Name, Miners: miners})
 	}
 	return list, nil
 }
@@ -95,6 +99,29 @@ func (m *market) miners(netuid uint32, g yumatypes.QueryMetagraphResponse) []gat
 		list = append(list, miner)
 	}
 	return list
+}
+
+// identify says of the servers of open models what they serve. Where that cannot be told now they are ranked all the same.
+func (m *market) identify(ctx context.Context, netuid uint32, miners []gateway.Miner) {
+	course := m.judge.Course(netuid)
+	if course == nil {
+		return
+	}
+	list, err := course.Standings(ctx)
+	if err != nil {
+		return
+	}
+	for _, s := range list {
+		for i := range miners {
+			if slices.Contains(s.Servers, miners[i].UID) {
+				miners[i].Author, miners[i].Parameters, miners[i].Place = s.Listed.Author, s.Model.Parameters, s.Place
+				miners[i].Digest = exam.SpellDigest(s.Model.Digest)
+				if s.Listed.Name != "" {
+					miners[i].Model = s.Listed.Name
+				}
+			}
+		}
+	}
 }
 
 func scores(list []score.Standing) map[uint16]score.Standing {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +18,7 @@ const Backlog = 720
 // Config says what a course examines.
 type Config struct {
 	NetUID  uint32
-	Contest Contest
+	Contest Contest // empty where models are served without an examination
 	Rules   frontier.Rules
 	Chain   Chain
 	Room    *Room
@@ -41,6 +40,7 @@ type Course struct {
 	missing  map[uint64]bool    // tempos that the chain tells nothing of
 	faults   map[[32]byte]string
 	progress Progress
+	history  []Held // who held the places, oldest first: an entry for each change
 }
 
 // Progress says how far a course is.
@@ -85,7 +85,7 @@ const again = 2 * time.Second
 func (c *Course) Run(ctx context.Context) {
 	for {
 		var retry <-chan time.Time
-		if behind := c.work(ctx); behind {
+		if behind := c.Work(ctx); behind {
 			retry = time.After(again)
 		}
 		select {
@@ -97,8 +97,8 @@ func (c *Course) Run(ctx context.Context) {
 	}
 }
 
-// work examines what is open: the running tempo first, then those before it, oldest first. It says whether something is left.
-func (c *Course) work(ctx context.Context) (behind bool) {
+// Work examines what is open: the running tempo first, then those before it, oldest first. It says whether something is left.
+func (c *Course) Work(ctx context.Context) (behind bool) {
 	epoch := c.now()
 	t, err := c.sitting(ctx, epoch)
 	if err != nil {
@@ -108,6 +108,11 @@ func (c *Course) work(ctx context.Context) (behind bool) {
 	if err := c.admit(t); err != nil {
 		c.report(err)
 		return true
+	}
+	if c.serves() {
+		c.edit(func(p *Progress) { p.Epoch, p.Models = t.Epoch, len(t.Models) })
+		c.report(nil)
+		return false
 	}
 	jobs, err := c.open(ctx, t)
 	c.report(err)
@@ -332,12 +337,13 @@ func (c *Course) Vote(ctx context.Context, alive func(Server) bool) (uids, weigh
 	for _, p := range c.board.Pay(before(t.Epoch), standings, servers) {
 		paid[uint32(p.UID)] = uint32(p.Weight)
 	}
+	c.note(t.Epoch, standings)
 	whole = true
 	for _, s := range t.Servers {
 		uids, weights = append(uids, s.UID), append(weights, paid[s.UID])
 	}
 	for _, m := range t.Models {
-		whole = whole && (t.Epoch == 0 || c.board.Has(m.Digest, t.Epoch-1) || t.Height <= m.Published)
+		whole = whole && (c.serves() || t.Epoch == 0 || c.board.Has(m.Digest, t.Epoch-1) || t.Height <= m.Published)
 	}
 	if len(paid) == 0 {
 		return nil, nil, whole, nil
@@ -359,7 +365,27 @@ func (c *Course) stand(t Sitting, alive func(Server) bool) ([]frontier.Standing,
 		served[s.Digest] = true
 		servers = append(servers, frontier.Server{UID: uint16(s.UID), Model: s.Digest, Capacity: 1, Service: math.MaxUint16, Gate: math.MaxUint16})
 	}
+	if c.serves() {
+		return named(t, served), servers
+	}
 	return c.board.Places(before(t.Epoch), func(d [32]byte) bool { return served[d] }), servers
+}
+
+// serves says that nothing is examined here.
+func (c *Course) serves() bool { return len(c.cfg.Contest.Parts) == 0 }
+
+// named lists the models that a serving market names: each that is served is a place with its part for a prize.
+func named(t Sitting, served map[[32]byte]bool) []frontier.Standing {
+	var list []frontier.Standing
+	for _, m := range t.Models {
+		s := frontier.Standing{Model: m.Model, Before: -1, Why: frontier.Unserved}
+		if part := t.Parts[m.Digest]; part > 0 && served[m.Digest] {
+			s.Why, s.Place, s.Depth, s.Capability = frontier.Placed, len(list)+1, 1, frontier.Whole
+			s.Prize = uint64(part) << 32
+		}
+		list = append(list, s)
+	}
+	return list
 }
 
 // Standing is a model with how it stands.
@@ -392,36 +418,4 @@ func (c *Course) Standings(ctx context.Context) ([]Standing, error) {
 		}
 	}
 	return out, nil
-}
-
-// Answer is one question with what a model made of it.
-type Answer struct {
-	Epoch  uint64
-	Item   int
-	Family string
-	Text   string
-	Result Result
-}
-
-// Answers lists the last of what a model was asked, newest tempo first.
-func (c *Course) Answers(digest [32]byte, most int) ([]Answer, error) {
-	epochs, sheets, err := c.cfg.Store.sheets(c.cfg.NetUID, digest, most)
-	if err != nil {
-		return nil, err
-	}
-	var list []Answer
-	for i, t := range sheets {
-		for item := range t.Items {
-			for _, q := range c.cfg.Contest.Item([32]byte(t.Seed), uint64(item)) {
-				r, ok, err := c.cfg.Store.Result(digest, q.ID)
-				if err != nil {
-					return nil, err
-				}
-				if ok && len(list) < most {
-					list = append(list, Answer{epochs[i], item, q.Family, q.Text, r})
-				}
-			}
-		}
-	}
-	return slices.Clip(list), nil
 }

@@ -89,11 +89,11 @@ func TestTwoExaminersFindTheSameBits(t *testing.T) {
 	for i := range votes {
 		own := course(t, c, NewRoom(&Shelf{}, 1+i), filepath.Join(t.TempDir(), "exam.db"))
 		own.Begin(3)
-		if own.work(context.Background()) {
+		if own.Work(context.Background()) {
 			t.Fatal(own.Progress().LastError)
 		}
 		own.Begin(4)
-		if own.work(context.Background()) {
+		if own.Work(context.Background()) {
 			t.Fatal(own.Progress().LastError)
 		}
 		_, weights, whole, err := own.Vote(context.Background(), everybody)
@@ -119,8 +119,8 @@ func TestNothingIsAskedTwice(t *testing.T) {
 	path, room := filepath.Join(t.TempDir(), "exam.db"), NewRoom(&Shelf{}, 1)
 	own := course(t, c, room, path)
 	own.Begin(2)
-	own.work(context.Background())
-	own.work(context.Background())
+	own.Work(context.Background())
+	own.Work(context.Background())
 	asked, _ := room.Effort()
 	if asked != 3*2*2 { // tempos 0 to 2, two items of two families
 		t.Fatalf("%d questions", asked)
@@ -135,7 +135,7 @@ func TestNothingIsAskedTwice(t *testing.T) {
 	room = NewRoom(&Shelf{}, 1) // after a restart
 	own = course(t, c, room, path)
 	own.Begin(2)
-	own.work(context.Background())
+	own.Work(context.Background())
 	if asked, _ := room.Effort(); asked != 0 {
 		t.Errorf("%d questions again", asked)
 	}
@@ -145,13 +145,13 @@ func TestNothingIsAskedTwice(t *testing.T) {
 	}
 	other := course(t, c, room, filepath.Join(t.TempDir(), "exam.db")) // a second validator of the process knows nothing
 	other.Begin(2)
-	other.work(context.Background())
+	other.Work(context.Background())
 	if asked, _ := room.Effort(); asked != 12 {
 		t.Errorf("%d questions for the first of two that share a room", asked)
 	}
 	third := course(t, c, room, filepath.Join(t.TempDir(), "exam.db"))
 	third.Begin(2)
-	third.work(context.Background())
+	third.Work(context.Background())
 	if asked, _ := room.Effort(); asked != 12 {
 		t.Errorf("%d questions for two that share a room", asked)
 	}
@@ -163,7 +163,7 @@ func TestWhoLiesAboutItsSizeHasNothing(t *testing.T) {
 	c.models[1].Parameters /= 8
 	own := course(t, c, NewRoom(&Shelf{}, 1), filepath.Join(t.TempDir(), "exam.db"))
 	own.Begin(3)
-	own.work(context.Background())
+	own.Work(context.Background())
 	list, err := own.Standings(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +224,7 @@ func TestModelsThatCannotAnswerHaveNothingWithAReason(t *testing.T) {
 			room.limit = 20 * time.Millisecond
 			own := course(t, &chain{models: []Listed{m}, items: 1}, room, filepath.Join(t.TempDir(), "exam.db"))
 			own.Begin(0)
-			if own.work(context.Background()) {
+			if own.Work(context.Background()) {
 				t.Fatal(own.Progress().LastError)
 			}
 			if !own.board.Has(m.Digest, 0) {
@@ -249,7 +249,7 @@ func TestWeightsThatNobodyGivesAreNoResult(t *testing.T) {
 	c := &chain{models: []Listed{{Model: frontier.Model{Digest: [32]byte{1}}}}, items: 1}
 	own := course(t, c, NewRoom(&Shelf{}, 1), filepath.Join(t.TempDir(), "exam.db"))
 	own.Begin(0)
-	if !own.work(context.Background()) || own.board.Has([32]byte{1}, 0) {
+	if !own.Work(context.Background()) || own.board.Has([32]byte{1}, 0) {
 		t.Error("a model without weights counts as examined")
 	}
 	if p := own.Progress(); p.Absent != 1 || p.LastError == "" {
@@ -262,7 +262,7 @@ func TestTemposThatTheChainForgotAreLeftOut(t *testing.T) {
 	c := &chain{models: shipped(worst), items: 1, from: 5}
 	own := course(t, c, NewRoom(&Shelf{}, 1), filepath.Join(t.TempDir(), "exam.db"))
 	own.Begin(7)
-	if own.work(context.Background()) {
+	if own.Work(context.Background()) {
 		t.Fatal(own.Progress().LastError)
 	}
 	var have []uint64
@@ -282,7 +282,7 @@ func TestModelIsAskedOnlyWhatCameAfterIt(t *testing.T) {
 	c.models[0].Published = 21 // within tempo 2
 	own := course(t, c, NewRoom(&Shelf{}, 1), filepath.Join(t.TempDir(), "exam.db"))
 	own.Begin(4)
-	own.work(context.Background())
+	own.Work(context.Background())
 	if own.board.Has(c.models[0].Digest, 2) || !own.board.Has(c.models[0].Digest, 3) {
 		t.Error("items of the tempo in which it was published")
 	}

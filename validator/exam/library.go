@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"agora/engine"
@@ -19,12 +20,23 @@ type Shelf struct {
 	Fetch func(ctx context.Context, m Listed) (path string, err error)
 }
 
+// Folder fetches from a folder of files that are named by their digests, in hexadecimal, with any ending.
+func Folder(dir string) func(context.Context, Listed) (string, error) {
+	return func(_ context.Context, m Listed) (string, error) {
+		found, err := filepath.Glob(filepath.Join(dir, hex.EncodeToString(m.Digest[:])+".*"))
+		if err != nil || len(found) == 0 {
+			return "", fmt.Errorf("%w: %s is not in %s", ErrNotHere, short(m.Digest), dir)
+		}
+		return found[0], nil
+	}
+}
+
 // ChatFormat is the format of the chat models that ship, whose files hold nothing but what the digest covers.
 const ChatFormat = "chat"
 
 // Open implements Library.
 func (s *Shelf) Open(ctx context.Context, m Listed) (*Specimen, error) {
-	digest := "sha256:" + hex.EncodeToString(m.Digest[:])
+	digest := SpellDigest(m.Digest)
 	for _, card := range chat.Cards() {
 		if card.Digest == digest {
 			e, err := chat.Open(card.Name)

@@ -2,7 +2,9 @@ package exam
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"strings"
 
 	"agora/mechanism/frontier"
 	"agora/task"
@@ -17,6 +19,7 @@ type Listed struct {
 	Format   string
 	Template string
 	Sources  []string
+	Root     []byte // of its file's chunks, where the author told it
 }
 
 // Server is a neuron whose card, as the tempo began, names a model.
@@ -29,11 +32,12 @@ type Server struct {
 // Sitting is what the chain says of one tempo of a subnet of open models.
 type Sitting struct {
 	Epoch   uint64
-	Height  int64     // first block of the tempo
-	Seed    task.Seed // nobody chose it
-	Items   int       // that every model is asked
-	Models  []Listed  // those that a card names
-	Servers []Server  // by uid
+	Height  int64               // first block of the tempo
+	Seed    task.Seed           // nobody chose it
+	Items   int                 // that every model is asked
+	Models  []Listed            // those that a card names
+	Servers []Server            // by uid
+	Parts   map[[32]byte]uint32 // of the models that a serving market names, relative to their sum
 }
 
 // Chain is where sittings come from.
@@ -61,3 +65,33 @@ type Library interface {
 
 // ErrNotHere says that a model's bytes cannot be had now.
 var ErrNotHere = errors.New("exam: nobody gives the weights")
+
+// ParseDigest reads a digest as the chain spells it: "sha256:" and 64 hexadecimal digits.
+func ParseDigest(text string) (d [32]byte, ok bool) {
+	digits, ok := strings.CutPrefix(text, "sha256:")
+	b, err := hex.DecodeString(digits)
+	if !ok || err != nil || len(b) != len(d) {
+		return d, false
+	}
+	return [32]byte(b), true
+}
+
+// SpellDigest writes a digest as the chain does.
+func SpellDigest(d [32]byte) string { return "sha256:" + hex.EncodeToString(d[:]) }
+
+// Between is a chain that tells only of tempos that began from block `from` to block `to`; 0 is no bound. The running tempo, whose
+// models are the ones to examine, is always told.
+func Between(chain Chain, from, to int64) Chain { return &between{chain: chain, from: from, to: to} }
+
+type between struct {
+	chain    Chain
+	from, to int64
+}
+
+func (b *between) Sitting(ctx context.Context, netuid uint32, epoch uint64) (Sitting, error) {
+	t, err := b.chain.Sitting(ctx, netuid, epoch)
+	if err == nil && len(t.Models) == 0 && (t.Height < b.from || b.to > 0 && t.Height > b.to) {
+		return t, ErrNoSitting
+	}
+	return t, err
+}

@@ -150,6 +150,15 @@ func (s *Store) scores(netuid uint32, digest [32]byte, visit func(epoch uint64, 
 	}))
 }
 
+// tempo is what a model got in one tempo; nothing where it was not examined.
+func (s *Store) tempo(netuid uint32, digest [32]byte, epoch uint64) (scores []frontier.Score, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		scores = unpacked(tx.Bucket(scoreBucket).Get(scoreKey(netuid, digest, epoch)))
+		return nil
+	})
+	return scores, wrap(err)
+}
+
 func sheetOf(tx *bbolt.Tx, netuid uint32, epoch uint64) (t sheet, err error) {
 	data := tx.Bucket(sittingBucket).Get(tempoKey(netuid, epoch))
 	if data == nil {

@@ -146,8 +146,8 @@ var table = []Parameter{
 		Reason: "Every examiner fetches and runs a model that is served, so the largest file says who can be one.",
 	},
 	{
-		Name: ExamItems, Unit: "items per 360 blocks", Default: 4, Min: 1, Max: 96, Who: ByOwner,
-		Reason: "Each model answers this many items in 360 blocks: more rank sooner, fewer let small machines examine.",
+		Name: ExamItems, Unit: "items per 360 blocks", Default: 4, Min: 1, Max: 3_456, Who: ByOwner,
+		Reason: "Each model answers this many items in 360 blocks: more rank sooner, fewer let small machines examine; at most 96 in a tempo of ten blocks.",
 	},
 	{
 		Name: Licences, Unit: "sum of powers of two, 0 for any", Default: 0, Min: 0, Max: int64(1)<<len(licences) - 1, Who: ByOwner,
