@@ -132,12 +132,12 @@ func TestABadVoucherFailsNoOther(t *testing.T) {
 	s := open(t)
 	a, b, c := s.channel("ann", "val", 1), s.channel("ann", "miner", 1), s.channel("ann", "other", 1)
 	one := voucher.Part{Netuid: s.netuid, Amount: tao / 2}
-	forged, expired, twice := s.sign("ann", b, one), s.sign("ann", b, one), s.sign("ann", c, one)
+	forged, twice := s.sign("ann", b, one), s.sign("ann", c, one)
 	forged.Signature[3] ^= 1
 	old := voucher.Voucher{Channel: b, Parts: voucher.Parts{one}, Expiry: s.Ctx.BlockTime().Unix() - 1}
 	signature, err := old.Sign(yumatest.ChainID, key("ann"))
 	s.Must(err)
-	expired = types.NewVoucher(old, signature, 0)
+	expired := types.NewVoucher(old, signature, 0)
 	shrunk := s.sign("ann", c, voucher.Part{Netuid: s.netuid + 1, Amount: tao})
 	got := s.claim(
 		types.Voucher{}, types.Voucher{Channel: 999}, forged, expired, twice, twice, shrunk,
