@@ -69,7 +69,7 @@ func modelOf(e modeltypes.Entry, servers []uint32) web.Model {
 	}
 	return web.Model{
 		Digest: l.Digest, Name: l.Name, Author: l.Author, Common: e.Common, Retired: l.Retired, Licence: l.Licence, Format: l.Format,
-		Bytes: l.Bytes, Parameters: l.Parameters, Template: l.Template, Sources: l.Sources, Share: float64(l.AuthorShare) / 10_000,
+		Bytes: l.Bytes, Parameters: l.Parameters, Template: l.Template, Sources: append([]string{}, l.Sources...), Share: float64(l.AuthorShare) / 10_000,
 		Height: l.Height, Index: l.Index, Published: time.Unix(l.PublishedUnix, 0).UTC(), Earned: l.Earned, EarnedAuthor: l.EarnedAuthor,
 		Servers: servers,
 	}
