@@ -189,6 +189,9 @@ func (p *authoring) commit(cmd *cobra.Command, chain *client.Client, queue *clie
 		return err
 	}
 	if made == nil {
+		if listed, err := modeltypes.NewQueryClient(chain.Conn()).Model(ctx, &modeltypes.QueryModelRequest{Netuid: w.Netuid, Digest: w.Digest}); err == nil {
+			return fmt.Errorf("%s is published in subnet %d already, by %s", w.Digest, w.Netuid, listed.Entry.Model.Author)
+		}
 		fee, err := modeltypes.NewQueryClient(chain.Conn()).Fee(ctx, &modeltypes.QueryFeeRequest{Netuid: w.Netuid, Bytes: w.Bytes})
 		if err != nil {
 			return fmt.Errorf("subnet %d: %w", w.Netuid, err)

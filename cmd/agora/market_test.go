@@ -155,7 +155,7 @@ cmp tiny.gguf "$HOME"/elsewhere/*.gguf && echo the same bytes
 agora model retire "$digest" --subnet 1 --from owner
 agora model list --subnet 1
 agora model publish tiny.gguf --subnet 1 --licence MIT --from owner 2>&1 || echo "exit code $?"`)
-	for _, want := range []string{"publishes from block", "published in subnet 1 as agora1", "now upload the file", "the same bytes", "is retired in subnet 1", "retired", "you published"} {
+	for _, want := range []string{"publishes from block", "published in subnet 1 as agora1", "now upload the file", "the same bytes", "is retired in subnet 1", "retired", "is published in subnet 1 already"} {
 		if err != nil || !strings.Contains(out, want) {
 			t.Fatalf("publishing: %v, want %q in:\n%s", err, want, out)
 		}
