@@ -207,7 +207,8 @@ func (p *authoring) commit(cmd *cobra.Command, chain *client.Client, queue *clie
 		made = &modeltypes.Commit{Height: result.Height}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "committed at block %d; publishes from block %d on\n", made.Height, made.Height+modeltypes.LeastWait)
-	return waitFor(ctx, chain, made.Height+modeltypes.LeastWait) // a rehearsal runs at the height of the last block
+	// A rehearsal runs on the last state, which a node has after it tells of its block.
+	return waitFor(ctx, chain, made.Height+modeltypes.LeastWait+1)
 }
 
 // commitOf finds an author's open commit; nil where there is none.
