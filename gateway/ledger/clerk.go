@@ -1,0 +1,213 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// clerk takes what has come and writes it, until ctx ends.
+func (l *Ledger) clerk(ctx context.Context) {
+	batch := make([]*entry, 0, maxBatch)
+	for {
+		batch = batch[:0]
+		select {
+		case e := <-l.entries:
+			batch = append(batch, e)
+		case <-idle(l.unfolded): // nobody asks any more
+			l.refold()
+			continue
+		case <-ctx.Done():
+			l.refuseRest()
+			l.refold()
+			return
+		}
+		for more := true; more && len(batch) < maxBatch; {
+			select {
+			case e := <-l.entries:
+				batch = append(batch, e)
+			default:
+				more = false
+			}
+		}
+		l.settle(batch)
+		if l.due(time.Now()) {
+			l.refold()
+		}
+	}
+}
+
+// idle is a while after which an unfolded journal is folded though nobody asks.
+func idle(unfolded int) <-chan time.Time {
+	if unfolded == 0 {
+		return nil
+	}
+	return time.After(foldEvery)
+}
+
+// refold folds the journal; where that fails it stays, and is folded later.
+func (l *Ledger) refold() {
+	ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
+	defer cancel()
+	if l.fold(ctx) != nil {
+		l.folded = time.Now()
+	}
+}
+
+// refuseRest answers who waits when the ledger closes.
+func (l *Ledger) refuseRest() {
+	for {
+		select {
+		case e := <-l.entries:
+			e.done <- fmt.Errorf("%w: it is closing", ErrStore)
+		default:
+			return
+		}
+	}
+}
+
+// settle writes a batch and answers its entries. A transaction that fails is tried again as long as nothing of it is in
+// memory only.
+func (l *Ledger) settle(batch []*entry) {
+	var err error
+	for range tries {
+		ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
+		err = l.commit(ctx, batch)
+		cancel()
+		if err == nil || !l.dialect.shared {
+			break
+		}
+		l.hangUp()
+	}
+	for _, e := range batch {
+		if err != nil {
+			if e.undo != nil && e.err == nil {
+				e.undo()
+			}
+			e.err = fmt.Errorf("%w: %w", ErrStore, err)
+		}
+		e.done <- e.err
+	}
+}
+
+// commit applies a batch in one transaction. Where the accounts are in memory it writes besides what an earlier failure
+// left unwritten, and takes no entry before that is done.
+func (l *Ledger) commit(ctx context.Context, batch []*entry) error {
+	w := &work{Ledger: l, book: l.book, ctx: ctx}
+	defer func() {
+		if w.tx != nil {
+			_ = w.tx.Rollback() // after the commit it is nothing
+		}
+	}()
+	if l.dialect.shared {
+		w.book = newBook()
+		if err := w.read(batch); err != nil {
+			return err
+		}
+	} else if w.changed() {
+		if err := w.finish(); err != nil {
+			return err
+		}
+	}
+	for _, e := range batch {
+		w.account, w.entry = w.accounts[e.account], e
+		e.err = e.apply(w)
+		if errors.Is(e.err, errBroken) {
+			return e.err
+		}
+	}
+	return w.finish()
+}
+
+// errBroken marks an error of the store inside an entry: the transaction is no good any more.
+var errBroken = errors.New("store")
+
+// begin opens the transaction if it is not.
+func (w *work) begin() error {
+	if w.tx != nil {
+		return nil
+	}
+	tx, err := w.transaction(w.ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errBroken, err)
+	}
+	w.tx = tx
+	return nil
+}
+
+// transaction begins one on the clerk's connection, where its statements are prepared.
+func (l *Ledger) transaction(ctx context.Context) (*sql.Tx, error) {
+	if l.conn == nil {
+		conn, err := l.db.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		l.conn = conn
+	}
+	return l.conn.BeginTx(ctx, nil)
+}
+
+// hangUp gives the connection up: the next transaction has another.
+func (l *Ledger) hangUp() {
+	for _, s := range l.statements {
+		_ = s.Close() // the connection may be gone
+	}
+	clear(l.statements)
+	if l.conn != nil {
+		_ = l.conn.Close() // as above
+	}
+	l.conn = nil
+}
+
+// read loads and locks a batch's accounts.
+func (w *work) read(batch []*entry) error {
+	ids := make([]string, 0, len(batch))
+	for _, e := range batch {
+		if e.account != "" {
+			ids = append(ids, e.account)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if err := w.begin(); err != nil || len(ids) == 0 {
+		return err
+	}
+	var err error
+	w.accounts, err = w.load(w.ctx, w.tx, ids)
+	return err
+}
+
+// finish writes what changed and commits.
+func (w *work) finish() error {
+	if !w.changed() {
+		return nil
+	}
+	if err := w.begin(); err != nil {
+		return err
+	}
+	if err := w.write(w.ctx, w.tx, w.book); err != nil {
+		return err
+	}
+	if w.dialect.shared {
+		if err := w.writeSums(w.ctx, w.book); err != nil {
+			return err
+		}
+	}
+	err := w.tx.Commit()
+	if err == nil {
+		w.clear()
+		w.tx = nil
+	}
+	return err
+}
+
+// known is the entry's account, or an error.
+func (w *work) known(id string) (*Account, error) {
+	if w.account == nil {
+		return nil, fmt.Errorf("%w: %s", ErrUnknown, id)
+	}
+	return w.account, nil
+}
