@@ -150,10 +150,20 @@ type Replayer interface {
 	Score(ctx context.Context, ids []int32) ([]float64, error)
 }
 
+// Gauger measures how far an answer of another engine is from the model's own.
+type Gauger interface {
+	// Gaps reads the words of an answer to a request that wants one text at temperature 0, and returns of each of its tokens by how many
+	// nats it was less probable than the model's choice after the same words: 0 where it was that choice. The end counts as a token, but
+	// where the answer reached its limit. Other requests are an *openai.Error of status 400.
+	Gaps(ctx context.Context, req *openai.ChatRequest, answer string) ([]float64, error)
+}
+
 // Verdict is what a replay found.
 type Verdict struct {
 	Differs int  // the first position whose token would not have been chosen; -1 for none
 	Ends    bool // the answer ends where it must: with an end token, a stop string, a whole form, or the limit
+	Over    bool // it is longer than the request, or this engine's context, allows; nothing else is known then
+	Prompt  int  // tokens of the prompt
 
 	// What the tokens of a right answer say to a consumer.
 	Content []byte

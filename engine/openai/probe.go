@@ -133,6 +133,20 @@ func (b *Backend) trySeed(ctx context.Context) (same bool, answer string) {
 	return said[0] == said[1] && said[0] != "", string(said[0]) + string(said[1])
 }
 
+// Say asks the server for one answer as a whole and returns its words.
+func (b *Backend) Say(ctx context.Context, req *openai.ChatRequest) (string, error) {
+	named := *req
+	named.Model = b.opt.Model
+	var said openai.ChatResponse
+	if err := b.ask(ctx, http.MethodPost, "/chat/completions", &named, &said); err != nil {
+		return "", err
+	}
+	if len(said.Choices) != 1 {
+		return "", fmt.Errorf("the server gives %d answers to a request for one", len(said.Choices))
+	}
+	return string(said.Choices[0].Message.Content), nil
+}
+
 // ask sends v and decodes the answer.
 func (b *Backend) ask(ctx context.Context, method, path string, v, into any) error {
 	resp, err := b.call(ctx, method, path, v)

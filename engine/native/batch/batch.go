@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"agora/engine/native/model"
 )
@@ -14,7 +15,8 @@ import (
 type Options struct {
 	Slots  int   // answers in the making at once; 8
 	Queue  int   // that may wait for a slot; 4 × Slots
-	Memory int64 // bytes of keys and values: of answers in the making, and of texts kept for the next turn; 512 MiB
+	Memory int64 // bytes of keys and values: of answers in the making, and of texts kept five minutes for the next turn; 512 MiB
+	Kept   int64 // of these, for texts kept; all that answers in the making leave
 }
 
 func (o Options) withDefaults() Options {
@@ -26,6 +28,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Memory <= 0 {
 		o.Memory = 512 << 20
+	}
+	if o.Kept <= 0 {
+		o.Kept = o.Memory
 	}
 	return o
 }
@@ -161,11 +166,25 @@ func (b *Batcher) run() {
 			return
 		}
 		if len(b.active) == 0 {
-			<-b.wake
+			b.rest()
 			continue
 		}
 		b.pass()
 	}
+}
+
+// rest waits for an answer to make, and forgets texts meanwhile.
+func (b *Batcher) rest() {
+	select {
+	case <-b.wake:
+	case <-time.After(patience):
+		b.forget(time.Now())
+	}
+}
+
+// forget drops kept texts that are old, or that there is no memory for.
+func (b *Batcher) forget(now time.Time) {
+	b.kept.shrink(min(b.options.Kept, b.options.Memory-b.used), now)
 }
 
 // admit moves answers from the queue into free slots, oldest first, and drops those that were given up.
@@ -192,8 +211,9 @@ func (b *Batcher) admit() (closed bool) {
 // read, for the logits after it.
 func (b *Batcher) begin(j *Job) {
 	b.used += j.reserve
-	b.kept.shrink(b.options.Memory - b.used)
-	j.seq, j.cached = b.kept.find(j.prompt)
+	now := time.Now()
+	b.forget(now)
+	j.seq, j.cached = b.kept.find(j.prompt, now)
 	if j.seq == nil {
 		j.seq = b.model.NewSequence()
 	}

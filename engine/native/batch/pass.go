@@ -65,22 +65,23 @@ func (b *Batcher) inputs() (inputs []model.Input, jobs []*Job, tokens int) {
 // choose lets the answer's chooser pick a token, and keeps a prompt that has just been read for others that begin so.
 func (b *Batcher) choose(j *Job, logits []float32) {
 	if j.made == 0 {
-		b.remember(j)
+		b.remember(j, j.seq.Fork(j.seq.Len()))
 	}
 	id, done := j.chooser.Choose(j.made, logits)
 	j.made++
 	if done || j.made == j.limit {
-		b.remember(j)
+		b.remember(j, j.seq)
 		j.end(nil)
 		return
 	}
 	j.pending = []int32{id}
 }
 
-// remember keeps the text read so far, where there is memory for it.
-func (b *Batcher) remember(j *Job) {
-	b.kept.add(j.read, j.seq)
-	b.kept.shrink(b.options.Memory - b.used)
+// remember keeps the text read so far, where there is memory for it, with a sequence that stays as it is.
+func (b *Batcher) remember(j *Job, seq *model.Sequence) {
+	now := time.Now()
+	b.kept.add(j.read, seq, now)
+	b.forget(now)
 }
 
 // drop ends the answers that were given up.

@@ -27,6 +27,14 @@ def ask(prompt, n, probabilities=0):
     return json.loads(c.getresponse().read())
 
 
+def cut(texts):
+    c = http.client.HTTPConnection(host)
+    for text in texts:
+        body = dict(content=text, add_special=False, parse_special=False)
+        c.request("POST", "/tokenize", json.dumps(body), {"Content-Type": "application/json"})
+        yield json.loads(c.getresponse().read())["tokens"]
+
+
 def timed(prompt, n, together):
     before = cpu()
     if together == 1:
@@ -40,8 +48,11 @@ def timed(prompt, n, together):
 print("{}", flush=True)
 for line in sys.stdin:
     c = json.loads(line)
+    if "texts" in c:
+        print(json.dumps(dict(texts=list(cut(c["texts"])))), flush=True)
+        continue
     if c.get("probabilities"):
-        answer = ask(c["prompt"], c["n"], 1)["completion_probabilities"]
+        answer = ask(c["prompt"], c["n"], 1).get("completion_probabilities", [])
         print(json.dumps(dict(tokens=[t["id"] for t in answer], logprobs=[t["logprob"] for t in answer])), flush=True)
         continue
     print(json.dumps(dict(seconds=timed(c["prompt"], c["n"], c["together"]))), flush=True)

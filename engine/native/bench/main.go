@@ -6,6 +6,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	_ "embed"
 	"encoding/json"
 	"flag"
@@ -14,13 +15,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
+	"agora/engine"
 	"agora/engine/native/kernel"
+	"agora/engine/native/llm"
 	"agora/engine/native/model"
+	"agora/wire/openai"
 )
 
 //go:embed llama.py
@@ -65,10 +69,12 @@ func run() error {
 			return err
 		}
 	}
-	if err := quality(*path); err != nil {
-		return err
+	for _, measure := range []func(string) error{quality, tokenised, alone} {
+		if err := measure(*path); err != nil {
+			return err
+		}
 	}
-	return alone(*path)
+	return random()
 }
 
 func compareQ40() error {
@@ -160,19 +166,18 @@ func generate(m *model.Model, j job, n int) (float64, error) {
 
 // alone is what has no counterpart there: checking an answer in one pass, loading, memory, and portable code.
 func alone(path string) error {
-	runtime.GC() // what was measured before gives its memory back
-	was := time.Now()
+	if err := load(path); err != nil {
+		return err
+	}
+	if err := memory(path); err != nil {
+		return err
+	}
 	m, err := model.Open(path)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	loaded := time.Since(was)
-	if _, err := generate(m, job{"", 40, 200, 1}, 200); err != nil {
-		return err
-	}
-	used := memory()
-	var check, plain []float64
+	var check []float64
 	for range *rounds {
 		before := processor()
 		if _, err := m.NewRunner().Forward(model.Input{Sequence: m.NewSequence(), Tokens: tokens(240), Logits: 201}); err != nil {
@@ -180,21 +185,74 @@ func alone(path string) error {
 		}
 		check = append(check, (processor()-before)*1e3/200)
 	}
-	kernel.Use("portable")
-	for range 2 {
-		ms, err := measure(job{"", 8, 12, 1}, func(n int) (float64, error) { return generate(m, job{"", 8, 12, 1}, n) })
-		if err != nil {
-			return err
+	fmt.Printf("checking an answer of 200 tokens after 40: %s ms per answer token, %.0f per processor second\n", summary(check), 1e3/median(check))
+	return portable(m)
+}
+
+// portable measures short answers in portable code and in the fastest that there is, in turns.
+func portable(m *model.Model) error {
+	defer kernel.Use(kernel.Level())
+	j := job{"", 8, 12, 1}
+	spent := map[string][]float64{}
+	for range *rounds {
+		for _, level := range kernel.Levels() {
+			kernel.Use(level)
+			ms, err := measure(j, func(n int) (float64, error) { return generate(m, j, n) })
+			if err != nil {
+				return err
+			}
+			spent[level] = append(spent[level], ms)
 		}
-		plain = append(plain, ms)
 	}
-	fmt.Printf("\nchecking an answer of 200 tokens after 40: %s ms per answer token, %.0f per processor second\n", summary(check), 1e3/median(check))
-	fmt.Printf("portable code, decode: %s ms per token\n", summary(plain))
-	fmt.Printf("loading: %.2f s by the clock; memory after 240 tokens: %s\n", loaded.Seconds(), used)
+	plain, fast := spent["portable"], spent[kernel.Levels()[len(spent)-1]]
+	fmt.Printf("portable code, decode: %s ms per token, vectors %s, ratio %.1f\n", summary(plain), summary(fast), median(plain)/median(fast))
 	return nil
 }
 
-func memory() string {
+// load measures a model from its file to its first answer: tokenizer, template, packed weights, digest.
+func load(path string) error {
+	var clock, spent []float64
+	for range *rounds {
+		debug.FreeOSMemory() // of what was measured before
+		was, before := time.Now(), processor()
+		e, err := llm.Open(path, llm.Options{})
+		if err != nil {
+			return err
+		}
+		clock, spent = append(clock, time.Since(was).Seconds()), append(spent, processor()-before)
+		if err := e.Close(); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("\nloading: %s s by the clock, %s of processors\n", summary(clock), summary(spent))
+	return nil
+}
+
+// memory is what the process has after it served an answer, and what of it the file makes.
+func memory(path string) error {
+	debug.FreeOSMemory()
+	e, err := llm.Open(path, llm.Options{})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	most, temperature := 200, 0.0
+	used, _, err := e.Complete(context.Background(), &openai.CompletionRequest{
+		Prompt: "This is the story of a fisherman who could not swim.", MaxTokens: &most, Temperature: &temperature,
+	}, func(engine.Token) error { return nil })
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("memory after %d tokens: %s; the file has %d kB\n", used.TotalTokens, resident(), info.Size()>>10)
+	return nil
+}
+
+// resident is the memory of this process, where the system tells.
+func resident() string {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return "unknown"
@@ -228,6 +286,7 @@ func start(path string) (*llama, error) {
 		return nil, err
 	}
 	l := &llama{cmd, json.NewEncoder(in), bufio.NewScanner(out)}
+	l.out.Buffer(nil, 1<<24)
 	return l, l.read(nil)
 }
 

@@ -65,7 +65,7 @@ func quality(path string) error {
 		if tok.AddBOS {
 			prompt = append([]int32{tok.BOS}, prompt...)
 		}
-		answer, err := other.probabilities(prompt)
+		answer, err := other.probabilities(prompt, continued)
 		if err != nil {
 			return err
 		}
@@ -104,9 +104,9 @@ type answer struct {
 	Logprobs []float64
 }
 
-func (l *llama) probabilities(prompt []int32) (answer, error) {
+func (l *llama) probabilities(prompt []int32, n int) (answer, error) {
 	var a answer
-	if err := l.in.Encode(map[string]any{"prompt": prompt, "n": continued, "probabilities": true}); err != nil {
+	if err := l.in.Encode(map[string]any{"prompt": prompt, "n": n, "probabilities": true}); err != nil {
 		return a, err
 	}
 	err := l.read(&a)

@@ -3,12 +3,12 @@
 package digest
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"math"
 
 	"agora/engine/native/gguf"
@@ -50,7 +50,8 @@ func Of(f *gguf.File) (Identity, error) {
 
 // Sum is Of for a model in parts.
 func Sum(c model.Config, tensors []tensor.Tensor, table *token.Table) (Identity, error) {
-	h := writer{sha256.New()}
+	sum := sha256.New()
+	h := writer{bufio.NewWriterSize(sum, 1<<15)}
 	h.text(domain)
 	h.shape(&c)
 	byName := map[string]tensor.Tensor{}
@@ -80,18 +81,20 @@ func Sum(c model.Config, tensors []tensor.Tensor, table *token.Table) (Identity,
 		}
 	}
 	h.table(table)
-	h.Sum(id.Digest[:0])
+	if err := h.Flush(); err != nil {
+		return id, err
+	}
+	sum.Sum(id.Digest[:0])
 	return id, nil
 }
 
 func same(a, b tensor.Tensor) bool { return a.Type == b.Type && bytes.Equal(a.Data, b.Data) }
 
-type writer struct{ hash.Hash }
+// writer gathers what is small: a vocabulary is a million numbers.
+type writer struct{ *bufio.Writer }
 
 func (w writer) bits(n uint64) {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], n)
-	w.Write(b[:])
+	w.Write(binary.LittleEndian.AppendUint64(w.AvailableBuffer(), n))
 }
 
 // number writes −1 as 2⁶⁴−1, also where an int has 32 bits.
@@ -99,7 +102,7 @@ func (w writer) number(n int) { w.bits(uint64(int64(n))) }
 
 func (w writer) text(s string) {
 	w.number(len(s))
-	w.Write([]byte(s))
+	w.WriteString(s)
 }
 
 func (w writer) flag(b bool) {

@@ -13,8 +13,8 @@ import (
 
 // Errors that callers tell apart. Each is wrapped with what was found and where.
 var (
-	ErrFormat      = errors.New("not a GGUF file of version 3")
-	ErrDamaged     = errors.New("damaged GGUF file")
+	ErrFormat      = errors.New("not a GGUF file of version 3, which is what is read, as are folders of config.json, tokenizer.json and safetensors")
+	ErrDamaged     = errors.New("damaged GGUF file, get it again")
 	ErrUnsupported = errors.New("not supported")
 )
 
@@ -30,31 +30,36 @@ type File struct {
 	metadata map[string]Value
 	tensors  []tensor.Tensor
 	index    map[string]int
-	unmap    func() error
+	file     *mapping.File // nil where the bytes are the caller's
 }
 
-// Open maps a file and reads its directory. Close it when no tensor of it is read any more.
+// Open maps a file and reads its directory; the errors of what it holds do not name it. Close it when no tensor of it is read any more.
 func Open(path string) (*File, error) {
-	data, unmap, err := mapping.Open(path)
+	file, err := mapping.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	f, err := Parse(data)
+	f, err := Parse(file.Data)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), unmap())
+		return nil, errors.Join(err, file.Close())
 	}
-	f.unmap = unmap
+	f.file = file
 	return f, nil
 }
 
 // Close gives the file's memory back.
 func (f *File) Close() error {
-	if f.unmap == nil {
+	if f.file == nil {
 		return nil
 	}
-	unmap := f.unmap
-	f.unmap = nil
-	return unmap()
+	return f.file.Close()
+}
+
+// Forget gives back the memory of what was read so far; tensors can be read again.
+func (f *File) Forget() {
+	if f.file != nil {
+		f.file.Forget()
+	}
 }
 
 // Parse reads the directory of a file that lies in data, which must not change while the File is used.

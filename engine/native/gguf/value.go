@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 )
 
 // Type is the type of a metadata value, by its number in the file.
@@ -101,19 +102,26 @@ func (v Value) Bool() (value, ok bool) {
 // Len is an array's number of elements, 0 for anything else.
 func (v Value) Len() int { return v.n }
 
-// Strings goes over an array of strings; over nothing where the value is none.
+// Strings goes over an array of strings, which are parts of one copy; over nothing where the value is none.
 func (v Value) Strings() iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
 		if v.elem != typeString {
 			return
 		}
-		raw := v.raw
+		var all strings.Builder
+		all.Grow(len(v.raw) - 8*v.n)
+		for rest := v.raw; len(rest) > 0; {
+			end := 8 + binary.LittleEndian.Uint64(rest)
+			all.Write(rest[8:end])
+			rest = rest[end:]
+		}
+		at, rest := v.raw, all.String()
 		for i := range v.n {
-			n := binary.LittleEndian.Uint64(raw)
-			if !yield(i, string(raw[8:8+n])) {
+			n := binary.LittleEndian.Uint64(at)
+			if !yield(i, rest[:n]) {
 				return
 			}
-			raw = raw[8+n:]
+			at, rest = at[8+n:], rest[n:]
 		}
 	}
 }

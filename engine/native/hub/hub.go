@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,37 +28,33 @@ type Folder struct {
 	Config    model.Config
 	Tokenizer *token.Tokenizer
 	tensors   map[string]tensor.Tensor
-	close     []func() error
+	files     []*mapping.File
 }
 
-// Open reads a folder's directory and tokenizer. Close it when no tensor of it is read any more.
+// Open reads a folder's directory and tokenizer; errors do not name it. Close it when no tensor of it is read any more.
 func Open(dir string) (*Folder, error) {
 	f := &Folder{tensors: map[string]tensor.Tensor{}}
 	err := f.open(dir)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), f.Close())
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
-}
-
-// Load packs the weights. Closing the model closes the folder.
-func (f *Folder) Load() (*model.Model, error) {
-	m, err := model.Load(f.Config, f)
-	if err != nil {
-		return nil, err
-	}
-	m.OnClose(f.Close)
-	return m, nil
 }
 
 // Close gives the files' memory back.
 func (f *Folder) Close() error {
 	var errs []error
-	for _, c := range f.close {
-		errs = append(errs, c())
+	for _, m := range f.files {
+		errs = append(errs, m.Close())
 	}
-	f.close = nil
 	return errors.Join(errs...)
+}
+
+// Forget gives back the memory of what was read so far; tensors can be read again.
+func (f *Folder) Forget() {
+	for _, m := range f.files {
+		m.Forget()
+	}
 }
 
 // Tensor is the tensor of this name.
@@ -73,6 +70,9 @@ func (f *Folder) open(dir string) error {
 	}
 	var err error
 	if f.Config, err = c.shape(); err != nil {
+		return err
+	}
+	if err := f.Config.Check(); err != nil {
 		return err
 	}
 	if f.Tokenizer, err = readTokenizer(filepath.Join(dir, "tokenizer.json"), &c); err != nil {
@@ -94,12 +94,12 @@ func (f *Folder) open(dir string) error {
 
 // add takes the tensors of one file that the model reads.
 func (f *Folder) add(path string, c *config) error {
-	data, unmap, err := mapping.Open(path)
+	mapped, err := mapping.Open(path)
 	if err != nil {
 		return err
 	}
-	f.close = append(f.close, unmap)
-	file, err := safetensors.Parse(data)
+	f.files = append(f.files, mapped)
+	file, err := safetensors.Parse(mapped.Data)
 	if err != nil {
 		return err
 	}
@@ -130,6 +130,9 @@ func vector(t tensor.Tensor, more bool) tensor.Tensor {
 
 func readJSON(path string, most int64, v any) error {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: no %s in the folder; a model is config.json, tokenizer.json and safetensors, or one GGUF file", model.ErrDamaged, filepath.Base(path))
+	}
 	if err != nil {
 		return err
 	}

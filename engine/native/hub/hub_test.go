@@ -1,9 +1,11 @@
 package hub
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -19,7 +21,7 @@ import (
 )
 
 // published writes a GGUF model as the folder that it would have come from.
-func published(t *testing.T, f *gguf.File, modelType string) string {
+func published(t testing.TB, f *gguf.File, modelType string) string {
 	t.Helper()
 	c, err := model.ConfigOf(f)
 	if err != nil {
@@ -76,7 +78,7 @@ func nullable(n int) any {
 }
 
 // safetensorsOf is the same tensors under their first names, with rotary pairs half a head apart and Gemma's norms less one.
-func safetensorsOf(t *testing.T, f *gguf.File, c model.Config) []byte {
+func safetensorsOf(t testing.TB, f *gguf.File, c model.Config) []byte {
 	t.Helper()
 	directory, body := map[string]any{}, []byte{}
 	names := map[string]string{}
@@ -168,7 +170,7 @@ func TestFolderIsTheModelOfItsGGUF(t *testing.T) {
 		if err != nil {
 			t.Fatal(c.modelType, err)
 		}
-		again, err := folder.Load()
+		again, err := model.Load(folder.Config, folder)
 		if err != nil {
 			t.Fatal(c.modelType, err)
 		}
@@ -187,7 +189,7 @@ func TestFolderIsTheModelOfItsGGUF(t *testing.T) {
 		if !slices.Equal(folder.Tokenizer.Encode(text), tok.Encode(text)) || !folder.Tokenizer.End(2) || folder.Tokenizer.BOS != 1 {
 			t.Errorf("%s: another tokenizer", c.modelType)
 		}
-		if err := again.Close(); err != nil {
+		if err := folder.Close(); err != nil {
 			t.Error(err)
 		}
 	}
@@ -205,6 +207,9 @@ func TestFoldersThatCannotRunAreRefusedByName(t *testing.T) {
 		"type":          {"config.json", `"qwen3"`, `"mamba"`, model.ErrUnsupported},
 		"rope":          {"config.json", `"rope_theta"`, `"rope_scaling":{"rope_type":"yarn"},"rope_theta"`, model.ErrUnsupported},
 		"window":        {"config.json", `"sliding_window":null`, `"sliding_window":128`, model.ErrUnsupported},
+		"no head":       {"config.json", `"head_dim":16`, `"head_dim":-2`, model.ErrUnsupported},
+		"vast head":     {"config.json", `"head_dim":16`, `"rope_scaling":{"rope_type":"llama3","factor":8},"head_dim":2000000000`, model.ErrUnsupported},
+		"no factor":     {"config.json", `"rope_theta"`, `"rope_scaling":{"rope_type":"linear"},"rope_theta"`, model.ErrDamaged},
 		"missing layer": {"config.json", `"num_hidden_layers":2`, `"num_hidden_layers":3`, model.ErrDamaged},
 		"tokenizer":     {"tokenizer.json", `"BPE"`, `"Unigram"`, token.ErrUnsupported},
 		"cut":           {"tokenizer.json", `"ByteLevel"`, `"Whitespace"`, token.ErrUnsupported},
@@ -226,7 +231,7 @@ func TestFoldersThatCannotRunAreRefusedByName(t *testing.T) {
 		}
 		folder, err := Open(dir)
 		if err == nil {
-			_, err = folder.Load()
+			_, err = model.Load(folder.Config, folder)
 		}
 		if err == nil || c.is != nil && !errors.Is(err, c.is) {
 			t.Errorf("%s: %v", name, err)
@@ -241,4 +246,70 @@ func TestLlama3RopeFactorsRunFromOneToTheFactor(t *testing.T) {
 	if len(x) != 64 || x[0] != 1 || x[63] != 8 || !slices.IsSorted(x) {
 		t.Errorf("%v", x)
 	}
+}
+
+// inPieces is a tokenizer.json as SentencePiece's vocabularies are published: blanks are marks, bytes have tokens of their own.
+func inPieces(t testing.TB, tokenizer []byte) []byte {
+	var file map[string]any
+	if err := json.Unmarshal(tokenizer, &file); err != nil {
+		t.Fatal(err)
+	}
+	model := file["model"].(map[string]any)
+	vocab, singles := map[string]any{}, 0
+	for s, id := range model["vocab"].(map[string]any) {
+		if len(s) == 2 && singles < 256 { // characters that byte-level vocabularies have for bytes
+			s, singles = fmt.Sprintf("<0x%02X>", singles), singles+1
+		}
+		vocab[s] = id
+	}
+	model["vocab"], model["byte_fallback"], model["unk_token"] = vocab, true, "<|im_end|>"
+	file["normalizer"] = map[string]any{"type": "Replace", "pattern": map[string]any{"String": " "}, "content": blank}
+	file["pre_tokenizer"] = map[string]any{"type": "Metaspace", "replacement": blank, "prepend_scheme": "first", "split": false}
+	b, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Whatever a folder's descriptions say: an error, or a model that fits its weights and reads what it wrote.
+func FuzzOpen(f *testing.F) {
+	file, err := gguf.Parse(modeltest.Model(modeltest.Shape{Architecture: "gemma3", Types: []tensor.Type{tensor.BF16}, Embedding: tensor.BF16, Width: 64, Seed: 11}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	dir := published(f, file, "gemma3_text")
+	config, tokenizer := filepath.Join(dir, "config.json"), filepath.Join(dir, "tokenizer.json")
+	read := func(path string) []byte {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return b
+	}
+	c, tok := read(config), read(tokenizer)
+	llama3 := bytes.Replace(c, []byte(`"rope_theta"`), []byte(`"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":8192},"rope_theta"`), 1)
+	f.Add(c, tok)
+	f.Add(c, inPieces(f, tok))
+	f.Add(llama3, bytes.Replace(tok, []byte(`{"type":"ByteLevel","use_regex":true}`), []byte(`{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"ByteLevel"}]}`), 1))
+	f.Fuzz(func(t *testing.T, c, tok []byte) {
+		if os.WriteFile(config, c, 0o600) != nil || os.WriteFile(tokenizer, tok, 0o600) != nil {
+			t.Fatal("cannot write")
+		}
+		before := modeltest.Allocated()
+		folder, err := Open(dir)
+		if err != nil {
+			return
+		}
+		defer folder.Close()
+		if m, err := model.Load(folder.Config, folder); err == nil {
+			if _, err := m.NewRunner().Forward(model.Input{Sequence: m.NewSequence(), Tokens: []int32{0, 1, 2}, Logits: 1}); err != nil {
+				t.Log(err)
+			}
+		}
+		folder.Tokenizer.Decode(folder.Tokenizer.Encode("the end of the ring, and <|im_end|> 12"))
+		if spent := modeltest.Allocated() - before; spent > uint64(64*(len(c)+len(tok))+32<<20) {
+			t.Errorf("%d bytes allocated for %d", spent, len(c)+len(tok))
+		}
+	})
 }

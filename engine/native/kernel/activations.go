@@ -16,9 +16,12 @@ type Activations struct {
 	x       []float32 // n rows of cols numbers, stride apart
 	stride  int
 	memory  []byte
-	blocks  []byte   // quantised, n rows; empty until a matrix wants them
-	pairs   []uint64 // for portable code: see pairOf
+	blocks  []byte  // quantised, n rows; empty until a matrix wants them
+	pairs   []pairs // for portable code, one per block
 }
+
+// pairs are what portable code multiplies four columns by, at a time, and what it adds to lanes of bytes: see eights.
+type pairs struct{ by, less [16]uint64 }
 
 const (
 	actBytes  = 64
@@ -89,22 +92,19 @@ func portableQuantise(dst []byte, x []float32) {
 	}
 }
 
-// pair prepares what the portable dot product of nibbles multiplies by.
+// pair prepares what portable code multiplies by: y + x·2¹⁶ for each two columns whose weights are two bytes apart.
 func (a *Activations) pair() {
 	n := len(a.blocks) / actBytes
-	if cap(a.pairs) < 16*n {
-		a.pairs = make([]uint64, 16*n)
+	if cap(a.pairs) < n {
+		a.pairs = make([]pairs, n)
 	}
-	a.pairs = a.pairs[:16*n]
+	a.pairs = a.pairs[:n]
 	for i := range n {
-		q := (*[Block]int8)(unsafe.Pointer(&a.blocks[i*actBytes]))
-		for j := range 8 { // four columns each
-			a.pairs[16*i+2*j] = pairOf(q[4*j], q[4*j+2])
-			a.pairs[16*i+2*j+1] = pairOf(q[4*j+1], q[4*j+3])
+		q, p := (*[Block]int8)(unsafe.Pointer(&a.blocks[i*actBytes])), &a.pairs[i]
+		for j := range p.by {
+			at := 4*(j/2) + j%2
+			p.by[j] = uint64(int64(q[at+2]) + int64(q[at])<<16)
+			p.less[j] = middle - 128*lanes16*p.by[j]
 		}
 	}
 }
-
-// pairOf makes the factor y + x·2¹⁶. Times a word of 16-bit lanes (a, b, c, d) it gives a·x + b·y in lane 1 and c·x + d·y in
-// lane 3: four products at a time without vectors. See nibbles.
-func pairOf(x, y int8) uint64 { return uint64(int64(y) + int64(x)<<16) }

@@ -38,8 +38,6 @@ var vector, wide, usePairs bool
 
 func init() { Use(level) }
 
-func pointer[T any](x []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(x)) }
-
 // whole says that the vector loops can do n numbers.
 func whole(n int) bool { return vector && n > 0 && n%Lanes == 0 }
 
@@ -152,12 +150,6 @@ func quantiseRow(dst []byte, x []float32) {
 	quantise256(pointer(dst[:len(x)/Block*actBytes]), pointer(x), len(x)/Block)
 }
 
-// loop multiplies groups of 16 rows with a fixed number of tokens.
-type loop struct {
-	tokens int
-	run    func(out unsafe.Pointer, outStride int, quants, scales, acts unsafe.Pointer, actStride, blocks, groups int)
-}
-
 // loops that each format has at each width, most tokens first.
 var (
 	loops512 = map[tensor.Type][]loop{
@@ -183,17 +175,5 @@ func multiply(out []float32, stride int, m *Matrix, a *Activations, lo, hi int) 
 	if wide {
 		table = loops512
 	}
-	blocks := m.Cols / Block
-	quants, scales := m.quants[lo*blocks*m.layout.quants:], m.scales[lo*blocks*m.layout.scales:]
-	acts, actStride, steps := pointer(a.x), 4*a.stride, m.Cols/4
-	if m.layout.scales != 0 {
-		acts, actStride, steps = pointer(a.blocks), blocks*actBytes, blocks
-	}
-	i := 0
-	for _, l := range table[m.kind] {
-		for ; i+l.tokens <= a.n; i += l.tokens {
-			to := pointer(out[i*stride+lo*Lanes:])
-			l.run(to, 4*stride, pointer(quants), pointer(scales), unsafe.Add(acts, i*actStride), actStride, steps, hi-lo)
-		}
-	}
+	run(table[m.kind], out, stride, m, a, lo, hi)
 }

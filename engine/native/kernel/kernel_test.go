@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"agora/engine/native/modeltest"
 	"agora/engine/native/tensor"
@@ -165,5 +166,34 @@ func BenchmarkMultiply(b *testing.B) {
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n)/(512*1.536), "ns/kMAC")
 			})
 		}
+	}
+}
+
+// BenchmarkPortable is how many times the fastest level's time portable code takes for one token, each at its best.
+func BenchmarkPortable(b *testing.B) {
+	defer Use(Level())
+	r := rand.New(rand.NewPCG(3, 1))
+	for _, kind := range kinds {
+		b.Run(kind.String(), func(b *testing.B) {
+			m, _ := packed(b, r, kind, 576, 576)
+			x, out := random(r, 576), make([]float32, m.Width())
+			best := map[string]time.Duration{}
+			for b.Loop() {
+				for _, level := range Levels() {
+					Use(level)
+					began := time.Now()
+					var a Activations
+					a.Set(x, 1, 576, 576)
+					m.Multiply(out, m.Width(), &a)
+					if took := time.Since(began); best[level] == 0 || took < best[level] {
+						best[level] = took
+					}
+				}
+			}
+			plain, fast := best["portable"], best[Levels()[len(Levels())-1]]
+			b.ReportMetric(float64(plain.Nanoseconds())/(576*.576), "ns/kMAC")
+			b.ReportMetric(float64(plain)/float64(fast), "times")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }

@@ -35,6 +35,7 @@ type Matrix struct {
 	kind           tensor.Type
 	layout         layout
 	quants, scales []byte
+	room           *Room // that they lie in
 }
 
 // Width is the room that a product takes: Rows rounded up to a multiple of 16.
@@ -44,15 +45,24 @@ func (m *Matrix) Width() int { return (m.Rows + Lanes - 1) / Lanes * Lanes }
 func (m *Matrix) Bytes() int { return len(m.quants) + len(m.scales) }
 
 // Pack copies a matrix of Shape [cols, rows] into the order of the loops. cols must be a multiple of 32.
-func Pack(t tensor.Tensor) (*Matrix, error) {
+func Pack(t tensor.Tensor) (*Matrix, error) { return NewRoom(Packed(t)).Pack(t) }
+
+// Pack is Pack into this room.
+func (r *Room) Pack(t tensor.Tensor) (*Matrix, error) {
 	l, ok := layouts[t.Type]
 	if !ok || len(t.Shape) != 2 || t.Shape[0]%Block != 0 {
 		return nil, fmt.Errorf("%w: %s is %v of %s; a matrix needs columns in a multiple of %d", ErrWeights, t.Name, t.Shape, t.Type, Block)
 	}
-	m := &Matrix{Rows: t.Shape[1], Cols: t.Shape[0], kind: t.Type, layout: l}
+	m := &Matrix{Rows: t.Shape[1], Cols: t.Shape[0], kind: t.Type, layout: l, room: r}
 	chunks := m.Width() / Lanes * (m.Cols / Block)
-	m.quants, m.scales = allocate(m, chunks*l.quants), allocate(m, chunks*l.scales)
+	m.quants, m.scales = r.take(chunks*l.quants), r.take(chunks*l.scales)
 	return m, (&packer{m: m, t: t}).pack()
+}
+
+// group is the packed quants and scales of 16 rows.
+func (m *Matrix) group(i int) (quants, scales []byte) {
+	chunks := m.Cols / Block
+	return m.quants[i*chunks*m.layout.quants : (i+1)*chunks*m.layout.quants], m.scales[i*chunks*m.layout.scales : (i+1)*chunks*m.layout.scales]
 }
 
 // chunk is the packed quants and scales of 16 rows and 32 columns.

@@ -5,18 +5,20 @@ import (
 	"syscall"
 )
 
-// allocate gives zeroed memory that lives as long as m does, in huge pages where the system has them: a pass over all
-// weights then looks up few addresses. Small pieces come from Go's own heap.
-func allocate(m *Matrix, n int) []byte {
+// NewRoom is room for n bytes, in huge pages where the system has them: a pass over all weights then looks up few addresses, and Go's
+// heap, which may grow to twice of what is used in it, has none of them. What is small comes from Go's heap all the same.
+func NewRoom(n int) *Room {
 	const huge = 14 // MADV_HUGEPAGE
+	r := &Room{}
 	if n < 1<<20 {
-		return aligned(make([]byte, n+64))[:n:n]
+		return r
 	}
 	b, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
-		return aligned(make([]byte, n+64))[:n:n]
+		return r
 	}
 	_ = syscall.Madvise(b, huge) // a wish
-	runtime.AddCleanup(m, func(b []byte) { _ = syscall.Munmap(b) }, b)
-	return b
+	r.free = b
+	runtime.AddCleanup(r, func(b []byte) { _ = syscall.Munmap(b) }, b)
+	return r
 }

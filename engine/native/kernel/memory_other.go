@@ -2,4 +2,5 @@
 
 package kernel
 
-func allocate(_ *Matrix, n int) []byte { return aligned(make([]byte, n+64))[:n:n] }
+// NewRoom leaves it to Go's own heap.
+func NewRoom(int) *Room { return &Room{} }

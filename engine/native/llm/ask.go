@@ -23,6 +23,7 @@ type ask struct {
 	stops   []string
 	form    *grammar.Grammar // nil for free text
 	tools   bool             // calls may stand in the answer
+	blank   bool             // the answer begins with a blank that is the template's
 	logprob bool
 	top     int // alternatives
 }
@@ -42,7 +43,7 @@ func (e *Engine) chatAsk(ctx context.Context, r *openai.ChatRequest) (*ask, erro
 	}
 	a := &ask{
 		prompt: template.Tokens(parts, vocabulary{e.tokens}), stops: r.Stop,
-		tools: len(c.Tools) > 0, logprob: r.Logprobs, top: or(r.TopLogprobs, 0),
+		tools: len(c.Tools) > 0, blank: e.template.Blank && c.Asks(), logprob: r.Logprobs, top: or(r.TopLogprobs, 0),
 	}
 	if a.form, err = formOf(r.ResponseFormat); err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func (e *Engine) completionAsk(r *openai.CompletionRequest) (*ask, error) {
 func (e *Engine) fit(a *ask, param string, limit int) error {
 	room := e.context - len(a.prompt) + 1 // the last token of an answer is chosen, not read
 	if room < 2 {
-		return openai.Invalid(param, "the request has %d tokens; this model reads at most %d", len(a.prompt), e.context-1).WithCode(openai.CodeContext)
+		return openai.Invalid(param, "the request has %d tokens; this model reads at most %d: shorten it", len(a.prompt), e.context-1).WithCode(openai.CodeContext)
 	}
 	a.limit = room
 	if limit > 0 {

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"agora/engine"
-	"agora/engine/native/store"
 	"agora/wire/openai"
 )
 
@@ -19,15 +18,7 @@ func TestTheDocumentedConversation(t *testing.T) {
 	if os.Getenv("AGORA_NIGHTLY") == "" {
 		t.Skip("fetches a model of 98 MB: AGORA_NIGHTLY=1, or make models")
 	}
-	s, err := store.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	entry, err := s.Get(t.Context(), store.Wanted{From: "smollm2-135m"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := Open(entry.Path, Options{Name: entry.Name})
+	e, err := Open(smollm(t), Options{Name: "smollm2-135m"})
 	if err != nil {
 		t.Fatal(err)
 	}

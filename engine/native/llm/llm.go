@@ -3,6 +3,7 @@
 package llm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"agora/engine/native/grammar"
 	"agora/engine/native/model"
 	"agora/engine/native/template"
+	"agora/engine/native/tensor"
 	"agora/engine/native/token"
 	"agora/wire/openai"
 )
@@ -39,8 +41,8 @@ const MaxContext = 8192
 type Engine struct {
 	model    *model.Model
 	tokens   *token.Tokenizer
-	template *template.Template // nil for a base model
-	vocab    *grammar.Vocabulary
+	template *template.Template         // nil for a base model
+	vocab    func() *grammar.Vocabulary // put in order when the first answer has a form to follow
 	batcher  *batch.Batcher
 	info     engine.Info
 	context  int
@@ -84,50 +86,70 @@ func openPath(path string, o Options) (*Engine, error) {
 
 // New loads a model from an open file, which the engine closes with itself.
 func New(f *gguf.File, o Options) (*Engine, error) {
-	tokens, err := token.FromGGUF(f)
+	table, err := token.TableOf(f)
 	if err != nil {
 		return nil, err
 	}
+	tokens := func() (*token.Tokenizer, error) { return token.New(table) }
 	source, _ := f.Meta("tokenizer.chat_template").Text()
 	c, err := model.ConfigOf(f)
 	if err != nil {
 		return nil, err
 	}
-	return build(parts{tokens, source, identify(c, f.Tensors(), tokens), func() (*model.Model, error) { return model.FromGGUF(f) }}, o)
+	return build(parts{table, tokens, source, c, f, f.Tensors(), f}, o)
 }
 
 // parts is what a model is made of, wherever it came from.
 type parts struct {
-	tokens   *token.Tokenizer
+	table    token.Table
+	tokens   func() (*token.Tokenizer, error)
 	template string // the program that came with it
-	told     told
-	load     func() (*model.Model, error)
+	config   model.Config
+	from     model.Tensors
+	tensors  []tensor.Tensor // all of them
+	file     model.File      // that they lie in
+}
+
+// load packs the weights, puts the vocabulary in order and names the model, at once.
+func (p parts) load() (m *model.Model, tokens *token.Tokenizer, t told, err error) {
+	var beside sync.WaitGroup
+	var unread error
+	beside.Go(func() { tokens, unread = p.tokens() })
+	beside.Go(func() { t = identify(p.config, p.tensors, &p.table) })
+	m, err = model.Load(p.config, p.from)
+	beside.Wait()
+	if err = cmp.Or(unread, err); err != nil {
+		return nil, nil, t, err
+	}
+	if tokens.Len() > m.Vocab {
+		return nil, nil, t, fmt.Errorf("%w: %d tokens for a model of %d", token.ErrDamaged, tokens.Len(), m.Vocab)
+	}
+	return m, tokens, t, m.Release(p.file)
 }
 
 func build(p parts, o Options) (*Engine, error) {
-	e := &Engine{tokens: p.tokens}
-	if e.template, e.whyNot = templateOf(p.template, e.tokens, o.Template); e.whyNot != nil && o.Template != "" {
+	e := &Engine{}
+	if e.template, e.whyNot = templateOf(p.template, &p.table, o.Template); e.whyNot != nil && o.Template != "" {
 		return nil, e.whyNot
 	}
+	var t told
 	var err error
-	if e.model, err = p.load(); err != nil {
+	if e.model, e.tokens, t, err = p.load(); err != nil {
 		return nil, err
-	}
-	if e.tokens.Len() > e.model.Vocab {
-		return nil, errors.Join(fmt.Errorf("%w: %d tokens for a model of %d", token.ErrDamaged, e.tokens.Len(), e.model.Vocab), e.model.Close())
 	}
 	e.context = min(e.model.Context, MaxContext)
 	if o.Context > 0 {
 		e.context = min(e.model.Context, o.Context)
 	}
-	e.findEnds()
+	e.ends = e.tokens.Ends()
+	e.vocab = sync.OnceValue(e.words)
 	e.batcher = batch.New(e.model, o.Batch)
 	e.runners.New = func() any { return e.model.NewRunner() }
-	e.info, e.weights = e.describe(o, p.told), p.told.parameters
+	e.info, e.weights = e.describe(o, t), t.parameters
 	return e, nil
 }
 
-func templateOf(source string, t *token.Tokenizer, name string) (*template.Template, error) {
+func templateOf(source string, t *token.Table, name string) (*template.Template, error) {
 	begin, end := spelling(t, t.BOS), spelling(t, t.EOS)
 	if name == "" {
 		return template.Detect(source, begin, end)
@@ -139,23 +161,22 @@ func templateOf(source string, t *token.Tokenizer, name string) (*template.Templ
 	return chosen, err
 }
 
-func spelling(t *token.Tokenizer, id int32) string {
+func spelling(t *token.Table, id int32) string {
 	if id < 0 {
 		return ""
 	}
 	return t.Tokens[id]
 }
 
-func (e *Engine) findEnds() {
+// words are what answers of a given form may be made of: everything but what ends them.
+func (e *Engine) words() *grammar.Vocabulary {
 	words := make([][]byte, e.model.Vocab)
 	for id := range int32(e.tokens.Len()) {
-		words[id] = e.tokens.Bytes(id)
-		if e.tokens.End(id) {
-			e.ends = append(e.ends, id)
-			words[id] = nil
+		if !e.tokens.End(id) {
+			words[id] = e.tokens.Bytes(id)
 		}
 	}
-	e.vocab = grammar.NewVocabulary(words)
+	return grammar.NewVocabulary(words)
 }
 
 func (e *Engine) describe(o Options, t told) engine.Info {

@@ -18,14 +18,14 @@ func (e *Engine) Replay(ctx context.Context, r *openai.ChatRequest, ids []int32,
 		return engine.Verdict{}, err
 	}
 	if len(ids) == 0 {
-		return engine.Verdict{Differs: 0}, nil
+		return engine.Verdict{Differs: 0, Prompt: len(a.prompt)}, nil
 	}
 	if len(ids) > a.limit {
-		return engine.Verdict{Differs: a.limit}, nil
+		return engine.Verdict{Differs: a.limit, Over: true, Prompt: len(a.prompt)}, nil
 	}
 	a.seeds, a.logprob = []sample.Seed{seed}, false
 	w := e.newWriter(a, 0)
-	v := engine.Verdict{Differs: -1}
+	v := engine.Verdict{Differs: -1, Prompt: len(a.prompt)}
 	out := &outlet{calls: a.tools, emit: func(t engine.Token) error {
 		v.Content = append(v.Content, t.Bytes...)
 		if t.End != nil {

@@ -22,9 +22,9 @@ type told struct {
 	precision  string // of most weights
 }
 
-func identify(c model.Config, tensors []tensor.Tensor, tokens *token.Tokenizer) told {
+func identify(c model.Config, tensors []tensor.Tensor, table *token.Table) told {
 	var t told
-	if id, err := digest.Sum(c, tensors, &tokens.Table); err == nil {
+	if id, err := digest.Sum(c, tensors, table); err == nil {
 		t.digest, t.parameters = id.String(), id.Parameters
 	}
 	most, weights := 0, map[tensor.Type]int{}
@@ -60,7 +60,8 @@ func openFolder(dir string, o Options) (*Engine, error) {
 			tensors = append(tensors, t)
 		}
 	}
-	e, err := build(parts{f.Tokenizer, source, identify(f.Config, tensors, f.Tokenizer), f.Load}, o)
+	tokens := func() (*token.Tokenizer, error) { return f.Tokenizer, nil }
+	e, err := build(parts{f.Tokenizer.Table, tokens, source, f.Config, f, tensors, f}, o)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

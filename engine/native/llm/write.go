@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -99,7 +100,7 @@ func (e *Engine) newWriter(a *ask, choice int) *writer {
 		tokens: make(chan engine.Token, a.limit), finish: engine.FinishLength,
 	}
 	if a.form != nil {
-		w.matcher = grammar.NewMatcher(a.form, e.vocab)
+		w.matcher = grammar.NewMatcher(a.form, e.vocab())
 		w.mask = make(sample.Mask, (e.model.Vocab+63)/64)
 	}
 	w.cutter = stop.New(a.stops, func(t engine.Token) error {
@@ -166,6 +167,9 @@ func (w *writer) allowed() sample.Mask {
 
 func (w *writer) token(id int32, logits []float32) engine.Token {
 	t := engine.Token{Bytes: w.engine.tokens.Bytes(id), Choice: w.choice}
+	if w.ask.blank && w.made == 1 {
+		t.Bytes = bytes.TrimPrefix(t.Bytes, []byte(" "))
+	}
 	if !w.ask.logprob {
 		return t
 	}
@@ -189,25 +193,28 @@ func (w *writer) deliver(ctx context.Context, begun func() error, emit func(engi
 				return err
 			}
 		case <-w.job.Done():
-			return w.end(begun, out)
+			return w.end(ctx, begun, out)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// end emits what is left when the job is done.
-func (w *writer) end(begun func() error, out *outlet) error {
+// end emits what is left when the job is done, while there is a reader: a whole answer may have waited for a slow one.
+func (w *writer) end(ctx context.Context, begun func() error, out *outlet) error {
 	if err := errors.Join(w.job.Err(), w.err); err != nil {
 		return err
 	}
 	if w.finish == engine.FinishLength {
 		w.cutter.Flush()
 	}
-	for len(w.tokens) > 0 {
+	for len(w.tokens) > 0 && ctx.Err() == nil {
 		if err := out.add(<-w.tokens); err != nil {
 			return err
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	if err := begun(); err != nil { // an answer without a token
 		return err

@@ -10,7 +10,7 @@ import (
 // Errors that callers tell apart; each is wrapped with the name of what was found.
 var (
 	ErrUnsupported = errors.New("this model is not supported")
-	ErrDamaged     = errors.New("this model's file contradicts itself")
+	ErrDamaged     = errors.New("this model's file contradicts itself, get it again or ask who made it")
 )
 
 // Config is the shape of a model.
@@ -85,7 +85,7 @@ func ConfigOf(f *gguf.File) (Config, error) {
 			return c, fmt.Errorf("%w: keys and values of different length", ErrUnsupported)
 		}
 	}
-	return c, c.check()
+	return c, c.Check()
 }
 
 // fill sets what files leave out.
@@ -100,7 +100,7 @@ func (c *Config) fill(values int) {
 		c.Rotary = c.Head
 	}
 	if values != 0 && values != c.Head {
-		c.Head = -1 // refused by check
+		c.Head = -1 // refused by Check
 	}
 }
 
@@ -122,8 +122,8 @@ func (c *Config) ropeScaling(f *gguf.File) error {
 	return nil
 }
 
-// check bounds every number, so that no later product overflows and no loop runs past an array.
-func (c *Config) check() error {
+// Check bounds every number, so that no later product overflows, no loop runs past an array and no angle is beyond sines.
+func (c *Config) Check() error {
 	for _, v := range []struct {
 		name     string
 		n, most  int
@@ -145,8 +145,14 @@ func (c *Config) check() error {
 	if c.Heads%c.KVHeads != 0 || c.Rotary > c.Head || c.Heads*c.Head%32 != 0 || c.Window < 0 {
 		return fmt.Errorf("%w: %d heads of %d for %d key heads, %d rotary, window %d", ErrUnsupported, c.Heads, c.Head, c.KVHeads, c.Rotary, c.Window)
 	}
-	if !(c.Epsilon > 0 && c.Epsilon < 1) || !(c.RopeBase >= 1 && c.RopeBase <= 1e12) {
-		return fmt.Errorf("%w: epsilon %v, rope base %v", ErrDamaged, c.Epsilon, c.RopeBase)
+	if c.Window > 0 && (c.Pattern < 1 || !base(c.RopeLocal)) {
+		return fmt.Errorf("%w: every layer but each %d-th has a window, rope base %v", ErrDamaged, c.Pattern, c.RopeLocal)
+	}
+	if !(c.Epsilon > 0 && c.Epsilon < 1) || !base(c.RopeBase) || !(c.RopeFactor >= 1 && c.RopeFactor <= 1024) {
+		return fmt.Errorf("%w: epsilon %v, rope base %v, factor %v", ErrDamaged, c.Epsilon, c.RopeBase, c.RopeFactor)
 	}
 	return nil
 }
+
+// base says whether rotary pairs can turn by powers of x.
+func base(x float64) bool { return x >= 1 && x <= 1e12 }

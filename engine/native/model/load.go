@@ -21,7 +21,7 @@ type Model struct {
 	layers []layer
 	global []float64 // turns per position of each rotary pair, in radians
 	local  []float64 // of layers with a window
-	close  func() error
+	file   File      // kept open, nil where nothing is read from it any more
 }
 
 type layer struct {
@@ -39,11 +39,17 @@ type Tensors interface {
 	Tensor(name string) (tensor.Tensor, bool)
 }
 
+// File is what Tensors lie in.
+type File interface {
+	Close() error
+	Forget() // gives back the memory of what was read so far
+}
+
 // Open loads a GGUF file. Close the model when no Runner uses it any more.
 func Open(path string) (*Model, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	m, err := FromGGUF(f)
 	if err != nil {
@@ -52,7 +58,7 @@ func Open(path string) (*Model, error) {
 	return m, nil
 }
 
-// FromGGUF loads the weights of an open file, which the model closes when it is closed, or before where it needs it no more.
+// FromGGUF loads the weights of an open file, and releases it.
 func FromGGUF(f *gguf.File) (*Model, error) {
 	c, err := ConfigOf(f)
 	if err != nil {
@@ -62,34 +68,39 @@ func FromGGUF(f *gguf.File) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.embed != nil {
-		return m, f.Close()
-	}
-	m.close = f.Close
-	return m, nil
+	return m, m.Release(f)
 }
 
-// OnClose says what is to be done when the model is closed: giving back the file that Tensors' data lie in.
-func (m *Model) OnClose(do func() error) { m.close = do }
+// Release gives back the file that the Tensors lie in: now where nothing is read from it any more, else when the model is closed. Of a
+// file that stays open only what is read of it from now on takes memory.
+func (m *Model) Release(f File) error {
+	if m.embed != nil {
+		return f.Close()
+	}
+	m.file = f
+	f.Forget()
+	return nil
+}
 
 // Close gives back the file.
 func (m *Model) Close() error {
-	if m.close == nil {
+	if m.file == nil {
 		return nil
 	}
-	return m.close()
+	return m.file.Close()
 }
 
 // Load packs the weights of a model of shape c.
 func Load(c Config, from Tensors) (*Model, error) {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	l := &loader{c: &c, from: from}
+	l.room = l.newRoom()
 	m := &Model{Config: c}
 	l.embeddings(m)
 	m.norm = l.floats("output_norm.weight", c.Width)
-	m.global = turns(c.RopeBase, c.Rotary, c.RopeFactor, l.optional("rope_freqs.weight", c.Rotary/2))
+	m.global = turns(c.RopeBase, c.Rotary, c.RopeFactor, l.ropeFactors())
 	if c.Window > 0 {
 		m.local = turns(c.RopeLocal, c.Rotary, 1, nil)
 	}
@@ -109,7 +120,21 @@ func Load(c Config, from Tensors) (*Model, error) {
 type loader struct {
 	c    *Config
 	from Tensors
+	room *kernel.Room
 	err  error
+}
+
+// newRoom is room for all matrices. Embeddings stay in the file where the output has weights of its own.
+func (l *loader) newRoom() *kernel.Room {
+	names, _ := l.c.Reads()
+	_, untied := l.from.Tensor("output.weight")
+	n := 0
+	for _, name := range names {
+		if t, ok := l.from.Tensor(name); ok && !(untied && name == "token_embd.weight") {
+			n += kernel.Packed(t)
+		}
+	}
+	return kernel.NewRoom(n)
 }
 
 func (l *loader) embeddings(m *Model) {
@@ -173,7 +198,7 @@ func (l *loader) pack(t tensor.Tensor, cols, rows int) *kernel.Matrix {
 	if l.err != nil {
 		return nil
 	}
-	m, err := kernel.Pack(t)
+	m, err := l.room.Pack(t)
 	if err != nil && l.err == nil {
 		l.err = err
 	}
@@ -205,12 +230,23 @@ func (l *loader) optional(name string, n int) []float32 {
 	return v
 }
 
+// ropeFactors are what slows rotary pairs; nil where nothing does.
+func (l *loader) ropeFactors() []float32 {
+	v := l.optional("rope_freqs.weight", l.c.Rotary/2)
+	for i, x := range v {
+		if !(x >= 0.5 && x <= 1<<20) {
+			l.fail("rope_freqs.weight slows pair %d by %v, want 0.5 to 2²⁰", i, x)
+		}
+	}
+	return v
+}
+
 // turns are base^(−2i/n)÷factor÷divide[i] for i below n/2.
 func turns(base float64, n int, factor float64, divide []float32) []float64 {
 	w := make([]float64, n/2)
 	for i := range w {
 		w[i] = float64(exp(-float64(2*i)/float64(n)*log(base)) / factor)
-		if divide != nil && divide[i] > 0 {
+		if divide != nil {
 			w[i] /= float64(divide[i])
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -16,21 +15,11 @@ import (
 	"agora/engine/native/gguf"
 	"agora/engine/native/kernel"
 	"agora/engine/native/modeltest"
-	"agora/engine/native/tensor"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/golden.txt")
 
-// shapes between them use every architecture and every format.
-var shapes = []modeltest.Shape{
-	{Architecture: "llama", Types: []tensor.Type{tensor.Q41}, Embedding: tensor.Q80, Width: 64, Seed: 1},
-	{Architecture: "llama", Types: []tensor.Type{tensor.Q40, tensor.Q80, tensor.Q50}, Embedding: tensor.Q80, Output: true, Width: 128, Seed: 2},
-	{Architecture: "llama", Types: []tensor.Type{tensor.Q4K, tensor.Q6K}, Embedding: tensor.Q6K, Width: 256, Seed: 3},
-	{Architecture: "llama", Types: []tensor.Type{tensor.F16, tensor.BF16, tensor.F32}, Embedding: tensor.F16, Output: true, Width: 64, Seed: 4},
-	{Architecture: "qwen2", Types: []tensor.Type{tensor.Q80}, Embedding: tensor.BF16, Width: 128, Seed: 5},
-	{Architecture: "qwen3", Types: []tensor.Type{tensor.Q40, tensor.F16}, Embedding: tensor.Q80, Width: 128, Seed: 6},
-	{Architecture: "gemma3", Types: []tensor.Type{tensor.Q50, tensor.Q80, tensor.Q4K}, Embedding: tensor.Q80, Width: 256, Seed: 7},
-}
+var shapes = modeltest.Shapes
 
 func load(t testing.TB, s modeltest.Shape) *Model {
 	t.Helper()
@@ -43,15 +32,6 @@ func load(t testing.TB, s modeltest.Shape) *Model {
 		t.Fatal(err)
 	}
 	return m
-}
-
-func text(n int, seed uint64) []int32 {
-	r := rand.New(rand.NewPCG(seed, 0))
-	out := make([]int32, n)
-	for i := range out {
-		out[i] = int32(r.IntN(280))
-	}
-	return out
 }
 
 // all returns the logits of every token, read in pieces of the given sizes, the last one repeated.
@@ -95,7 +75,7 @@ func TestLogitsAreTheGoldenBits(t *testing.T) {
 		kernel.Use(level)
 		var lines []string
 		for _, s := range shapes {
-			lines = append(lines, fmt.Sprintf("%s %v %s", s.Architecture, s.Types, hash(all(t, load(t, s), text(80, 9), 1))))
+			lines = append(lines, fmt.Sprintf("%s %v %s", s.Architecture, s.Types, hash(all(t, load(t, s), modeltest.Text(200, 9), 1))))
 		}
 		got := strings.Join(lines, "\n") + "\n"
 		if *update {
@@ -115,7 +95,7 @@ func TestLogitsAreTheGoldenBits(t *testing.T) {
 
 func TestLogitsDoNotDependOnHowATextIsCut(t *testing.T) {
 	for _, s := range shapes {
-		m, tokens := load(t, s), text(70, 4)
+		m, tokens := load(t, s), modeltest.Text(70, 4)
 		want := hash(all(t, m, tokens, 1))
 		for _, pieces := range [][]int{{70}, {1, 63, 5, 1}, {7}} {
 			if got := hash(all(t, m, tokens, pieces...)); got != want {
@@ -133,7 +113,7 @@ func TestEightTogetherAreAsEachAlone(t *testing.T) {
 		var together [8][][]float32
 		inputs := make([]Input, 8)
 		for i := range inputs {
-			tokens := text(6+3*i, uint64(i))
+			tokens := modeltest.Text(6+3*i, uint64(i))
 			want = append(want, hash(all(t, m, tokens, 1)))
 			inputs[i] = Input{Sequence: m.NewSequence(), Tokens: tokens}
 		}
@@ -164,18 +144,18 @@ func TestEightTogetherAreAsEachAlone(t *testing.T) {
 // A fork continues as the text itself would have, and neither sees what the other reads after.
 func TestForkSharesThePastAndNothingElse(t *testing.T) {
 	m := load(t, shapes[0])
-	r, tokens := m.NewRunner(), text(200, 5)
+	r, tokens := m.NewRunner(), modeltest.Text(200, 5)
 	for _, n := range []int{0, 63, 64, 150} {
 		s := m.NewSequence()
 		if _, err := r.Forward(Input{s, tokens[:150], 0}); err != nil {
 			t.Fatal(err)
 		}
 		f := s.Fork(n)
-		if _, err := r.Forward(Input{f, text(30, 99), 0}); err != nil {
+		if _, err := r.Forward(Input{f, modeltest.Text(30, 99), 0}); err != nil {
 			t.Fatal(err)
 		}
 		f.Truncate(n)
-		tail := append(slices.Clone(tokens[:n]), text(40, 6)...)
+		tail := append(slices.Clone(tokens[:n]), modeltest.Text(40, 6)...)
 		want := all(t, m, tail, len(tail))
 		got, err := r.Forward(Input{f, tail[n:], 1})
 		if err != nil || hash(got) != hash(want[len(want)-1:]) {
@@ -207,7 +187,7 @@ func TestWrongInputIsRefusedAndChangesNothing(t *testing.T) {
 	if s.Len() != 0 {
 		t.Errorf("%v", s)
 	}
-	if _, err := r.Forward(Input{s, text(m.Context, 1), 1}); err != nil {
+	if _, err := r.Forward(Input{s, modeltest.Text(m.Context, 1), 1}); err != nil {
 		t.Errorf("a text as long as the context: %v", err)
 	}
 }
@@ -227,7 +207,7 @@ func TestOverflowIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := m.NewSequence()
-	if _, err := m.NewRunner().Forward(Input{s, text(70, 1), 1}); !errors.Is(err, ErrNotFinite) || s.Len() != 0 {
+	if _, err := m.NewRunner().Forward(Input{s, modeltest.Text(70, 1), 1}); !errors.Is(err, ErrNotFinite) || s.Len() != 0 {
 		t.Errorf("%v, %v", err, s)
 	}
 }

@@ -17,6 +17,27 @@ type Shape struct {
 	Seed         uint64
 }
 
+// Shapes between them use every architecture and every format.
+var Shapes = []Shape{
+	{Architecture: "llama", Types: []tensor.Type{tensor.Q41}, Embedding: tensor.Q80, Width: 64, Seed: 1},
+	{Architecture: "llama", Types: []tensor.Type{tensor.Q40, tensor.Q80, tensor.Q50}, Embedding: tensor.Q80, Output: true, Width: 128, Seed: 2},
+	{Architecture: "llama", Types: []tensor.Type{tensor.Q4K, tensor.Q6K}, Embedding: tensor.Q6K, Width: 256, Seed: 3},
+	{Architecture: "llama", Types: []tensor.Type{tensor.F16, tensor.BF16, tensor.F32}, Embedding: tensor.F16, Output: true, Width: 64, Seed: 4},
+	{Architecture: "qwen2", Types: []tensor.Type{tensor.Q80}, Embedding: tensor.BF16, Width: 128, Seed: 5},
+	{Architecture: "qwen3", Types: []tensor.Type{tensor.Q40, tensor.F16}, Embedding: tensor.Q80, Width: 128, Seed: 6},
+	{Architecture: "gemma3", Types: []tensor.Type{tensor.Q50, tensor.Q80, tensor.Q4K}, Embedding: tensor.Q80, Width: 256, Seed: 7},
+}
+
+// Text is n tokens of these models.
+func Text(n int, seed uint64) []int32 {
+	r := rand.New(rand.NewPCG(seed, 0))
+	out := make([]int32, n)
+	for i := range out {
+		out[i] = int32(r.IntN(280))
+	}
+	return out
+}
+
 // Vocabulary of every model here: end, the turn marks, the 256 bytes, and some merges.
 const vocab = 3 + 256 + 29
 

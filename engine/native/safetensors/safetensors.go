@@ -15,8 +15,8 @@ import (
 
 // Errors that callers tell apart.
 var (
-	ErrFormat      = errors.New("not a safetensors file")
-	ErrDamaged     = errors.New("damaged safetensors file")
+	ErrFormat      = errors.New("not a safetensors file, get it again")
+	ErrDamaged     = errors.New("damaged safetensors file, get it again")
 	ErrUnsupported = errors.New("not supported")
 )
 

@@ -4,21 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
-	"agora/engine/native/chat"
 	"agora/engine/native/digest"
 	"agora/engine/native/gguf"
 	"agora/wire/blob"
 )
 
-// Formats of files.
-const (
-	ggufFormat = "gguf"
-	chatFormat = "chat" // of the chat models that ship
-)
+const ggufFormat = "gguf"
 
 // Identity says what a model file is.
 type Identity struct {
@@ -29,18 +25,6 @@ type Identity struct {
 
 // Identify reads a whole file. Where it is a model file that the exact engine cannot run, the format is there, and an error.
 func Identify(path string) (id Identity, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return id, err
-	}
-	var magic [4]byte
-	_, err = io.ReadFull(f, magic[:])
-	if err = errors.Join(err, f.Close()); err != nil {
-		return id, fmt.Errorf("%s is no model file: %w", path, err)
-	}
-	if string(magic[:]) != "GGUF" {
-		return identifyChat(path)
-	}
 	g, err := gguf.Open(path)
 	if err != nil {
 		return id, err
@@ -50,14 +34,6 @@ func Identify(path string) (id Identity, err error) {
 		return Identity{Format: ggufFormat}, err
 	}
 	return Identity{ggufFormat, sum.String(), sum.Parameters}, nil
-}
-
-func identifyChat(path string) (id Identity, err error) {
-	e, err := chat.OpenFile(path)
-	if err != nil {
-		return id, fmt.Errorf("%s is neither a GGUF file nor a chat model: %w", path, err)
-	}
-	return Identity{chatFormat, e.Info().Digest, int64(e.Shape().Parameters())}, nil
 }
 
 // FindDigest is the stored model that computes what a digest says.
@@ -82,10 +58,13 @@ func (s *Store) FindDigest(wanted string) (Entry, error) {
 	return Entry{}, fmt.Errorf("%w (%w): %.80s", ErrNotHere, fs.ErrNotExist, wanted)
 }
 
-// Locate implements blob.Library: what the store has, it gives.
-func (s *Store) Locate(digest string) (path, format string, err error) {
+// Give implements blob.Library: what the store has, it gives.
+func (s *Store) Give(digest string) (*blob.Content, error) {
 	e, err := s.FindDigest(digest)
-	return e.Path, e.ending()[1:], err
+	if err != nil {
+		return nil, err
+	}
+	return blob.Open(e.Path, e.ending()[1:])
 }
 
 // Published is a model as its chain lists it.
@@ -106,6 +85,9 @@ func (s *Store) Fetch(ctx context.Context, p Published, peers []blob.Peer, progr
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return Entry{}, err
 	}
+	if path := s.cutOff(p.Digest); path != "" {
+		return s.keep(path, p.entry(), "")
+	}
 	path, err := blob.Fetch(ctx, s.dir, blob.Wanted{
 		Digest: p.Digest, Root: p.Root, Most: int64(min(p.Bytes, blob.MostBytes)), Progress: progress,
 		Verify: func(path string) error { return computes(path, p.Digest) },
@@ -113,7 +95,23 @@ func (s *Store) Fetch(ctx context.Context, p Published, peers []blob.Peer, progr
 	if err != nil {
 		return Entry{}, err
 	}
-	return s.keep(path, Entry{Name: p.Name, Licence: p.Licence, Source: p.Digest}, "")
+	return s.keep(path, p.entry(), "")
+}
+
+func (p Published) entry() Entry { return Entry{Name: p.Name, Licence: p.Licence, Source: p.Digest} }
+
+// cutOff is the whole file of a model whose fetch ended before the store had its card; empty where there is none.
+func (s *Store) cutOff(digest string) string {
+	found, err := filepath.Glob(filepath.Join(s.dir, strings.TrimPrefix(digest, "sha256:")+".*"))
+	if err != nil {
+		return ""
+	}
+	for _, path := range found {
+		if filepath.Ext(path) != ".part" && computes(path, digest) == nil {
+			return path
+		}
+	}
+	return ""
 }
 
 // computes holds a file to a digest.

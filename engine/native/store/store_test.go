@@ -63,7 +63,10 @@ func TestAFileIsKeptUnderItsHash(t *testing.T) {
 	if err := s.Remove("tiny"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Find("tiny"); !errors.Is(err, ErrNotHere) || !strings.Contains(err.Error(), "agora model get tiny") {
+	if _, err := s.Find(Catalogue[0].Name); !errors.Is(err, ErrNotHere) || !strings.Contains(err.Error(), "agora model get "+Catalogue[0].Name) {
+		t.Errorf("a model of the catalogue: %v", err)
+	}
+	if _, err := s.Find("tiny"); !errors.Is(err, ErrNotHere) || !strings.Contains(err.Error(), "agora model list") {
 		t.Errorf("after it was removed: %v", err)
 	}
 	left, err := os.ReadDir(s.Dir())
@@ -77,16 +80,19 @@ func TestWhatIsNotTheModelIsNotKept(t *testing.T) {
 	data := modelFile()
 	for name, w := range map[string]struct {
 		Wanted
-		is error
+		is   error
+		says string
 	}{
-		"another hash": {Wanted{From: write(t, "a.gguf", data), SHA256: sum(nil)}, ErrHash},
-		"cut off":      {Wanted{From: write(t, "b.gguf", data[:len(data)/2])}, nil},
-		"no model":     {Wanted{From: write(t, "c.gguf", []byte("hello"))}, nil},
-		"no file":      {Wanted{From: "nowhere.gguf"}, ErrNotHere},
-		"a bad name":   {Wanted{From: write(t, "d.gguf", data), Name: "../x"}, ErrName},
+		"another hash": {Wanted{From: write(t, "a.gguf", data), SHA256: sum(nil)}, ErrHash, ""},
+		"cut off":      {Wanted{From: write(t, "b.gguf", data[:len(data)/2])}, nil, "b.gguf: damaged GGUF file, get it again"},
+		"no model":     {Wanted{From: write(t, "c.gguf", []byte("hello"))}, nil, "c.gguf: not a GGUF file"},
+		"no file":      {Wanted{From: "nowhere.gguf"}, ErrNotHere, "agora model list"},
+		"a bad name":   {Wanted{From: write(t, "d.gguf", data), Name: "../x"}, ErrName, ""},
+		"nobody":       {Wanted{From: "http://127.0.0.1:1/x.gguf"}, errCut, "127.0.0.1:1 does not answer"},
 	} {
-		if _, err := s.Get(t.Context(), w.Wanted); err == nil || (w.is != nil && !errors.Is(err, w.is)) {
-			t.Errorf("%s: %v, want %v", name, err, w.is)
+		_, err := s.Get(t.Context(), w.Wanted)
+		if err == nil || (w.is != nil && !errors.Is(err, w.is)) || !strings.Contains(err.Error(), w.says) || strings.Contains(err.Error(), s.Dir()) {
+			t.Errorf("%s: %v, want %v, %q", name, err, w.is, w.says)
 		}
 	}
 	left, err := os.ReadDir(s.Dir())

@@ -34,7 +34,7 @@ var families = []family{
 		needs: []string{"<|user|>", "<|assistant|>", "eos_token"}, foreign: []string{"<|end|>"}, write: writeZephyr,
 	},
 	{
-		name: "llama-2", system: true, taken: true,
+		name: "llama-2", system: true, taken: true, blank: true,
 		needs: []string{"[INST] ", "<<SYS>>"}, write: writeLlama2,
 	},
 	{
@@ -42,7 +42,7 @@ var families = []family{
 		needs: []string{"[INST]", "[/INST]"}, foreign: []string{"[SYSTEM_PROMPT]", "<<SYS>>"}, write: mistral("[INST]", "[/INST]", ""),
 	},
 	{
-		name: "mistral-v3", system: true, taken: true,
+		name: "mistral-v3", system: true, taken: true, blank: true,
 		needs: []string{"[INST]", "[/INST]"}, foreign: []string{"[SYSTEM_PROMPT]", "<<SYS>>"}, write: mistral("[INST] ", "[/INST]", " "),
 	},
 	{

@@ -55,6 +55,7 @@ type Template struct {
 	System string   // what the model is told where the conversation has no system turn; usually empty
 	Begin  bool     // whether a prompt begins with the vocabulary's first token
 	Stops  []string // markers that end an answer, besides the vocabulary's end
+	Blank  bool     // whether an answer begins with a blank that belongs to the template, not to the answer
 	family *family
 }
 
@@ -65,6 +66,7 @@ type family struct {
 	tools   bool     // whether tools can be rendered
 	system  bool     // whether a system turn has a place of its own or in the first question
 	taken   bool     // whether user and assistant must take turns
+	blank   bool     // whether a blank stands before every answer
 	needs   []string // every file of this family says these
 	foreign []string // and none of these
 	write   func(*writer, *Template, Conversation)
@@ -97,7 +99,7 @@ func Named(name string) (*Template, error) {
 }
 
 func newTemplate(f *family) *Template {
-	return &Template{Name: f.name, Stops: f.stops, family: f}
+	return &Template{Name: f.name, Stops: f.stops, Blank: f.blank, family: f}
 }
 
 // HasTools says whether tools can be given to the model.
@@ -216,6 +218,9 @@ func open(turns []Turn, i int) bool {
 
 // asks says whether the conversation ends with a turn that wants an answer.
 func asks(turns []Turn) bool { return turns[len(turns)-1].Role != "assistant" }
+
+// Asks says whether the conversation, which has a turn, opens a new turn of the assistant.
+func (c Conversation) Asks() bool { return asks(c.Turns) }
 
 // writer collects parts; neighbouring texts become one.
 type writer struct{ parts []Part }

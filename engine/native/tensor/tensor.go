@@ -28,7 +28,7 @@ type layout struct {
 	weights, bytes int // of a block
 }
 
-var layouts = map[Type]layout{
+var layouts = [...]layout{
 	F32: {"F32", 1, 4}, F16: {"F16", 1, 2}, BF16: {"BF16", 1, 2}, Q40: {"Q4_0", 32, 18}, Q41: {"Q4_1", 32, 20},
 	Q50: {"Q5_0", 32, 22}, Q80: {"Q8_0", 32, 34}, Q4K: {"Q4_K", 256, 144}, Q6K: {"Q6_K", 256, 210},
 }
@@ -42,7 +42,7 @@ var foreign = map[Type]string{
 
 // String is the format's name as GGUF files spell it.
 func (t Type) String() string {
-	if l, ok := layouts[t]; ok {
+	if l := t.layout(); l.weights > 0 {
 		return l.name
 	}
 	if name, ok := foreign[t]; ok {
@@ -53,8 +53,16 @@ func (t Type) String() string {
 
 // Block is how many weights share a block of how many bytes. ok is false for a format that is not read.
 func (t Type) Block() (weights, bytes int, ok bool) {
-	l, ok := layouts[t]
-	return l.weights, l.bytes, ok
+	l := t.layout()
+	return l.weights, l.bytes, l.weights > 0
+}
+
+// layout is nothing for a format that is not read.
+func (t Type) layout() layout {
+	if t < Type(len(layouts)) {
+		return layouts[t]
+	}
+	return layout{}
 }
 
 // Tensor is a named array. Shape[0] runs fastest: a matrix has Shape[0] columns and Shape[1] rows. Data may be a part of
@@ -95,6 +103,23 @@ func Decode(out []float32, t Type, data []byte) {
 	if !ok || len(out)%weights != 0 || len(data) < len(out)/weights*bytes {
 		panic(fmt.Sprintf("tensor: %d weights of %s in %d bytes", len(out), t, len(data)))
 	}
+	switch t {
+	case F32:
+		for i := 0; i < len(out) && len(data) >= 4; i, data = i+1, data[4:] {
+			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data))
+		}
+		return
+	case F16:
+		for i := 0; i < len(out) && len(data) >= 2; i, data = i+1, data[2:] {
+			out[i] = Half(binary.LittleEndian.Uint16(data))
+		}
+		return
+	case BF16:
+		for i := 0; i < len(out) && len(data) >= 2; i, data = i+1, data[2:] {
+			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(data)) << 16)
+		}
+		return
+	}
 	for ; len(out) > 0; out, data = out[weights:], data[bytes:] {
 		decodeBlock(out[:weights], t, data[:bytes])
 	}
@@ -102,12 +127,6 @@ func Decode(out []float32, t Type, data []byte) {
 
 func decodeBlock(out []float32, t Type, b []byte) {
 	switch t {
-	case F32:
-		out[0] = math.Float32frombits(binary.LittleEndian.Uint32(b))
-	case F16:
-		out[0] = Half(binary.LittleEndian.Uint16(b))
-	case BF16:
-		out[0] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16)
 	case Q4K:
 		decodeQ4K(out, b)
 	case Q6K:
@@ -163,10 +182,14 @@ func ScalesQ4K(b []byte, i int) (scale, minimum float32) {
 	return float32(d * float32(sc)), float32(dmin * float32(m))
 }
 
+// ones has a one in each byte: eight numbers are unpacked at a time.
+const ones = 0x0101010101010101
+
 // QuantsQ4K are the 32 numbers of 0 to 15 of part i of 8.
 func QuantsQ4K(q *[32]byte, b []byte, i int) {
-	for k, v := range b[16+i/2*32:][:32] {
-		q[k] = v >> (4 * (i & 1)) & 15
+	b = b[16+i/2*32:][:32]
+	for k := 0; k < 32; k += 8 {
+		binary.LittleEndian.PutUint64(q[k:], binary.LittleEndian.Uint64(b[k:])>>(4*(i&1))&(15*ones))
 	}
 }
 
@@ -190,8 +213,10 @@ func ScaleQ6K(b []byte, i int) float32 {
 func QuantsQ6K(q *[32]byte, b []byte, i int) {
 	half, quarter := i/4, i%4 // of 128 weights, of 32
 	low, high := b[64*half+32*(quarter&1):][:32], b[128+32*half:][:32]
-	for k := range q {
-		q[k] = low[k]>>(4*(quarter>>1))&15 | high[k]>>(2*quarter)&3<<4
+	for k := 0; k < 32; k += 8 {
+		l := binary.LittleEndian.Uint64(low[k:]) >> (4 * (quarter >> 1)) & (15 * ones)
+		h := binary.LittleEndian.Uint64(high[k:]) >> (2 * quarter) & (3 * ones)
+		binary.LittleEndian.PutUint64(q[k:], l|h<<4)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 type pairs struct {
 	cut    cut
 	whole  bool // a word that is a token is not merged up
-	ids    map[string]int32
+	ids    *index
 	single [256]int32 // tokens of single bytes, -1 where there is none
 	merges map[uint64]merge
 	symbol [256]string // how a byte is written in the vocabulary
@@ -37,15 +37,15 @@ func newPairs(t *Tokenizer) (*pairs, error) {
 		}
 		p.symbol[b], bytes[r] = string(r), byte(b)
 		p.single[b] = -1
-		if id, ok := t.ids[string(r)]; ok {
+		if id, ok := t.ids.find(string(r)); ok {
 			p.single[b] = id
 		}
 	}
 	for i, m := range t.Merges {
 		left, right, ok := strings.Cut(m, " ")
-		a, ok1 := t.ids[left]
-		b, ok2 := t.ids[right]
-		c, ok3 := t.ids[left+right]
+		a, ok1 := t.ids.find(left)
+		b, ok2 := t.ids.find(right)
+		c, ok3 := t.ids.find(left + right)
 		if !ok || !ok1 || !ok2 || !ok3 {
 			return nil, fmt.Errorf("%w: merge %d, %q", ErrDamaged, i, m)
 		}
@@ -53,21 +53,20 @@ func newPairs(t *Tokenizer) (*pairs, error) {
 			p.merges[key(a, b)] = merge{int32(i), c}
 		}
 	}
-	t.bytes = make([][]byte, len(t.Tokens))
 	for i, s := range t.Tokens {
 		if t.Kinds[i] != Control {
-			t.bytes[i] = spelled(s, bytes, t.Kinds[i] == UserDefined)
+			t.text = spelled(t.text, s, bytes, t.Kinds[i] == UserDefined)
 		}
+		t.next()
 	}
 	return p, nil
 }
 
-// spelled is the bytes that a token of the vocabulary stands for. User-defined tokens are plain text.
-func spelled(s string, bytes map[rune]byte, plain bool) []byte {
+// spelled appends the bytes that a token of the vocabulary stands for. User-defined tokens are plain text.
+func spelled(out []byte, s string, bytes map[rune]byte, plain bool) []byte {
 	if plain {
-		return []byte(s)
+		return append(out, s...)
 	}
-	var out []byte
 	for _, r := range s {
 		if b, ok := bytes[r]; ok {
 			out = append(out, b)
@@ -93,7 +92,7 @@ func (p *pairs) word(out []int32, word string) []int32 {
 		for i := range len(word) {
 			spelling.WriteString(p.symbol[word[i]])
 		}
-		if id, ok := p.ids[spelling.String()]; ok {
+		if id, ok := p.ids.find(spelling.String()); ok {
 			return append(out, id)
 		}
 	}

@@ -22,7 +22,6 @@ func newPieces(t *Tokenizer) (*pieces, error) {
 	for b := range p.bytes {
 		p.bytes[b] = t.Unk
 	}
-	t.bytes = make([][]byte, len(t.Tokens))
 	for i, s := range t.Tokens {
 		switch t.Kinds[i] {
 		case Control, Unknown:
@@ -31,12 +30,25 @@ func newPieces(t *Tokenizer) (*pieces, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%w: byte token %q", ErrDamaged, s)
 			}
-			p.bytes[b], t.bytes[i] = int32(i), []byte{byte(b)}
+			p.bytes[b], t.text = int32(i), append(t.text, byte(b))
 		default:
-			t.bytes[i] = []byte(strings.ReplaceAll(s, blank, " "))
+			t.text = appendSpaced(t.text, s)
 		}
+		t.next()
 	}
 	return p, nil
+}
+
+// appendSpaced appends a spelling with spaces for its blanks.
+func appendSpaced(out []byte, s string) []byte {
+	for {
+		before, after, found := strings.Cut(s, blank)
+		out = append(out, before...)
+		if !found {
+			return out
+		}
+		out, s = append(out, ' '), after
+	}
 }
 
 func (p *pieces) encode(out []int32, text string) []int32 {
@@ -84,14 +96,14 @@ func (p *pieces) offer(l *line, text string, starts, ends []int32, left, right i
 	if left < 0 || right < 0 {
 		return
 	}
-	id, ok := p.t.ids[text[starts[left]:ends[right]]]
+	id, ok := p.t.ids.find(text[starts[left]:ends[right]])
 	if ok {
 		heap.Push(l, candidate{left: left, right: right, a: ends[left], b: ends[right], rank: -float64(p.t.Scores[id])})
 	}
 }
 
 func (p *pieces) append(out []int32, s string) []int32 {
-	if id, ok := p.t.ids[s]; ok {
+	if id, ok := p.t.ids.find(s); ok {
 		return append(out, id)
 	}
 	for i := range len(s) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 // Errors that callers tell apart.
 var (
 	ErrUnsupported = errors.New("this tokenizer is not supported")
-	ErrDamaged     = errors.New("the tokenizer's tables contradict each other")
+	ErrDamaged     = errors.New("the tokenizer's tables contradict each other, get the model again or ask who made it")
 )
 
 // Kind says what a token is for, by its number in GGUF.
@@ -36,6 +37,7 @@ const (
 const (
 	maxTokens = 1 << 21
 	maxToken  = 1 << 12 // bytes of one
+	maxText   = 1 << 28 // of all
 )
 
 // Table is a vocabulary as files hold it.
@@ -56,8 +58,8 @@ type Table struct {
 // Tokenizer encodes and decodes. It is only read, by any number of goroutines.
 type Tokenizer struct {
 	Table
-	ids     map[string]int32
-	bytes   [][]byte // what each token writes
+	ids     *index
+	written // what each token writes
 	encoder interface {
 		encode(out []int32, text string) []int32
 	}
@@ -67,15 +69,12 @@ type Tokenizer struct {
 
 // New checks the table and builds what encoding needs.
 func New(table Table) (*Tokenizer, error) {
-	t := &Tokenizer{Table: table, ids: make(map[string]int32, len(table.Tokens)), ends: map[int32]bool{}}
+	t := &Tokenizer{Table: table, ends: map[int32]bool{}}
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	for i, s := range t.Tokens {
-		if _, twice := t.ids[s]; !twice { // files have doubles among the unused; the first is the one that text gives
-			t.ids[s] = int32(i)
-		}
-	}
+	t.ids = newIndex(t.Tokens)
+	t.text, t.written.ends = make([]byte, 0, t.bytes()), make([]int32, 0, len(t.Tokens))
 	var err error
 	switch t.Model {
 	case "gpt2":
@@ -98,14 +97,15 @@ func New(table Table) (*Tokenizer, error) {
 	return t, nil
 }
 
-func (t *Tokenizer) check() error {
+func (t *Table) check() error {
 	n := len(t.Tokens)
-	if n == 0 || n > maxTokens || len(t.Kinds) != n || t.Model == "llama" && len(t.Scores) != n {
+	if n == 0 || n > maxTokens || len(t.Kinds) != n || (t.Model == "llama" || len(t.Scores) > 0) && len(t.Scores) != n {
 		return fmt.Errorf("%w: %d tokens, %d kinds, %d scores", ErrDamaged, n, len(t.Kinds), len(t.Scores))
 	}
+	all := 0
 	for i, s := range t.Tokens {
-		if s == "" && t.Kinds[i] == UserDefined || len(s) > maxToken {
-			return fmt.Errorf("%w: token %d has %d bytes", ErrDamaged, i, len(s))
+		if all += len(s); s == "" && t.Kinds[i] == UserDefined || len(s) > maxToken || all > maxText {
+			return fmt.Errorf("%w: token %d has %d bytes, the first %d together %d", ErrDamaged, i, len(s), i+1, all)
 		}
 	}
 	for _, id := range []int32{t.BOS, t.EOS, t.Unk} {
@@ -116,13 +116,21 @@ func (t *Tokenizer) check() error {
 	return nil
 }
 
+// bytes is how long all spellings are together.
+func (t *Table) bytes() (n int) {
+	for _, s := range t.Tokens {
+		n += len(s)
+	}
+	return n
+}
+
 // findEnds marks the control tokens that end an answer.
 func (t *Tokenizer) findEnds() {
 	if t.EOS >= 0 {
 		t.ends[t.EOS] = true
 	}
 	for _, name := range []string{"<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>", "<end_of_turn>", "</s>", "<eos>", "<|end|>"} {
-		if id, ok := t.ids[name]; ok && (t.Kinds[id] == Control || t.Kinds[id] == UserDefined) {
+		if id, ok := t.ids.find(name); ok && (t.Kinds[id] == Control || t.Kinds[id] == UserDefined) {
 			t.ends[id] = true
 		}
 	}
@@ -130,20 +138,29 @@ func (t *Tokenizer) findEnds() {
 
 // FromGGUF reads the vocabulary of a model file.
 func FromGGUF(f *gguf.File) (*Tokenizer, error) {
-	t := Table{}
+	t, err := TableOf(f)
+	if err != nil {
+		return nil, err
+	}
+	return New(t)
+}
+
+// TableOf reads the table of a model file and checks that its parts agree.
+func TableOf(f *gguf.File) (t Table, err error) {
 	t.Model, _ = f.Meta("tokenizer.ggml.model").Text()
 	t.Cut, _ = f.Meta("tokenizer.ggml.pre").Text()
-	for _, s := range f.Meta("tokenizer.ggml.tokens").Strings() {
-		t.Tokens = append(t.Tokens, s)
+	tokens, merges := f.Meta("tokenizer.ggml.tokens"), f.Meta("tokenizer.ggml.merges")
+	scores, kinds := f.Meta("tokenizer.ggml.scores"), f.Meta("tokenizer.ggml.token_type")
+	if max(tokens.Len(), merges.Len(), scores.Len(), kinds.Len()) > maxTokens {
+		return t, fmt.Errorf("%w: %d tokens and %d merges, at most %d are read", ErrUnsupported, tokens.Len(), merges.Len(), maxTokens)
 	}
-	for _, s := range f.Meta("tokenizer.ggml.merges").Strings() {
-		t.Merges = append(t.Merges, s)
-	}
-	for _, v := range f.Meta("tokenizer.ggml.scores").Elements() {
+	t.Tokens, t.Merges = texts(tokens), texts(merges)
+	t.Scores, t.Kinds = make([]float32, 0, scores.Len()), make([]Kind, 0, kinds.Len())
+	for _, v := range scores.Elements() {
 		x, _ := v.Float()
 		t.Scores = append(t.Scores, float32(x))
 	}
-	for _, v := range f.Meta("tokenizer.ggml.token_type").Elements() {
+	for _, v := range kinds.Elements() {
 		x, _ := v.Int()
 		t.Kinds = append(t.Kinds, Kind(x))
 	}
@@ -165,7 +182,36 @@ func FromGGUF(f *gguf.File) (*Tokenizer, error) {
 	if v, ok := f.Meta("tokenizer.ggml.add_space_prefix").Bool(); ok {
 		t.Prefix = v
 	}
-	return New(t)
+	return t, t.check()
+}
+
+func texts(v gguf.Value) []string {
+	out := make([]string, 0, v.Len())
+	for _, s := range v.Strings() {
+		out = append(out, s)
+	}
+	return out
+}
+
+// written holds what tokens write one after the other: token i from ends[i−1] to ends[i].
+type written struct {
+	text []byte
+	ends []int32
+}
+
+// next ends a token, which wrote what was appended to the text since the last.
+func (w *written) next() { w.ends = append(w.ends, int32(len(w.text))) }
+
+// Bytes is what a token writes: nothing for control tokens. The slice is not to be changed.
+func (w *written) Bytes(id int32) []byte {
+	if id < 0 || int(id) >= len(w.ends) {
+		return nil
+	}
+	from, to := int32(0), w.ends[id]
+	if id > 0 {
+		from = w.ends[id-1]
+	}
+	return w.text[from:to:to]
 }
 
 // Len is the number of tokens.
@@ -173,20 +219,14 @@ func (t *Tokenizer) Len() int { return len(t.Tokens) }
 
 // ID is the number of a token by its exact spelling in the vocabulary.
 func (t *Tokenizer) ID(spelling string) (int32, bool) {
-	id, ok := t.ids[spelling]
-	return id, ok
+	return t.ids.find(spelling)
 }
+
+// Ends lists the tokens that end an answer, in order.
+func (t *Tokenizer) Ends() []int32 { return slices.Sorted(maps.Keys(t.ends)) }
 
 // End says whether a token ends an answer.
 func (t *Tokenizer) End(id int32) bool { return t.ends[id] }
-
-// Bytes is what a token writes: nothing for control tokens. The slice is not to be changed.
-func (t *Tokenizer) Bytes(id int32) []byte {
-	if id < 0 || int(id) >= len(t.bytes) {
-		return nil
-	}
-	return t.bytes[id]
-}
 
 // Decode joins what the tokens write.
 func (t *Tokenizer) Decode(ids []int32) string {

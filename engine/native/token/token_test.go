@@ -136,6 +136,7 @@ func TestContradictoryTablesAreRefused(t *testing.T) {
 		"no tokens":   func(t *Table) { t.Tokens, t.Kinds = nil, nil },
 		"kinds":       func(t *Table) { t.Kinds = t.Kinds[1:] },
 		"scores":      func(t *Table) { t.Model = "llama" },
+		"few scores":  func(t *Table) { t.Scores = []float32{1} },
 		"merge":       func(t *Table) { t.Merges = []string{"a b"} },
 		"odd merge":   func(t *Table) { t.Merges = []string{"ab"} },
 		"end":         func(t *Table) { t.EOS = int32(len(t.Tokens)) },

@@ -45,16 +45,21 @@ const unknown = "I do not know."
 type drawer struct {
 	source  *exact.Source
 	running []float64 // share of right turns, by kind
+	turns   bool      // whether conversations may have more than one, and a system text
 }
 
-// draw makes a conversation of one to five turns, more than half of them of one. One in ten begins with a system text, which
-// changes nothing.
+// draw makes a conversation: one turn, or one to five of which most are one. Of the latter one in ten begins with a system text,
+// which changes nothing.
 func (d *drawer) draw() conversation {
 	var c conversation
-	if one(d.source, 10) {
-		c.system = systemText(d.source)
+	turns := 1
+	if d.turns {
+		turns = []int{1, 1, 1, 1, 1, 1, 1, 2, 3, 5}[d.source.Intn(10)]
+		if one(d.source, 10) {
+			c.system = systemText(d.source)
+		}
 	}
-	for range []int{1, 1, 1, 1, 1, 1, 2, 2, 3, 5}[d.source.Intn(10)] {
+	for range turns {
 		c.turns = append(c.turns, d.turn(c.turns))
 	}
 	return c
@@ -78,7 +83,7 @@ func (d *drawer) turn(before []turn) turn {
 }
 
 // share of a kind whose running accuracy is p, at most 1: what is weak is practised.
-func share(p float64) float64 { return min(1, 0.08+(1-p)*(1-p)) }
+func share(p float64) float64 { return min(1, 1.1-p) }
 
 // question draws a question that is not held out.
 func (d *drawer) question() turn {

@@ -4,31 +4,40 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 
 	"agora/engine/native/gguf"
 	"agora/engine/native/tensor"
 )
 
-// chatTemplate is zephyr's, as its authors publish it.
-const chatTemplate = `{% for message in messages %}
-{% if message['role'] == 'user' %}
-{{ '<|user|>\n' + message['content'] + eos_token }}
-{% elif message['role'] == 'system' %}
-{{ '<|system|>\n' + message['content'] + eos_token }}
-{% elif message['role'] == 'assistant' %}
-{{ '<|assistant|>\n'  + message['content'] + eos_token }}
-{% endif %}
-{% if loop.last and add_generation_prompt %}
-{{ '<|assistant|>' }}
-{% endif %}
-{% endfor %}`
+// chatTemplate is that of Mistral's third version, as its authors publish it, without tools and without a first token.
+const chatTemplate = `{%- if messages[0]["role"] == "system" %}
+    {%- set system_message = messages[0]["content"] %}
+    {%- set loop_messages = messages[1:] %}
+{%- else %}
+    {%- set loop_messages = messages %}
+{%- endif %}
+{%- for message in loop_messages %}
+    {%- if message["role"] == "user" %}
+        {%- if loop.last and system_message is defined %}
+            {{- "[INST] " + system_message + "\n\n" + message["content"] + "[/INST]" }}
+        {%- else %}
+            {{- "[INST] " + message["content"] + "[/INST]" }}
+        {%- endif %}
+    {%- elif message["role"] == "assistant" %}
+        {{- " " + message["content"] + eos_token}}
+    {%- endif %}
+{%- endfor %}`
+
+// licence of the models, an SPDX identifier.
+const licence = "Apache-2.0"
 
 // file writes the model as GGUF: matrices in Q8_0, the gains of norms in float32.
 func (m *model) file(name string, v *Vocabulary) []byte {
 	var w gguf.Writer
 	w.Set("general.architecture", "llama")
 	w.Set("general.name", name)
-	w.Set("general.license", "apache-2.0")
+	w.Set("general.license", strings.ToLower(licence))
 	for _, n := range []struct {
 		key string
 		n   int

@@ -11,8 +11,11 @@ import (
 
 // Kernel names the arithmetic that this build trains with on this machine.
 func Kernel() string {
-	if hasTiles() {
+	switch {
+	case hasTiles():
 		return "amx"
+	case hasDots():
+		return "avx512-bf16"
 	}
 	return "avx512"
 }
@@ -57,8 +60,8 @@ const panelRows, panelCols = 256, 32
 // gemm computes C = A·B, or C += A·B with add, for C of rows × cols and inner products of length inner. Element (i,k)
 // of A is a[i·aRow + k·aCol], so a transposed A costs nothing. B is copied panel by panel into consecutive memory.
 func gemm(c []float32, cRow int, a []float32, aRow, aCol int, b []float32, bRow, rows, inner, cols int, add bool) {
-	if worthTiles(aRow, aCol, rows, inner, cols) {
-		gemmTiles(c, cRow, a, aRow, aCol, b, bRow, rows, inner, cols, add)
+	if worthPacking(aRow, aCol, rows, inner, cols) {
+		gemmPacked(c, cRow, a, aRow, aCol, b, bRow, rows, inner, cols, add)
 		return
 	}
 	if cols%panelCols != 0 {

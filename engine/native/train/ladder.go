@@ -16,15 +16,24 @@ const longest = 1152
 
 // Ladder lists the sizes, smallest first. Each has at least 4.2 times the parameters of the one before.
 var Ladder = []Rung{
-	{"chat-pico", Shape{84, 32, 1, 32, 2, 1, 16, longest}, 3000, 1, 2048, 8e-3, 1},
-	{"chat-nano", Shape{136, 64, 1, 64, 2, 2, 32, longest}, 4200, 1, 2048, 4e-3, 2},
-	{"chat-micro", Shape{288, 64, 4, 96, 2, 2, 32, longest}, 3500, 1, 2048, 3e-3, 3},
-	{"chat-small", Shape{840, 128, 4, 192, 4, 4, 32, longest}, 4000, 2, 1024, 2e-3, 4},
-	{"chat-large", Shape{768, 256, 4, 512, 8, 8, 32, longest}, 4000, 8, 512, 15e-4, 5},
+	{"chat-pico", Shape{83, 32, 1, 32, 2, 1, 16, longest}, 3000, 1, 2048, 8e-3, 1},
+	{"chat-nano", Shape{492, 32, 3, 32, 2, 2, 16, longest}, 4000, 1, 2048, 6e-3, 2},
+	{"chat-micro", Shape{536, 64, 3, 128, 2, 2, 32, longest}, 2000, 1, 2048, 4e-3, 3},
+	{"chat-small", Shape{816, 128, 4, 192, 4, 4, 32, longest}, 3000, 4, 512, 3e-3, 4},
+	{"chat-large", Shape{816, 256, 4, 512, 8, 8, 32, longest}, 3600, 4, 768, 2e-3, 5},
 }
 
-// rate warms up over 50 steps, stays, and falls to almost zero over the last 45 % of the run.
+// fall is the part of a run over which the rate falls.
+const fall = 0.45
+
+// rate warms up over 50 steps, stays, and falls to almost zero.
 func (r Rung) rate(step int) float64 {
-	left := 1 - float64(step)/float64(r.Steps)
-	return r.Rate * min(1, float64(step+1)/50, left/0.45+0.005)
+	return r.Rate * min(1, float64(step+1)/50, r.left(step)/fall+0.005)
 }
+
+// left is the part of the run after so many steps.
+func (r Rung) left(step int) float64 { return 1 - float64(step)/float64(r.Steps) }
+
+// converses says whether a step has conversations. Before the rate falls questions stand alone: what an answer follows from is
+// learnt sooner where nothing else can be read.
+func (r Rung) converses(step int) bool { return r.left(step) < fall }

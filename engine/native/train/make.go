@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"agora/engine"
+	"agora/engine/native/ladder"
 	"agora/engine/native/llm"
 	"agora/task/exact"
 	"agora/wire/openai"
@@ -91,7 +92,7 @@ func (o Options) rung(ctx context.Context, r Rung, log io.Writer) error {
 }
 
 // train runs the rung, writes its file and notes on the card what it took.
-func (o Options) train(ctx context.Context, r Rung, c *Card, log io.Writer) error {
+func (o Options) train(ctx context.Context, r Rung, c *ladder.Card, log io.Writer) error {
 	dir := o.Checkpoints
 	if dir == "" {
 		dir = o.Dir
@@ -118,7 +119,7 @@ func (o Options) train(ctx context.Context, r Rung, c *Card, log io.Writer) erro
 func (o Options) path(name string) string { return filepath.Join(o.Dir, name+".gguf") }
 
 // measure asks the model held-out questions, drawn as validators draw, through the engine that serves it.
-func (o Options) measure(ctx context.Context, r Rung, c *Card) error {
+func (o Options) measure(ctx context.Context, r Rung, c *ladder.Card) error {
 	e, err := llm.Open(o.path(r.Name), llm.Options{})
 	if err != nil {
 		return err
@@ -131,7 +132,12 @@ func (o Options) measure(ctx context.Context, r Rung, c *Card) error {
 	if c.Unknown, err = unknownShare(ctx, e); err != nil {
 		return err
 	}
-	c.Name, c.Digest, c.Parameters, c.Shape = r.Name, e.Info().Digest, r.Parameters(), r.Shape
+	file, err := os.Stat(o.path(r.Name))
+	if err != nil {
+		return err
+	}
+	c.Name, c.Digest, c.Bytes, c.Licence, c.Parameters = r.Name, e.Info().Digest, int(file.Size()), licence, r.Parameters()
+	c.Vocabulary, c.Width, c.Layers, c.Hidden, c.Heads, c.KeyHeads, c.Context = r.Vocab, r.Width, r.Layers, r.Shape.Hidden, r.Heads, r.KVHeads, r.Context
 	c.Questions, c.Families = o.Questions, map[string]float64{}
 	total := 0
 	for name, n := range asked {

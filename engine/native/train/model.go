@@ -1,6 +1,6 @@
 // Package train makes small chat models from nothing: a llama-shaped decoder with its backward pass written out, Muon and
 // Adam, and questions drawn from the task's own generators. It is a development tool; nothing that serves requests
-// imports it. Built with GOEXPERIMENT=simd on a CPU with AVX-512 it is seven times as fast as the portable build.
+// imports it. Built with GOEXPERIMENT=simd on a CPU with AVX-512 it is many times as fast as the portable build.
 //
 // A schedule counts steps and not time, and all randomness comes from the rung's seed:
 // the same command on the same kernels gives the same weights, bit for bit.

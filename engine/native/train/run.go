@@ -169,7 +169,7 @@ const storyEvery = 12
 func (t *run) fill(i int) {
 	b := &t.parts[i].batch
 	b.reset()
-	d := &drawer{exact.NewSource(streamSeed("train", t.rung.Seed, uint64(t.Step), uint64(i))), t.Running}
+	d := &drawer{exact.NewSource(streamSeed("train", t.rung.Seed, uint64(t.Step), uint64(i))), t.Running, t.rung.converses(t.Step)}
 	if i == 0 && t.Step%storyEvery == 0 {
 		b.add(t.vocab, story(d.source), t.rung.Tokens)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"agora/engine"
 	"agora/engine/native/gguf"
+	"agora/engine/native/ladder"
 	"agora/engine/native/llm"
 	"agora/engine/native/template"
 	"agora/engine/native/token"
@@ -37,7 +38,7 @@ func TestGradientIsTheLossesSlope(t *testing.T) {
 	r := newRun(t, small)
 	p := r.parts[0]
 	p.batch.reset()
-	d := &drawer{exact.NewSource([32]byte{1}), r.Running}
+	d := &drawer{exact.NewSource([32]byte{1}), r.Running, true}
 	for p.batch.add(r.vocab, d.draw(), 600-len(p.batch.tokens)) {
 	}
 	m := r.model
@@ -49,7 +50,7 @@ func TestGradientIsTheLossesSlope(t *testing.T) {
 	m.backward(p.acts, &p.batch)
 	for i, p := range m.all {
 		want := float64(dot(p.g, p.g))
-		step := float32(0.01 / math.Sqrt(want))
+		step := float32(0.05 / math.Sqrt(want)) // far above what bfloat16 rounds away
 		axpy(p.w, step, p.g)
 		up := loss()
 		axpy(p.w, -2*step, p.g)
@@ -129,7 +130,7 @@ func TestTrainingLowersTheLoss(t *testing.T) {
 
 func TestHeldOutQuestionsAreNeverTrainedOn(t *testing.T) {
 	s := exact.NewSource([32]byte{2})
-	d := &drawer{s, make([]float64, kinds())}
+	d := &drawer{s, make([]float64, kinds()), true}
 	texts := map[string]bool{}
 	for range 4000 {
 		texts[d.question().question] = true
@@ -152,29 +153,30 @@ func TestConversationsAreWrittenAsTheTemplateWritesThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	z, err := template.Detect(chatTemplate, "", marks[endToken])
-	if err != nil || z.Name != "zephyr" {
+	if err != nil || z.Name != "mistral-v3" || z.Begin {
 		t.Fatalf("%v, %v", z, err)
 	}
-	d := &drawer{exact.NewSource([32]byte{3}), make([]float64, kinds())}
+	d := &drawer{exact.NewSource([32]byte{3}), make([]float64, kinds()), true}
 	for range 300 {
 		c := d.draw()
 		var asked template.Conversation
 		if c.system != "" {
 			asked.Turns = append(asked.Turns, template.Turn{Role: "system", Text: c.system})
 		}
+		ids, answers := v.render(c)
 		for i, turn := range c.turns {
 			asked.Turns = append(asked.Turns, template.Turn{Role: "user", Text: turn.question})
 			parts, err := z.Render(asked)
 			if err != nil {
 				t.Fatal(err)
 			}
-			ids, answers := v.render(c)
-			if want := template.Tokens(parts, controls{v.Tokenizer}); !slices.Equal(ids[:answers[i].first], want) {
+			last := i == len(c.turns)-1 // the system text stands before the last question
+			if want := template.Tokens(parts, controls{v.Tokenizer}); (last || c.system == "") && !slices.Equal(ids[:answers[i].first], want) {
 				t.Fatalf("turn %d of %+v:\n%q\n%q", i, c, v.spell(ids[:answers[i].first]), v.spell(want))
 			}
 			asked.Turns = append(asked.Turns, template.Turn{Role: "assistant", Text: turn.answer})
 			answer := ids[answers[i].first:answers[i].end]
-			if got := v.Decode(answer); got != turn.answer || answer[len(answer)-1] != endToken {
+			if got := v.Decode(answer); got != " "+turn.answer || answer[len(answer)-1] != endToken {
 				t.Errorf("%q is written %q", turn.answer, got)
 			}
 		}
@@ -210,10 +212,10 @@ func TestEngineAgreesWithTheTrainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	if name, err := e.Template(); name != "zephyr" {
+	if name, err := e.Template(); name != "mistral-v3" {
 		t.Errorf("template %q, %v", name, err)
 	}
-	d := &drawer{exact.NewSource([32]byte{4}), r.Running}
+	d := &drawer{exact.NewSource([32]byte{4}), r.Running, true}
 	for range 10 {
 		p := r.parts[0]
 		p.batch.reset()
@@ -257,7 +259,7 @@ func TestMakeWritesModelsAndCards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var cards []Card
+	var cards []ladder.Card
 	if err := json.Unmarshal(file, &cards); err != nil || len(cards) != 1 {
 		t.Fatalf("%v, %v", cards, err)
 	}
@@ -316,6 +318,7 @@ func BenchmarkStep(b *testing.B) {
 	for _, rung := range []Rung{Ladder[0], Ladder[2], Ladder[len(Ladder)-1]} {
 		b.Run(rung.Name, func(b *testing.B) {
 			r, tokens := newRun(b, rung), 0
+			began := processorSeconds()
 			for b.Loop() {
 				if err := r.step(); err != nil {
 					b.Fatal(err)
@@ -324,7 +327,7 @@ func BenchmarkStep(b *testing.B) {
 					tokens += len(p.batch.tokens)
 				}
 			}
-			b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tok/s")
+			b.ReportMetric(float64(tokens)/(processorSeconds()-began), "tok/s of a processor")
 		})
 	}
 }

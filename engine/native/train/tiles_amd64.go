@@ -9,7 +9,8 @@ import (
 )
 
 // A processor with AMX multiplies tiles of 16 × 32 by 32 × 16 numbers in bfloat16 and adds up in float32, twenty times as
-// fast as its vector units do it in float32. bfloat16 keeps eight bits of a number; weights and sums stay in float32.
+// fast as its vector units do it in float32. Others have an instruction that adds two products of bfloat16 at once. bfloat16
+// keeps eight bits of a number; weights and sums stay in float32.
 
 // hasTiles says whether this processor and kernel let the program use AMX.
 var hasTiles = sync.OnceValue(func() bool {
@@ -22,6 +23,13 @@ var hasTiles = sync.OnceValue(func() bool {
 	return d&amxBF16 != 0 && d&amxTile != 0
 })
 
+// hasDots says whether this processor's vector units multiply bfloat16.
+var hasDots = sync.OnceValue(func() bool {
+	const bf16 = 1 << 5
+	a, _, _, _ := cpuid(7, 1)
+	return a&bf16 != 0
+})
+
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)
 
 // tiles computes 32 rows of C, pairs × 32 columns: C = A·B, or C += A·B with add. row is a row of C in bytes; A is two rows
@@ -30,17 +38,22 @@ func cpuid(leaf, sub uint32) (a, b, c, d uint32)
 //go:noescape
 func tiles(c unsafe.Pointer, row uintptr, a, b unsafe.Pointer, blocks, pairs, add uintptr)
 
-// worthTiles says whether gemm's product is of a shape for tiles, and large enough.
-func worthTiles(aRow, aCol, rows, inner, cols int) bool {
+// dots computes 8 rows of C, pairs × 32 columns, likewise. In a block of A rows are aRow and pairs aPair bytes apart.
+//
+//go:noescape
+func dots(c unsafe.Pointer, row uintptr, a unsafe.Pointer, aRow, aPair uintptr, b unsafe.Pointer, blocks, pairs, add uintptr)
+
+// worthPacking says whether gemm's product is of a shape for bfloat16, and large enough.
+func worthPacking(aRow, aCol, rows, inner, cols int) bool {
 	const enough = 1 << 19
 	fits := aCol == 1 && inner%32 == 0 || aRow == 1 && rows%32 == 0
-	return fits && rows >= 32 && cols%32 == 0 && rows*inner*cols >= enough && hasTiles()
+	return fits && rows >= 32 && cols%32 == 0 && rows*inner*cols >= enough && (hasTiles() || hasDots())
 }
 
-// packed is working memory of gemmTiles.
+// packed is working memory of gemmPacked.
 type packed struct {
 	a, b []uint32
-	rest []float32 // the last rows of C where they are fewer than 32
+	rest []float32 // the last rows of C where they are fewer than are worked on at once
 }
 
 var packedPool = sync.Pool{New: func() any { return new(packed) }}
@@ -54,10 +67,54 @@ func room[T any](s *[]T, n int) []T {
 
 const tileWords = 256 // of 32 bits
 
-// gemmTiles is gemm for the shapes of worthTiles.
-func gemmTiles(c []float32, cRow int, a []float32, aRow, aCol int, b []float32, bRow, rows, inner, cols int, add bool) {
+// gemmPacked is gemm for the shapes of worthPacking.
+func gemmPacked(c []float32, cRow int, a []float32, aRow, aCol int, b []float32, bRow, rows, inner, cols int, add bool) {
 	p := packedPool.Get().(*packed)
 	defer packedPool.Put(p)
+	if hasTiles() {
+		p.tiles(c, cRow, a, aRow, aCol, b, bRow, rows, inner, cols, add)
+		return
+	}
+	p.dots(c, cRow, a, aRow, aCol, b, bRow, rows, inner, cols, add)
+}
+
+func (p *packed) dots(c []float32, cRow int, a []float32, aRow, aCol int, b []float32, bRow, rows, inner, cols int, add bool) {
+	blocks := (inner + 31) / 32
+	pa, pb := room(&p.a, blocks*tileWords), room(&p.b, cols/16*blocks*tileWords)
+	packRight(pb, b, bRow, inner, cols)
+	byRow, byPair, more := uintptr(64), uintptr(4), uintptr(0)
+	if aCol != 1 {
+		byRow, byPair = byPair, byRow
+	}
+	if add {
+		more = 1
+	}
+	for i := 0; i < rows; i += 8 {
+		half := i % 16
+		if half == 0 && aCol == 1 {
+			packRows(pa, a[i*aRow:], 0, min(16, rows-i), aRow, blocks)
+		} else if half == 0 {
+			packRight(pa, a[i:], aCol, inner, 16)
+		}
+		to, toRow := c[i*cRow:], cRow
+		if rows-i < 8 {
+			to, toRow = room(&p.rest, 8*cols), cols
+			copyRows(to, cols, c[i*cRow:], cRow, rows-i, cols)
+		}
+		dots(at(to, 0), uintptr(floats(toRow)), unsafe.Add(unsafe.Pointer(&pa[0]), uintptr(half)*byRow), byRow, byPair, unsafe.Pointer(&pb[0]), uintptr(blocks), uintptr(cols/32), more)
+		if rows-i < 8 {
+			copyRows(c[i*cRow:], cRow, to, cols, rows-i, cols)
+		}
+	}
+}
+
+func copyRows(to []float32, toRow int, from []float32, fromRow, rows, cols int) {
+	for i := range rows {
+		copy(to[i*toRow:i*toRow+cols], from[i*fromRow:])
+	}
+}
+
+func (p *packed) tiles(c []float32, cRow int, a []float32, aRow, aCol int, b []float32, bRow, rows, inner, cols int, add bool) {
 	blocks := (inner + 31) / 32
 	pa, pb := room(&p.a, 2*blocks*tileWords), room(&p.b, cols/16*blocks*tileWords)
 	packRight(pb, b, bRow, inner, cols)
@@ -73,13 +130,11 @@ func gemmTiles(c []float32, cRow int, a []float32, aRow, aCol int, b []float32, 
 			continue
 		}
 		rest := room(&p.rest, 32*cols)
-		for j := 0; j < n && add; j++ {
-			copy(rest[j*cols:(j+1)*cols], c[(i+j)*cRow:])
+		if add {
+			copyRows(rest, cols, c[i*cRow:], cRow, n, cols)
 		}
 		tiles(at(rest, 0), uintptr(floats(cols)), unsafe.Pointer(&pa[0]), unsafe.Pointer(&pb[0]), uintptr(blocks), uintptr(cols/32), more)
-		for j := range n {
-			copy(c[(i+j)*cRow:(i+j)*cRow+cols], rest[j*cols:])
-		}
+		copyRows(c[i*cRow:], cRow, rest, cols, n, cols)
 	}
 }
 

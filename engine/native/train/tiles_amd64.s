@@ -96,6 +96,114 @@ block:
 	RELEASE
 	RET
 
+// DOT2(c, b) is VDPBF16PS Zb, Z30, Zc, which the assembler does not know: to each number of c, below 16, it adds the products of
+// the two bfloat16 in a word of b, 28 or 29, and in a word of Z30.
+#define DOT2(c, b) \
+	BYTE $0x62; BYTE $(0x12+0x80*(1-c/8)); BYTE $0x0e; BYTE $0x40; BYTE $0x52; BYTE $(0xc0+8*(c%8)+(b%8))
+
+// ROW(at, c) adds one row's products to the accumulators c and c+1.
+#define ROW(at, c) \
+	VBROADCASTSS at, Z30 \
+	DOT2(c, 28)          \
+	DOT2((c+1), 29)
+
+#define CLEAR2(c, d) \
+	VPXORD c, c, c \
+	VPXORD d, d, d
+
+#define FETCH(c, d) \
+	VMOVUPS (DI), c   \
+	VMOVUPS 64(DI), d \
+	ADDQ    SI, DI
+
+#define KEEP(c, d) \
+	VMOVUPS c, (DI)   \
+	VMOVUPS d, 64(DI) \
+	ADDQ    SI, DI
+
+// func dots(c unsafe.Pointer, row uintptr, a unsafe.Pointer, aRow, aPair uintptr, b unsafe.Pointer, blocks, pairs, add uintptr)
+//
+// 8 rows of C, 32 columns at a time in Z0 to Z15. Within a block of A, rows are aRow and pairs aPair bytes apart.
+TEXT ·dots(SB), NOSPLIT, $0-72
+	MOVQ row+8(FP), SI
+	MOVQ aRow+24(FP), R8
+	LEAQ (R8)(R8*2), R9
+	MOVQ b+40(FP), R10
+	MOVQ blocks+48(FP), R13
+	SHLQ $10, R13             // bytes of a row of tiles
+	MOVQ pairs+56(FP), R14
+
+columns:
+	MOVQ c+0(FP), DI
+	CMPQ add+64(FP), $0
+	JEQ  none
+	FETCH(Z0, Z1)
+	FETCH(Z2, Z3)
+	FETCH(Z4, Z5)
+	FETCH(Z6, Z7)
+	FETCH(Z8, Z9)
+	FETCH(Z10, Z11)
+	FETCH(Z12, Z13)
+	FETCH(Z14, Z15)
+	JMP  sum
+
+none:
+	CLEAR2(Z0, Z1)
+	CLEAR2(Z2, Z3)
+	CLEAR2(Z4, Z5)
+	CLEAR2(Z6, Z7)
+	CLEAR2(Z8, Z9)
+	CLEAR2(Z10, Z11)
+	CLEAR2(Z12, Z13)
+	CLEAR2(Z14, Z15)
+
+sum:
+	MOVQ a+16(FP), R11
+	LEAQ (R10)(R13*1), R12
+	MOVQ blocks+48(FP), CX
+
+dotBlock:
+	MOVQ R11, AX
+	LEAQ (AX)(R8*4), BX
+	MOVQ $16, DX
+
+dotPair:
+	VMOVUPS (R10), Z28
+	VMOVUPS (R12), Z29
+	ROW((AX), 0)
+	ROW((AX)(R8*1), 2)
+	ROW((AX)(R8*2), 4)
+	ROW((AX)(R9*1), 6)
+	ROW((BX), 8)
+	ROW((BX)(R8*1), 10)
+	ROW((BX)(R8*2), 12)
+	ROW((BX)(R9*1), 14)
+	ADDQ $64, R10
+	ADDQ $64, R12
+	ADDQ aPair+32(FP), AX
+	ADDQ aPair+32(FP), BX
+	DECQ DX
+	JNZ  dotPair
+	ADDQ $1024, R11
+	DECQ CX
+	JNZ  dotBlock
+
+	MOVQ c+0(FP), DI
+	KEEP(Z0, Z1)
+	KEEP(Z2, Z3)
+	KEEP(Z4, Z5)
+	KEEP(Z6, Z7)
+	KEEP(Z8, Z9)
+	KEEP(Z10, Z11)
+	KEEP(Z12, Z13)
+	KEEP(Z14, Z15)
+	ADDQ $128, c+0(FP)
+	ADDQ R13, R10             // over the second panel
+	DECQ R14
+	JNZ  columns
+	VZEROUPPER
+	RET
+
 DATA turned<>+0(SB)/8, $0x0000004000000000
 DATA turned<>+8(SB)/8, $0x000000c000000080
 DATA turned<>+16(SB)/8, $0x0000014000000100

@@ -17,15 +17,15 @@ import (
 // The tokens before the words: the end of a text and the marks of turns, the characters that the smallest model has, and the
 // rest of ASCII.
 var (
-	marks    = []string{"</s>", "<|user|>", "<|assistant|>", "<|system|>"}
+	marks    = []string{"</s>", "[INST]", "[/INST]"}
 	common   = "Ġ.,?!'\":+-*=(){}/Ċ0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	uncommon = "#$%&;<>@[\\]^_`|~"
 )
 
 const (
-	endToken, userToken, assistantToken, systemToken = 0, 1, 2, 3
+	endToken, askToken, answerToken = 0, 1, 2
 
-	leastTokens  = 84
+	leastTokens  = 83
 	maxWords     = 840 // tokens of the longest vocabulary
 	cutLikeLlama = "llama-bpe"
 )
@@ -76,30 +76,20 @@ func vocabularyOf(list []string) (*Vocabulary, error) {
 	return &Vocabulary{tokens}, nil
 }
 
-// render is a conversation's tokens as the template zephyr writes them, and where its answers stand.
+// render is a conversation's tokens as the template mistral-v3 writes them, and where its answers stand.
 func (v *Vocabulary) render(c conversation) (ids []int32, answers []span) {
 	if len(c.turns) == 0 {
 		ids = v.Encode(c.text)
 		return ids, []span{{1, len(ids), -1}}
 	}
-	newline := v.Encode("\n")
-	say := func(mark int32, text string) {
-		ids = append(ids, mark)
-		ids = append(ids, v.Encode("\n"+text)...)
-		ids = append(ids, endToken)
-	}
-	if c.system != "" {
-		say(systemToken, c.system)
-		ids = append(ids, newline...)
-	}
 	for i, t := range c.turns {
-		if i > 0 {
-			ids = append(ids, newline...)
+		question := " " + t.question
+		if i == len(c.turns)-1 && c.system != "" {
+			question = " " + c.system + "\n\n" + t.question
 		}
-		say(userToken, t.question)
-		ids = append(append(ids, newline...), assistantToken)
-		first := len(ids) + len(newline)
-		ids = append(append(append(ids, newline...), v.Encode(t.answer)...), endToken)
+		ids = append(append(append(ids, askToken), v.Encode(question)...), answerToken)
+		first := len(ids)
+		ids = append(append(ids, v.Encode(" "+t.answer)...), endToken)
 		answers = append(answers, span{first, len(ids), t.kind})
 	}
 	return ids, answers
@@ -131,9 +121,9 @@ func MakeVocabulary() ([]byte, error) {
 // frequentWords lists words, spelled as in a vocabulary, by falling count in n conversations, then by the alphabet.
 func frequentWords(v *Vocabulary, n int) []string {
 	counts := map[string]int{}
-	d := &drawer{exact.NewSource(streamSeed("vocabulary", 0)), make([]float64, kinds())}
+	d := &drawer{exact.NewSource(streamSeed("vocabulary", 0)), make([]float64, kinds()), true}
 	note := func(text string) {
-		for w := range v.Words("\n" + text) {
+		for w := range v.Words(" " + text) {
 			if wholeWord(w) {
 				counts[strings.ReplaceAll(w, " ", "Ġ")]++
 			}
