@@ -122,15 +122,35 @@ func jitter(d time.Duration) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-// session dials, serves until the connection or ctx ends, and says why it ended.
-func (s *server) session(ctx context.Context) error {
+// Streams dials a validator once and returns the streams on which it asks, for who answers them without this package: an
+// HTTP/1.1 request after another comes on each. The listener's end is the connection's.
+func Streams(ctx context.Context, c ServeConfig) (net.Listener, error) {
+	cfg, err := pinned(c.Key, only(c.Validator))
+	if err != nil {
+		return nil, err
+	}
+	s := &server{ServeConfig: c.withDefaults(), tls: cfg}
+	return s.open(ctx)
+}
+
+// open dials and greets.
+func (s *server) open(ctx context.Context) (*yamux.Session, error) {
 	conn, err := s.dial(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	mux, err := yamux.Server(conn, muxConfig(s.Capacity), nil)
 	if err != nil {
 		conn.Close()
+		return nil, err
+	}
+	return mux, nil
+}
+
+// session dials, serves until the connection or ctx ends, and says why it ended.
+func (s *server) session(ctx context.Context) error {
+	mux, err := s.open(ctx)
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)

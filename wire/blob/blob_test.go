@@ -56,12 +56,12 @@ func verify(digest string) func(string) error {
 // shelf is a library of files by digest.
 type shelf map[string]string
 
-func (s shelf) Locate(digest string) (path, format string, err error) {
+func (s shelf) Give(digest string) (*blob.Content, error) {
 	path, ok := s[digest]
 	if !ok {
-		return "", "", blob.ErrNotHere
+		return nil, blob.ErrNotHere
 	}
-	return path, "gguf", nil
+	return blob.Open(path, "gguf")
 }
 
 // host serves data under digest, with what it does before it answers.
@@ -321,10 +321,10 @@ func TestAServerGivesSoManyAtOnce(t *testing.T) {
 
 type slow struct{ hold, release chan struct{} }
 
-func (s slow) Locate(string) (path, format string, err error) {
+func (s slow) Give(string) (*blob.Content, error) {
 	s.hold <- struct{}{}
 	<-s.release
-	return "", "", blob.ErrNotHere
+	return nil, blob.ErrNotHere
 }
 
 // FuzzManifest reads what a stranger says a file is made of.

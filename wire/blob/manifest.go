@@ -38,7 +38,7 @@ const (
 )
 
 // formats are the endings that a file may have.
-var formats = []string{"gguf", "safetensors", "chat"}
+var formats = []string{"gguf", "safetensors"}
 
 // rootDomain keeps a root from being the hash of anything else.
 const rootDomain = "agora/blob/root/v1"
@@ -46,7 +46,7 @@ const rootDomain = "agora/blob/root/v1"
 // Manifest says what a file is made of.
 type Manifest struct {
 	Digest string   `json:"digest"` // "sha256:<hex>" of what it means
-	Format string   `json:"format"` // its ending: gguf, safetensors or chat
+	Format string   `json:"format"` // its ending: gguf or safetensors
 	Bytes  int64    `json:"bytes"`
 	Hashes []string `json:"hashes"` // SHA-256 of each chunk, hex
 }

@@ -15,8 +15,43 @@ import (
 
 // Library is where the files are.
 type Library interface {
-	// Locate returns the file of a digest and its format; ErrNotHere if there is none.
-	Locate(digest string) (path, format string, err error)
+	// Give opens the file of a digest; ErrNotHere if there is none.
+	Give(digest string) (*Content, error)
+}
+
+// Content is a file that is open. Whoever opened it closes it.
+type Content struct {
+	io.ReaderAt
+	Bytes   int64
+	Format  string // its ending: gguf or safetensors
+	Version string // another one where the bytes are others
+	Close   func() error
+}
+
+// Open opens a file on the disk.
+func Open(path, format string) (*Content, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Content{f, info.Size(), format, fmt.Sprint(path, info.Size(), info.ModTime().UnixNano()), f.Close}, nil
+}
+
+// Libraries are looked through in their order.
+type Libraries []Library
+
+// Give implements Library.
+func (l Libraries) Give(digest string) (*Content, error) {
+	for _, one := range l {
+		if f, err := one.Give(digest); !errors.Is(err, ErrNotHere) && !errors.Is(err, os.ErrNotExist) {
+			return f, err
+		}
+	}
+	return nil, ErrNotHere
 }
 
 const (
@@ -34,19 +69,15 @@ type Server struct {
 	readers chan struct{}
 
 	mu    sync.Mutex
-	known map[string]known // by path
+	known map[version]Manifest
 }
 
-// known is the manifest of a file as it was.
-type known struct {
-	manifest Manifest
-	bytes    int64
-	changed  time.Time
-}
+// version is what a file was asked for by, and which one it was.
+type version struct{ digest, file string }
 
 // NewServer serves a library.
 func NewServer(library Library) *Server {
-	return &Server{library: library, readers: make(chan struct{}, mostReaders), known: map[string]known{}}
+	return &Server{library: library, readers: make(chan struct{}, mostReaders), known: map[version]Manifest{}}
 }
 
 // Serves tells whether a path asks for a model by its digest, and not for what an API says of a model by its name.
@@ -66,18 +97,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this server gives as many files as it can; try again in a second", http.StatusServiceUnavailable)
 		return
 	}
-	path, format, err := s.library.Locate(digest)
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	file, err := os.Open(path)
+	file, err := s.library.Give(digest)
 	if err != nil {
 		fail(w, err)
 		return
 	}
 	defer file.Close()
-	m, err := s.manifest(file, digest, format)
+	m, err := s.manifest(file, digest)
 	if err != nil {
 		fail(w, err)
 		return
@@ -118,23 +144,20 @@ func fail(w http.ResponseWriter, err error) {
 }
 
 // manifest is computed once for a file as it is, one at a time.
-func (s *Server) manifest(file *os.File, digest, format string) (Manifest, error) {
-	info, err := file.Stat()
-	if err != nil {
-		return Manifest{}, err
-	}
+func (s *Server) manifest(file *Content, digest string) (Manifest, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if k, ok := s.known[file.Name()]; ok && k.manifest.Digest == digest && k.bytes == info.Size() && k.changed.Equal(info.ModTime()) {
-		return k.manifest, nil
+	at := version{digest, file.Version}
+	if m, ok := s.known[at]; ok {
+		return m, nil
 	}
-	m, err := Of(file, info.Size(), digest, format)
+	m, err := Of(file, file.Bytes, digest, file.Format)
 	if err != nil {
 		return m, err
 	}
 	if len(s.known) >= kept {
 		clear(s.known)
 	}
-	s.known[file.Name()] = known{m, info.Size(), info.ModTime()}
+	s.known[at] = m
 	return m, nil
 }

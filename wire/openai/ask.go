@@ -3,9 +3,13 @@ package openai
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math/bits"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"agora/wire/walk"
 )
 
 // Ability is a set of things that requests ask of a model beyond one question in text. The empty set is unknown: who
@@ -132,70 +136,106 @@ func (a Ask) Refusal(can Ability) *Error {
 	return nil
 }
 
-// asked are the fields of a request that decide who can answer.
-type asked struct {
-	Messages       json.RawMessage `json:"messages"`
-	Prompt         json.RawMessage `json:"prompt"`
-	Tools          json.RawMessage `json:"tools"`
-	Functions      json.RawMessage `json:"functions"`
-	ResponseFormat json.RawMessage `json:"response_format"`
-	Modalities     json.RawMessage `json:"modalities"`
-	Audio          json.RawMessage `json:"audio"`
-	N              json.RawMessage `json:"n"`
-	BestOf         json.RawMessage `json:"best_of"`
-	Logprobs       json.RawMessage `json:"logprobs"`
-	TopLogprobs    json.RawMessage `json:"top_logprobs"`
-	LogitBias      json.RawMessage `json:"logit_bias"`
-	Presence       json.RawMessage `json:"presence_penalty"`
-	Frequency      json.RawMessage `json:"frequency_penalty"`
-	Echo           json.RawMessage `json:"echo"`
-	Suffix         json.RawMessage `json:"suffix"`
-	MaxTokens      json.RawMessage `json:"max_tokens"`
-	MaxCompletion  json.RawMessage `json:"max_completion_tokens"`
-	Provider       json.RawMessage `json:"provider"`
+// The fields of a request that decide who can answer, by their places in asked.
+const (
+	inMessages = iota
+	inPrompt
+	inTools
+	inFunctions
+	inResponseFormat
+	inModalities
+	inAudio
+	inN
+	inBestOf
+	inLogprobs
+	inTopLogprobs
+	inLogitBias
+	inPresence
+	inFrequency
+	inEcho
+	inSuffix
+	inMaxTokens
+	inMaxCompletion
+	inProvider
+	fieldsAsked
+)
+
+var askedNames = [fieldsAsked]string{
+	"messages", "prompt", "tools", "functions", "response_format", "modalities", "audio", "n", "best_of", "logprobs", "top_logprobs",
+	"logit_bias", "presence_penalty", "frequency_penalty", "echo", "suffix", "max_tokens", "max_completion_tokens", "provider",
+}
+
+// asked are their values as they stand in the body; nil where they are not given.
+type asked [fieldsAsked]json.RawMessage
+
+func (f *asked) read(body []byte) error { return walk.Object(body, f.take) }
+
+// take keeps a member that counts. Names are taken in any case, as Go's servers take them.
+func (f *asked) take(key, value []byte) error {
+	for i, name := range askedNames {
+		if is(key, name) {
+			f[i] = value
+			break
+		}
+	}
+	return nil
+}
+
+// is says whether a member has a name, in any case: any decoder may take it for that.
+func is(key []byte, name string) bool {
+	if string(key) == name {
+		return true
+	}
+	if len(key) == 0 || key[0] < utf8.RuneSelf && key[0]|0x20 != name[0] {
+		return false
+	}
+	return strings.EqualFold(string(key), name)
 }
 
 // ReadAsk reads the body of a request to one of the two endpoints.
 func ReadAsk(body []byte) Ask {
 	var f asked
 	a := Ask{Choices: 1}
-	if json.Unmarshal(body, &f) != nil {
+	if f.read(body) != nil {
 		return a
 	}
-	a.need(CanTools, "tools", given(f.Tools))
-	a.need(CanTools, "functions", given(f.Functions))
-	a.need(CanFormat, "response_format", isFormat(f.ResponseFormat))
-	a.need(CanAudio, "modalities", bytes.Contains(f.Modalities, []byte(`"audio"`)))
-	a.need(CanAudio, "audio", given(f.Audio))
-	a.Choices = int(min(max(1, numberOf(f.N)), maxJoined))
-	a.need(CanChoices, "n", numberOf(f.N) > 1)
-	a.need(CanChoices, "best_of", numberOf(f.BestOf) > 1)
-	a.need(CanLogprobs, "logprobs", f.Logprobs != nil && string(f.Logprobs) != "null" && string(f.Logprobs) != "false")
-	a.need(CanLogprobs, "top_logprobs", numberOf(f.TopLogprobs) > 0)
-	a.need(CanBias, "logit_bias", given(f.LogitBias))
-	a.need(CanPenalties, "presence_penalty", numberOf(f.Presence) != 0)
-	a.need(CanPenalties, "frequency_penalty", numberOf(f.Frequency) != 0)
-	a.need(CanEcho, "echo", string(f.Echo) == "true")
-	a.need(CanSuffix, "suffix", given(f.Suffix))
-	for _, raw := range []json.RawMessage{f.Tools, f.Functions, f.ResponseFormat} {
+	a.need(CanTools, "tools", given(f[inTools]))
+	a.need(CanTools, "functions", given(f[inFunctions]))
+	a.need(CanFormat, "response_format", isFormat(f[inResponseFormat]))
+	a.need(CanAudio, "modalities", bytes.Contains(f[inModalities], []byte(`"audio"`)))
+	a.need(CanAudio, "audio", given(f[inAudio]))
+	a.Choices = int(min(max(1, numberOf(f[inN])), maxJoined))
+	a.need(CanChoices, "n", numberOf(f[inN]) > 1)
+	a.need(CanChoices, "best_of", numberOf(f[inBestOf]) > 1)
+	a.need(CanLogprobs, "logprobs", f[inLogprobs] != nil && string(f[inLogprobs]) != "null" && string(f[inLogprobs]) != "false")
+	a.need(CanLogprobs, "top_logprobs", numberOf(f[inTopLogprobs]) > 0)
+	a.need(CanBias, "logit_bias", given(f[inLogitBias]))
+	a.need(CanPenalties, "presence_penalty", numberOf(f[inPresence]) != 0)
+	a.need(CanPenalties, "frequency_penalty", numberOf(f[inFrequency]) != 0)
+	a.need(CanEcho, "echo", string(f[inEcho]) == "true")
+	a.need(CanSuffix, "suffix", given(f[inSuffix]))
+	for _, raw := range []json.RawMessage{f[inTools], f[inFunctions], f[inResponseFormat]} {
 		a.countJSON(raw)
 	}
-	a.readMessages(f.Messages)
-	a.readPrompt(f.Prompt)
-	a.MaxTokens = int(min(max(0, numberOf(f.MaxTokens), numberOf(f.MaxCompletion)), 1<<30))
-	a.MaxPrice = readMaxPrice(f.Provider)
+	a.readMessages(f[inMessages])
+	a.readPrompt(f[inPrompt])
+	a.MaxTokens = int(min(max(0, numberOf(f[inMaxTokens]), numberOf(f[inMaxCompletion])), 1<<30))
+	a.MaxPrice = readMaxPrice(f[inProvider])
 	return a
 }
 
 // readMaxPrice reads what OpenRouter calls provider preferences, as far as they are about money: TAO per million tokens.
 func readMaxPrice(raw json.RawMessage) MaxPrice {
+	if raw == nil {
+		return MaxPrice{}
+	}
 	var p struct {
 		MaxPrice struct {
 			Prompt     json.RawMessage `json:"prompt"`
 			Completion json.RawMessage `json:"completion"`
 		} `json:"max_price"`
 	}
-	if json.Unmarshal(orNothing(raw), &p) != nil {
+	if json.Unmarshal(raw, &p) != nil {
 		return MaxPrice{}
 	}
 	return MaxPrice{raoOf(p.MaxPrice.Prompt), raoOf(p.MaxPrice.Completion)}
@@ -230,28 +270,77 @@ func isFormat(raw json.RawMessage) bool {
 // numberOf is 0 for what is no number.
 func numberOf(raw json.RawMessage) float64 {
 	var n float64
-	if json.Unmarshal(orZero(raw), &n) != nil {
+	if raw == nil || json.Unmarshal(orZero(raw), &n) != nil {
 		return 0
 	}
 	return n
 }
 
+// turn is a message as it stands in a request.
+type turn struct {
+	role           string
+	content, calls json.RawMessage
+}
+
+// errKind is a value of another kind than is wanted.
+var errKind = errors.New("openai: a value of another kind")
+
+// readTurn reads a message; null is an empty one.
+func readTurn(raw []byte) (t turn, err error) {
+	if string(raw) == "null" {
+		return t, nil
+	}
+	err = walk.Object(raw, func(key, value []byte) error {
+		switch {
+		case is(key, "content"):
+			t.content = value
+		case is(key, "tool_calls"):
+			t.calls = value
+		case is(key, "role"):
+			return takeText(&t.role, value)
+		}
+		return nil
+	})
+	return t, err
+}
+
+// takeText keeps a string; null changes nothing, and what is neither is errKind.
+func takeText(into *string, value []byte) error {
+	if string(value) == "null" {
+		return nil
+	}
+	text, ok := walk.Text(value)
+	if !ok {
+		return errKind
+	}
+	*into = string(text)
+	return nil
+}
+
+// readTurns reads the messages of a request, none where one of them is no message.
+func readTurns(raw json.RawMessage) (list []turn) {
+	if raw == nil {
+		return nil
+	}
+	err := walk.Array(raw, func(value []byte) error {
+		t, err := readTurn(value)
+		list = append(list, t)
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	return list
+}
+
 func (a *Ask) readMessages(raw json.RawMessage) {
-	var messages []struct {
-		Role      string          `json:"role"`
-		Content   json.RawMessage `json:"content"`
-		ToolCalls json.RawMessage `json:"tool_calls"`
-	}
-	if json.Unmarshal(orNothing(raw), &messages) != nil {
-		return
-	}
 	needed, turns := Ability(0), 0
-	for _, m := range messages {
-		text, parts := readContent(m.Content)
+	for _, m := range readTurns(raw) {
+		text, parts := readContent(m.content)
 		a.count(text)
 		a.Tokens += perMessage
 		needed |= parts
-		switch m.Role {
+		switch m.role {
 		case "system", "developer":
 			needed |= CanSystem
 			continue
@@ -260,7 +349,7 @@ func (a *Ask) readMessages(raw json.RawMessage) {
 		case "tool", "function":
 			needed |= CanTools
 		}
-		if given(m.ToolCalls) {
+		if given(m.calls) {
 			needed |= CanTools
 		}
 		turns++
@@ -273,34 +362,52 @@ func (a *Ask) readMessages(raw json.RawMessage) {
 
 // readContent is a message's text, and what its other parts need.
 func readContent(raw json.RawMessage) (text string, parts Ability) {
-	if raw == nil || json.Unmarshal(raw, &text) == nil {
+	if raw == nil || takeText(&text, raw) == nil {
 		return text, 0
 	}
-	var list []struct {
-		Type string `json:"type"`
-		Text string `json:"text"`
-	}
-	if json.Unmarshal(raw, &list) != nil {
-		return "", 0
-	}
-	texts := make([]string, 0, len(list))
-	for _, p := range list {
+	var texts []string
+	err := walk.Array(raw, func(value []byte) error {
+		kind, text, err := readPart(value)
 		switch {
-		case strings.Contains(p.Type, "text"), p.Type == "refusal":
-			texts = append(texts, p.Text)
-		case strings.Contains(p.Type, "image"):
+		case strings.Contains(kind, "text"), kind == "refusal":
+			texts = append(texts, text)
+		case strings.Contains(kind, "image"):
 			parts |= CanImages
-		case strings.Contains(p.Type, "audio"):
+		case strings.Contains(kind, "audio"):
 			parts |= CanAudio
 		default:
 			parts |= CanFiles
 		}
+		return err
+	})
+	if err != nil {
+		return "", 0
 	}
 	return strings.Join(texts, "\n"), parts
 }
 
+// readPart reads one part of a message's content.
+func readPart(raw []byte) (kind, text string, err error) {
+	if string(raw) == "null" {
+		return "", "", nil
+	}
+	err = walk.Object(raw, func(key, value []byte) error {
+		switch {
+		case is(key, "type"):
+			return takeText(&kind, value)
+		case is(key, "text"):
+			return takeText(&text, value)
+		}
+		return nil
+	})
+	return kind, text, err
+}
+
 func (a *Ask) readPrompt(raw json.RawMessage) {
-	list, ok := stringOrList(orNothing(raw))
+	if raw == nil {
+		return
+	}
+	list, ok := stringOrList(raw)
 	if !ok {
 		a.need(CanTokens, "prompt", true)
 		return

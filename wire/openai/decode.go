@@ -7,10 +7,13 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"agora/wire/walk"
 )
 
 // maxDepth bounds how deeply arrays and objects of a request may nest.
@@ -119,83 +122,84 @@ func CheckJSON(body []byte) error {
 	if !utf8.Valid(body) {
 		return Errorf(http.StatusBadRequest, "the body is not valid UTF-8")
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	first, err := d.Token()
-	if err != nil {
-		return malformed(d, err)
-	}
-	if first != json.Delim('{') {
+	err := walk.Visit(body, &checker{})
+	fault := (*walk.Error)(nil)
+	switch {
+	case !errors.As(err, &fault):
+		return err
+	case fault.At >= len(body):
+		return Errorf(http.StatusBadRequest, "the body ends before its JSON does")
+	case fault.What == walk.NoObject && json.Valid(body):
 		return Errorf(http.StatusBadRequest, "the body must be a JSON object")
 	}
-	if err := checkObject(d, 1, true); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return Errorf(http.StatusBadRequest, "something follows the JSON object in the body (at byte %d)", d.InputOffset())
-	}
-	return nil
-}
-
-func malformed(d *json.Decoder, err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return Errorf(http.StatusBadRequest, "the body ends before its JSON does")
-	}
-	return Errorf(http.StatusBadRequest, "the body is not JSON (near byte %d): %v", d.InputOffset(), err)
+	return Errorf(http.StatusBadRequest, "the body is not JSON: %s", fault)
 }
 
 // folding lists the fields whose objects are decoded into structs; elsewhere (in a tool's schema) case matters.
 var folding = map[string]bool{fold("messages"): true, fold("stream_options"): true}
 
-func checkObject(d *json.Decoder, depth int, folded bool) error {
-	seen := map[string]bool{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return malformed(d, err)
-		}
-		key, _ := token.(string) // the decoder lets nothing else stand here
-		id := key
-		if folded {
-			id = fold(key)
-		}
-		if seen[id] {
-			return Invalid(short(key), "the key %q stands twice in one object", short(key))
-		}
-		seen[id] = true
-		if err := checkValue(d, depth, folded && (depth > 1 || folding[id])); err != nil {
-			return err
-		}
+// checker looks for keys that stand twice, and for what nests too deeply.
+type checker struct{ open []level }
+
+// level is an object or an array that is open.
+type level struct {
+	folded bool // keys that differ only in case are the same
+	inner  bool // likewise in what is nested here
+	few    []string
+	many   map[string]bool
+}
+
+// Open implements walk.Visitor.
+func (c *checker) Open(depth int, _ bool) error {
+	if depth > maxDepth {
+		return Errorf(http.StatusBadRequest, "the body nests deeper than %d levels", maxDepth)
 	}
-	if _, err := d.Token(); err != nil {
-		return malformed(d, err)
+	folded := depth == 1
+	if depth > 1 {
+		folded = c.open[len(c.open)-1].inner
+	}
+	c.open = append(c.open, level{folded: folded, inner: folded})
+	return nil
+}
+
+// Key implements walk.Visitor.
+func (c *checker) Key(key []byte) error {
+	l := &c.open[len(c.open)-1]
+	id := string(key)
+	if l.folded {
+		id = fold(id)
+		l.inner = len(c.open) > 1 || folding[id]
+	}
+	if l.has(id) {
+		return Invalid(short(string(key)), "the key %q stands twice in one object", short(string(key)))
 	}
 	return nil
 }
 
-func checkValue(d *json.Decoder, depth int, folded bool) error {
-	token, err := d.Token()
-	if err != nil {
-		return malformed(d, err)
-	}
-	if _, nested := token.(json.Delim); !nested {
-		return nil
-	}
-	if depth >= maxDepth {
-		return Errorf(http.StatusBadRequest, "the body nests deeper than %d levels", maxDepth)
-	}
-	if token == json.Delim('{') {
-		return checkObject(d, depth+1, folded)
-	}
-	for d.More() {
-		if err := checkValue(d, depth+1, folded); err != nil {
-			return err
+// Close implements walk.Visitor.
+func (c *checker) Close() { c.open = c.open[:len(c.open)-1] }
+
+// has says whether a key stood here before, and remembers it.
+func (l *level) has(id string) bool {
+	const few = 16
+	if l.many == nil {
+		if slices.Contains(l.few, id) {
+			return true
+		}
+		if len(l.few) < few {
+			l.few = append(l.few, id)
+			return false
+		}
+		l.many = make(map[string]bool, 2*few)
+		for _, one := range l.few {
+			l.many[one] = true
 		}
 	}
-	if _, err = d.Token(); err != nil {
-		return malformed(d, err)
+	if l.many[id] {
+		return true
 	}
-	return nil
+	l.many[id] = true
+	return false
 }
 
 // fold maps keys that encoding/json takes for the same field to the same string.

@@ -60,7 +60,7 @@ func TestBadChatRequestsAreRefusedByField(t *testing.T) {
 		{`[1]`, "", "must be a JSON object"},
 		{`nonsense`, "", "not JSON"},
 		{`{"model":"m",}`, "", "not JSON"},
-		{`{} {}`, "", "something follows"},
+		{`{} {}`, "", "nothing may follow"},
 		{"{\"model\":\"\xff\"}", "", "UTF-8"},
 		{`{"messages":[]}`, "messages", "at least one"},
 		{`{"messages":[{"role":"user","content":"x"}]}`, "model", "missing"},

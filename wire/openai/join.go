@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
+
+	"agora/wire/walk"
 )
 
 const maxEntries = 1 << 16 // of all lists of a joined answer together: beside an entry's bytes, its place needs memory
@@ -57,12 +61,12 @@ func (w *Joined) Add(c Chunk) error {
 }
 
 func (w *Joined) add(data []byte) error {
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(data, &top); err != nil {
+	top, err := membersOf(data)
+	if err != nil {
 		return err
 	}
-	var choices []map[string]json.RawMessage
-	if err := json.Unmarshal(orNothing(top["choices"]), &choices); err != nil {
+	choices, err := valuesOf(top["choices"])
+	if err != nil {
 		return err
 	}
 	if w.top == nil {
@@ -75,7 +79,11 @@ func (w *Joined) add(data []byte) error {
 		}
 		w.top[key] = slices.Clone(raw)
 	}
-	for _, c := range choices {
+	for _, raw := range choices {
+		c, err := membersOf(raw)
+		if err != nil {
+			return err
+		}
 		if err := w.choice(c); err != nil {
 			return err
 		}
@@ -88,7 +96,7 @@ func (w *Joined) add(data []byte) error {
 
 func (w *Joined) choice(part map[string]json.RawMessage) error {
 	var index int // Stream has looked at its range
-	if err := json.Unmarshal(orZero(part["index"]), &index); err != nil {
+	if err := takeInt(&index, orZero(part["index"])); err != nil {
 		return err
 	}
 	for len(w.choices) <= index {
@@ -118,13 +126,13 @@ func (w *Joined) choice(part map[string]json.RawMessage) error {
 }
 
 func (c *joined) addLogprobs(raw json.RawMessage, entries *int) error {
-	var lists map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &lists); err != nil {
+	lists, err := membersOf(slices.Clone(raw))
+	if err != nil {
 		return err
 	}
 	for name, raw := range lists {
-		var list []json.RawMessage
-		if json.Unmarshal(raw, &list) != nil || list == nil {
+		list, err := valuesOf(raw)
+		if err != nil || list == nil {
 			continue // what is no list has no entries
 		}
 		if c.logprobs == nil {
@@ -136,33 +144,67 @@ func (c *joined) addLogprobs(raw json.RawMessage, entries *int) error {
 	return nil
 }
 
-// Whole is the answer so far, JSON.
+// Whole is the answer so far, JSON; members stand in the order of their names.
 func (w *Joined) Whole() ([]byte, error) {
-	list := make([]map[string]any, len(w.choices))
+	top := make(map[string]json.RawMessage, len(w.top)+2)
+	maps.Copy(top, w.top)
+	list := []byte{'['}
 	for i, c := range w.choices {
-		out := map[string]any{"index": i, "logprobs": nil, "finish_reason": nil}
-		for key, raw := range c.plain {
-			out[key] = raw
+		if i > 0 {
+			list = append(list, ',')
 		}
-		if c.logprobs != nil {
-			out["logprobs"] = c.logprobs
+		one, err := c.whole(i, w.chat)
+		if err != nil {
+			return nil, err
 		}
-		if w.chat {
-			out["message"] = c.message.whole()
-		} else {
-			out["text"] = c.text
-		}
-		list[i] = out
+		list = append(list, one...)
 	}
-	answer := map[string]any{}
-	for key, raw := range w.top {
-		answer[key] = raw
-	}
-	answer["choices"] = list
+	top["choices"] = append(list, ']')
 	if w.chat {
-		answer["object"] = "chat.completion"
+		top["object"] = json.RawMessage(`"chat.completion"`)
 	}
-	return json.Marshal(answer)
+	return object(top), nil
+}
+
+// whole is one choice.
+func (c *joined) whole(index int, chat bool) ([]byte, error) {
+	out := map[string]json.RawMessage{"logprobs": json.RawMessage("null"), "finish_reason": json.RawMessage("null")}
+	maps.Copy(out, c.plain)
+	out["index"] = strconv.AppendInt(nil, int64(index), 10)
+	var err error
+	if c.logprobs != nil {
+		if out["logprobs"], err = json.Marshal(c.logprobs); err != nil {
+			return nil, err
+		}
+	}
+	name, said := "text", any(c.text)
+	if chat {
+		name, said = "message", c.message.whole()
+	}
+	if out[name], err = json.Marshal(said); err != nil {
+		return nil, err
+	}
+	return object(out), nil
+}
+
+// object writes members whose values are JSON already.
+func object(members map[string]json.RawMessage) []byte {
+	size := 2
+	for name, value := range members {
+		size += len(name) + len(value) + 4
+	}
+	out := append(make([]byte, 0, size), '{')
+	for i, name := range slices.Sorted(maps.Keys(members)) {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		key, err := json.Marshal(name)
+		if err != nil { // strings always marshal
+			panic(err)
+		}
+		out = append(append(append(out, key...), ':'), members[name]...)
+	}
+	return append(out, '}')
 }
 
 // text grows without being copied each time; it is written as a string.
@@ -174,9 +216,9 @@ func (t text) MarshalText() ([]byte, error) {
 }
 
 func (t *text) add(raw json.RawMessage) error {
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return err
+	s, ok := walk.Text(raw)
+	if !ok {
+		return errKind
 	}
 	*t = append(*t, s...)
 	return nil
@@ -195,8 +237,8 @@ type merged struct {
 var names = map[string]bool{"role": true, "id": true, "type": true, "name": true, "format": true}
 
 func (m *merged) add(raw json.RawMessage, entries *int) error {
-	var part map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &part); err != nil {
+	part, err := membersOf(raw)
+	if err != nil {
 		return err
 	}
 	for key, raw := range part {
@@ -218,8 +260,8 @@ func (m *merged) member(key string, raw json.RawMessage, entries *int) error {
 	case raw[0] == '{':
 		return in(&m.parts, key).add(raw, entries)
 	case raw[0] == '[':
-		var list []json.RawMessage
-		if err := json.Unmarshal(raw, &list); err != nil {
+		list, err := valuesOf(slices.Clone(raw))
+		if err != nil {
 			return err
 		}
 		if m.lists == nil {
@@ -261,11 +303,11 @@ func (m *merged) addCalls(raw json.RawMessage, entries *int) error {
 		Index int    `json:"index"`
 		ID    string `json:"id"`
 	}
-	var whole []json.RawMessage
 	if err := json.Unmarshal(raw, &parts); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(raw, &whole); err != nil {
+	whole, err := valuesOf(raw)
+	if err != nil {
 		return err
 	}
 	for i, p := range parts {
@@ -327,6 +369,32 @@ func (m *merged) object() map[string]any {
 		out["tool_calls"] = calls
 	}
 	return out
+}
+
+// membersOf are the members of an object as they stand in it; null has none. They are parts of raw.
+func membersOf(raw []byte) (map[string]json.RawMessage, error) {
+	if string(raw) == "null" {
+		return nil, nil
+	}
+	m := make(map[string]json.RawMessage, 8)
+	err := walk.Object(raw, func(key, value []byte) error {
+		m[string(key)] = value
+		return nil
+	})
+	return m, err
+}
+
+// valuesOf are the values of an array as they stand in it; null, and nothing at all, has none. They are parts of raw.
+func valuesOf(raw []byte) (list []json.RawMessage, err error) {
+	if raw == nil || string(raw) == "null" {
+		return nil, nil
+	}
+	list = []json.RawMessage{}
+	err = walk.Array(raw, func(value []byte) error {
+		list = append(list, value)
+		return nil
+	})
+	return list, err
 }
 
 func orNothing(raw json.RawMessage) json.RawMessage {

@@ -107,7 +107,7 @@ func TestJoinedAnswerKeepsWhatServersAdd(t *testing.T) {
 		`{"id":"a","timings":{"ms":1.50},"choices":[{"index":0,"delta":{"content":"hi","annotations":[{"a":2}]},"finish_reason":"stop","stop_reason":null}]}`,
 		`{"usage": {"prompt_tokens": 3, "completion_tokens_details":{"reasoning_tokens":2}}}`), 1<<12))
 	const want = `{"choices":[{"finish_reason":"stop","index":0,"logprobs":null,"message":{"annotations":[{"a":1},{"a":2}],"content":"hi","reasoning_content":"hmm","role":"assistant"},"stop_reason":7}],` +
-		`"id":"a","object":"chat.completion","system_fingerprint":"fp","timings":{"ms":1.50},"usage":{"prompt_tokens":3,"completion_tokens_details":{"reasoning_tokens":2}},"x_agora":{"n":1}}`
+		`"id":"a","object":"chat.completion","system_fingerprint":"fp","timings":{"ms":1.50},"usage":{"prompt_tokens": 3, "completion_tokens_details":{"reasoning_tokens":2}},"x_agora":{"n":1}}`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v; want %s", got, err, want)
 	}

@@ -57,6 +57,11 @@ func lengthOf(text string) (words, tokens int) {
 		switch {
 		case r == ' ':
 			now = blank
+		case 'a' <= r && r <= 'z':
+			if now = word; before != word {
+				parts += 12 // what is left of the last token
+			}
+			parts += 3
 		case unicode.IsSpace(r):
 			now = blank
 			parts += 15

@@ -19,6 +19,19 @@ type Model struct {
 	Form        *Architecture `json:"architecture,omitempty"`
 	Parameters  []string      `json:"supported_parameters,omitempty"` // of a request
 	Pricing     *Pricing      `json:"pricing,omitempty"`              // where requests are paid
+	Servers     int           `json:"servers,omitempty"`              // that are connected now
+	Open        *Open         `json:"open_model,omitempty"`           // the model that answers, where validators examine the weights themselves
+}
+
+// Open is what is known of a model whose weights validators have examined.
+type Open struct {
+	Name       string  `json:"name"`
+	Digest     string  `json:"digest"`
+	Author     string  `json:"author,omitempty"` // account; none for a model that belongs to nobody
+	Licence    string  `json:"licence,omitempty"`
+	Parameters uint64  `json:"parameters"`
+	Capability float64 `json:"capability,omitempty"` // mean score of the examination, 0 to 1; none where a market only serves
+	Place      int     `json:"place"`                // 1 is the best; 0 is none
 }
 
 // Pricing is what a token costs, in TAO as decimal strings: OpenRouter's fields.

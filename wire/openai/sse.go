@@ -9,8 +9,8 @@ import (
 
 var done = []byte("[DONE]")
 
-// EventWriter writes an answer as server-sent events, each flushed at once. The status line and headers go out with the
-// first event, so an error before that can still be answered with its own status.
+// EventWriter writes an answer as server-sent events. The status line and headers go out with the first event, so an error
+// before that can still be answered with its own status.
 type EventWriter struct {
 	w       http.ResponseWriter
 	flush   func() error
@@ -29,8 +29,21 @@ func (e *EventWriter) Started() bool { return e.started }
 // Lost says whether an event could not be written: the reader has gone.
 func (e *EventWriter) Lost() bool { return e.lost }
 
-// Send writes v as one event.
+// Send writes v as one event and lets it leave at once.
 func (e *EventWriter) Send(v any) error {
+	if err := e.Add(v); err != nil {
+		return err
+	}
+	err := e.flush()
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	e.lost = e.lost || err != nil
+	return err
+}
+
+// Add writes v as one event, which leaves with the next that is sent, or at the answer's end.
+func (e *EventWriter) Add(v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("openai: encode event: %w", err)
@@ -47,7 +60,7 @@ func (e *EventWriter) Comment(text string) error {
 	return err
 }
 
-// Done ends the stream.
+// Done ends the stream; its end leaves with the answer's.
 func (e *EventWriter) Done() error { return e.event(done) }
 
 func (e *EventWriter) event(data []byte) error {
@@ -62,12 +75,6 @@ func (e *EventWriter) event(data []byte) error {
 	line := make([]byte, 0, len(data)+8)
 	line = append(append(append(line, "data: "...), data...), "\n\n"...)
 	_, err := e.w.Write(line)
-	if err == nil {
-		err = e.flush()
-	}
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil
-	}
 	e.lost = e.lost || err != nil
 	return err
 }

@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"agora/wire/walk"
 )
 
-// maxJoined bounds the choices of a stream.
-const maxJoined = 128
+const (
+	maxJoined = 128 // choices of a stream
+	maxID     = 128 // bytes of an answer's id that are kept
+)
 
 // ErrChunk marks an event that is no part of an answer.
 var ErrChunk = errors.New("openai: event of a stream")
@@ -32,6 +36,9 @@ type Stream struct {
 	events   *EventReader
 	begun    bool         // a chunk with choices came
 	finished map[int]bool // choices that began: whether each has ended
+	finish   string       // of choice 0
+	id       string       // of the answer
+	choices  []choice     // of the last chunk
 	fits     []byte       // a chunk that had to be written anew
 }
 
@@ -84,36 +91,67 @@ func (s *Stream) end() error {
 
 // head is what must be known of a chunk to pass it on.
 type head struct {
-	Object  json.RawMessage  `json:"object"`
-	Error   json.RawMessage  `json:"error"`
-	Detail  json.RawMessage  `json:"detail"`
-	Message json.RawMessage  `json:"message"`
-	Usage   json.RawMessage  `json:"usage"`
-	Choices *json.RawMessage `json:"choices"`
+	id, object, failure, detail, message, usage, choices []byte
+}
+
+func (h *head) take(key, value []byte) error {
+	for _, f := range [...]struct {
+		name string
+		into *[]byte
+	}{
+		{"id", &h.id},
+		{"object", &h.object},
+		{"choices", &h.choices},
+		{"usage", &h.usage},
+		{"error", &h.failure},
+		{"detail", &h.detail},
+		{"message", &h.message},
+	} {
+		if is(key, f.name) {
+			*f.into = value
+		}
+	}
+	return nil
+}
+
+// read takes a chunk's members; null has none.
+func (h *head) read(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
+	err := walk.Object(data, h.take)
+	if string(h.choices) == "null" {
+		h.choices = nil
+	}
+	return err
 }
 
 // read looks at one event's data. ok is false for an event that says nothing of an answer.
 func (s *Stream) read(name string, data []byte) (_ Chunk, ok bool, err error) {
 	var h head
-	if err := json.Unmarshal(data, &h); err != nil {
+	if err := h.read(data); err != nil {
 		if name == "error" {
 			return Chunk{}, false, Foreign(0, data)
 		}
 		return Chunk{}, false, fmt.Errorf("%w: %w", ErrChunk, err)
 	}
-	choices, err := choicesOf(h.Choices)
+	choices, err := s.choicesOf(h.choices)
 	if err != nil {
 		return Chunk{}, false, err
 	}
-	told := choices != nil || given(h.Usage)
-	if name == "error" || given(h.Error) || string(h.Object) == `"error"` || !told && (!s.begun || given(h.Detail) || given(h.Message)) {
+	told := choices != nil || given(h.usage)
+	if name == "error" || given(h.failure) || string(h.object) == `"error"` || !told && (!s.begun || given(h.detail) || given(h.message)) {
 		return Chunk{}, false, Foreign(0, data)
 	}
 	if err := s.note(choices, data); err != nil || !told {
 		return Chunk{}, false, err
 	}
-	c := Chunk{Data: data, Usage: usageOf(h.Usage)}
-	if h.Choices == nil { // clients look for the list without asking whether it is there
+	if s.id == "" {
+		id, _ := walk.Text(h.id)
+		s.id = string(id[:min(len(id), maxID)])
+	}
+	c := Chunk{Data: data, Usage: usageOf(h.usage)}
+	if h.choices == nil { // clients look for the list without asking whether it is there
 		s.fits = append(append(s.fits[:0], `{"choices":[],`...), data[1:]...)
 		c.Data = s.fits
 	}
@@ -122,18 +160,53 @@ func (s *Stream) read(name string, data []byte) (_ Chunk, ok bool, err error) {
 
 // choice is what must be known of a chunk's choice.
 type choice struct {
-	Index        int             `json:"index"`
-	FinishReason *string         `json:"finish_reason"`
-	Error        json.RawMessage `json:"error"`
+	index   int
+	finish  string
+	failure []byte
 }
 
-func choicesOf(raw *json.RawMessage) ([]choice, error) {
+func (c *choice) take(key, value []byte) error {
+	switch {
+	case is(key, "index"):
+		return takeInt(&c.index, value)
+	case is(key, "finish_reason"):
+		c.finish = "" // null takes back what stood before
+		return takeText(&c.finish, value)
+	case is(key, "error"):
+		c.failure = value
+	}
+	return nil
+}
+
+// takeInt keeps a whole number; null changes nothing.
+func takeInt(into *int, value []byte) error {
+	if len(value) == 1 && '0' <= value[0] && value[0] <= '9' {
+		*into = int(value[0] - '0')
+		return nil
+	}
+	return json.Unmarshal(value, into)
+}
+
+// choicesOf reads the list of choices; nil where there is none. It is valid until the next call.
+func (s *Stream) choicesOf(raw []byte) ([]choice, error) {
 	if raw == nil {
 		return nil, nil
 	}
-	var list []choice
-	if err := json.Unmarshal(*raw, &list); err != nil {
+	list := s.choices[:0]
+	err := walk.Array(raw, func(value []byte) error {
+		var c choice
+		var err error
+		if string(value) != "null" {
+			err = walk.Object(value, c.take)
+		}
+		list = append(list, c)
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrChunk, err)
+	}
+	if s.choices = list; list == nil {
+		return []choice{}, nil
 	}
 	return list, nil
 }
@@ -141,21 +214,28 @@ func choicesOf(raw *json.RawMessage) ([]choice, error) {
 // note keeps which choices began and ended.
 func (s *Stream) note(choices []choice, data []byte) error {
 	for _, c := range choices {
-		if c.Index < 0 || c.Index >= maxJoined {
-			return fmt.Errorf("%w: choice %d, expected one from 0 to %d", ErrChunk, c.Index, maxJoined-1)
-		}
-		end := c.FinishReason != nil && *c.FinishReason != ""
-		if given(c.Error) {
-			return Foreign(0, c.Error)
-		}
-		if end && *c.FinishReason == "error" {
+		switch {
+		case c.index < 0 || c.index >= maxJoined:
+			return fmt.Errorf("%w: choice %d, expected one from 0 to %d", ErrChunk, c.index, maxJoined-1)
+		case given(c.failure):
+			return Foreign(0, c.failure)
+		case c.finish == "error":
 			return Foreign(0, data)
 		}
-		s.finished[c.Index] = s.finished[c.Index] || end
+		s.finished[c.index] = s.finished[c.index] || c.finish != ""
 		s.begun = true
+		if c.index == 0 && c.finish != "" {
+			s.finish = c.finish
+		}
 	}
 	return nil
 }
+
+// ID is what the server calls its answer, cut to 128 bytes; empty as long as it has not said so.
+func (s *Stream) ID() string { return s.id }
+
+// Finish is why choice 0 ended, empty as long as it has not.
+func (s *Stream) Finish() string { return s.finish }
 
 // usageOf reads a usage object in whatever spelling; nil where it is none.
 func usageOf(raw json.RawMessage) *Usage {

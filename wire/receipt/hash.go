@@ -1,8 +1,10 @@
 package receipt
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"unicode/utf8"
 )
@@ -36,7 +38,10 @@ type Call struct {
 //
 // Texts that are missing are empty ones, strings are escaped as RFC 8785 has them, and a byte that is no UTF-8 stands as
 // U+FFFD. So a streamed answer and a whole one have the same hash.
-func AnswerHash(choices []Choice) [32]byte {
+func AnswerHash(choices []Choice) [32]byte { return sha256.Sum256(AnswerText(choices)) }
+
+// AnswerText is the text that AnswerHash is of.
+func AnswerText(choices []Choice) []byte {
 	b := make([]byte, 0, 256)
 	b = append(b, '[')
 	for i, c := range choices {
@@ -45,7 +50,31 @@ func AnswerHash(choices []Choice) [32]byte {
 		}
 		b = appendChoice(b, i, &c)
 	}
-	return sha256.Sum256(append(b, ']'))
+	return append(b, ']')
+}
+
+// ParseAnswer reads what AnswerText wrote, and nothing else. The error is ErrAnswer.
+func ParseAnswer(text []byte) ([]Choice, error) {
+	var list []struct {
+		Content   string                                 `json:"content"`
+		Finish    string                                 `json:"finish_reason"`
+		Reasoning string                                 `json:"reasoning"`
+		Calls     []struct{ Arguments, ID, Name string } `json:"tool_calls"`
+	}
+	if err := json.Unmarshal(text, &list); err != nil || len(list) > MaxChoices {
+		return nil, fmt.Errorf("%w: not the text of one", ErrAnswer)
+	}
+	choices := make([]Choice, len(list))
+	for i, c := range list {
+		choices[i] = Choice{Content: c.Content, Reasoning: c.Reasoning, Finish: c.Finish}
+		for _, call := range c.Calls {
+			choices[i].Calls = append(choices[i].Calls, Call{ID: call.ID, Name: call.Name, Arguments: call.Arguments})
+		}
+	}
+	if !bytes.Equal(AnswerText(choices), text) {
+		return nil, fmt.Errorf("%w: not written as the layout has it", ErrAnswer)
+	}
+	return choices, nil
 }
 
 func appendChoice(b []byte, index int, c *Choice) []byte {

@@ -1,11 +1,12 @@
 package receipt
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+
+	"agora/wire/walk"
 )
 
 // MaxChoices is how many answers one request may have.
@@ -72,16 +73,23 @@ func (r *Reader) add(data []byte, message string) error {
 	if err != nil {
 		return err
 	}
-	var choices []json.RawMessage
-	if err := value(top["choices"], &choices); err != nil {
-		return err
+	return each(top["choices"], func(_ int, raw []byte) error { return r.choice(raw, message) })
+}
+
+// each walks over the values of a list; there are none where nothing is given.
+func each(raw []byte, take func(at int, value []byte) error) error {
+	if !given(raw) {
+		return nil
 	}
-	for _, raw := range choices {
-		if err := r.choice(raw, message); err != nil {
-			return err
-		}
+	at := 0
+	err := walk.Array(raw, func(value []byte) error {
+		at++
+		return take(at-1, value)
+	})
+	if fault := (*walk.Error)(nil); errors.As(err, &fault) {
+		return fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
-	return nil
+	return err
 }
 
 func (r *Reader) choice(raw []byte, message string) error {
@@ -135,16 +143,7 @@ func (c *reading) message(raw []byte) error {
 	if err := more(&c.reasoning, part["reasoning_content"]); err != nil {
 		return err
 	}
-	var calls []json.RawMessage
-	if err := value(part["tool_calls"], &calls); err != nil {
-		return err
-	}
-	for at, raw := range calls {
-		if err := c.call(raw, at); err != nil {
-			return err
-		}
-	}
-	return nil
+	return each(part["tool_calls"], func(at int, raw []byte) error { return c.call(raw, at) })
 }
 
 // call adds to the call of that index, or of its place in the list where it says none.
@@ -181,30 +180,22 @@ func (c *reading) call(raw []byte, at int) error {
 
 // members reads an object whose members have these names, each at most once.
 func members(data []byte, names ...string) (map[string]json.RawMessage, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, fmt.Errorf("%w: a part that is no JSON object", ErrAnswer)
-	}
 	out := make(map[string]json.RawMessage, 8)
-	for d.More() {
-		token, err := d.Token()
-		name, ok := token.(string)
-		if err != nil || !ok {
-			return nil, fmt.Errorf("%w: %v", ErrAnswer, err)
+	err := walk.Object(data, func(key, value []byte) error {
+		i := slices.IndexFunc(names, func(name string) bool { return string(key) == name })
+		if i < 0 {
+			return fmt.Errorf("%w: member %.40q is not known here", ErrAnswer, key)
 		}
-		if !slices.Contains(names, name) {
-			return nil, fmt.Errorf("%w: member %.40q is not known here", ErrAnswer, name)
+		if _, twice := out[names[i]]; twice {
+			return fmt.Errorf("%w: member %q stands twice", ErrAnswer, key)
 		}
-		if _, twice := out[name]; twice {
-			return nil, fmt.Errorf("%w: member %q stands twice", ErrAnswer, name)
-		}
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrAnswer, err)
-		}
-		out[name] = raw
+		out[names[i]] = value
+		return nil
+	})
+	if fault := (*walk.Error)(nil); errors.As(err, &fault) {
+		return nil, fmt.Errorf("%w: a part that is no JSON object: %w", ErrAnswer, err)
 	}
-	return out, nil
+	return out, err
 }
 
 func given(raw json.RawMessage) bool { return raw != nil && string(raw) != "null" }
@@ -220,22 +211,32 @@ func value(raw json.RawMessage, v any) error {
 	return nil
 }
 
+// textOf is a text that is given, empty where none is.
+func textOf(raw []byte) ([]byte, error) {
+	if !given(raw) {
+		return nil, nil
+	}
+	s, ok := walk.Text(raw)
+	if !ok {
+		return nil, fmt.Errorf("%w: a value that is no text", ErrAnswer)
+	}
+	return s, nil
+}
+
 // more adds to a text that comes in parts.
 func more(text *[]byte, raw json.RawMessage) error {
-	var s string
-	if err := value(raw, &s); err != nil {
-		return err
-	}
+	s, err := textOf(raw)
 	*text = append(*text, s...)
-	return nil
+	return err
 }
 
 // said reads a text that is said once; saying nothing, or the same again, changes nothing.
 func said(text *string, raw json.RawMessage, name string) error {
-	var s string
-	if err := value(raw, &s); err != nil {
+	b, err := textOf(raw)
+	if err != nil {
 		return err
 	}
+	s := string(b)
 	if s == "" || s == *text {
 		return nil
 	}
