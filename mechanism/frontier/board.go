@@ -42,6 +42,15 @@ func NewBoard(r Rules) *Board {
 // Rules are the board's settings.
 func (b *Board) Rules() Rules { return b.rules }
 
+// Adopt changes the board's settings: who has passed whom is as if they had always held, so that it depends on the results and on the
+// settings now, not on when somebody began to look.
+func (b *Board) Adopt(r Rules) {
+	if r = r.bounded(); r != b.rules {
+		b.rules = r
+		clear(b.pairs)
+	}
+}
+
 // Admit makes a model known. One that is known stays what it is.
 func (b *Board) Admit(m Model) {
 	if b.byName[m.Digest] != nil {

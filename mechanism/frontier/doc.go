@@ -47,7 +47,7 @@ func (m *Model) size() uint64 { return min(max(m.Parameters, 1), 1<<60) }
 //	name    unit        default    bounds          reason
 //	Ready   items       32         1..10000        fewer cannot show even a gap of thirty points
 //	Margin  millionths  20,000     0..100,000      a copy trained for an hour gains less; the lead that a newcomer must show
-//	Decay   blocks      1,296,000  1..2^40         30 days at 2 s, in which the margin falls to a quarter: small steps add up
+//	Decay   blocks      1,296,000  1..2^40         30 days at 2 s, in which the margin falls to half a point: small steps add up
 type Rules struct {
 	Ready  int
 	Margin int64
@@ -57,8 +57,10 @@ type Rules struct {
 // DefaultRules returns the defaults of the table above.
 func DefaultRules() Rules { return Rules{Ready: 32, Margin: 20_000, Decay: 1_296_000} }
 
-// maxMargin is the upper bound of Rules.Margin, which the test's constants are made for.
-const maxMargin = 100_000
+const (
+	maxMargin   = 100_000 // the upper bound of Rules.Margin, which the test's constants are made for
+	leastMargin = 5_000   // half a point, to which a margin falls
+)
 
 // bounded brings rules into their bounds.
 func (r Rules) bounded() Rules {
@@ -70,8 +72,8 @@ func (r Rules) bounded() Rules {
 
 // margin is by how much another must lead a model of the given age to pass it:
 //
-//	margin(age) = Margin · (1 − ¾·min(1, age/Decay))
+//	margin(age) = Margin − max(0, Margin − leastMargin) · min(1, age/Decay)
 func (r Rules) margin(published, height int64) int64 {
 	age := min(max(height-published, 0), r.Decay)
-	return r.Margin - r.Margin*3/4*age/r.Decay
+	return r.Margin - max(0, r.Margin-leastMargin)*age/r.Decay
 }

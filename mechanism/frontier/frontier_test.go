@@ -141,12 +141,51 @@ func TestHowManyItemsALeadNeeds(t *testing.T) {
 	}
 }
 
-func TestMarginFallsToAQuarter(t *testing.T) {
-	r := DefaultRules()
-	for age, want := range map[int64]int64{-5: 20_000, 0: 20_000, 648_000: 12_500, 1_296_000: 5_000, 1 << 50: 5_000} {
-		if got := r.margin(100, 100+age); got != want {
-			t.Errorf("age %d: %d, want %d", age, got, want)
+func TestMarginFallsToHalfAPoint(t *testing.T) {
+	for first, ages := range map[int64]map[int64]int64{
+		20_000:  {-5: 20_000, 0: 20_000, 648_000: 12_500, 1_296_000: 5_000, 1 << 50: 5_000},
+		100_000: {0: 100_000, 648_000: 52_500, 1_296_000: 5_000},
+		5_000:   {0: 5_000, 648_000: 5_000, 1_296_000: 5_000},
+		1_000:   {0: 1_000, 1_296_000: 1_000},
+	} {
+		r := DefaultRules()
+		r.Margin = first
+		for age, want := range ages {
+			if got := r.margin(100, 100+age); got != want {
+				t.Errorf("of %d at age %d: %d, want %d", first, age, got, want)
+			}
 		}
+	}
+}
+
+// A board whose margin is changed, there and back too, agrees with one that had it from the start.
+func TestAnAdoptedMarginHoldsFromTheStart(t *testing.T) {
+	f := newField(21)
+	f.publish("a", 1000, mind{capability: 0.8})
+	f.publish("b", 1100, mind{capability: 0.86})
+	f.run(t, 800, 8)
+	narrow := f.places()
+	wide := DefaultRules()
+	wide.Margin = maxMargin
+	f.board.Adopt(wide)
+	if got := f.places(); reflect.DeepEqual(got, narrow) {
+		t.Errorf("a lead of six points passes margins of two and of ten: %v", got)
+	}
+	other := NewBoard(wide)
+	for _, r := range f.board.models {
+		other.Admit(r.Model)
+		for _, tempo := range r.tempos {
+			if err := other.Count(r.Digest, tempo.number, tempo.height, tempo.scores); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if x, y := f.board.Places(f.number, all), other.Places(f.number, all); !reflect.DeepEqual(x, y) {
+		t.Errorf("%v, from the start %v", x, y)
+	}
+	f.board.Adopt(DefaultRules())
+	if got := f.places(); !reflect.DeepEqual(got, narrow) {
+		t.Errorf("%v, before %v", got, narrow)
 	}
 }
 

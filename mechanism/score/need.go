@@ -23,9 +23,9 @@ func (b *Board) Need(live []uint16) []uint16 {
 			want[uid] = true
 		}
 	}
-	ranked := b.rank().ranked
-	b.needTies(ranked, want)
-	b.needSuspects(ranked, want)
+	r := b.rank()
+	b.needTies(r, want)
+	b.needSuspects(r.ranked, want)
 	var uids []uint16
 	for _, uid := range live {
 		if want[uid] && !slices.Contains(uids, uid) {
@@ -37,19 +37,19 @@ func (b *Board) Need(live []uint16) []uint16 {
 }
 
 // needTies wants the members of a tier that are still to be told from its leader.
-func (b *Board) needTies(ranked []*Standing, want map[uint16]bool) {
+func (b *Board) needTies(r *ranking, want map[uint16]bool) {
 	leader := 0
-	for i, s := range ranked {
-		if s.Tier != ranked[leader].Tier {
+	for i, s := range r.ranked {
+		if s.Tier != r.ranked[leader].Tier {
 			leader = i
 		}
 		if i == leader {
 			continue
 		}
-		x, y := b.records[ranked[leader].UID], b.records[s.UID]
-		full := len(x.marks) >= b.params.Window && len(y.marks) >= b.params.Window
-		if !full && !b.compare(x, y).same(b.surely(1), b.params.Same) {
-			want[ranked[leader].UID], want[s.UID] = true, true
+		first := r.ranked[leader].UID
+		full := len(b.records[first].marks) >= b.params.Window && len(b.records[s.UID].marks) >= b.params.Window
+		if !full && !r.behind[i].same(b.surely(1), b.params.Same) {
+			want[first], want[s.UID] = true, true
 		}
 	}
 }

@@ -53,7 +53,9 @@ func (s *service) speed() float64 {
 	if len(s.Seconds) == 0 {
 		return 0
 	}
-	sorted := slices.Sorted(slices.Values(s.Seconds))
+	var room [latencies]float64
+	sorted := append(room[:0], s.Seconds...)
+	slices.Sort(sorted)
 	return sorted[len(sorted)/4]
 }
 
@@ -64,8 +66,8 @@ func (s *service) factor(gone int, median float64) float64 {
 	if s.Streak >= gone {
 		return 0
 	}
-	if allowed := math.Max(slowTimes*median, slowFloor.Seconds()); s.speed() > allowed {
-		return allowed / s.speed()
+	if allowed, speed := math.Max(slowTimes*median, slowFloor.Seconds()), s.speed(); speed > allowed {
+		return allowed / speed
 	}
 	return 1
 }

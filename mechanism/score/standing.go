@@ -30,8 +30,9 @@ func (s Standing) present() bool { return s.Service > 0 && s.Gate > 0 }
 
 // ranking is what the board's answers amount to.
 type ranking struct {
-	all    []Standing  // in uid order
-	ranked []*Standing // the contenders, best first
+	all    []Standing   // in uid order
+	ranked []*Standing  // the contenders, best first
+	behind []difference // by contender: the lead over it of the first of its tier, which has none over itself
 }
 
 // rank derives the ranking, once per change of the board.
@@ -42,7 +43,7 @@ func (b *Board) rank() *ranking {
 	r := &ranking{all: b.describe()}
 	b.seatCopies(r.all)
 	r.ranked = b.contenders(r.all)
-	b.tier(r.ranked)
+	r.behind = b.tier(r.ranked)
 	pay(r.ranked)
 	r.placeRest()
 	b.ranking = r
@@ -91,15 +92,21 @@ func (b *Board) contenders(all []Standing) (c []*Standing) {
 	return c
 }
 
-// tier numbers the contenders: one that the evidence puts below the best of the tier above opens the next tier.
-func (b *Board) tier(ranked []*Standing) {
+// tier numbers the contenders: one that the evidence puts below the best of the tier above opens the next tier. It returns how far
+// each is behind the best of its own.
+func (b *Board) tier(ranked []*Standing) []difference {
 	leader, tier := 0, 0
+	behind := make([]difference, len(ranked))
 	for i, s := range ranked {
-		if i > 0 && b.compare(b.records[ranked[leader].UID], b.records[s.UID]).significant(b.surely(i-leader), b.params.Same) {
-			leader, tier = i, tier+1
+		if i > 0 {
+			behind[i] = b.compare(b.records[ranked[leader].UID], b.records[s.UID])
+			if behind[i].significant(b.surely(i-leader), b.params.Same) {
+				leader, tier, behind[i] = i, tier+1, difference{}
+			}
 		}
 		s.Tier = tier
 	}
+	return behind
 }
 
 // prize of a tier, 0 the best: 1/(tier+1)^1.5. The sum over all tiers is finite (2.612), and the 256th still earns a whole unit

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"agora/mechanism/yuma"
+	"agora/study/draw"
 )
 
 // benchSizes are the shapes of the published figures.
@@ -23,7 +24,7 @@ var benchSizes = []struct{ validators, miners, percent int }{
 // one worker and by two.
 func BenchmarkEpoch(b *testing.B) {
 	for _, size := range benchSizes {
-		in := sized(size.validators, size.miners, size.percent, yuma.Default())
+		in := draw.Sized(size.validators, size.miners, size.percent, yuma.Default())
 		name := fmt.Sprintf("%dx%d/%dpercent", size.validators, size.miners, size.percent)
 		b.Run(name+"/textbook", func(b *testing.B) {
 			var oracle book
@@ -56,7 +57,7 @@ func BenchmarkFormula(b *testing.B) {
 	}{
 		{"default", yuma.Default()}, {"upstream", yuma.Upstream()}, {"liquid", liquid}, {"liquid and no penalty", unclipped}, {"blend", blend}, {"unweighted", unweighted},
 	} {
-		in := sized(128, 896, 100, c.params)
+		in := draw.Sized(128, 896, 100, c.params)
 		b.Run(c.name, func(b *testing.B) {
 			var runner yuma.Runner
 			runner.Run(in)
@@ -78,7 +79,7 @@ func BenchmarkFormula(b *testing.B) {
 // restless plays epochs between which every weight moves by up to a tenth, so that
 // bonds lie above their weights as well as below.
 func restless(in *yuma.Input, epochs int) {
-	d, runner := newDraw(7), new(yuma.Runner)
+	d, runner := draw.New(7), new(yuma.Runner)
 	for range epochs {
 		for i, row := range in.Weights {
 			var moved yuma.Row

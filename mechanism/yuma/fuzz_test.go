@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"agora/mechanism/yuma"
+	"agora/study/draw"
 )
 
 // FuzzEpochAgreesWithTheTextbook compares a random epoch with the textbook's.
@@ -13,7 +14,7 @@ func FuzzEpochAgreesWithTheTextbook(f *testing.F) {
 		f.Add(seed, uint8(seed*5))
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, size uint8) {
-		in := newDraw(seed).input(int(size % 48))
+		in := draw.New(seed).Input(int(size % 48))
 		runner := yuma.Runner{Workers: int(seed % 3)}
 		if diff := difference(runner.Run(in), textbook(in)); diff != "" {
 			t.Fatal(diff)

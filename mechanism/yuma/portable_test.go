@@ -2,6 +2,8 @@ package yuma_test
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -9,12 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
-	"agora/mechanism/yuma"
+	"agora/study/draw"
 )
 
 // recordedDigest is what digest returned when this was written. A change of any
@@ -22,45 +24,27 @@ import (
 // shifts all later draws: the last one was StakeWeightedBonds.
 const recordedDigest = "807a4e2f39c0ef531f4e92c78eee973609aafca5472c92a3646ad6d2a53379d8"
 
-// TestDigestOfManyEpochs prints a digest of every bit that some hundred epochs
-// produce; TestBitsAreTheSameOnEveryMachine runs it elsewhere and compares.
 func TestDigestOfManyEpochs(t *testing.T) {
-	got := fmt.Sprintf("%x", digest())
-	t.Logf("digest: %s", got)
-	if got != recordedDigest {
+	if got := digest(); got != recordedDigest {
 		t.Errorf("the digest of three hundred epochs is %s, it was %s", got, recordedDigest)
 	}
 }
 
-func digest() []byte {
+// digest is of every bit that some hundred epochs produce; TestBitsAreTheSameOnEveryMachine lets others compute them too.
+func digest() string {
 	hash := sha256.New()
-	var runner yuma.Runner
-	for seed := range uint64(300) {
-		d := newDraw(seed)
-		in := d.input(40)
-		runner.Workers = 1 + int(seed%3)
-		for range 2 {
-			out := runner.Run(in)
-			fmt.Fprint(hash, out.Exact, out.StakeWeight, out.Consensus, out.Incentive, out.Dividends,
-				out.ValidatorTrust, out.Permit, out.ServerEmission, out.ValidatorEmission,
-				out.Emission, out.Bonds)
-			in = next(d, in, out)
-		}
-	}
-	return hash.Sum(nil)
+	draw.Results(hash)
+	return hex.EncodeToString(hash.Sum(nil))
 }
-
-var digestLine = regexp.MustCompile(`digest: ([0-9a-f]{64})`)
 
 func TestBitsAreTheSameOnEveryMachine(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds this package for other processors, which takes a minute")
+		t.Skip("builds for other processors, which takes some seconds")
 	}
 	goTool, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip("needs the go command to build for other processors: ", err)
 	}
-	want := fmt.Sprintf("%x", digest())
 	for _, machine := range []struct{ name, arch, level, procs string }{
 		{"GOMAXPROCS=1", runtime.GOARCH, "", "1"},
 		{"GOMAXPROCS=2", runtime.GOARCH, "", "2"},
@@ -72,39 +56,35 @@ func TestBitsAreTheSameOnEveryMachine(t *testing.T) {
 			if machine.arch != runtime.GOARCH && runtime.GOARCH != "amd64" {
 				t.Skipf("a %s processor cannot execute %s programs", runtime.GOARCH, machine.arch)
 			}
-			binary := filepath.Join(t.TempDir(), "yuma.test")
-			build := exec.Command(goTool, "test", "-c", "-o", binary, ".")
+			binary := filepath.Join(t.TempDir(), "bits")
+			build := exec.Command(goTool, "build", "-ldflags=-s -w", "-o", binary, "agora/study/draw/bits")
 			build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+machine.arch, "GOAMD64="+machine.level)
 			if out, err := build.CombinedOutput(); err != nil {
 				t.Fatalf("building: %v\n%s", err, out)
 			}
-			got := runDigest(t, binary, machine.procs)
-			if got != want {
-				t.Errorf("digest %s, want %s", got, want)
+			if got := digestOf(t, binary, machine.procs); got != recordedDigest {
+				t.Errorf("digest %s, want %s", got, recordedDigest)
 			}
 		})
 	}
 }
 
-// runDigest runs the built test and returns the digest that it prints.
-func runDigest(t *testing.T, binary, procs string) string {
+// digestOf is the digest of what the built program prints.
+func digestOf(t *testing.T, binary, procs string) string {
 	t.Helper()
-	run := exec.Command(binary, "-test.run", "^Test(DigestOfManyEpochs|ManyWorkersShareLargeRows)$", "-test.v")
+	run := exec.Command(binary)
 	if procs != "" {
 		run.Env = append(os.Environ(), "GOMAXPROCS="+procs)
 	}
-	out, err := run.CombinedOutput()
-	if strings.Contains(string(out), "microarchitecture support") || strings.Contains(fmt.Sprint(err), "exec format error") {
-		t.Skipf("this processor or kernel cannot execute it: %v %s", err, out)
+	out, err := run.Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) && strings.Contains(string(failed.Stderr), "microarchitecture support") || errors.Is(err, syscall.ENOEXEC) {
+		t.Skip("this processor or kernel cannot execute it: ", err)
 	}
 	if err != nil {
-		t.Fatalf("running: %v\n%s", err, out)
+		t.Fatal("running: ", err)
 	}
-	found := digestLine.FindSubmatch(out)
-	if found == nil {
-		t.Fatalf("no digest in\n%s", out)
-	}
-	return string(found[1])
+	return fmt.Sprintf("%x", sha256.Sum256(out))
 }
 
 // TestTheMechanismIsIntegerArithmetic reads the sources: no float, no clock, no

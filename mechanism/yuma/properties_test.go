@@ -9,6 +9,7 @@ import (
 
 	"agora/mechanism/fixed"
 	"agora/mechanism/yuma"
+	"agora/study/draw"
 )
 
 // properties are what docs/epoch.md says holds on every subnet.
@@ -106,7 +107,7 @@ func run(in *yuma.Input) *yuma.Result {
 }
 
 func emissionIsConserved(t *rapid.T) {
-	in := newDraw(rapid.Uint64().Draw(t, "seed")).input(20)
+	in := draw.New(rapid.Uint64().Draw(t, "seed")).Input(20)
 	out := new(yuma.Runner).Run(in)
 	var paid, combined, sides, recipients uint64
 	for i := range out.Emission {
@@ -147,7 +148,7 @@ func sign(v []fixed.I32F32) int {
 }
 
 func nobodyIsPaidWithoutIncentive(t *rapid.T) {
-	in := newDraw(rapid.Uint64().Draw(t, "seed")).input(12)
+	in := draw.New(rapid.Uint64().Draw(t, "seed")).Input(12)
 	in.Params.NoConsensusNoPay = true
 	in.Params.Kappa = 65535 // only what all agree on
 	out := new(yuma.Runner).Run(in)
@@ -355,14 +356,14 @@ func aMinoritysMinerNeverBeatsTheBestWeightOfTheMajority(t *rapid.T) {
 func TestTheEpochAllocatesNothingOnceWarm(t *testing.T) {
 	liquid, blend := yuma.Default(), yuma.Default()
 	liquid.LiquidAlpha, blend.BondsPenalty = true, 32768
-	sparse := sized(70, 500, 5, yuma.Default())
-	untidy := *sized(64, 192, 100, yuma.Default())
+	sparse := draw.Sized(70, 500, 5, yuma.Default())
+	untidy := *draw.Sized(64, 192, 100, yuma.Default())
 	untidy.Weights, untidy.Bonds = backwards(untidy.Weights), backwards(untidy.Bonds)
 	untidy.Registered = slices.Clone(untidy.Registered)
 	untidy.Registered[100] = 995 // younger than all weights
 	for name, in := range map[string]*yuma.Input{
-		"default": sized(64, 192, 100, yuma.Default()), "upstream": sized(64, 192, 100, yuma.Upstream()),
-		"liquid": sized(64, 192, 100, liquid), "blend": sized(64, 192, 100, blend),
+		"default": draw.Sized(64, 192, 100, yuma.Default()), "upstream": draw.Sized(64, 192, 100, yuma.Upstream()),
+		"liquid": draw.Sized(64, 192, 100, liquid), "blend": draw.Sized(64, 192, 100, blend),
 		"sparse": sparse, "untidy rows": &untidy,
 	} {
 		for workers, limit := range map[int]float64{1: 0, 2: 8, 4: 8} {
@@ -377,7 +378,7 @@ func TestTheEpochAllocatesNothingOnceWarm(t *testing.T) {
 }
 
 func TestAResultMayBeTheNextInput(t *testing.T) {
-	in := sized(16, 40, 70, yuma.Upstream())
+	in := draw.Sized(16, 40, 70, yuma.Upstream())
 	var kept, fresh yuma.Runner
 	follow := *in
 	for range 4 {
@@ -392,7 +393,7 @@ func TestAResultMayBeTheNextInput(t *testing.T) {
 }
 
 func TestRowsOutOfOrderAreReadInOrder(t *testing.T) {
-	in := sized(8, 30, 80, yuma.Default())
+	in := draw.Sized(8, 30, 80, yuma.Default())
 	want := new(yuma.Runner).Run(in)
 	shuffled := *in
 	shuffled.Weights, shuffled.Bonds = backwards(in.Weights), backwards(in.Bonds)
@@ -414,7 +415,7 @@ func backwards(rows []yuma.Row) []yuma.Row {
 }
 
 func TestStakesBeyondAWordAreScaledDown(t *testing.T) {
-	in := sized(4, 3, 100, yuma.Upstream())
+	in := draw.Sized(4, 3, 100, yuma.Upstream())
 	for i := range 4 {
 		in.Stake[i] = math.MaxUint64
 	}
