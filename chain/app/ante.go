@@ -64,7 +64,7 @@ func (app *App) anteHandler() (sdk.AnteHandler, error) {
 		ante.NewSetPubKeyDecorator(app.Account),
 		ante.NewValidateSigCountDecorator(app.Account),
 		ante.NewSigGasConsumeDecorator(app.Account, ante.DefaultSigVerificationGasConsumer),
-		ante.NewSigVerificationDecorator(app.Account, app.TxConfig.SignModeHandler()),
+		ante.NewSigVerificationDecorator(rememberingAccounts{app.Account, new(signatures)}, app.TxConfig.SignModeHandler()),
 		ante.NewIncrementSequenceDecorator(app.Account),
 		takeSlots{app.Subnet, app.Fee},
 	), nil

@@ -16,7 +16,7 @@ import (
 // the last block before an upgrade of that name. Every subnet stays closed under its own rules, nobody's money moves, running
 // tempos go on, and blocks after it hold every invariant.
 func TestUpgradeToOpenModels(t *testing.T) {
-	a, state := fromV2(t)
+	a, state := takeOver(t, beforeV3)
 	ctx := contextOf(a, state.Time)
 	before := look(t, a, ctx)
 	if before.version >= subnettypes.TableVersion || before.plan != "v3" {
@@ -50,7 +50,7 @@ func TestUpgradeToOpenModels(t *testing.T) {
 		t.Errorf("after the upgrade:\n%s", diff)
 	}
 
-	b, state := fromV2(t)
+	b, state := takeOver(t, beforeV3)
 	if err := b.CheckInvariants(contextOf(b, runBlocks(t, b, state, 25))); err != nil {
 		t.Error(err)
 	}

@@ -45,7 +45,7 @@ const tao = network.TAO
 // upgrade must leave every rule, place and rao as it was, but write the old ceiling on the registration price down for
 // the subnets that relied on it.
 func TestUpgradeToV2(t *testing.T) {
-	a, state := takeOver(t)
+	a, state := takeOver(t, beforeV2)
 	ctx := contextOf(a, state.Time)
 	before := look(t, a, ctx)
 	if before.version != 1 || before.plan != "v2" {
@@ -71,7 +71,7 @@ func TestUpgradeToV2(t *testing.T) {
 
 // TestTheChainGoesOnAfterTheUpgrade runs the planned block and a tempo after it.
 func TestTheChainGoesOnAfterTheUpgrade(t *testing.T) {
-	a, state := takeOver(t)
+	a, state := takeOver(t, beforeV2)
 	before := look(t, a, contextOf(a, state.Time))
 	last := contextOf(a, runBlocks(t, a, state, 25))
 	after := look(t, a, last)
@@ -102,7 +102,7 @@ func upgraded(t *testing.T, v view) {
 
 // TestTheUpgradeIsNotRunEarly holds a program that knows the upgrade to the planned block.
 func TestTheUpgradeIsNotRunEarly(t *testing.T) {
-	a, state := takeOver(t)
+	a, state := takeOver(t, beforeV2)
 	early := header.Info{Height: state.Height, Time: state.Time, ChainID: scenario.ChainID}
 	_, err := a.Modules.PreBlock(contextOf(a, state.Time).WithBlockHeight(early.Height).WithHeaderInfo(early))
 	if err == nil || !strings.Contains(err.Error(), "BINARY UPDATED BEFORE TRIGGER") {
@@ -152,16 +152,28 @@ func TestSkippedUpgradesAreSkipped(t *testing.T) {
 	}
 }
 
-var stateV1 = filepath.Join("testdata", "state-v1")
+// before is a version that committed its state at the last block before the next upgrade.
+type before struct {
+	dir    string // in testdata
+	plan   string // that the state waits for
+	stores []string
+}
 
-// takeOver opens this program, with the plan of the upgrade that it was stopped for, on the database that a node of the
-// version before it has after state sync.
-func takeOver(t *testing.T) (*app.App, kept) {
+var (
+	beforeV2 = before{"state-v1", "v2", strings.Fields("acc bank staking distribution slashing evidence gov upgrade authz feegrant consensus emission subnet yuma pause")}
+	beforeV3 = before{"state-v2", "v3", append(strings.Fields("gasprice"), beforeV2.stores...)}
+	beforeV4 = before{"state-v3", "v4", append(strings.Fields("model"), beforeV3.stores...)}
+)
+
+// takeOver opens this program, with the plan of the upgrade that a version was stopped for, on the database that a node of it has after
+// state sync.
+func takeOver(t *testing.T, v before) (*app.App, kept) {
 	t.Helper()
-	state, db := readKept(t, stateV1), dbm.NewMemDB()
-	restoreStores(t, db, state)
+	dir := filepath.Join("testdata", v.dir)
+	state, db := readKept(t, dir), dbm.NewMemDB()
+	restoreStores(t, db, dir, v.stores, state)
 	home := t.TempDir()
-	info := fmt.Sprintf(`{"name":"v2","height":%d}`, state.Height+1)
+	info := fmt.Sprintf(`{"name":%q,"height":%d}`, v.plan, state.Height+1)
 	if err := os.MkdirAll(filepath.Join(home, "data"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -175,14 +187,11 @@ func takeOver(t *testing.T) (*app.App, kept) {
 	return a, state
 }
 
-// storesV1 are the stores of the version before v2.
-var storesV1 = strings.Fields("acc bank staking distribution slashing evidence gov upgrade authz feegrant consensus emission subnet yuma pause")
-
 // restoreStores writes the snapshot into a database.
-func restoreStores(t *testing.T, db dbm.DB, state kept) {
+func restoreStores(t *testing.T, db dbm.DB, dir string, stores []string, state kept) {
 	t.Helper()
 	ms := rootmulti.NewStore(db, log.NewNopLogger())
-	for _, name := range storesV1 {
+	for _, name := range stores {
 		ms.MountStoreWithDB(storetypes.NewKVStoreKey(name), storetypes.StoreTypeIAVL, nil)
 	}
 	if err := ms.LoadLatestVersion(); err != nil {
@@ -193,7 +202,7 @@ func restoreStores(t *testing.T, db dbm.DB, state kept) {
 		t.Fatal(err)
 	}
 	manager := snapshots.NewManager(store, snapshottypes.SnapshotOptions{}, ms, nil, log.NewNopLogger())
-	if err := restoreChunks(manager, stateV1, state); err != nil {
+	if err := restoreChunks(manager, dir, state); err != nil {
 		t.Fatal(err)
 	}
 	if got := hex.EncodeToString(ms.LastCommitID().Hash); got != state.AppHash {

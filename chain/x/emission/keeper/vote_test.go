@@ -26,6 +26,7 @@ func TestARootVoteFitsABlockInAFullNetwork(t *testing.T) {
 		operators[i] = yumatest.Address(name).String()
 	}
 	m.Must(m.Subnet.InitGenesis(m.Ctx, fullNetwork(subnets, operators)))
+	m.Commit() // what is not in the trees yet is sorted for every look at a range of it
 
 	voter := operators[voices-1] // the least stake
 	m.Refuses(m.Emission.SetRootWeights(m.Ctx, voter, []uint32{1}, []uint32{1}), types.ErrNoVoice)

@@ -1,7 +1,9 @@
 package keeper_test
 
 import (
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -130,18 +132,39 @@ func TestQueriesComeInPages(t *testing.T) {
 	}
 }
 
-// BenchmarkTempoOfAFullList runs the blocks of a tempo of a subnet that lists 1,024 models and one of a subnet that lists
-// none: ns/op is one block.
-func BenchmarkTempoOfAFullList(b *testing.B) {
-	for name, g := range map[string]types.GenesisState{"1024 models": full(1), "none": {}} {
-		b.Run(name, func(b *testing.B) {
-			m := open(b)
-			m.Must(m.Model.InitGenesis(m.Ctx, g))
-			m.Ctx = m.Ctx.WithBlockTime(m.Ctx.BlockTime().Add(601e9))
-			m.NextTempo(m.netuid)
-			for b.Loop() {
+// BenchmarkBlocksOfAFullList runs blocks, tempos' first ones among them, of a subnet that lists 1,024 models and of one that lists none, in
+// turns, and reports the processor time of a block of each.
+func BenchmarkBlocksOfAFullList(b *testing.B) {
+	markets := map[string]*market{}
+	for name, g := range map[string]types.GenesisState{"ms-full/block": full(1), "ms-empty/block": {}} {
+		m := open(b)
+		m.Must(m.Model.InitGenesis(m.Ctx, g))
+		m.Ctx = m.Ctx.WithBlockTime(m.Ctx.BlockTime().Add(601e9))
+		m.NextTempo(m.netuid)
+		markets[name] = m
+	}
+	const turn = 60
+	spent, blocks := map[string]time.Duration{}, 0
+	for b.Loop() {
+		for name, m := range markets {
+			began := processor(b)
+			for range turn {
 				m.NextBlock()
 			}
-		})
+			spent[name] += processor(b) - began
+		}
+		blocks += turn
 	}
+	for name, d := range spent {
+		b.ReportMetric(float64(d.Microseconds())/1000/float64(blocks), name)
+	}
+}
+
+// processor is the time that this process has worked.
+func processor(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -126,7 +126,6 @@ func checkName(name string) error {
 const (
 	GGUF        = "gguf"
 	Safetensors = "safetensors"
-	Chat        = "chat" // of the chat models that ship
 )
 
 // card is what a publication says of its model.
@@ -144,8 +143,8 @@ func (c card) check() error {
 	if err := checkLicence(c.licence); err != nil {
 		return err
 	}
-	if c.format != GGUF && c.format != Safetensors && c.format != Chat {
-		return fmt.Errorf("%w: format %.40q, want %s, %s or %s", ErrInvalid, c.format, GGUF, Safetensors, Chat)
+	if c.format != GGUF && c.format != Safetensors {
+		return fmt.Errorf("%w: format %.40q, want %s or %s", ErrInvalid, c.format, GGUF, Safetensors)
 	}
 	if c.bytes == 0 || c.bytes > maxBytes || c.parameters == 0 || c.parameters > maxParameters {
 		return fmt.Errorf("%w: %d bytes with %d parameters, want both above 0", ErrInvalid, c.bytes, c.parameters)

@@ -42,6 +42,7 @@ const (
 	Margin             = "margin"
 	AuthorShare        = "author_share"
 	ModelFee           = "model_fee"
+	MaxPrice           = "max_price"
 )
 
 // one is 1 where shares are u16.
@@ -164,6 +165,10 @@ var table = []Parameter{
 	{
 		Name: ModelFee, Unit: "rao", Default: 1_000_000_000, Min: 1_000_000, Max: 100_000_000_000, Who: ByGovernance,
 		Reason: "A listing costs every examiner work and every node state: a tenth is burned at the commit, the rest at publication, and a fifth more for each 10^9 bytes.",
+	},
+	{
+		Name: MaxPrice, Unit: "rao for 10^6 tokens written and 4·10^6 read, 0 for no bound", Default: 0, Min: 0, Max: 1_000_000_000_000_000, Who: ByOwner,
+		Reason: "Emission pays for work that consumers can afford: a server of an open model that asks more counts for nothing, as one does that asks twice what half of its place's work costs.",
 	},
 }
 

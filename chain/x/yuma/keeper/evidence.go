@@ -74,11 +74,18 @@ func (k *Keeper) checkEvidence(ctx sdk.Context, commit types.Commit, msg *types.
 	if err := types.CheckDistinct(msg.Leaves); err != nil {
 		return err
 	}
+	asked, err := k.asked(ctx, commit)
+	if err != nil {
+		return err
+	}
 	for i, leaf := range msg.Leaves {
 		if leaf.Index != chosen[i] {
 			return fmt.Errorf("%w: leaf %d opened, want %d", types.ErrEvidence, leaf.Index, chosen[i])
 		}
-		if err := k.checkLeaf(ctx, commit, *msg.Sheet, leaf, leaves); err != nil {
+		if err := msg.Sheet.CheckPath(leaf, leaves); err != nil {
+			return err
+		}
+		if err := k.checkLeaf(ctx, commit, leaf, asked); err != nil {
 			return err
 		}
 	}
@@ -103,24 +110,44 @@ func (k *Keeper) AskedLeaves(ctx sdk.Context, netuid uint32, epoch uint64, uid u
 	return int(commit.Rules.EvidenceLeaves), nil
 }
 
-// checkLeaf verifies a leaf's place in the sheet and the miner's signature. The key that a miner had when he answered is
+// asked is what leaves of a commit are held to.
+type asked struct {
+	tempo  int64     // blocks
+	halves [][8]byte // with which nonces of the commit's tempo begin, and those of the one before; none where the subnet is not open
+}
+
+func (k *Keeper) asked(ctx sdk.Context, commit types.Commit) (a asked, err error) {
+	subnet, err := k.subnets.Subnet(ctx, commit.Netuid)
+	if err != nil {
+		return a, err
+	}
+	a.tempo = int64(subnet.Tempo)
+	for _, epoch := range []uint64{commit.Epoch, max(commit.Epoch, 1) - 1} {
+		seed, err := k.Seed(ctx, commit.Netuid, epoch)
+		if errors.Is(err, types.ErrNoSeed) {
+			continue
+		}
+		if err != nil || len(seed.Seed) < 8 {
+			return a, err
+		}
+		a.halves = append(a.halves, [8]byte(seed.Seed))
+	}
+	return a, nil
+}
+
+// checkLeaf verifies the miner's signature of a leaf: of the hash of his answer, or of a receipt that the leaf holds whole. The key that a miner had when he answered is
 // not known any more if the uid has changed hands since the commit, or its hot key since a tempo before it. Such a leaf
 // needs its place only: or else a miner could spoil the reveals of everyone who judged him.
-func (k *Keeper) checkLeaf(ctx sdk.Context, commit types.Commit, sheet types.Sheet, leaf types.Leaf, leaves uint64) error {
-	if err := sheet.CheckPath(leaf, leaves); err != nil {
-		return err
-	}
+func (k *Keeper) checkLeaf(ctx sdk.Context, commit types.Commit, leaf types.Leaf, asked asked) error {
 	miner, err := k.subnets.Neuron(ctx, commit.Netuid, leaf.Uid)
 	if err != nil {
 		return err
 	}
-	subnet, err := k.subnets.Subnet(ctx, commit.Netuid)
-	if err != nil {
-		return err
-	}
-	tempo := int64(subnet.Tempo)
-	if miner.Registered >= commit.Height || miner.Rotated > 0 && miner.Rotated+tempo >= commit.Height {
+	if miner.Registered >= commit.Height || miner.Rotated > 0 && miner.Rotated+asked.tempo >= commit.Height {
 		return nil
+	}
+	if leaf.Whole() {
+		return leaf.CheckReceipt(miner.HotKey, ctx.ChainID(), commit.Netuid, uint64(miner.Registered), commit.HotKey, asked.halves)
 	}
 	return leaf.CheckSignature(miner.HotKey, ctx.ChainID(), commit.Netuid, commit.Epoch, commit.HotKey)
 }

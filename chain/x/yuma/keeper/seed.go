@@ -23,8 +23,8 @@ func (k *Keeper) Seed(ctx sdk.Context, netuid uint32, epoch uint64) (types.Seed,
 	return seed, err
 }
 
-// drawSeed keeps the seed of the tempo of an open subnet that begins, and forgets the oldest.
-func (k *Keeper) drawSeed(ctx sdk.Context, snapshot types.Snapshot) error {
+// drawSeed keeps the seed of the tempo of an open subnet that begins, with the module in force then, and forgets the oldest.
+func (k *Keeper) drawSeed(ctx sdk.Context, subnet subnettypes.Subnet, snapshot types.Snapshot) error {
 	netuid, epoch := snapshot.Netuid, snapshot.Epoch
 	if snapshot.Value(subnettypes.Openness) == 0 {
 		return nil
@@ -40,9 +40,13 @@ func (k *Keeper) drawSeed(ctx sdk.Context, snapshot types.Snapshot) error {
 			return err
 		}
 	}
+	drawer := ""
+	if subnet.Mechanism.Id == subnettypes.TaskModule {
+		drawer = subnet.Mechanism.Digest
+	}
 	seed := types.NextSeed(ctx.ChainID(), netuid, epoch, salts, before.Seed)
 	if err := k.seeds.Set(ctx, collections.Join(netuid, epoch), types.Seed{
-		Netuid: netuid, Epoch: epoch, Height: ctx.BlockHeight() + 1, Seed: seed[:], Reveals: uint32(len(salts)),
+		Netuid: netuid, Epoch: epoch, Height: ctx.BlockHeight() + 1, Seed: seed[:], Reveals: uint32(len(salts)), Task: drawer,
 	}); err != nil || epoch < types.KeptSeeds {
 		return err
 	}

@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -95,4 +96,25 @@ func TestAClosedSubnetHasNoSeed(t *testing.T) {
 	m.Must(m.Subnet.Dissolve(m.Ctx, m.Authority, netuid))
 	_, err = m.Yuma.Seed(m.Ctx, netuid, 1)
 	m.Refuses(err, types.ErrNoSeed)
+}
+
+// TestASeedNamesTheModuleInForce as its tempo began, so that whoever comes later draws the items that were asked.
+func TestASeedNamesTheModuleInForce(t *testing.T) {
+	m := yumatest.NewWith(t, func(p *subnettypes.Params) { p.NoticeSeconds, p.OwnerChangeSeconds = 0, 1 })
+	first := subnettypes.Mechanism{Id: subnettypes.TaskModule, Digest: "sha256:" + strings.Repeat("a", 64)}
+	second := subnettypes.Mechanism{Id: subnettypes.TaskModule, Digest: "sha256:" + strings.Repeat("b", 64)}
+	netuid := m.OpenFor("owner", "open", first)
+	m.Govern(netuid, subnettypes.Openness, 1)
+	m.NextTempo(netuid)
+	m.Must(m.Subnet.Describe(m.Ctx, m.Authority, netuid, second, subnettypes.Identity{}))
+	m.NextTempo(netuid)
+	if a, b := seedOf(m, netuid, 1).Task, seedOf(m, netuid, 2).Task; a != first.Digest || b != second.Digest {
+		t.Errorf("%q and then %q", a, b)
+	}
+	exact := m.Open("another", "exact")
+	m.Govern(exact, subnettypes.Openness, 1)
+	m.NextTempo(exact)
+	if s := seedOf(m, exact, 1); s.Task != "" {
+		t.Errorf("a family that is built in: %q", s.Task)
+	}
 }

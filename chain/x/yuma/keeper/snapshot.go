@@ -49,7 +49,7 @@ func (k *Keeper) takeSnapshot(ctx sdk.Context, netuid uint32, voices []subnettyp
 	if err := k.snapshots.Set(ctx, netuid, s); err != nil {
 		return err
 	}
-	return k.drawSeed(ctx, s)
+	return k.drawSeed(ctx, subnet, s)
 }
 
 // takeMissing takes a snapshot of every started subnet that has none, as in a genesis written by hand.

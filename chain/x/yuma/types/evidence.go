@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/cometbft/cometbft/crypto/merkle"
+
+	"agora/wire/receipt"
 )
 
 // Domains keep hashes and signatures over evidence from being anything else.
@@ -181,7 +183,7 @@ func CheckDistinct(leaves []Leaf) error {
 // CheckPath verifies that a leaf lies in the sheet's tree of so many leaves, under the uid that the sheet says. The
 // error is ErrEvidence.
 func (s Sheet) CheckPath(leaf Leaf, leaves uint64) error {
-	if len(leaf.Item) != sha256.Size || len(leaf.Answer) != sha256.Size || len(leaf.Path) > maxPath || leaf.Score > full {
+	if len(leaf.Item) != sha256.Size || len(leaf.Answer) != sha256.Size && !leaf.Whole() || len(leaf.Answer) > maxReceipt || len(leaf.Path) > maxPath || leaf.Score > full {
 		return fmt.Errorf("%w: leaf %d: item of %d bytes, answer of %d, path of %d, score %d",
 			ErrEvidence, leaf.Index, len(leaf.Item), len(leaf.Answer), len(leaf.Path), leaf.Score)
 	}
@@ -202,6 +204,32 @@ func (s Sheet) CheckPath(leaf Leaf, leaves uint64) error {
 func (l Leaf) CheckSignature(hotKey []byte, chainID string, netuid uint32, epoch uint64, voice []byte) error {
 	if len(hotKey) != ed25519.PublicKeySize || len(l.Signature) != ed25519.SignatureSize ||
 		!ed25519.Verify(hotKey, AnswerBytes(chainID, netuid, epoch, voice, l.Item, l.Answer), l.Signature) {
+		return fmt.Errorf("%w: leaf %d is not signed by the hot key of uid %d", ErrEvidence, l.Index, l.Uid)
+	}
+	return nil
+}
+
+// maxReceipt is the longest receipt as bytes, without its signature.
+const maxReceipt = receipt.MaxSigned/4*3 - ed25519.SignatureSize
+
+// Whole says that a leaf holds a receipt whole, as the server of an open model signed it (wire/receipt), in place of the hash of an answer.
+func (l Leaf) Whole() bool { return len(l.Answer) > sha256.Size }
+
+// CheckReceipt verifies the receipt that a leaf holds: signed by the hot key of the seat since it was taken, for this voice, in a tempo whose
+// nonces begin with one of the halves. Its item is the receipt's request. The error is ErrEvidence.
+func (l Leaf) CheckReceipt(hotKey []byte, chainID string, netuid uint32, registered uint64, voice []byte, halves [][8]byte) error {
+	r, err := receipt.Parse(l.Answer)
+	if err != nil {
+		return fmt.Errorf("%w: leaf %d: %w", ErrEvidence, l.Index, err)
+	}
+	switch {
+	case r.ChainID != chainID || r.Netuid != netuid || r.UID != l.Uid || r.Registered != registered || !bytes.Equal(r.Voice[:], voice):
+		return fmt.Errorf("%w: leaf %d holds another's receipt, or one for another voice", ErrEvidence, l.Index)
+	case !bytes.Equal(l.Item, r.Request[:]):
+		return fmt.Errorf("%w: leaf %d: its item is not the request of its receipt", ErrEvidence, l.Index)
+	case !slices.Contains(halves, [8]byte(r.Nonce[:8])):
+		return fmt.Errorf("%w: leaf %d holds a receipt of another tempo", ErrEvidence, l.Index)
+	case len(hotKey) != ed25519.PublicKeySize || len(l.Signature) != ed25519.SignatureSize || !ed25519.Verify(hotKey, l.Answer, l.Signature):
 		return fmt.Errorf("%w: leaf %d is not signed by the hot key of uid %d", ErrEvidence, l.Index, l.Uid)
 	}
 	return nil

@@ -20,9 +20,15 @@ import (
 // Open creates and starts a subnet for owner and returns its netuid.
 func (m *Market) Open(owner, name string) uint32 {
 	m.Helper()
+	return m.OpenFor(owner, name, subnettypes.Mechanism{Id: "exact"})
+}
+
+// OpenFor is Open with another mechanism.
+func (m *Market) OpenFor(owner, name string, mechanism subnettypes.Mechanism) uint32 {
+	m.Helper()
 	lock, err := m.Subnet.CreatePrice(m.Ctx)
 	m.Must(err)
-	subnet, err := m.Subnet.Create(m.Ctx, m.Fund(owner, lock), name, subnettypes.Mechanism{Id: "exact"}, subnettypes.Identity{}, 0)
+	subnet, err := m.Subnet.Create(m.Ctx, m.Fund(owner, lock), name, mechanism, subnettypes.Identity{}, 0)
 	m.Must(err)
 	m.Govern(subnet.Netuid, subnettypes.Tempo, Tempo)
 	m.Govern(subnet.Netuid, subnettypes.RevealDelay, 1)
