@@ -63,6 +63,9 @@ func (q Question) marked(lines []string) (found string, ok bool) {
 			rest = lines[i+1]
 		}
 		v, ok := q.piece(rest)
+		if _, number := numeral(undress(rest)); !ok && number {
+			return "", false // the answer to another question
+		}
 		if !ok {
 			continue
 		}
@@ -74,29 +77,42 @@ func (q Question) marked(lines []string) (found string, ok bool) {
 	return found, true
 }
 
-// unmarked is the value of the last line that gives one, among the last and the first; "" where neither does.
+// unmarked is the value of the last line that gives one, else of the first, else the only one; empty where none does or another
+// line takes it back.
 func (q Question) unmarked(lines []string) string {
-	last := lines[len(lines)-1]
-	if v, ok := q.piece(last); ok {
+	last := len(lines) - 1
+	if v, ok := q.piece(lines[last]); ok {
 		return v
 	}
-	if hedged(last) {
+	values := make([]string, len(lines)) // empty where a line gives none
+	for i, line := range lines[:last] {
+		values[i], _ = q.piece(line)
+	}
+	at, found := single(values)
+	if found == "" || q.overruled(lines[at+1:], values[at+1:], found) {
 		return ""
 	}
-	if v, ok := q.piece(lines[0]); ok {
-		return v
-	}
-	found := ""
-	for _, line := range lines {
-		v, ok := q.piece(line)
-		if hedged(line) || ok && found != "" && v != found {
+	for i, line := range lines {
+		if values[i] == "" && slices.ContainsFunc(q.sentences(line), func(s string) bool { return q.takesBack(s, found) }) {
 			return ""
-		}
-		if ok {
-			found = v
 		}
 	}
 	return found
+}
+
+// single is the value of the first line or else the only one that lines give, and the line that gives it.
+func single(values []string) (at int, found string) {
+	for i, v := range values {
+		switch {
+		case v != "" && i == 0:
+			return 0, v
+		case v != "" && found == "":
+			at, found = i, v
+		case v != "" && v != found:
+			return 0, ""
+		}
+	}
+	return at, found
 }
 
 var equation = regexp.MustCompile(`(\d[\d\s+*/×-]*[+*/×-]\s*\d+)\s*=\s*(\d+)`)
@@ -116,27 +132,57 @@ func contradicts(text string) bool {
 
 // piece reads one line: bare, or a sentence or two that agree.
 func (q Question) piece(line string) (found string, ok bool) {
-	line = undress(line)
-	if v, ok := q.read(q, line); ok {
+	if v, ok := q.read(q, undress(line)); ok {
 		return v, true
 	}
 	if q.say == nil {
 		return "", false
 	}
-	line = emphasis.Replace(line)
-	for _, sentence := range sentencesOf(line) {
-		v, ok := q.read(q, undress(sentence))
-		if !ok {
-			v, ok = q.say(q, undress(sentence))
-		}
-		switch {
-		case !ok && (hedged(sentence) || q.several(sentence)), ok && found != "" && v != found:
-			return "", false
-		case ok:
-			found = v
+	var bare, stated, steps, rest []string
+	for _, sentence := range q.sentences(line) {
+		if v, ok := q.read(q, undress(sentence)); ok {
+			bare = appendNew(bare, v)
+		} else if v, ok := q.told(sentence); !ok {
+			rest = append(rest, sentence)
+		} else if step.MatchString(sentence) {
+			steps = appendNew(steps, v)
+		} else {
+			stated = appendNew(stated, v)
 		}
 	}
-	return found, found != ""
+	found, ok = q.agreed(bare, stated, steps)
+	if !ok || slices.ContainsFunc(rest, func(s string) bool { return q.takesBack(s, found) || q.several(s) }) {
+		return "", false
+	}
+	return found, true
+}
+
+// agreed is the one value of a line: of its bare words and its statements, or of what it says of the way where there are none. The
+// word that was asked about may stand before a statement as its heading.
+func (q Question) agreed(bare, stated, steps []string) (string, bool) {
+	if len(bare) == 1 && len(stated) == 1 && q.echoes(bare[0]) {
+		bare = nil
+	}
+	for _, v := range bare {
+		stated = appendNew(stated, v)
+	}
+	if len(stated) == 0 {
+		stated = steps
+	}
+	if len(stated) != 1 {
+		return "", false
+	}
+	return stated[0], true
+}
+
+// echoes says that a bare word is the one that was asked about, a heading of what follows.
+func (q Question) echoes(value string) bool {
+	return (q.Family == "facts" || q.Family == "calendar") && slices.Contains(wordsIn(q.base), value)
+}
+
+// sentences of a line, without emphasis.
+func (q Question) sentences(line string) []string {
+	return sentencesOf(emphasis.Replace(undress(line)))
 }
 
 var emphasis = strings.NewReplacer("**", "", "__", "", "`", "", `\(`, "", `\)`, "", "$", "")
@@ -194,11 +240,6 @@ func minus(line string, at []int) bool {
 	digit := func(i int) bool { return i >= 0 && i < len(line) && line[i] >= '0' && line[i] <= '9' }
 	return digit(at[0]-1) && digit(at[1]) && strings.ContainsAny(line[at[0]:at[1]], "-–—")
 }
-
-var hedge = regexp.MustCompile(`(?i)^\s*or\b|\b(?:wait|actually|sorry|instead|rather|however|correction|mistake|wrong|incorrect|alternatively|maybe|perhaps|(?:may|might|can|could) also|also (?:be|correct|right|possible|valid|acceptable|accepted)|no|could be|might be|(?:it|this)(?:'s| is) not)\b`)
-
-// hedged says that a text takes back what was said before it, or leaves it open.
-func hedged(text string) bool { return hedge.MatchString(text) }
 
 var (
 	wraps = [][2]string{

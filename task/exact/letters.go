@@ -67,7 +67,7 @@ func count(s *Source) turn {
 		c = "aeioulrst"[s.Intn(9)]
 	}
 	w := string(b)
-	return measured(fill(s, countForms, w, string(c)), strings.Count(w, string(c)), "time times letter letters occurrence occurrences")
+	return measured(fill(s, countForms, w, string(c)), strings.Count(w, string(c)), "time times letter letters character characters occurrence occurrences")
 }
 
 func length(s *Source) turn {

@@ -79,14 +79,13 @@ func TestRealModelGetsItsDueOnSixtyQuestions(t *testing.T) {
 	}
 }
 
-// The checker was written with these six hundred in view; they were asked with a system prompt about the form of the answer.
+// Six hundred answers each. The checker was written with the first in view, asked with a system prompt about the form of the answer;
+// the others were asked the question alone. Each showed where it fell short of a reader before it was mended: it counted 46 of 66 of
+// the second, 59 of 64 of the third, 63 of 66 of the fourth and three answers that the reader does not count, and 56 of 60 of the fifth.
 func TestCheckerAgreesWithACarefulReader(t *testing.T) {
-	agrees(t, "testdata/smollm2-600.jsonl", task.Seed{202})
-}
-
-// These showed where it fell short of a reader: at 46 of 66, before it was mended. They were asked the question alone.
-func TestCheckerHasLearntFromAnswersToTheQuestionAlone(t *testing.T) {
-	agrees(t, "testdata/smollm2-alone.jsonl", task.Seed{203, 7, 19})
+	for name, seed := range map[string]task.Seed{"600": {202}, "alone": {203, 7, 19}, "78": {78, 29, 11}, "79": {79, 29, 11}, "80": {80, 29, 11}} {
+		t.Run(name, func(t *testing.T) { agrees(t, "testdata/smollm2-"+name+".jsonl", seed) })
+	}
 }
 
 // agrees holds the checker to nine tenths of what a careful reader counts, and to no answer that the reader does not.

@@ -203,7 +203,7 @@ func wordsOf(text string) (words []string, ok bool) {
 		}
 		words = append(words, f)
 	}
-	return words, len(words) >= leastWords && len(words) <= mostWords && 2*len(seen) >= len(words)
+	return words, len(words) >= leastWords && len(words) <= mostWords && 5*len(seen) >= 2*len(words)
 }
 
 // isWord tells letters with a vowel; an apostrophe or a hyphen may stand inside.

@@ -41,8 +41,9 @@ func terms(q Question, text string) (string, bool) {
 	if q.Family != "sequence" {
 		return "", false
 	}
+	text = q.withoutGiven(text)
 	list, given := integers(text), integers(q.base)
-	if len(list) < 2 || len(given) < 2 || strings.Trim(text, "0123456789, .…") != "" {
+	if len(list) < 1 || len(given) < 2 || strings.Trim(text, "0123456789, .…") != "" {
 		return "", false
 	}
 	for i, n := range list {
@@ -214,8 +215,14 @@ func verbatim(_ Question, text string) (string, bool) {
 func aSentence(q Question, text string) (string, bool) {
 	words, ok := wordsOf(text)
 	_, marked := afterMark(text)
-	return text, ok && !marked && allIn(q.turn.about, words) && !slices.Contains(words, "sentence")
+	return text, ok && !marked && !announced.MatchString(text) && allIn(q.turn.about, words) && (!slices.Contains(words, "sentence") || ofItself.MatchString(text) && !quotesTitle(text))
 }
+
+// announced is a sentence behind a colon, of which this is not the whole.
+var announced = regexp.MustCompile(`:\s+["“]`)
+
+// ofItself is a sentence that says what it is; one about "the sentence" is about another.
+var ofItself = regexp.MustCompile(`(?i)^(?:this\s+sentence|(?:(?:this|that|it)|[^"“]*[^"“:])\s+is\s+(?:a|one)\s+(?:\pL+\s+)?sentence)\b`)
 
 // anObject reads the JSON object in a text, fenced or not, with words before it or after it. Of several all must be the same.
 func anObject(_ Question, text string) (found string, ok bool) {
@@ -242,7 +249,7 @@ func anObject(_ Question, text string) (found string, ok bool) {
 }
 
 // assigned ends a text that goes on as a program, not as an answer.
-var assigned = regexp.MustCompile(`(?:=|return|\()\s*$`)
+var assigned = regexp.MustCompile(`(?:=|return|\()\s*["'` + "`" + `]*\s*$`)
 
 // outside says that a text beside an object is prose: it has no bracket, and its end does not touch the object as a letter would.
 func outside(beside string) bool {

@@ -1,25 +1,58 @@
-// Package kit holds what a new task starts from: a library in Go for the module's side of the interface (guest), a working task
-// with its test (capitals), and one in another language (sums, AssemblyScript).
+// Package kit holds what a new task starts from: a library in Go for the module's side of the interface (guest), working tasks with
+// their tests (the templates, of which capitals is the simplest), and one in another language (sums, AssemblyScript).
 package kit
 
 import (
+	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-//go:embed guest/*.go capitals/*.go
+//go:embed guest/*.go capitals/*.go captions/*.go code/*.go constraints/*.go extraction/*.go reading/*.go retrieval/*.go speech/*.go translation/*.go
 var files embed.FS
+
+//go:embed sums/sums.wasm
+var sums []byte
+
+// Sums is a task that is a module already, made of sums/sums.ts.
+func Sums() []byte { return sums }
 
 var name = regexp.MustCompile(`^[a-z][a-z0-9-]{2,31}$`)
 
-// Write makes a folder with a task of this name: lower-case letters, digits and hyphens, 3 to 32. It stands alone: the standard
-// toolchain builds and tests it without this module. A folder that exists is an error.
-func Write(dir, task string) error {
+// simplest is the template that a task starts from where none is named.
+const simplest = "capitals"
+
+// Templates names the tasks that a new one can start from.
+func Templates() (names []string) {
+	entries, err := files.ReadDir(".")
+	if err != nil { // they are in the program
+		panic(err)
+	}
+	for _, e := range entries {
+		if e.Name() != "guest" {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// Write makes a folder with a task of this name (lower-case letters, digits and hyphens, 3 to 32) that starts from a template, the
+// simplest if "". It stands alone: the standard toolchain builds and tests it without this module. A folder that exists is an error.
+func Write(dir, task, template string) error {
+	if template == "" {
+		template = simplest
+	}
+	if !slices.Contains(Templates(), template) {
+		return fmt.Errorf("there is no template %q, but %s", template, strings.Join(Templates(), ", "))
+	}
 	if !name.MatchString(task) {
 		return fmt.Errorf("%q is no name of a task: 3 to 32 lower-case letters, digits and hyphens, a letter first", task)
 	}
@@ -30,23 +63,54 @@ func Write(dir, task string) error {
 		return err
 	}
 	return fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || !strings.HasPrefix(path, "guest/") && !strings.HasPrefix(path, template+"/") {
 			return err
 		}
 		text, err := files.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		to := filepath.Join(dir, strings.TrimPrefix(path, "capitals/"))
+		to := filepath.Join(dir, strings.TrimPrefix(path, template+"/"))
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return err
 		}
-		return os.WriteFile(to, []byte(renamed(string(text), task)), 0o644)
+		return os.WriteFile(to, []byte(renamed(string(text), task, template)), 0o644)
 	})
 }
 
 // renamed puts the task's own name where the example has its.
-func renamed(text, task string) string {
-	return strings.NewReplacer(`"agora/task/kit/guest"`, `"`+task+`/guest"`, `Name: "capitals"`, `Name: "`+task+`"`,
-		"Command capitals is", "Command "+task+" is").Replace(text)
+func renamed(text, task, template string) string {
+	return strings.NewReplacer(`"agora/task/kit/guest"`, `"`+task+`/guest"`, `Name: "`+template+`"`, `Name: "`+task+`"`,
+		"Command "+template+" is", "Command "+task+" is").Replace(text)
+}
+
+// Build makes a module of the Go package in a folder, with the toolchain of this machine. The same source and toolchain give the same bytes.
+func Build(ctx context.Context, folder string) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "agora-task-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "task.wasm")
+	build := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", out, ".")
+	build.Dir = folder
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
+	if text, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%s does not build (%w); a task in another language is packed from its .wasm file\n%s", folder, err, bytes.TrimSpace(text))
+	}
+	return os.ReadFile(out)
+}
+
+// Module builds a template as it is.
+func Module(ctx context.Context, template string) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "agora-task-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	folder := filepath.Join(dir, template)
+	if err := Write(folder, template, template); err != nil {
+		return nil, err
+	}
+	return Build(ctx, folder)
 }

@@ -14,9 +14,14 @@ import (
 // server of his own. wanted says which those are.
 func (s *Shelf) Handler(wanted func(wasm.Digest) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d, err := ParseDigest(strings.TrimPrefix(r.URL.Path, Path))
+		name, evidence := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, Path), EvidencePath)
+		d, err := ParseDigest(name)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if evidence {
+			s.giveEvidence(w, r, d)
 			return
 		}
 		switch r.Method {

@@ -5,6 +5,7 @@
 package shelf
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -40,13 +41,18 @@ type Config struct {
 	Dir    string       // folder of modules and their machine code; required
 	Client *http.Client // fetches modules from addresses that strangers wrote; required for Fetch
 	Ask    wasm.Asker   // nil: modules that ask models are refused
-	Budget Budget
+	Budget Budget       // where Load is given none
+
+	// Hidden is how long what a score asked models is kept to itself: its item may still be asked. Two hours.
+	Hidden time.Duration
 }
 
 // Shelf is safe for concurrent use.
 type Shelf struct {
 	cfg  Config
 	host *wasm.Host
+
+	kept *evidence
 
 	mu     sync.Mutex
 	loaded map[wasm.Digest]*Task
@@ -61,11 +67,18 @@ func Open(ctx context.Context, c Config) (*Shelf, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Shelf{cfg: c, host: host, loaded: map[wasm.Digest]*Task{}}, nil
+	if c.Hidden <= 0 {
+		c.Hidden = 2 * time.Hour
+	}
+	kept, err := openEvidence(filepath.Join(c.Dir, "evidence.db"))
+	if err != nil {
+		return nil, errors.Join(err, host.Close(ctx))
+	}
+	return &Shelf{cfg: c, host: host, kept: kept, loaded: map[wasm.Digest]*Task{}}, nil
 }
 
 // Close ends what runs. No item or score may be under way.
-func (s *Shelf) Close() error { return s.host.Close(context.Background()) }
+func (s *Shelf) Close() error { return errors.Join(s.host.Close(context.Background()), s.kept.close()) }
 
 // ParseDigest reads "sha256:<hex>", as the chain spells it, or the hexadecimal number alone.
 func ParseDigest(text string) (wasm.Digest, error) {
@@ -153,8 +166,34 @@ func (s *Shelf) fetch(ctx context.Context, d wasm.Digest, source string) error {
 	return s.Put(d, resp.Body)
 }
 
-// Load makes a module that is here ready to run. Errors: ErrMissing, wasm.ErrModule, wasm.ErrHost.
+// Send puts a module to the shelf of a validator, by the base of its gateway's URL. The error says what it answered.
+func Send(ctx context.Context, c *http.Client, base string, d wasm.Digest, code []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	url := strings.TrimSuffix(base, "/") + Path + d.String()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(code))
+	if err != nil {
+		return err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 300)) // what it says is for people
+		return fmt.Errorf("%s answered %s: %s", url, resp.Status, strings.TrimSpace(string(text)))
+	}
+	return nil
+}
+
+// Load makes a module that is here ready to run, within the shelf's budget. Errors: ErrMissing, wasm.ErrModule, wasm.ErrHost.
 func (s *Shelf) Load(ctx context.Context, d wasm.Digest) (*Task, error) {
+	return s.LoadWithin(ctx, d, s.cfg.Budget)
+}
+
+// LoadWithin is Load with a budget. A module that two subnets name has the first one's.
+func (s *Shelf) LoadWithin(ctx context.Context, d wasm.Digest, b Budget) (*Task, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.loaded[d]; t != nil {
@@ -171,7 +210,9 @@ func (s *Shelf) Load(ctx context.Context, d wasm.Digest) (*Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Task{Module: m, purse: newPurse(s.cfg.Budget)}
+	b = b.WithDefaults()
+	m.AtOnce(b.calls())
+	t := &Task{Module: m, purse: newPurse(b), keep: func(key, answer []byte, v wasm.Verdict) { s.kept.add(d, key, answer, v) }}
 	s.loaded[d] = t
 	return t, nil
 }

@@ -2,6 +2,7 @@ package shelf
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -144,13 +145,86 @@ func TestASpentBudgetGivesNoItem(t *testing.T) {
 func TestPurseFillsWithTheClock(t *testing.T) {
 	p := newPurse(Budget{Processor: 0.5, Items: 60})
 	now := time.Unix(0, 0)
-	if err := p.open(now, 0); err != nil {
+	if err := p.open(now, wasm.Cost{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.open(now, 11*time.Second); !errors.Is(err, ErrSpent) {
+	if err := p.open(now, wasm.Cost{Time: 11 * time.Second}); !errors.Is(err, ErrSpent) {
 		t.Errorf("11 s of a saved 10 s: %v", err)
 	}
-	if err := p.open(now.Add(3*time.Second), 11*time.Second); err != nil {
+	if err := p.open(now.Add(3*time.Second), wasm.Cost{Time: 11 * time.Second}); err != nil {
 		t.Errorf("3 s later: %v", err)
+	}
+}
+
+// yes answers every question.
+type yes struct{}
+
+func (yes) Ask(context.Context, [32]byte, []byte) ([]byte, error) { return []byte("yes"), nil }
+
+// What a score asked models is kept, hidden while its item may be asked, given to everybody then, and gives the score again.
+func TestEvidenceIsKeptHiddenAndGiven(t *testing.T) {
+	code, err := os.ReadFile("../wasm/testdata/judge.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := wasm.DigestOf(code)
+	for hidden, want := range map[time.Duration]int{time.Hour: 0, time.Nanosecond: evidenceGiven} {
+		s, err := Open(t.Context(), Config{Dir: t.TempDir(), Ask: yes{}, Hidden: hidden})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		s.kept.db.NoSync = true // no power fails here
+		if err := s.Put(d, bytes.NewReader(code)); err != nil {
+			t.Fatal(err)
+		}
+		m, err := s.Load(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		item := m.Family(nil).Item(task.Seed{}, 0)
+		for range evidenceKept + 3 {
+			if score, err := item.Score([]byte("kind")); score != 1 || err != nil {
+				t.Fatal(score, err)
+			}
+		}
+		server := httptest.NewServer(s.Handler(func(wasm.Digest) bool { return false }))
+		defer server.Close()
+		list, err := FetchEvidence(t.Context(), http.DefaultClient, server.URL, d)
+		if err != nil || len(list) != want {
+			t.Fatalf("hidden for %v: %d of evidence, want %d: %v", hidden, len(list), want, err)
+		}
+		for _, e := range list {
+			if err := e.Check(t.Context(), m.Module); err != nil {
+				t.Fatal(err)
+			}
+			e.Score = 0.5
+			if err := e.Check(t.Context(), m.Module); !errors.Is(err, ErrDiffers) {
+				t.Fatalf("a forged score: %v", err)
+			}
+		}
+	}
+}
+
+// A task that asks models too often gives no more items until its budget fills again.
+func TestQuestionsToModelsAreBudgeted(t *testing.T) {
+	p := newPurse(Budget{Asks: 3})
+	now := time.Unix(0, 0)
+	if err := p.open(now, wasm.Cost{Asks: 2}); err != nil {
+		t.Errorf("2 of 3: %v", err)
+	}
+	if err := p.open(now, wasm.Cost{Asks: 4}); !errors.Is(err, ErrSpent) {
+		t.Errorf("4 of 3: %v", err)
+	}
+	if err := p.open(now.Add(time.Minute), wasm.Cost{Asks: 4}); err != nil {
+		t.Errorf("a minute later: %v", err)
+	}
+}
+
+func TestMemoryBoundsTheCallsUnderWay(t *testing.T) {
+	for memory, want := range map[int]int{0: 2, 1: 1, 64: 1, 200: 3, 1 << 20: 8} {
+		if got := (Budget{Memory: memory}).WithDefaults().calls(); got != want {
+			t.Errorf("%d MiB: %d calls, want %d", memory, got, want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"agora/task"
 	"agora/task/wasm"
@@ -88,7 +89,7 @@ func Run(ctx context.Context, m *wasm.Module, n int, seed task.Seed, ask Answere
 }
 
 func (r *Report) add(item wasm.Item, answer []byte, v wasm.Verdict) {
-	r.Items = append(r.Items, Line{item.Body, textOf(answer), v.Score, v.Reason})
+	r.Items = append(r.Items, Line{item.Body, TextOf(answer), v.Score, v.Reason})
 	r.Histogram[min(9, int(10*v.Score))]++
 	r.Mean += v.Score
 	r.Fuel = max(r.Fuel, item.Fuel, v.Fuel)
@@ -189,8 +190,8 @@ func lastQuestion(body []byte) string {
 	return fmt.Sprint(r.Prompt, r.Input)
 }
 
-// textOf is the text of an answer, or its beginning where it has none.
-func textOf(answer []byte) string {
+// TextOf is the text of an answer, or its beginning where it has none.
+func TextOf(answer []byte) string {
 	var r struct {
 		Choices []struct {
 			Text    string `json:"text"`
@@ -202,7 +203,10 @@ func textOf(answer []byte) string {
 	if json.Unmarshal(answer, &r) == nil && len(r.Choices) > 0 {
 		return r.Choices[0].Message.Content + r.Choices[0].Text
 	}
-	return string(answer[:min(200, len(answer))])
+	if !utf8.Valid(answer) {
+		return fmt.Sprintf("%d bytes that are no text", len(answer))
+	}
+	return strings.ToValidUTF8(string(answer[:min(200, len(answer))]), "")
 }
 
 // Text is the report for people.

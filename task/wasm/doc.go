@@ -13,7 +13,7 @@
 //	agora_score(key i32, n i32, answer i32, n i32) i64           key: of the item; answer: the body that came back, at most 1 MiB
 //
 // An item is three fields, each with its length in four bytes before it: the path that it is sent to ("/v1/chat/completions",
-// "/v1/completions", "/v1/embeddings"), the request (a JSON object, at most 256 KiB, without "stream", which is the judge's to
+// "/v1/completions", "/v1/embeddings", "/v1/audio/speech"), the request (a JSON object, at most 256 KiB, without "stream", which is the judge's to
 // add), and a key of at most 64 KiB that the host keeps and hands back to agora_score. A score is an f64 in [0, 1] and after it a
 // reason in UTF-8, at most 1 KiB.
 //

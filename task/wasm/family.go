@@ -32,7 +32,7 @@ type Verdict struct {
 	Transcript []Exchange // what it asked models, in order
 }
 
-var paths = []string{"/v1/chat/completions", "/v1/completions", "/v1/embeddings"}
+var paths = []string{"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/audio/speech"}
 
 // Item draws the item with this index. ErrModule: the module has none.
 func (m *Module) Item(ctx context.Context, seed task.Seed, index uint64) (Item, error) {
@@ -97,6 +97,7 @@ func (m *Module) Score(ctx context.Context, key, answer []byte) (Verdict, error)
 		return Verdict{Reason: "the answer is too long"}, nil
 	}
 	w := newWorld()
+	w.asked.may = true
 	out, fuel, err := m.callIn(ctx, w, "agora_score", 8+MaxReason, key, answer)
 	if err != nil {
 		return Verdict{Fuel: fuel}, err
@@ -117,7 +118,8 @@ func (m *Module) Score(ctx context.Context, key, answer []byte) (Verdict, error)
 // Family is a module as a judge knows task families. Its name is the module's digest.
 type Family struct {
 	Module *Module
-	Failed func(error) // told of items and scores that failed; may be nil
+	Failed func(error)                         // told of items and scores that failed; may be nil
+	Keep   func(key, answer []byte, v Verdict) // told of scores for which models were asked; may be nil
 }
 
 // Name is the module's digest in hexadecimal.
@@ -135,6 +137,9 @@ func (f Family) Item(seed task.Seed, index uint64) task.Item {
 		v, err := f.Module.Score(ctx, item.Key, answer)
 		if err != nil {
 			f.tell(err)
+		}
+		if len(v.Transcript) > 0 && f.Keep != nil {
+			f.Keep(item.Key, answer, v)
 		}
 		if errors.Is(err, ErrHost) {
 			err = fmt.Errorf("%w: %w", task.ErrNoScore, err)

@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -24,12 +26,29 @@ func DigestOf(code []byte) Digest { return sha256.Sum256(code) }
 
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
+// MarshalText writes the digest in hexadecimal.
+func (d Digest) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads 64 hexadecimal digits.
+func (d *Digest) UnmarshalText(text []byte) error {
+	raw, err := hex.DecodeString(string(text))
+	if err != nil || len(raw) != len(d) {
+		return fmt.Errorf("%.80q is not a digest of 64 hexadecimal digits", text)
+	}
+	*d = Digest(raw)
+	return nil
+}
+
 // Host compiles and runs modules. It is safe for concurrent use.
 type Host struct {
 	runtime wazero.Runtime
 	cache   wazero.CompilationCache
 	ask     Asker
 	fuel    int64 // of a call
+	mapFrom int   // bytes of memory from which an image is mapped
+
+	mu      sync.Mutex
+	modules map[*Module]struct{} // loaded and not closed
 }
 
 // Config says where a host keeps machine code and whom it asks.
@@ -42,7 +61,7 @@ type Config struct {
 
 // NewHost makes a host. Close releases it and all its modules.
 func NewHost(ctx context.Context, c Config) (*Host, error) {
-	h := &Host{ask: c.Ask, fuel: CallFuel}
+	h := &Host{ask: c.Ask, fuel: CallFuel, mapFrom: mapFrom, modules: map[*Module]struct{}{}}
 	rc := wazero.NewRuntimeConfig().WithMemoryLimitPages(meter.MaxPages).
 		WithCoreFeatures(api.CoreFeaturesV2 &^ api.CoreFeatureSIMD)
 	if c.Cache != "" {
@@ -64,9 +83,16 @@ func NewHost(ctx context.Context, c Config) (*Host, error) {
 	return h, nil
 }
 
-// Close releases the host and its modules.
+// Close releases the host and its modules. No call may be under way.
 func (h *Host) Close(ctx context.Context) error {
-	err := h.runtime.Close(ctx)
+	h.mu.Lock()
+	modules := slices.Collect(maps.Keys(h.modules))
+	h.mu.Unlock()
+	var err error
+	for _, m := range modules {
+		err = errors.Join(err, m.Close(ctx))
+	}
+	err = errors.Join(err, h.runtime.Close(ctx))
 	if h.cache != nil {
 		err = errors.Join(err, h.cache.Close(ctx))
 	}
@@ -88,10 +114,22 @@ func (h *Host) Load(ctx context.Context, code []byte) (*Module, error) {
 	}
 	m := &Module{host: h, digest: DigestOf(code), compiled: compiled, names: rewritten.Globals, room: make(chan struct{}, instances)}
 	m.asks = slices.Contains(rewritten.Imports, askImport)
+	h.hold(m, true)
 	if err := m.start(ctx); err != nil {
 		return nil, errors.Join(err, m.Close(ctx))
 	}
 	return m, nil
+}
+
+// hold remembers a module until it is closed.
+func (h *Host) hold(m *Module, open bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if open {
+		h.modules[m] = struct{}{}
+		return
+	}
+	delete(h.modules, m)
 }
 
 // compile turns a fault of the compiler itself into a refusal of the module.

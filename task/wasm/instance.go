@@ -17,27 +17,24 @@ const pageSize = 64 << 10
 // errExit ends a module that calls proc_exit.
 var errExit = errors.New("it ended itself")
 
-// image is the state that every call starts from.
-type image struct {
-	memory  []byte
-	globals []uint64
-}
-
 // instance is one running copy of a module. One call at a time.
 type instance struct {
 	module      api.Module
+	view        *view                   // of the image's pages; nil where memory is copied
+	functions   map[string]api.Function // each with a stack of its own, which is made once
 	globals     []api.MutableGlobal
 	fuel, depth api.MutableGlobal
 	budget      int64 // fuel of a call
 }
 
-func (m *Module) instantiate(ctx context.Context) (*instance, error) {
+// instantiate makes an instance over a view of the image, which may be nil.
+func (m *Module) instantiate(ctx context.Context, v *view) (*instance, error) {
 	// A trap in here can only be a data segment outside of memory: start functions are refused and _initialize is called by start.
-	mod, err := m.host.runtime.InstantiateModule(ctx, m.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	mod, err := m.host.runtime.InstantiateModule(v.into(ctx), m.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModule, err)
 	}
-	in := &instance{module: mod, budget: m.host.fuel}
+	in := &instance{module: mod, view: v, functions: map[string]api.Function{}, budget: m.host.fuel}
 	global := func(name string) api.MutableGlobal { return mod.ExportedGlobal(name).(api.MutableGlobal) }
 	in.fuel, in.depth = global(meter.Fuel), global(meter.Depth)
 	for _, name := range m.names {
@@ -50,21 +47,26 @@ func (in *instance) close(ctx context.Context) error { return in.module.Close(ct
 
 func (in *instance) memory() api.Memory { return in.module.Memory() }
 
-func (in *instance) snapshot() image {
-	view, _ := in.memory().Read(0, in.memory().Size())
-	i := image{memory: append([]byte(nil), view...)}
+func (in *instance) snapshot(from int) image {
+	memory, _ := in.memory().Read(0, in.memory().Size())
+	var globals []uint64
 	for _, g := range in.globals {
-		i.globals = append(i.globals, g.Get())
+		globals = append(globals, g.Get())
 	}
-	return i
+	return newImage(memory, globals, from)
 }
 
-func (in *instance) restore(i *image) {
-	view, _ := in.memory().Read(0, in.memory().Size())
-	copy(view, i.memory)
+// restore puts the instance into the state of an image, as large as its memory is.
+func (in *instance) restore(i *image) error {
 	for n, g := range in.globals {
 		g.Set(i.globals[n])
 	}
+	if in.view != nil {
+		return in.view.reset()
+	}
+	memory, _ := in.memory().Read(0, in.memory().Size())
+	copy(memory, i.memory)
+	return nil
 }
 
 // run calls a function of the module with this much fuel.
@@ -81,8 +83,14 @@ func (in *instance) more(ctx context.Context, w *world, name string, args ...uin
 			err = fmt.Errorf("%w: %v", ErrHost, r)
 		}
 	}()
-	out, err := in.module.ExportedFunction(name).Call(context.WithValue(ctx, worldKey{}, w), args...)
+	f := in.functions[name]
+	if f == nil {
+		f = in.module.ExportedFunction(name)
+		in.functions[name] = f
+	}
+	out, err := f.Call(context.WithValue(ctx, worldKey{}, w), args...)
 	if err != nil {
+		delete(in.functions, name) // it ended somewhere within
 		return 0, in.blame(w, name, err)
 	}
 	if len(out) > 0 {

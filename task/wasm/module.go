@@ -23,8 +23,11 @@ type Description struct {
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{2,31}$`)
 
-// instances is how many calls of one module run at once; each needs up to 64 MiB.
+// instances is how many calls of one module run at once where AtOnce does not say otherwise; each needs up to 64 MiB.
 const instances = 2
+
+// AtOnce sets how many calls run at once. No call may be under way.
+func (m *Module) AtOnce(calls int) { m.room = make(chan struct{}, max(1, calls)) }
 
 // Module is a task that runs. It is safe for concurrent use.
 type Module struct {
@@ -45,9 +48,12 @@ type Module struct {
 // Cost is what a module's calls took on this machine.
 type Cost struct {
 	Calls  uint64
-	Fuel   uint64 // instructions; the same on every machine
-	Time   time.Duration
+	Fuel   uint64        // instructions; the same on every machine
+	Time   time.Duration // without the time that it waited for models
 	Failed uint64
+	Items  uint64
+	Scores uint64
+	Asks   uint64 // questions to models
 }
 
 // Digest names the module.
@@ -56,6 +62,9 @@ func (m *Module) Digest() Digest { return m.digest }
 // Description is what the module says of itself.
 func (m *Module) Description() Description { return m.about }
 
+// Asks says that the module can ask models.
+func (m *Module) Asks() bool { return m.asks }
+
 // Cost is what the module's calls took since it was loaded.
 func (m *Module) Cost() Cost {
 	m.mu.Lock()
@@ -63,11 +72,13 @@ func (m *Module) Cost() Cost {
 	return m.cost
 }
 
-// Memory is how many bytes of memory an instance of the module begins with. The module keeps a copy of as many.
-func (m *Module) Memory() int { return len(m.image.memory) }
+// Memory is how many bytes of memory an instance of the module begins with. The module keeps a copy of as many; instances over a mapped
+// image add only what they write.
+func (m *Module) Memory() int { return m.image.size }
 
 // Close ends the module's instances. No call may be under way.
 func (m *Module) Close(ctx context.Context) error {
+	m.host.hold(m, false)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var err error
@@ -75,12 +86,12 @@ func (m *Module) Close(ctx context.Context) error {
 		err = errors.Join(err, in.close(ctx))
 	}
 	m.idle = nil
-	return errors.Join(err, m.compiled.Close(ctx))
+	return errors.Join(err, m.image.close(), m.compiled.Close(ctx))
 }
 
 // start runs _initialize, keeps what it leaves as the image of every later call, and asks the module what it is.
 func (m *Module) start(ctx context.Context) error {
-	in, err := m.instantiate(ctx)
+	in, err := m.instantiate(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -89,8 +100,10 @@ func (m *Module) start(ctx context.Context) error {
 			return errors.Join(err, in.close(ctx))
 		}
 	}
-	m.image = in.snapshot()
-	m.idle = append(m.idle, in)
+	m.image = in.snapshot(m.host.mapFrom)
+	if err := in.close(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrHost, err)
+	}
 	return m.describe(ctx)
 }
 
@@ -137,7 +150,14 @@ func (m *Module) callIn(ctx context.Context, w *world, name string, limit int, a
 	m.mu.Lock()
 	m.cost.Calls++
 	m.cost.Fuel += fuel
-	m.cost.Time += time.Since(began)
+	m.cost.Time += time.Since(began) - w.asked.waited
+	m.cost.Asks += uint64(len(w.asked.list))
+	switch name {
+	case "agora_item":
+		m.cost.Items++
+	case "agora_score":
+		m.cost.Scores++
+	}
 	if err != nil {
 		m.cost.Failed++
 	}
@@ -153,26 +173,43 @@ func (m *Module) take(ctx context.Context) (*instance, error) {
 		in, m.idle = m.idle[n-1], m.idle[:n-1]
 	}
 	m.mu.Unlock()
-	if in != nil {
-		in.restore(&m.image)
-		return in, nil
+	if in == nil {
+		var err error
+		if in, err = m.another(ctx); err != nil {
+			return nil, err
+		}
 	}
-	in, err := m.instantiate(ctx)
+	if err := in.restore(&m.image); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrHost, err), in.close(ctx))
+	}
+	return in, nil
+}
+
+// another makes an instance as large as the image.
+func (m *Module) another(ctx context.Context) (*instance, error) {
+	var v *view
+	if m.image.pages != nil {
+		var err error
+		if v, err = m.image.pages.view(); err != nil {
+			return nil, fmt.Errorf("%w: no memory for it: %w", ErrHost, err)
+		}
+	}
+	in, err := m.instantiate(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	if grown := (len(m.image.memory) - int(in.memory().Size())) / pageSize; grown > 0 {
+	if grown := (m.image.size - int(in.memory().Size())) / pageSize; grown > 0 {
 		if _, ok := in.memory().Grow(uint32(grown)); !ok {
 			return nil, errors.Join(fmt.Errorf("%w: no memory for it", ErrHost), in.close(ctx))
 		}
 	}
-	in.restore(&m.image)
 	return in, nil
 }
 
-// give keeps an instance for the next call, unless it failed or its memory has grown, which cannot be undone.
+// give keeps an instance for the next call, unless the machine failed under it or its memory has grown, which cannot be undone. What
+// the module did wrong is undone with all else.
 func (m *Module) give(ctx context.Context, in *instance, failed error) {
-	if failed == nil && int(in.memory().Size()) == len(m.image.memory) {
+	if (failed == nil || !errors.Is(failed, ErrHost)) && int(in.memory().Size()) == m.image.size {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.idle = append(m.idle, in)

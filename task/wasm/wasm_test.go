@@ -2,11 +2,16 @@ package wasm
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"agora/task"
 	"agora/task/wasm/assemble"
@@ -226,28 +231,174 @@ func FuzzItem(f *testing.F) {
 	})
 }
 
+var hostile = [][]byte{honest, forever, trap, keeps}
+
 // FuzzHostile runs arbitrary instructions as a task's item. Whatever they do, it ends as ErrModule, twice alike.
 func FuzzHostile(f *testing.F) {
 	h := newHost(f, Config{})
 	h.fuel = 100_000
-	for _, seed := range [][]byte{honest, forever, trap, keeps} {
+	for _, seed := range hostile {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, instructions []byte) {
-		m, err := h.Load(t.Context(), assemble.Task(instructions, trap))
-		if err != nil {
-			if !errors.Is(err, ErrModule) {
-				t.Error(err)
-			}
-			return
+	f.Fuzz(func(t *testing.T, instructions []byte) { playHostile(t, h, instructions) })
+}
+
+// playHostile loads a module whose item is these instructions, and asks it twice.
+func playHostile(t testing.TB, h *Host, instructions []byte) {
+	m, err := h.Load(t.Context(), assemble.SmallTask(instructions, trap))
+	if err != nil {
+		if !asItMust(err) {
+			t.Errorf("%x: %v", instructions, err)
 		}
-		defer m.Close(t.Context())
-		a, err1 := m.Item(t.Context(), task.Seed{3}, 5)
-		b, err2 := m.Item(t.Context(), task.Seed{3}, 5)
-		if err1 != nil && !errors.Is(err1, ErrModule) || (err1 == nil) != (err2 == nil) || string(a.Body) != string(b.Body) || a.Fuel != b.Fuel {
-			t.Errorf("%v and %v, %q and %q", err1, err2, a.Body, b.Body)
+		return
+	}
+	defer m.Close(t.Context())
+	a, err1 := m.Item(t.Context(), task.Seed{3}, 5)
+	b, err2 := m.Item(t.Context(), task.Seed{3}, 5)
+	if !asItMust(err1) || (err1 == nil) != (err2 == nil) || string(a.Body) != string(b.Body) || a.Fuel != b.Fuel {
+		t.Errorf("%x: %v and %v, %q and %q", instructions, err1, err2, a.Body, b.Body)
+	}
+}
+
+// parrot answers with the question.
+type parrot struct{}
+
+func (parrot) Ask(_ context.Context, _ [32]byte, request []byte) ([]byte, error) { return request, nil }
+
+// FuzzBoundary lets a module give and ask whatever the bytes say. Whatever it is, it ends as ErrModule or within bounds, twice alike.
+func FuzzBoundary(f *testing.F) {
+	h := newHost(f, Config{Ask: parrot{}})
+	h.fuel = 10_000_000
+	m, err := h.Load(f.Context(), assemble.Puppet())
+	if err != nil {
+		f.Fatal(err)
+	}
+	item := binary.LittleEndian.AppendUint64(nil, assemble.ItemAt<<32|uint64(len(assemble.Item)))
+	answer := []byte(" answer and more of it, so that there is something to point to")
+	for bits := range byte(64) {
+		f.Add(item, puppetKey(bits), answer)
+	}
+	if v, err := m.Score(f.Context(), puppetKey(63), answer); err != nil || len(v.Transcript) != 1 {
+		f.Fatalf("an honest puppet: %+v, %v", v, err)
+	}
+	f.Fuzz(func(t *testing.T, seed, key, answer []byte) {
+		if len(key) <= 1<<10 && len(answer) <= 1<<14 {
+			play(t, m, m, seed, key, answer)
 		}
 	})
+}
+
+// play has a puppet give an item and a score, and another do the same where there is one.
+func play(t testing.TB, m, other *Module, seed, key, answer []byte) {
+	var s task.Seed
+	copy(s[:], seed)
+	a, err := m.Item(t.Context(), s, 1)
+	v, err1 := m.Score(t.Context(), key, answer)
+	if !asItMust(err) || !asItMust(err1) {
+		t.Errorf("seed %x, key %x, answer %x: %v, %v", seed, key, answer, err, err1)
+	}
+	if !(v.Score >= 0 && v.Score <= 1) || len(v.Reason) > 4*MaxReason || !utf8.ValidString(v.Reason) || len(v.Transcript) > MaxAsks {
+		t.Errorf("key %x, answer %x: verdict %+v", key, answer, v)
+	}
+	if other == nil {
+		return
+	}
+	b, err2 := other.Item(t.Context(), s, 1)
+	w, err3 := other.Score(t.Context(), key, answer)
+	if (err == nil) != (err2 == nil) || string(a.Body) != string(b.Body) || a.Fuel != b.Fuel {
+		t.Errorf("items %v and %v, %q and %q", err, err2, a.Body, b.Body)
+	}
+	if (err1 == nil) != (err3 == nil) || v.Score != w.Score || v.Reason != w.Reason || v.Fuel != w.Fuel || len(v.Transcript) != len(w.Transcript) {
+		t.Errorf("scores %v and %v, %+v and %+v", err1, err3, v, w)
+	}
+}
+
+// Millions of hostile calls cross the boundary: honest ones with some bytes changed, every other one in memory that is mapped, some on
+// both sides, and every thousandth a module of its own whose instructions were changed. Nightly five million, else a few thousand; AGORA_HOSTILE says how many.
+func TestHostileCallsCrossTheBoundary(t *testing.T) {
+	n := 5_000
+	if os.Getenv("AGORA_NIGHTLY") != "" {
+		n = 5_000_000
+	}
+	if told, err := strconv.Atoi(os.Getenv("AGORA_HOSTILE")); err == nil {
+		n = told
+	}
+	var puppets [2]*Module // its memory is copied, and mapped
+	for i, from := range []int{mapFrom, 0} {
+		h := newHost(t, Config{Ask: parrot{}})
+		h.fuel, h.mapFrom = 10_000_000, from
+		m, err := h.Load(t.Context(), assemble.Puppet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		puppets[i] = m
+	}
+	modules := newHost(t, Config{})
+	modules.fuel = 100_000
+	var work sync.WaitGroup
+	for part := range hostileCallers {
+		work.Go(func() {
+			hostileCalls(t, puppets, modules, rand.New(rand.NewPCG(uint64(n), uint64(part))), n/hostileCallers)
+		})
+	}
+	work.Wait()
+	for i, m := range puppets {
+		c := m.Cost()
+		t.Logf("%d executions, puppet %d: %d calls, of which %d failed by its fault", n, i, c.Calls, c.Failed)
+		if c.Failed < uint64(n)/8 || c.Calls-c.Failed < uint64(n)/8 {
+			t.Errorf("of %d calls %d failed: too few or too many to tell anything", c.Calls, c.Failed)
+		}
+	}
+}
+
+const hostileCallers = 2 // at the same time
+
+// hostileCalls lets puppets play n times, every eighth time both of them.
+func hostileCalls(t *testing.T, puppets [2]*Module, modules *Host, r *rand.Rand, n int) {
+	changed := func(b []byte) []byte {
+		b = append([]byte{}, b...)
+		for range r.IntN(4) {
+			at := r.IntN(len(b))
+			b[at] = []byte{0, 1, 0x7f, 0x80, 0xff, b[at] + 1, byte(r.Uint32())}[r.IntN(7)]
+		}
+		return b[:len(b)-r.IntN(2)*r.IntN(len(b)/4+1)]
+	}
+	item := binary.LittleEndian.AppendUint64(nil, assemble.ItemAt<<32|uint64(len(assemble.Item)))
+	for i := range n {
+		if i%1000 == 0 {
+			playHostile(t, modules, changed(hostile[i/1000%len(hostile)]))
+			continue
+		}
+		key := changed(puppetKey(byte(r.IntN(64))))
+		if r.IntN(2048) > 0 {
+			key[0] &^= 32 // few grow: a new instance each time, and megabytes of zeros
+		}
+		m, other := puppets[i%2], (*Module)(nil)
+		if i%16 < 2 {
+			other = puppets[1-i%2]
+		}
+		// A judge's answer is written over the key: in capitals it does not tell the puppet to grow.
+		play(t, m, other, changed(item), key, changed([]byte("AN_ANSWER_WITH_SOMETHING_TO_POINT_TO")))
+		if i%100_000 == 99_999 {
+			fmt.Fprintln(os.Stderr, i+1, "hostile calls")
+		}
+	}
+}
+
+// puppetKey tells a puppet to make the calls of these bits, with arguments that are in order, and to score.
+func puppetKey(bits byte) []byte {
+	key := []byte{bits, 0, 0, 0}
+	for range 9 {
+		key = binary.LittleEndian.AppendUint32(key, assemble.RoomAt+100)
+		key = binary.LittleEndian.AppendUint32(key, 32)
+	}
+	key = binary.LittleEndian.AppendUint32(key, 1)
+	return binary.LittleEndian.AppendUint64(key, (assemble.RoomAt+88)<<32|9)
+}
+
+// asItMust says whether a call of a module went well or failed by the module's fault.
+func asItMust(err error) bool {
+	return err == nil || errors.Is(err, ErrModule) && !errors.Is(err, ErrHost)
 }
 
 func BenchmarkItem(b *testing.B) {

@@ -21,7 +21,7 @@ func main() {}
 
 func item(seed [32]byte, index uint64) guest.Item {
 	country, capital, _ := strings.Cut(guest.Pick(guest.NewSource(seed, index), capitals), " ")
-	return guest.Chat("", fmt.Sprintf("What is the capital of %s? Reply with one word.", country), 16, []byte(capital))
+	return guest.Chat("", fmt.Sprintf("What is the capital of %s?", country), 16, []byte(capital))
 }
 
 func score(key, answer []byte) (float64, string) {
@@ -29,8 +29,14 @@ func score(key, answer []byte) (float64, string) {
 	switch {
 	case err != nil:
 		return 0, err.Error()
-	case strings.EqualFold(strings.Trim(text, ".!"), string(key)):
+	case text != "" && strings.EqualFold(lastWord(text), string(key)):
 		return 1, "right"
 	}
 	return 0, fmt.Sprintf("%q is not %s", text, key)
+}
+
+// lastWord is where models put an answer: "Paris", "It is Paris.".
+func lastWord(text string) string {
+	words := strings.Fields(text)
+	return strings.Trim(words[len(words)-1], ".!*")
 }

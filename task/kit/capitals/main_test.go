@@ -25,3 +25,22 @@ func TestItemsAreFreshAndScored(t *testing.T) {
 		t.Errorf("%d different questions among 20", len(seen))
 	}
 }
+
+// pupil knows the capitals of the first so many countries.
+func pupil(known int) guest.Engine {
+	return guest.Talker(func(question string) string {
+		for _, pair := range capitals[:known] {
+			if country, capital, _ := strings.Cut(pair, " "); strings.Contains(question, country) {
+				return "It is " + capital + "."
+			}
+		}
+		return "I do not know."
+	})
+}
+
+func TestTheBetterPupilWins(t *testing.T) {
+	guest.Ordered(t, guest.Seeds(), 20, pupil(len(capitals)), pupil(len(capitals)/2))
+	if m := guest.Mean(guest.Served(), [32]byte{}, 50, guest.Talker(func(q string) string { return q })); m > 0 {
+		t.Errorf("the question itself scores %.2f", m)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"math/bits"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 )
 
@@ -48,14 +49,26 @@ func Serve(t Task) {
 // Served is the task that Serve was given: what a test of the task runs.
 func Served() Task { return served }
 
-// warm draws and scores once: what packages learn at first use (JSON about types, tables) is then there in every later call, which
-// all start from the state after this.
+// warming is while the module starts: nobody is asked then.
+var warming bool
+
+// spare is how many bytes a call may allocate before the module's memory has to grow. After a call that grew its memory a validator makes
+// a new instance, which takes some milliseconds.
+const spare = 1 << 20
+
+// warm draws and scores once, and makes room: what packages learn at first use (JSON about types, tables) is then there in every later
+// call, which all start from the state after this.
 func warm() {
 	if served.Item == nil || served.Score == nil {
 		return
 	}
+	warming = true
+	defer func() { warming = false }()
 	item := served.Item([32]byte{}, 0)
 	served.Score(item.Key, []byte(`{"choices":[{"message":{"role":"assistant","content":"\u00e9"}}]}`))
+	room := make([]byte, spare)
+	runtime.KeepAlive(&room)
+	runtime.GC()
 }
 
 // Source is a stream of choices that follows from a seed and an index.
