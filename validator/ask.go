@@ -42,9 +42,15 @@ type question struct {
 // forms are what consumers' clients add to a request: nothing, or a wish for a stream, with or without its usage.
 var forms = [...]string{"", "", `,"stream":true`, `,"stream":true,"stream_options":{"include_usage":true}`}
 
+// streamed are the paths that may be asked in any form; the others are answered in one piece.
+var streamed = []string{"/v1/chat/completions", "/v1/completions"}
+
 // pose draws the form of an item by a die that nobody else sees: whoever answered one form worse than another must not be
 // able to know which of them is judged.
 func pose(item task.Item) question {
+	if !slices.Contains(streamed, item.Path) {
+		return question{item, false}
+	}
 	var die [1]byte
 	rand.Read(die[:])
 	form := forms[int(die[0])%len(forms)]
@@ -77,12 +83,14 @@ func (j *judge) ask(ctx context.Context, q question, m Miner) (score.Result, out
 	ctx, cancel := context.WithTimeoutCause(ctx, j.deadline, errSlow)
 	defer cancel()
 	began := time.Now()
-	body, err := j.exchange(ctx, q, m.HotKey)
+	body, err := j.exchange(ctx, q, m)
 	switch {
 	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errSlow):
 		return result, uncounted
 	case errors.Is(err, errBusy):
 		return result, refused
+	case errors.Is(err, errUnpaid):
+		return result, uncounted
 	case err != nil && !errors.Is(err, errKind):
 		return result, counted
 	}
@@ -104,8 +112,8 @@ var errSlow = errors.New("miner was too slow")
 var errStatus = errors.New("miner answered with an error status")
 
 // exchange sends the question as a gateway sends a consumer's request, and reads the answer, whole.
-func (j *judge) exchange(ctx context.Context, q question, key ed25519.PublicKey) ([]byte, error) {
-	resp, err := j.hub.RoundTripper(j.netuid, key).RoundTrip(gateway.Request(ctx, q.Path, gateway.AsStream(q.Body), gateway.Nonce([8]byte{})))
+func (j *judge) exchange(ctx context.Context, q question, m Miner) ([]byte, error) {
+	resp, err := wayTo(j.hub, j.payer, j.netuid, m).RoundTrip(gateway.Request(ctx, q.Path, asked(q), gateway.Nonce([8]byte{})))
 	if errors.Is(err, wire.ErrBusy) {
 		return nil, errBusy
 	}
@@ -128,6 +136,14 @@ func (j *judge) exchange(ctx context.Context, q question, key ed25519.PublicKey)
 		err = errKind
 	}
 	return body, err
+}
+
+// asked is a question's body as gateways send it.
+func asked(q question) []byte {
+	if !slices.Contains(streamed, q.Path) {
+		return q.Body
+	}
+	return gateway.AsStream(q.Body)
 }
 
 // errKind marks an answer that is none: no stream where one was asked for, or more than can be read.

@@ -9,6 +9,7 @@ import (
 
 	"agora/mechanism/score"
 	"agora/task"
+	"agora/validator/exam"
 )
 
 // entry is one thing that happened to a board: answers, or what else changed it.
@@ -241,6 +242,9 @@ type ballot struct {
 	weights []uint32
 	proven  bool // every miner has once been asked often enough, or could have been; before that nothing is said
 	settled bool // and so have the miners of now, and nothing is in doubt
+
+	because  *exam.Ballot // what it follows from, where models are examined
+	measured *measured    // likewise
 }
 
 // vote draws up the ballot over the miners of now.

@@ -50,6 +50,7 @@ type calendar struct {
 	voice    func() (uid uint32, ok bool)
 	vote     func(context.Context) (ballot, error)
 	begin    func(yumatypes.Schedule) error // told of every new epoch
+	keep     func(ballot) error             // told of a ballot before it is cast
 	log      *slog.Logger
 	report   func(func(*Status)) // edits the public status
 
@@ -131,6 +132,9 @@ func (c *calendar) draw(ctx context.Context, s yumatypes.Schedule, height int64)
 		return r, false, err
 	}
 	r = commitment{NetUID: c.netuid, Epoch: s.Epoch, UIDs: v.uids, Weights: v.weights, Salt: newSalt()}
+	if err := c.keep(v); err != nil {
+		return r, false, err
+	}
 	hash := yumatypes.CommitHash(c.chainID, r.NetUID, r.Epoch, c.hotKey, r.UIDs, r.Weights, r.Salt)
 	r.Hash = hash[:]
 	return r, true, c.store.setCommitment(r)

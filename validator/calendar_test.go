@@ -142,6 +142,7 @@ func newProgram(t *testing.T, path string, s *stage.Stage, c *client.Client, k *
 			return ballot{uids: []uint32{2, 3, 4}, weights: []uint32{65535, 300, 20}, proven: true, settled: true}, nil
 		},
 		begin: func(yumatypes.Schedule) error { return nil },
+		keep:  func(ballot) error { return nil },
 		log:   slog.New(slog.DiscardHandler), report: func(func(*Status)) {},
 	}}, nil
 }

@@ -9,7 +9,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"agora/engine/native/chat"
+	"agora/engine/native/ladder"
+	"agora/engine/native/llm"
 	"agora/engine/native/ngram"
 	"agora/mechanism/score"
 	"agora/miner"
@@ -107,13 +108,14 @@ func TestOnlyTheRelayOfShortAnswersIsACopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := chat.Models()[len(chat.Models())-3:]
+	names := ladder.Names()[len(ladder.Names())-3:]
 	servers := make([]http.Handler, len(names))
 	for i, n := range names {
-		e, err := chat.Open(n)
+		e, err := ladder.Open(n, llm.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = e.Close() }) // it was read only
 		servers[i] = miner.NewServer(e, miner.Options{})
 	}
 	found := 0

@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -36,7 +37,25 @@ type market struct {
 	open   bool    // its models are examined; else answers are judged
 	miners []Miner // by uid
 	voices int     // of all validators
+	part   float64 // of the stake behind voices that this validator has, in (0, 1]
+	peers  []peer  // other validators that may vote and have a gateway
+	heard  []voter // all that may vote, by uid
+	stake  uint64  // of this validator's voice, if it is permitted
+	total  uint64  // of all permitted voices
 	voice  *uint32 // uid of this validator's voice with its present hot key; nil where it has none
+}
+
+// peer is another validator of a subnet.
+type peer struct {
+	key     ed25519.PublicKey // hot key of its voice
+	gateway string            // base URL
+	stake   uint64
+}
+
+// voter is a voice that may vote.
+type voter struct {
+	key   [ed25519.PublicKeySize]byte // its hot key
+	stake uint64
 }
 
 // place is where a miner stands: its key in a subnet.
@@ -86,17 +105,30 @@ func (d *directory) read(ctx context.Context, s subnettypes.Subnet) (*market, er
 	if err != nil {
 		return nil, err
 	}
-	m := &market{Subnet: s, voices: len(voices)}
+	m := &market{Subnet: s, voices: len(voices), part: part(voices, d.operator)}
 	if d.open != nil {
 		if m.open, err = d.open(ctx, s); err != nil {
 			return nil, err
 		}
 	}
+	slices.SortFunc(voices, func(a, b subnettypes.VoiceEntry) int { return cmp.Compare(a.Voice.Uid, b.Voice.Uid) })
 	speaks := map[uint32]bool{}
 	for _, v := range voices {
 		speaks[v.Voice.Uid] = true
+		if v.Permitted {
+			m.total += v.Stake
+		}
+		if v.Permitted && len(v.HotKey) == ed25519.PublicKeySize {
+			m.heard = append(m.heard, voter{[ed25519.PublicKeySize]byte(v.HotKey), v.Stake})
+		}
 		if v.Voice.Operator == d.operator && d.hotKey.Equal(ed25519.PublicKey(v.HotKey)) {
 			m.voice = &v.Voice.Uid
+			if v.Permitted {
+				m.stake = v.Stake
+			}
+		}
+		if v.Permitted && v.Voice.Operator != d.operator && v.GatewayUrl != "" && len(v.HotKey) == ed25519.PublicKeySize {
+			m.peers = append(m.peers, peer{ed25519.PublicKey(v.HotKey), v.GatewayUrl, v.Stake})
 		}
 	}
 	for _, n := range neurons {
@@ -105,6 +137,24 @@ func (d *directory) read(ctx context.Context, s subnettypes.Subnet) (*market, er
 		}
 	}
 	return m, nil
+}
+
+// part is an operator's part of the stake behind the voices that may vote, that of one voice more where it has none.
+func part(voices []subnettypes.VoiceEntry, operator string) float64 {
+	var own, all float64
+	for _, v := range voices {
+		if !v.Permitted {
+			continue
+		}
+		all += float64(v.Stake)
+		if v.Voice.Operator == operator {
+			own += float64(v.Stake)
+		}
+	}
+	if own == 0 {
+		return 1 / float64(len(voices)+1)
+	}
+	return own / all
 }
 
 // undeclared is the capacity of a miner whose card tells none.

@@ -22,12 +22,14 @@ type judge struct {
 	hub      Hub
 	pool     *pool
 	book     *book
+	beside   beside
 	miners   func() []Miner
 	judges   func() int    // voices of the subnet: they share what a miner can do
 	slots    chan struct{} // requests open at once, over all subnets
 	idle     int           // items to everyone per tempo when nothing is in doubt
 	deadline time.Duration // for one answer
 	settling time.Duration // after the start, in which an absent miner is not blamed
+	payer    Payer         // nil where nobody pays
 	log      *slog.Logger
 	began    time.Time
 	answers  chan filed

@@ -441,3 +441,28 @@ func TestKeyIsAllowedInItsSubnetOnly(t *testing.T) {
 		}
 	}
 }
+
+// What is answered in one piece is asked as consumers ask it, and its bytes are judged as they came.
+func TestAPieceIsAskedAndJudgedAsItIs(t *testing.T) {
+	const body, sound = `{"model":"task","input":"one two","voice":"alloy"}`, "RIFF\x00\xff"
+	hub := newField()
+	hub.set(0, func(r *http.Request) (*http.Response, error) {
+		asked, err := io.ReadAll(r.Body)
+		if err != nil || string(asked) != body || r.URL.Path != "/v1/audio/speech" {
+			t.Errorf("%s is asked %s, %v", r.URL.Path, asked, err)
+		}
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"audio/wav"}}, Body: io.NopCloser(strings.NewReader(sound))}, nil
+	})
+	j := newTestJudge(t, hub, 1, io.Discard)
+	item := task.Item{Path: "/v1/audio/speech", Body: []byte(body), Score: func(answer []byte) (float64, error) {
+		if string(answer) != sound {
+			t.Errorf("%q is judged", answer)
+		}
+		return 0.75, nil
+	}}
+	for range 8 { // whatever the die says
+		if r, what := j.ask(t.Context(), pose(item), j.miners()[0]); what != counted || r.Failed || r.Score != 0.75 {
+			t.Fatalf("outcome %v, %+v", what, r)
+		}
+	}
+}

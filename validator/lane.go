@@ -2,6 +2,7 @@ package validator
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -28,6 +29,7 @@ type lane struct {
 	trickle time.Time       // when the next item is due with nothing in doubt
 	present bool
 	moved   bool // came or went since it was last asked
+	turns   int
 }
 
 // run asks until ctx ends.
@@ -41,6 +43,9 @@ func (l *lane) run(ctx context.Context) {
 		}
 		l.moved = false
 		answered := l.turn(ctx)
+		if answered {
+			l.tryNext(ctx)
+		}
 		wait := l.rest(l.speed())
 		if !answered {
 			wait = l.missed()
@@ -63,6 +68,9 @@ func (l *lane) due(now time.Time) bool {
 		return false
 	}
 	l.miner = m
+	if l.payer != nil && !l.payer.Affords(l.netuid, m) {
+		return false
+	}
 	if now.After(l.trickle) {
 		l.trickle = now.Add(l.gap())
 		return true
@@ -74,7 +82,9 @@ func (l *lane) due(now time.Time) bool {
 func (l *lane) turn(ctx context.Context) (answered bool) {
 	item, err := l.pool.take(l.miner.UID, l.crowd(), max(leastAge, l.tempoNow()), time.Now())
 	if err != nil {
-		l.log.Error("no item", "netuid", l.netuid, "err", err)
+		if !errors.Is(err, errNoItem) { // of which the task's owner is told once a minute
+			l.log.Error("no item", "netuid", l.netuid, "err", err)
+		}
 		pause(ctx, time.Second)
 		return false
 	}

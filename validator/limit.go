@@ -52,14 +52,21 @@ func withinLimit(ctx context.Context, c *client.Client, netuid uint32, v ballot)
 	if !v.proven || len(v.uids) == 0 {
 		return v, nil
 	}
+	var err error
+	v.weights, err = Within(ctx, c, netuid, v.weights)
+	return v, err
+}
+
+// Within holds weights to a subnet's max_weight_limit.
+func Within(ctx context.Context, c *client.Client, netuid uint32, weights []uint32) ([]uint32, error) {
 	table, err := c.Parameters(ctx, netuid)
 	if err != nil {
-		return v, err
+		return nil, err
 	}
 	for _, p := range table {
 		if p.Name == subnettypes.MaxWeightLimit && p.Value < math.MaxUint16 {
-			v.weights = limited(v.weights, roundingRoom*float64(p.Value)/math.MaxUint16)
+			weights = limited(weights, roundingRoom*float64(p.Value)/math.MaxUint16)
 		}
 	}
-	return v, nil
+	return weights, nil
 }

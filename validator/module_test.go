@@ -12,12 +12,14 @@ import (
 
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/client"
-	"agora/engine/native/chat"
+	"agora/engine/native/ladder"
+	"agora/engine/native/llm"
 	"agora/miner"
 	"agora/scenario/stage"
 	"agora/task"
 	"agora/task/shelf"
 	"agora/task/wasm"
+	"agora/validator/exam"
 )
 
 // fetched are modules that are got from another shelf when a subnet names them.
@@ -25,6 +27,7 @@ type fetched struct {
 	t     *testing.T
 	shelf *shelf.Shelf
 	from  string
+	next  task.Family
 
 	mu   sync.Mutex
 	told error
@@ -51,6 +54,22 @@ func (f *fetched) Family(s subnettypes.Subnet) (task.Family, bool) {
 		f.told = err
 	}), true
 }
+
+// Task implements Modules for open models.
+func (f *fetched) Task(_ uint32, digest string) (exam.Task, error) {
+	d, err := shelf.ParseDigest(digest)
+	if err != nil {
+		return nil, err
+	}
+	m, err := f.shelf.Load(f.t.Context(), d)
+	if err != nil {
+		return nil, err
+	}
+	return m.Examiner()
+}
+
+// Next is a task whose every score is a half.
+func (f *fetched) Next(subnettypes.Subnet) (task.Family, bool) { return f.next, f.next != nil }
 
 func openShelf(t *testing.T) *shelf.Shelf {
 	t.Helper()
@@ -88,7 +107,7 @@ func TestAModulesMarketPaysInTheOrderOfQuality(t *testing.T) {
 	source := httptest.NewServer(owner.Handler(func(wasm.Digest) bool { return false }))
 	t.Cleanup(source.Close)
 	live(t, s, 400*time.Millisecond)
-	models := chat.Models() // weakest first
+	models := ladder.Names() // weakest first
 	handlers := []http.Handler{chatServer(t, models[len(models)-1]), chatServer(t, models[0]), handler(t, "canned")}
 	for n := range 2 {
 		v := startWith(t, s, n, t.TempDir(), io.Discard, &fetched{t: t, shelf: openShelf(t), from: source.URL + "/"})
@@ -109,9 +128,10 @@ func TestAModulesMarketPaysInTheOrderOfQuality(t *testing.T) {
 
 func chatServer(t *testing.T, model string) http.Handler {
 	t.Helper()
-	e, err := chat.Open(model)
+	e, err := ladder.Open(model, llm.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = e.Close() }) // it was read only
 	return miner.NewServer(e, miner.Options{})
 }

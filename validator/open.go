@@ -2,6 +2,8 @@ package validator
 
 import (
 	"context"
+	"errors"
+	"math"
 
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
@@ -22,17 +24,30 @@ func (v *Validator) holds(s subnettypes.Subnet) bool {
 	if v.cfg.Open == nil {
 		return false
 	}
-	_, err := contestOf(s)
+	_, err := v.contest(s)
 	return err == nil
+}
+
+// contest is what a subnet examines here.
+func (v *Validator) contest(s subnettypes.Subnet) (exam.Contest, error) {
+	return ContestOf(s, func(_ context.Context, digest string) (exam.Task, error) {
+		if v.cfg.Modules == nil {
+			return nil, errors.New("no task of others is run here")
+		}
+		return v.cfg.Modules.Task(s.Netuid, digest)
+	})
 }
 
 // ServeMechanism is the id of a serving market's mechanism: its models are named, not examined.
 const ServeMechanism = "serve"
 
-// contestOf is what a subnet's mechanism examines; nothing in a serving market.
-func contestOf(s subnettypes.Subnet) (exam.Contest, error) {
-	if s.Mechanism.Id == ServeMechanism {
+// ContestOf is what a subnet's mechanism examines; nothing in a serving market. Where modules draw the items, tasks finds them.
+func ContestOf(s subnettypes.Subnet, tasks exam.Tasks) (exam.Contest, error) {
+	switch s.Mechanism.Id {
+	case ServeMechanism:
 		return exam.Contest{}, nil
+	case subnettypes.TaskModule:
+		return exam.Judged(tasks), nil
 	}
 	return exam.ParseContest(s.Mechanism.Id)
 }
@@ -47,7 +62,7 @@ func (v *Validator) opens(ctx context.Context, s subnettypes.Subnet) (bool, erro
 
 // takeOpen opens a seat in a subnet of open models.
 func (v *Validator) takeOpen(ctx context.Context, m *market) (*seat, error) {
-	contest, err := contestOf(m.Subnet)
+	contest, err := v.contest(m.Subnet)
 	if err != nil {
 		return nil, err
 	}
@@ -59,22 +74,28 @@ func (v *Validator) takeOpen(ctx context.Context, m *market) (*seat, error) {
 	s := &seat{netuid: m.Netuid, family: m.Mechanism.Id, digest: m.Mechanism.Digest, heights: make(chan int64, 1), stop: stop}
 	s.status = Status{Committed: -1, Revealed: -1}
 	s.course = exam.NewCourse(exam.Config{
-		NetUID: m.Netuid, Contest: contest, Rules: frontier.DefaultRules(), Chain: v.cfg.Open, Room: v.cfg.Room, Store: v.exams, Log: v.cfg.Log,
+		NetUID: m.Netuid, Contest: contest, Rules: frontier.DefaultRules(), Chain: v.cfg.Open, Room: v.cfg.Room, Store: v.exams, Others: others{v}, Log: v.cfg.Log,
 	})
+	s.caller = &caller{Validator: v, netuid: m.Netuid, course: s.course}
+	s.bursts = newBursts(s.caller)
 	calendar := v.newCalendar(s, salts)
 	v.sit(s)
 	s.work.Go(func() { s.course.Run(ctx) })
+	s.work.Go(func() { s.caller.run(ctx) })
+	s.work.Go(func() { s.bursts.run(ctx) })
 	s.work.Go(func() { s.keep(ctx, calendar, v.cfg.Log) })
 	return s, nil
 }
 
-// voteOpen draws up the ballot of an examination. A server counts while it is connected and is who it was as the tempo began.
+// voteOpen draws up the ballot of an examination. A server counts while it is connected, is who it was as the tempo began, and gives
+// its model's answers, for as much as it can do.
 func (v *Validator) voteOpen(ctx context.Context, s *seat) (ballot, error) {
-	uids, weights, whole, err := s.course.Vote(ctx, v.alive(s.netuid))
+	known := v.measured(s)
+	b, err := s.course.Ballot(ctx, v.found(s.netuid, known))
 	if err != nil {
 		return ballot{}, err
 	}
-	return withinLimit(ctx, v.cfg.Client, s.netuid, ballot{uids: uids, weights: weights, proven: len(uids) > 0, settled: whole})
+	return withinLimit(ctx, v.cfg.Client, s.netuid, ballot{uids: b.UIDs, weights: b.Weights, proven: len(b.UIDs) > 0, settled: b.Whole, because: &b, measured: known})
 }
 
 // alive tells which servers of a subnet are there now.
@@ -88,6 +109,26 @@ func (v *Validator) alive(netuid uint32) func(exam.Server) bool {
 	return func(s exam.Server) bool {
 		at, there := registered[s.UID]
 		return there && at == s.Registered
+	}
+}
+
+// found is what this validator goes by when it weighs servers.
+func (v *Validator) found(netuid uint32, known *measured) exam.Found {
+	return exam.Found{Alive: v.paid(netuid), Can: known.capacity(), Service: func(s exam.Server) uint16 {
+		gate, audited := v.Gate(netuid, s)
+		if !audited {
+			return math.MaxUint16
+		}
+		return gate.Service
+	}}
+}
+
+// paid tells which of them are there and give their models' answers.
+func (v *Validator) paid(netuid uint32) func(exam.Server) bool {
+	alive := v.alive(netuid)
+	return func(s exam.Server) bool {
+		gate, audited := v.Gate(netuid, s)
+		return alive(s) && (!audited || gate.Open)
 	}
 }
 
@@ -105,6 +146,9 @@ func (v *Validator) vote(ctx context.Context, s *seat) (ballot, error) {
 
 // beginTempo tells a seat of a new tempo.
 func (v *Validator) beginTempo(s *seat, c yumatypes.Schedule) {
+	if m := v.directory.market(s.netuid); v.cfg.Payer != nil && m != nil {
+		v.cfg.Payer.Begin(s.netuid, c.Epoch, m.stake, m.total)
+	}
 	if s.course != nil {
 		s.course.Begin(c.Epoch)
 		return
@@ -127,15 +171,18 @@ func (v *Validator) examined(s *seat) []score.Standing {
 	if err != nil {
 		return nil
 	}
-	uids, weights, _, err := s.course.Vote(ctx, v.alive(s.netuid))
+	b, err := s.course.Ballot(ctx, v.found(s.netuid, v.measured(s)))
 	if err != nil {
 		return nil
 	}
-	weight := map[uint32]float64{}
-	for i, uid := range uids {
-		weight[uid] = float64(weights[i])
+	weight, service := map[uint32]float64{}, map[uint32]float64{}
+	for i, uid := range b.UIDs {
+		weight[uid] = float64(b.Weights[i])
 	}
-	registered := map[uint32]uint64{}
+	for i, server := range b.Servers {
+		service[server.UID] = float64(b.Service[i]) / math.MaxUint16
+	}
+	registered, paid := map[uint32]uint64{}, v.paid(s.netuid)
 	for _, m := range v.Miners(s.netuid) {
 		registered[m.UID] = m.Registered
 	}
@@ -143,9 +190,13 @@ func (v *Validator) examined(s *seat) []score.Standing {
 	for _, m := range models {
 		share := float64(m.Capability) / float64(frontier.Whole)
 		for _, uid := range m.Servers {
+			gate := 0.0
+			if paid(exam.Server{UID: uid, Registered: registered[uid], Digest: m.Model.Digest}) {
+				gate = 1
+			}
 			list = append(list, score.Standing{
 				UID: uint16(uid), Registered: registered[uid], N: int(m.Items), Asked: int(m.Items), Mean: share, Lower: share, Upper: share,
-				Answered: 1, Capability: share, Service: 1, Gate: 1, Ready: m.Why != frontier.Unready, Tier: max(0, m.Place-1), Weight: weight[uid], CopyOf: -1,
+				Answered: 1, Capability: share, Service: service[uid], Gate: gate, Ready: m.Why != frontier.Unready, Tier: max(0, m.Place-1), Weight: weight[uid], CopyOf: -1,
 			})
 		}
 	}

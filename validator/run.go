@@ -21,8 +21,14 @@ const (
 // chain that stands still is waited for. The error is nil unless the store fails.
 func (v *Validator) Run(ctx context.Context, hub Hub) error {
 	ctx, cancel := context.WithCancel(ctx)
+	var audits sync.WaitGroup
+	defer audits.Wait()
 	defer v.leaveAll()
 	defer cancel()
+	if v.audits != nil {
+		v.audits.Found = v.falsely
+		audits.Go(func() { v.audits.run(ctx, v.cfg.Room.Cores()) })
+	}
 	v.mu.Lock()
 	v.hub = hub
 	v.mu.Unlock()
@@ -114,6 +120,7 @@ func (v *Validator) assign(ctx context.Context) error {
 		if s == nil || s.course != nil {
 			continue
 		}
+		v.prepare(s, m)
 		if err := s.book.keepOnly(m.miners); err != nil {
 			return err
 		}
@@ -129,9 +136,13 @@ func (v *Validator) announce(ctx context.Context, b client.Block) {
 			v.learn(ctx, run.Netuid)
 		}
 	}
+	moment := v.scan.Block(b.Height, b.Hash)
 	for _, netuid := range v.directory.netuids() {
 		if s := v.seat(netuid); s != nil {
 			s.tell(b.Height)
+			if s.bursts != nil {
+				s.bursts.block(b.Height, moment)
+			}
 		}
 	}
 }

@@ -20,6 +20,8 @@ type seat struct {
 	book    *book
 	judge   *judge
 	course  *exam.Course // nil where answers are judged; then book and judge are there
+	caller  *caller      // of the servers of course
+	bursts  *bursts      // likewise
 	heights chan int64   // the latest height, for the calendar
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -69,7 +71,7 @@ func (v *Validator) newJudge(s *seat, items *drawer) *judge {
 		netuid: s.netuid, hub: v.hub, pool: &pool{draw: items.numbered, seed: items.count}, book: s.book,
 		miners: func() []Miner { return v.Miners(s.netuid) }, judges: func() int { return v.voices(s.netuid) },
 		slots: v.slots, idle: v.rules(s.family).Idle, deadline: v.cfg.Deadline,
-		settling: v.cfg.Settling, log: v.cfg.Log,
+		settling: v.cfg.Settling, payer: v.cfg.Payer, log: v.cfg.Log,
 	}
 }
 
@@ -83,6 +85,7 @@ func (v *Validator) newCalendar(s *seat, items *drawer) *calendar {
 			v.beginTempo(s, c)
 			return nil
 		},
+		keep: func(b ballot) error { return v.keepBallot(s, b) },
 	}
 }
 

@@ -1,11 +1,16 @@
 package validator
 
-import "agora/validator/exam"
+import (
+	"time"
+
+	"agora/validator/exam"
+)
 
 // Status says what a validator does in one subnet.
 type Status struct {
 	NetUID       uint32         `json:"netuid"`
 	Name         string         `json:"name"`
+	Created      time.Time      `json:"created"` // the subnet
 	Family       string         `json:"family"`
 	Voice        int64          `json:"voice"`                 // uid of this validator's voice, -1 where it has none
 	Miners       int            `json:"miners"`                // registered
@@ -18,6 +23,7 @@ type Status struct {
 	Revealed     int64          `json:"revealed"`              // last epoch whose weights it revealed, -1 for none
 	Agreement    float64        `json:"agreement"`             // [0, 1]: share of the voice's weights that the last epoch's consensus kept
 	Examination  *exam.Progress `json:"examination,omitempty"` // of open models; nil where answers are judged
+	Closed       []uint32       `json:"closed,omitempty"`      // uids of servers of open models that gave another model's answers
 
 	LastError string `json:"last_error,omitempty"` // of the latest step, empty where it went well
 }

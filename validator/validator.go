@@ -4,14 +4,18 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/client"
+	"agora/mechanism/capacity"
+	"agora/mechanism/price"
 	"agora/mechanism/score"
 	"agora/task"
+	"agora/validator/burst"
 	"agora/validator/exam"
 )
 
@@ -27,7 +31,9 @@ type Config struct {
 	Modules  Modules                 // families that others wrote; nil judges none of them
 	Subnets  []uint32                // netuids to serve; all that are started and whose family is known
 	Open     OpenChain               // what is to be known of subnets of open models; nil serves none
-	Room     *exam.Room              // where their models are examined; required with Open
+	Room     *exam.Room              // where their models are examined, and answers run again; required with Open
+	Private  bool                    // other validators are asked at private addresses too: local networks only
+	Payer    Payer                   // pays miners for questions beyond what emission pays for; nil where nobody pays
 
 	Requests int           // requests open at once in all; 1024
 	Deadline time.Duration // for one answer; 60 s, in which a model that thinks writes its 1,024 tokens
@@ -57,17 +63,38 @@ func set[T int | time.Duration](v *T, byDefault T) {
 	}
 }
 
+// Payer pays miners for being asked beyond what emission pays for. It is called concurrently and must not wait.
+type Payer interface {
+	// Begin says that a tempo has begun in a subnet, and which part of its voices' stake is this validator's.
+	Begin(netuid uint32, tempo, stake, total uint64)
+	// Affords says whether a miner can be asked now: within what is free, or paid.
+	Affords(netuid uint32, m Miner) bool
+	// Pays puts what a miner is owed into a request that takes at most so many tokens.
+	Pays(h http.Header, netuid uint32, m Miner, most price.Tokens)
+	// Asked notes what an answer took.
+	Asked(netuid uint32, m Miner, used price.Tokens)
+	// Owed says whether a miner that wants to be paid first has to answer for nothing: then its refusal is a failure.
+	Owed(netuid uint32, m Miner, most price.Tokens) bool
+}
+
 // Modules are the tasks of subnets that run a module.
 type Modules interface {
 	// Family is a subnet's task in force; false while it is not ready here, or by the operator's policy never.
 	Family(s subnettypes.Subnet) (task.Family, bool)
+	// Task is one of a subnet's, in force now or before, as an examiner of open models sees it. An error says why it is not ready here.
+	Task(netuid uint32, digest string) (exam.Task, error)
+	// Next is the task that waits to follow it; false where none does, or it is not ready here.
+	Next(s subnettypes.Subnet) (task.Family, bool)
 }
 
 // Validator judges the miners of every subnet that it serves.
 type Validator struct {
 	cfg       Config
 	store     *store
-	exams     *exam.Store // nil without Config.Open
+	exams     *exam.Store   // nil without Config.Open
+	audits    *auditors     // likewise
+	rows      *burst.Book   // likewise
+	scan      capacity.Scan // of Run's goroutine
 	directory *directory
 	queue     *client.Queue
 	slots     chan struct{} // requests to miners open at once
@@ -98,6 +125,14 @@ func New(cfg Config) (*Validator, error) {
 		cfg: cfg, store: s, exams: exams, slots: make(chan struct{}, cfg.Requests), seats: map[uint32]*seat{},
 		queue: cfg.Client.Queue(client.HotSigner(cfg.HotKey)),
 	}
+	if cfg.Open != nil {
+		if err := v.openAudits(); err != nil {
+			return nil, errors.Join(err, v.Close())
+		}
+		if v.rows, err = burst.Open(cfg.Store + ".burst"); err != nil {
+			return nil, errors.Join(err, v.Close())
+		}
+	}
 	v.directory = &directory{
 		chain: cfg.Client, operator: cfg.Operator, hotKey: cfg.HotKey.Public().(ed25519.PublicKey), serves: v.serves, open: v.opens,
 	}
@@ -109,6 +144,12 @@ func (v *Validator) Close() error {
 	err := v.store.close()
 	if v.exams != nil {
 		err = errors.Join(err, v.exams.Close())
+	}
+	if v.audits != nil {
+		err = errors.Join(err, v.audits.store.Close())
+	}
+	if v.rows != nil {
+		err = errors.Join(err, v.rows.Close())
 	}
 	return err
 }
@@ -186,7 +227,7 @@ func (v *Validator) describe(s *seat) Status {
 	s.mu.Unlock()
 	st.NetUID, st.Family, st.Voice = s.netuid, s.family, -1
 	if m := v.directory.market(s.netuid); m != nil {
-		st.Name = m.Name
+		st.Name, st.Created = m.Name, m.CreatedTime
 		if m.voice != nil {
 			st.Voice = int64(*m.voice)
 		}
@@ -201,6 +242,7 @@ func (v *Validator) describe(s *seat) Status {
 	if s.course != nil {
 		p := s.course.Progress()
 		st.Items, st.Settled, st.Examination = p.Examined*uint64(p.Items), p.Behind == 0, &p
+		st.Closed = v.closed(s)
 		return st
 	}
 	st.Items, st.Settled = s.book.progress(uidsOf(miners))

@@ -92,14 +92,14 @@ func TestEachClosingIsTwiceAsLong(t *testing.T) {
 	}
 	tempo := uint64(100)
 	for _, length := range []uint64{10, 20, 40, 80} {
-		g.Close(tempo)
+		g.Close(tempo, "two false answers")
 		if g.Open(tempo) || g.Open(tempo+length-1) || !g.Open(tempo+length) {
 			t.Errorf("closed until %d, want for %d tempos from %d on", g.Until, length, tempo)
 		}
 		tempo = g.Until
 	}
 	for range 100 {
-		g.Close(tempo)
+		g.Close(tempo, "two false answers")
 	}
 	if g.Until < tempo || g.Open(tempo) {
 		t.Errorf("a hundred closings overflow: until %d", g.Until)

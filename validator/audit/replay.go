@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"agora/engine"
+	"agora/engine/native/model"
 	"agora/engine/native/sample"
 	"agora/wire/openai"
 	"agora/wire/receipt"
@@ -18,13 +19,18 @@ var ErrVoid = errors.New("audit: the request cannot be audited")
 // ErrFalse says that an answer is not what the model gives to the request.
 var ErrFalse = errors.New("audit: not the model's answer")
 
+// errShort says that an answer was cut. Whether it was, others cannot tell who do not know its server's context.
+var errShort = errors.New("it ends too early")
+
 // MaxTokens bounds an answer that is audited, over all its choices.
 const MaxTokens = 4096
 
 // Replay runs the model on an answer whose receipt was checked, and holds it to what its consumer got: every token must be
-// the one that the sampler chooses, the end must be right, and the tokens must say what the answer says. Errors are ErrFalse,
-// ErrVoid, and what kept this machine from finding out.
-func Replay(ctx context.Context, m engine.Replayer, body []byte, a *receipt.Answer) error {
+// the one that the sampler chooses, the end must be right, the tokens must say what the answer says, and the prompt must have
+// the tokens that were counted. context is how many tokens the server reads, as its card tells it; where that is not known (0) an
+// answer that ended for its length is not held to its end. Errors are ErrFalse, ErrVoid, and what kept this machine from
+// finding out.
+func Replay(ctx context.Context, m engine.Replayer, context int, body []byte, a *receipt.Answer) error {
 	req, err := openai.DecodeChat(body)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrVoid, err)
@@ -38,23 +44,62 @@ func Replay(ctx context.Context, m engine.Replayer, body []byte, a *receipt.Answ
 	if n := asked(req); n != len(a.Tokens) {
 		return fmt.Errorf("%w: %d choices, %d were asked for", ErrFalse, len(a.Tokens), n)
 	}
+	limit := req.Limit(0)
+	bound(req, context-int(a.Receipt.Prompt)+1)
 	for i, ids := range a.Tokens {
-		v, err := m.Replay(ctx, req, ids, seedOf(req, i, &a.Receipt))
-		var refused *openai.Error
-		switch {
-		case errors.As(err, &refused):
-			return fmt.Errorf("%w: %w", ErrVoid, err)
-		case err != nil && ctx.Err() == nil:
-			return fmt.Errorf("%w: choice %d: %w", ErrFalse, i, err) // of tokens that there are not
-		case err != nil:
-			return err
-		case v.Differs >= 0:
-			return fmt.Errorf("%w: token %d of choice %d is another", ErrFalse, v.Differs, i)
-		case !v.Ends:
-			return fmt.Errorf("%w: choice %d ends too early", ErrFalse, i)
-		case said(v) != shown(a.Choices[i]):
-			return fmt.Errorf("%w: choice %d says something else than its tokens", ErrFalse, i)
+		if limit > 0 && len(ids) > limit {
+			return fmt.Errorf("%w: choice %d has %d tokens, %d were allowed", ErrFalse, i, len(ids), limit)
 		}
+		v, err := m.Replay(ctx, req, ids, seedOf(req, i, &a.Receipt))
+		if err != nil {
+			return cannot(i, err)
+		}
+		if err := hold(v, i, context, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bound keeps an answer within the room that a server's context leaves, where that is known.
+func bound(r *openai.ChatRequest, room int) {
+	if room < 1 {
+		return
+	}
+	if limit := r.Limit(0); limit > 0 {
+		room = min(room, limit)
+	}
+	r.MaxCompletion = &room
+}
+
+// cannot says what it means that a model cannot read an answer.
+func cannot(choice int, err error) error {
+	var refused *openai.Error
+	switch {
+	case errors.As(err, &refused):
+		return fmt.Errorf("%w: %w", ErrVoid, err)
+	case errors.Is(err, model.ErrToken):
+		return fmt.Errorf("%w: choice %d: %w", ErrFalse, choice, err)
+	}
+	return err
+}
+
+// hold compares what a replay found with what a consumer got.
+func hold(v engine.Verdict, i, context int, a *receipt.Answer) error {
+	c := a.Choices[i]
+	switch {
+	case v.Prompt != int(a.Receipt.Prompt):
+		return fmt.Errorf("%w: it counts %d tokens of the prompt, which has %d", ErrFalse, a.Receipt.Prompt, v.Prompt)
+	case v.Over:
+		return fmt.Errorf("%w: its answer is longer than this machine's context", ErrVoid)
+	case v.Differs >= 0:
+		return fmt.Errorf("%w: token %d of choice %d is another", ErrFalse, v.Differs, i)
+	case !v.Ends && context == 0 && c.Finish == string(engine.FinishLength):
+		return fmt.Errorf("%w: it ended for its length, and the server's context is not known", ErrVoid)
+	case !v.Ends:
+		return fmt.Errorf("%w: %w: choice %d", ErrFalse, errShort, i)
+	case said(v) != shown(c):
+		return fmt.Errorf("%w: choice %d says something else than its tokens", ErrFalse, i)
 	}
 	return nil
 }

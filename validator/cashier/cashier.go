@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,6 +48,9 @@ type Config struct {
 	Claim   time.Duration // between claims of what consumers signed; 24 h
 	Least   uint64        // rao for which a claim is worth its fee; 10,000,000
 	Deposit uint64        // rao that a channel to a miner's owner is opened and topped up with; 1 TAO
+	Judging uint64        // rao that questions may cost beyond what is free, per server and tempo; 1,000,000
+
+	Busy func(hotKey ed25519.PublicKey) bool // whether consumers are being answered there; nil is never
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -63,6 +67,7 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.Claim, 24*time.Hour)
 	fill(&c.Least, 10_000_000)
 	fill(&c.Deposit, 1_000_000_000)
+	fill(&c.Judging, 1_000_000)
 	return c, nil
 }
 
@@ -73,16 +78,19 @@ func fill[T comparable](v *T, byDefault T) {
 	}
 }
 
-// Cashier is the till behind a gateway: gateway.Channels and gateway.Payroll.
+// Cashier is the till behind a gateway: gateway.Channels, gateway.Payroll and validator.Payer.
 type Cashier struct {
 	Config
 	claimed time.Time // of the last claim
 
-	mu     sync.Mutex
-	owners map[string]*owner // by account
-	owed   chan due
+	mu      sync.Mutex
+	owners  map[string]*owner // by account
+	tempos  map[uint32]tempo
+	tallies map[place]*tally
+	metrics metrics
 
 	booking sync.Mutex // held while what has come is written down
+	opening sync.Mutex // held while a channel is opened or topped up; before mu
 }
 
 // New checks the configuration; Run does the work.
@@ -91,7 +99,7 @@ func New(c Config) (*Cashier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cashier{Config: c, claimed: time.Now(), owners: map[string]*owner{}, owed: make(chan due, maxDue)}, nil
+	return &Cashier{Config: c, claimed: time.Now(), owners: map[string]*owner{}, tempos: map[uint32]tempo{}, tallies: map[place]*tally{}, metrics: newMetrics()}, nil
 }
 
 // Channel implements gateway.Channels.
@@ -171,11 +179,17 @@ func (c *Cashier) look(ctx context.Context) error {
 			now = append(now, a)
 		}
 	}
+	errs := []error{c.ended(ctx, open), c.claim(ctx, now)}
 	if daily {
 		c.claimed = time.Now()
+		_, err := c.Ledger.Forget(ctx, time.Now().Add(-remembered))
+		errs = append(errs, c.ClaimForMiners(ctx, c.Least), err)
 	}
-	return errors.Join(c.ended(ctx, open), c.claim(ctx, now))
+	return errors.Join(errs...)
 }
+
+// remembered is how long a request's id, which its consumer chose, cannot be used again.
+const remembered = 7 * 24 * time.Hour
 
 // learn writes down what the chain says of a channel that was used here.
 func (c *Cashier) learn(ctx context.Context, v markettypes.ChannelView) (ledger.Account, error) {
@@ -210,6 +224,7 @@ func (c *Cashier) ended(ctx context.Context, open map[uint64]bool) error {
 			continue
 		}
 		if lost := a.Claimable(); lost > 0 {
+			c.metrics.count(ended, lost)
 			c.Log.Error("payments: a channel ended before it was claimed", "channel", a.Channel, "payer", a.Payer, "lost_rao", lost)
 		}
 		a.Line.Limit, a.Closing = 0, max(1, a.Closing)
@@ -242,20 +257,48 @@ func (c *Cashier) ClaimNow(ctx context.Context) (rao uint64, err error) {
 	return rao, c.claim(ctx, due)
 }
 
-// claim sends the vouchers of accounts, a hundred in a transaction.
+// claim claims what accounts are due.
 func (c *Cashier) claim(ctx context.Context, due []ledger.Account) error {
-	for len(due) > 0 {
-		n := min(len(due), markettypes.MaxVouchers)
-		msg := &markettypes.MsgClaim{Sender: c.Operator}
-		for _, a := range due[:n] {
-			msg.Vouchers = append(msg.Vouchers, markettypes.NewVoucher(a.Held.Voucher, a.Held.Signature, a.Line.Due()))
+	vouchers := make([]markettypes.Voucher, len(due))
+	for i, a := range due {
+		vouchers[i] = markettypes.NewVoucher(a.Held.Voucher, a.Held.Signature, a.Line.Due())
+	}
+	return c.send(ctx, vouchers)
+}
+
+// ClaimForMiners claims in the miners' names what was signed for them and comes to at least some rao for each: a hundred in
+// a transaction, where each of them would send one. The money goes to them.
+func (c *Cashier) ClaimForMiners(ctx context.Context, least uint64) error {
+	views, err := c.Chain.Channels(ctx, c.Operator, "")
+	if err != nil {
+		return err
+	}
+	paid := map[uint64]uint64{}
+	for _, v := range views {
+		paid[v.Id] = v.Paid
+	}
+	debts, err := c.Ledger.Debts(ctx)
+	if err != nil {
+		return err
+	}
+	var vouchers []markettypes.Voucher
+	for _, d := range debts {
+		before, open := paid[d.Channel]
+		if total := d.Held.Voucher.Total(); open && len(d.Held.Signature) > 0 && total >= before+least {
+			vouchers = append(vouchers, markettypes.NewVoucher(d.Held.Voucher, d.Held.Signature, 0))
 		}
-		result, err := c.Sender.Send(ctx, msg)
+	}
+	return c.send(ctx, vouchers)
+}
+
+// send sends vouchers, a hundred in a transaction.
+func (c *Cashier) send(ctx context.Context, vouchers []markettypes.Voucher) error {
+	for part := range slices.Chunk(vouchers, markettypes.MaxVouchers) {
+		result, err := c.Sender.Send(ctx, &markettypes.MsgClaim{Sender: c.Operator, Vouchers: part})
 		if err != nil {
-			return fmt.Errorf("claim %d vouchers: %w", n, err)
+			return fmt.Errorf("claim %d vouchers: %w", len(part), err)
 		}
 		c.tell(result)
-		due = due[n:]
 	}
 	return nil
 }
@@ -271,6 +314,7 @@ func (c *Cashier) tell(result client.Result) {
 		for _, one := range claimed.Results {
 			paid, burned = paid+one.Paid, burned+one.Burned
 			if one.Refused != "" {
+				c.metrics.count(refused, 0)
 				c.Log.Warn("payments: a voucher was not paid", "channel", one.Channel, "why", one.Refused)
 			}
 		}

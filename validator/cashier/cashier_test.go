@@ -2,16 +2,20 @@ package cashier
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -21,6 +25,7 @@ import (
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/chain/x/yuma/yumatest"
 	"agora/client"
+	"agora/gateway"
 	"agora/gateway/ledger"
 	"agora/mechanism/voucher"
 	"agora/wire/x402"
@@ -49,11 +54,18 @@ func (c *chain) Channels(_ context.Context, payer, payee string) ([]markettypes.
 	if c.down {
 		return nil, client.ErrUnreachable
 	}
-	r, err := marketkeeper.NewQueryServer(c.Market.Market).Channels(c.Ctx, &markettypes.QueryChannelsRequest{Payer: payer, Payee: payee})
-	if err != nil {
-		return nil, err
+	var all []markettypes.ChannelView
+	for page := (&query.PageRequest{Limit: 200}); ; {
+		r, err := marketkeeper.NewQueryServer(c.Market.Market).Channels(c.Ctx, &markettypes.QueryChannelsRequest{Payer: payer, Payee: payee, Pagination: page})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r.Channels...)
+		if r.Pagination == nil || len(r.Pagination.NextKey) == 0 {
+			return all, nil
+		}
+		page = &query.PageRequest{Key: r.Pagination.NextKey, Limit: 200}
 	}
-	return r.Channels, nil
 }
 
 // Send runs messages as a transaction would.
@@ -141,6 +153,33 @@ func (o *office) consumer(t *testing.T, deposit, charged, signed uint64) uint64 
 	return id
 }
 
+// slow is a chain that takes a moment for a transaction.
+type slow struct {
+	*chain
+	one sync.Mutex
+}
+
+func (s *slow) Send(ctx context.Context, msgs ...sdk.Msg) (client.Result, error) {
+	time.Sleep(50 * time.Millisecond)
+	s.one.Lock()
+	defer s.one.Unlock()
+	return s.chain.Send(ctx, msgs...)
+}
+
+func TestTwoPaymentsAtOnceOpenOneChannel(t *testing.T) {
+	o := newOffice(t)
+	o.Sender = &slow{chain: o.chain}
+	var channels [2]uint64
+	var errs [2]error
+	var both sync.WaitGroup
+	for i := range channels {
+		both.Go(func() { channels[i], errs[i] = o.channelTo(t.Context(), yumatest.Address("olga").String(), 1) })
+	}
+	both.Wait()
+	require.NoError(t, errors.Join(errs[:]...))
+	require.Equal(t, channels[0], channels[1])
+}
+
 func TestAWithdrawalIsClaimedFirst(t *testing.T) {
 	o := newOffice(t)
 	id := o.consumer(t, 10*tao, 3*tao, 5*tao)
@@ -180,6 +219,9 @@ func TestAGatewayThatIsAwayForTheWholeDelayLosesWhatWasNotClaimed(t *testing.T) 
 		got := o.chain.Balance("val") - before
 		if taken {
 			require.Zero(t, got)
+			var counted dto.Metric
+			require.NoError(t, o.metrics.rao.WithLabelValues(ended).Write(&counted))
+			require.EqualValues(t, 3*tao, counted.GetCounter().GetValue(), "what is lost is counted")
 		} else {
 			require.EqualValues(t, 3*tao-3*tao/50, got)
 		}
@@ -211,7 +253,7 @@ func TestMinersGetWhatTheirAnswersCostToTheRao(t *testing.T) {
 	before, owed := o.chain.Balance("olga"), uint64(0)
 	for round := range 8 {
 		for range 30 {
-			o.Owe(olga, 1, 500_007)
+			o.Owe(gateway.Work{Payee: olga, NetUID: 1, HotKey: make([]byte, ed25519.PublicKeySize), Rao: 500_007})
 			owed += 500_007
 		}
 		o.book(t.Context())
@@ -222,7 +264,7 @@ func TestMinersGetWhatTheirAnswersCostToTheRao(t *testing.T) {
 		}
 		o.pay(t.Context())
 		h := http.Header{}
-		o.Enclose(h, olga)
+		o.Enclose(h, gateway.Work{Payee: olga}, 0)
 		_, v, err := x402.ReadPayment(h.Get(x402.HeaderSignature), x402.Network(yumatest.ChainID))
 		require.NoError(t, err)
 		require.Equal(t, owed, v.Total())

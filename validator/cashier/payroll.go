@@ -9,12 +9,12 @@ import (
 	"time"
 
 	markettypes "agora/chain/x/market/types"
+	"agora/gateway"
 	"agora/mechanism/voucher"
 	"agora/wire/x402"
 )
 
 const (
-	maxDue    = 65_536                 // answers that wait to be written down; more are written down at once by who brings them
 	bookEvery = 200 * time.Millisecond // a kill loses what came since: the miner's window bounds it
 	share     = 4                      // parts of a miner's window after which it gets a voucher
 	repeats   = 8                      // requests that carry a new voucher, since some get lost
@@ -25,39 +25,64 @@ var Window = voucher.Terms{First: 100, Most: 100, Amount: 50_000_000}
 
 // owner is one payee of this validator.
 type owner struct {
-	answers uint64 // since the last voucher
-	rao     uint64
-	header  string // the last voucher, as requests carry it
-	left    int    // requests that still carry it
-	asked   bool   // the miner wants to be paid
-	channel uint64
-	limit   uint64 // of the channel
-	failed  time.Time
-}
-
-// due is what one answer cost.
-type due struct {
-	payee  string
-	netuid uint32
-	rao    uint64
+	unbooked map[uint32]uint64 // rao by netuid, since it was written down
+	answers  uint64            // since the last voucher
+	rao      uint64            // likewise
+	ahead    voucher.Parts     // to sign for besides what is owed: an answer that may cost more than the window
+	header   string            // the last voucher, as requests carry it
+	signed   uint64            // its total
+	left     int               // requests that still carry it
+	asked    bool              // the miner wants to be paid
+	channel  uint64
+	limit    uint64 // of the channel
+	failed   time.Time
 }
 
 // Owe implements gateway.Payroll. It does not wait for the store.
-func (c *Cashier) Owe(payee string, netuid uint32, rao uint64) {
-	select {
-	case c.owed <- due{payee, netuid, rao}:
-	default:
-		c.Log.Error("payments: more answers than can be written down, one is lost to its miner", "payee", payee, "rao", rao)
+func (c *Cashier) Owe(w gateway.Work) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.owe(w, c.tally(w).sell(w, c.free(w)))
+}
+
+// owe adds to what is owed for an answer. The lock is held.
+func (c *Cashier) owe(w gateway.Work, rao uint64) {
+	o := c.of(w.Payee)
+	o.answers++
+	if rao > 0 {
+		o.unbooked[w.NetUID] += rao
 	}
 }
 
 // Enclose implements gateway.Payroll.
-func (c *Cashier) Enclose(h http.Header, payee string) {
+func (c *Cashier) Enclose(h http.Header, w gateway.Work, ceiling uint64) {
+	if ceiling > Window.Amount {
+		c.signAhead(w, ceiling)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if o := c.owners[payee]; o != nil && o.left > 0 {
+	if o := c.owners[w.Payee]; o != nil && o.left > 0 {
 		o.left--
 		h.Set(x402.HeaderSignature, o.header)
+	}
+}
+
+// signAhead signs for an answer that may cost more than a miner works for unpaid. Where that takes a transaction first, the
+// miner refuses this time.
+func (c *Cashier) signAhead(w gateway.Work, ceiling uint64) {
+	c.book(context.Background())
+	c.mu.Lock()
+	o := c.of(w.Payee)
+	o.ahead = voucher.Parts{{Netuid: w.NetUID, Amount: ceiling}}
+	ready := o.channel > 0 && o.limit >= o.signed+o.rao+ceiling
+	c.mu.Unlock()
+	if !ready {
+		return // keepBooks does it
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := c.Pay(ctx, w.Payee); err != nil {
+		c.Log.Warn("payments: cannot pay a miner ahead", "payee", w.Payee, "err", err)
 	}
 }
 
@@ -72,7 +97,7 @@ func (c *Cashier) Demand(payee string) {
 func (c *Cashier) of(payee string) *owner {
 	o := c.owners[payee]
 	if o == nil {
-		o = &owner{}
+		o = &owner{unbooked: map[uint32]uint64{}}
 		c.owners[payee] = o
 	}
 	return o
@@ -97,36 +122,32 @@ func (c *Cashier) keepBooks(ctx context.Context) {
 // Flush writes down what has come, so that what is owed is complete.
 func (c *Cashier) Flush(ctx context.Context) { c.book(ctx) }
 
-// book writes down what has come, one entry for each payee and subnet.
+// book writes down what has come, one entry for each payee and subnet. What cannot be written stays for the next time.
 func (c *Cashier) book(ctx context.Context) {
 	c.booking.Lock()
 	defer c.booking.Unlock()
-	type place struct {
-		payee  string
-		netuid uint32
-	}
-	sums, answers := map[place]uint64{}, map[string]uint64{}
-	for more := true; more; {
-		select {
-		case d := <-c.owed:
-			sums[place{d.payee, d.netuid}] += d.rao
-			answers[d.payee]++
-		default:
-			more = false
-		}
-	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	for at, rao := range sums {
-		if _, err := c.Ledger.Owe(ctx, at.payee, at.netuid, rao); err != nil {
-			c.Log.Error("payments: cannot write down what a miner is owed", "payee", at.payee, "rao", rao, "err", err)
+	c.mu.Lock()
+	var come []gateway.Work
+	for payee, o := range c.owners {
+		for netuid, rao := range o.unbooked {
+			come = append(come, gateway.Work{Payee: payee, NetUID: netuid, Rao: rao})
+		}
+	}
+	c.mu.Unlock()
+	for _, w := range come {
+		if _, err := c.Ledger.Owe(ctx, w.Payee, w.NetUID, w.Rao); err != nil {
+			c.metrics.count(unwritten, w.Rao)
+			c.Log.Error("payments: cannot write down what a miner is owed", "payee", w.Payee, "rao", w.Rao, "err", err)
 			continue
 		}
 		c.mu.Lock()
-		o := c.of(at.payee)
-		o.rao += rao
-		o.answers += answers[at.payee]
-		answers[at.payee] = 0
+		o := c.of(w.Payee)
+		o.rao += w.Rao
+		if o.unbooked[w.NetUID] -= w.Rao; o.unbooked[w.NetUID] == 0 {
+			delete(o.unbooked, w.NetUID)
+		}
 		c.mu.Unlock()
 	}
 }
@@ -137,7 +158,7 @@ func (c *Cashier) pay(ctx context.Context) {
 	var ready []string
 	for payee, o := range c.owners {
 		full := o.answers >= Window.Most/share || o.rao >= Window.Amount/share || o.asked
-		if full && o.rao > 0 && time.Since(o.failed) > c.Look {
+		if (full && o.rao > 0 || len(o.ahead) > 0) && time.Since(o.failed) > c.Look {
 			ready = append(ready, payee)
 		}
 	}
@@ -147,6 +168,7 @@ func (c *Cashier) pay(ctx context.Context) {
 			c.Log.Warn("payments: cannot pay a miner now", "payee", payee, "err", err)
 			c.mu.Lock()
 			c.of(payee).failed = time.Now()
+			c.metrics.count(unpaid, c.of(payee).rao)
 			c.mu.Unlock()
 		}
 	}
@@ -158,11 +180,14 @@ func (c *Cashier) Pay(ctx context.Context, payee string) error {
 	if err != nil {
 		return err
 	}
-	channel, err := c.channelTo(ctx, payee, debt.Owed.Total())
+	c.mu.Lock()
+	ahead := c.of(payee).ahead
+	c.mu.Unlock()
+	channel, err := c.channelTo(ctx, payee, max(debt.Held.Voucher.Total(), debt.Owed.Total()+ahead.Total()))
 	if err != nil {
 		return err
 	}
-	debt, err = c.Ledger.Promise(ctx, payee, channel, func(v voucher.Voucher) ([]byte, error) { return v.Sign(c.ChainID, c.Key) })
+	debt, err = c.Ledger.Promise(ctx, payee, channel, ahead, func(v voucher.Voucher) ([]byte, error) { return v.Sign(c.ChainID, c.Key) })
 	if err != nil || len(debt.Held.Signature) == 0 {
 		return err
 	}
@@ -173,18 +198,21 @@ func (c *Cashier) Pay(ctx context.Context, payee string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := c.of(payee)
-	o.answers, o.rao, o.asked, o.header, o.left = 0, 0, false, header, repeats
+	o.answers, o.rao, o.asked, o.ahead, o.header, o.left, o.signed = 0, 0, false, nil, header, repeats, debt.Held.Voucher.Total()
 	return nil
 }
 
-// channelTo finds the channel to a payee and sees to it that it can pay total in all.
+// channelTo finds the channel to a payee and sees to it that it can pay total in all. Of several who need that to be changed one does.
 func (c *Cashier) channelTo(ctx context.Context, payee string, total uint64) (uint64, error) {
-	c.mu.Lock()
-	channel, limit := c.of(payee).channel, c.of(payee).limit
-	c.mu.Unlock()
-	if channel > 0 && limit >= total {
+	if channel, ready := c.known(payee, total); ready {
 		return channel, nil
 	}
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	if channel, ready := c.known(payee, total); ready {
+		return channel, nil
+	}
+	var channel, limit uint64
 	list, err := c.Chain.Channels(ctx, c.Operator, payee)
 	if err != nil {
 		return 0, err
@@ -203,6 +231,14 @@ func (c *Cashier) channelTo(ctx context.Context, payee string, total uint64) (ui
 	defer c.mu.Unlock()
 	c.of(payee).channel, c.of(payee).limit = channel, limit
 	return channel, nil
+}
+
+// known is the channel to a payee as it was last seen, and whether that is enough to pay total in all.
+func (c *Cashier) known(payee string, total uint64) (channel uint64, ready bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := c.of(payee)
+	return o.channel, o.channel > 0 && o.limit >= total
 }
 
 func (c *Cashier) openTo(ctx context.Context, payee string, deposit uint64) (uint64, error) {

@@ -28,6 +28,7 @@ import (
 	"agora/validator"
 	"agora/validator/cashier"
 	"agora/validator/exam"
+	"agora/validator/oracle"
 	"agora/web"
 	"agora/wire"
 	"agora/wire/blob"
@@ -44,6 +45,7 @@ type Config struct {
 	HTTP     string         // host:port of gateway and pages
 	Gateway  gateway.Config // its limits; the rest is set here
 	Tasks    Tasks          // what tasks that others wrote may do here
+	Join     Join           // in which new subnets a voice is taken
 	Cold     client.Signer  // of the operator: claims what consumers pay, and pays miners; without it nobody pays here
 	Ledger   string         // file, or postgres:// URL, of what is owed; HOME/ledger.db
 	RPC      string         // of a node that consumers can open channels through
@@ -51,6 +53,7 @@ type Config struct {
 	DemoKey  string         // shown in the pages and accepted by the gateway: local networks only
 	Cores    int            // that examinations may keep busy, at least one
 	Room     *exam.Room     // shared with other validators of this process; nil for one of its own
+	Gives    []blob.Library // of models that are given to whoever asks, beside Models and what ships
 	Log      *slog.Logger
 }
 
@@ -63,9 +66,15 @@ type Daemon struct {
 	site    *web.Site
 	market  *market
 	modules *modules
+	oracle  *oracle.Oracle
+	joinNow chan struct{}
 	ledger  *ledger.Ledger
 	cashier *cashier.Cashier
+	till    *gateway.Till // nil where nobody pays
+	keys    *gateway.Keys
 	proofs  *receipts.Store
+	weights *Weights
+	room    *exam.Room // nil where others use it too
 	http    net.Listener
 }
 
@@ -90,28 +99,38 @@ func New(cfg Config) (_ *Daemon, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	if cfg.Room == nil {
-		models, err := store.Open(cfg.Models)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Room = exam.NewRoom(&exam.Shelf{Fetch: weights(models, cfg.Client)}, cfg.Cores)
+	models, err := store.Open(cfg.Models)
+	if err != nil {
+		return nil, err
 	}
-	d := &Daemon{cfg: cfg}
+	d := &Daemon{joinNow: make(chan struct{}, 1)}
+	d.weights = &Weights{Store: models, Chain: cfg.Client, Private: cfg.Tasks.AllowPrivate, Servers: d.Servers}
+	if cfg.Room == nil {
+		d.room = exam.NewRoom(&exam.Shelf{Fetch: d.Fetch}, cfg.Cores)
+		cfg.Room = d.room
+	}
+	d.cfg = cfg
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	if d.modules, err = openModules(cfg.Client, cfg.Home, cfg.Tasks, cfg.Log); err != nil {
+	d.oracle = oracle.New(oracle.Config{Open: judgeModel(cfg.Models), Program: askProgram, Subnet: d.askSubnet})
+	if d.modules, err = openModules(cfg.Client, cfg.Home, cfg.Tasks, d.oracle, cfg.Log); err != nil {
+		return nil, err
+	}
+	starting, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := d.openTill(starting); err != nil {
 		return nil, err
 	}
 	judge := validator.Config{
 		Client: cfg.Client, HotKey: cfg.HotKey, Operator: cfg.Operator, Store: filepath.Join(cfg.Home, "judge.db"),
-		Families: Families(), Rules: rules(), Open: validator.PublicModels(cfg.Client), Room: cfg.Room, Log: cfg.Log,
+		Families: Families(), Rules: rules(), Open: validator.PublicModels(cfg.Client), Room: cfg.Room, Private: cfg.Tasks.AllowPrivate, Log: cfg.Log,
 	}
-	if !cfg.Tasks.None {
-		judge.Modules = d.modules
+	judge.Modules = d.modules
+	if d.cashier != nil {
+		judge.Payer = d.cashier
 	}
 	if d.judge, err = validator.New(judge); err != nil {
 		return nil, err
@@ -129,41 +148,45 @@ func New(cfg Config) (_ *Daemon, err error) {
 }
 
 func (d *Daemon) makeGateway() error {
-	keys, err := gateway.OpenKeys(filepath.Join(d.cfg.Home, "keys.json"))
+	keys, err := OpenKeys(d.cfg.Home, d.cfg.Ledger)
 	if err != nil {
 		return err
 	}
+	d.keys = keys
 	if d.cfg.DemoKey != "" {
 		if _, err := keys.Import(d.cfg.DemoKey, "demo", gateway.Limits{}); err != nil {
 			return err
 		}
 	}
-	d.market = &market{client: d.cfg.Client, judge: d.judge, modules: d.modules}
+	d.market = &market{client: d.cfg.Client, judge: d.judge, modules: d.modules, started: d.wake}
 	if d.proofs, err = receipts.Open(filepath.Join(d.cfg.Home, "receipts.db")); err != nil {
 		return err
 	}
 	c := d.cfg.Gateway
-	c.Proofs = &gateway.Proofs{ChainID: d.cfg.Client.ChainID(), Voice: d.cfg.HotKey.Public().(ed25519.PublicKey), Store: d.proofs}
+	c.Proofs = &gateway.Proofs{ChainID: d.cfg.Client.ChainID(), Voice: d.cfg.HotKey.Public().(ed25519.PublicKey), Store: d.proofs, Tempo: d.judge.Tempo, Checked: d.judge.Offer, Audited: d.judge.Audited, Outcome: d.judge.Verified}
 	c.Miners, c.Ranking, c.Judge, c.Keys, c.Log = d.hub, d.market, d.judge, keys, d.cfg.Log
-	models, err := store.Open(d.cfg.Models)
-	if err != nil {
-		return err
-	}
-	c.Weights = blob.NewServer(models)
+	c.Weights = d.gives()
 	c.Gauges = append(c.Gauges, gauges{d.judge})
 	c.Names = filepath.Join(d.cfg.Home, "names.json")
 	c.KeyHelp = "the operator makes one with `agora validator key create NAME`; a local network's is in its localnet.json"
-	starting, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	if c.Till, err = d.openTill(starting); err != nil {
-		return err
-	}
-	if c.Till != nil {
+	if c.Till = d.till; c.Till != nil {
 		d.market.ledger, d.market.markup = d.ledger, c.Till.Markup
+		c.Gauges = append(c.Gauges, d.cashier.Metrics()...)
 	}
 	d.gateway, err = gateway.New(c)
 	d.site = web.New(d.market, web.Options{DemoKey: d.cfg.DemoKey, Log: d.cfg.Log})
 	return err
+}
+
+// OpenKeys opens the keys of a gateway with this home: in a file there, or in the database where its ledger is shared.
+func OpenKeys(home, where string) (*gateway.Keys, error) {
+	file := filepath.Join(home, "keys.json")
+	if !ledger.IsShared(where) {
+		return gateway.OpenKeys(file)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return gateway.OpenSharedKeys(ctx, where, file)
 }
 
 // Run judges and serves until ctx ends, then stops everything within some seconds. The error is the first failure.
@@ -182,6 +205,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	start(func(ctx context.Context) error { d.gateway.Run(ctx); return nil })
 	start(func(ctx context.Context) error { d.market.follow(ctx); return nil })
 	start(func(ctx context.Context) error { d.site.Run(ctx); return nil })
+	if d.cfg.Join.Signer != nil && d.cfg.Join.MaxPrice > 0 {
+		start(func(ctx context.Context) error { d.joinAll(ctx); return nil })
+	}
 	if d.cashier != nil {
 		start(func(ctx context.Context) error { d.cashier.Run(ctx); return nil })
 	}
@@ -207,6 +233,22 @@ func (d *Daemon) serve(ctx context.Context) error {
 	s := gateway.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, ExaminationPath) {
 			d.serveExamination(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, validator.ProofsPath) {
+			d.judge.ServeProofs(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, validator.ResultsPath) {
+			d.judge.ServeResults(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, validator.CapacityPath) {
+			d.judge.ServeCapacity(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, validator.EvidencePath) {
+			d.judge.ServeEvidence(w, r)
 			return
 		}
 		if strings.HasPrefix(r.URL.Path, shelf.Path) {
@@ -249,11 +291,20 @@ func (d *Daemon) close() error {
 	if d.judge != nil {
 		errs = append(errs, d.judge.Close())
 	}
+	if d.room != nil {
+		errs = append(errs, d.room.Close())
+	}
 	if d.modules != nil {
 		errs = append(errs, d.modules.close())
 	}
+	if d.oracle != nil {
+		d.oracle.Close()
+	}
 	if d.ledger != nil {
 		errs = append(errs, d.ledger.Close())
+	}
+	if d.keys != nil {
+		errs = append(errs, d.keys.Close())
 	}
 	return errors.Join(errs...)
 }

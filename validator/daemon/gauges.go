@@ -8,19 +8,25 @@ import (
 	"agora/validator"
 )
 
-// gauges shows how far the examinations of open models are.
+// gauges shows how far the examinations of open models are, and what audits found.
 type gauges struct{ judge *validator.Validator }
 
 var (
 	behindGauge   = prometheus.NewDesc("agora_exam_behind", "Models times tempos that are still to be examined.", []string{"netuid"}, nil)
 	examinedGauge = prometheus.NewDesc("agora_exam_examined_total", "Models times tempos that were examined since the start.", []string{"netuid"}, nil)
+	takenGauge    = prometheus.NewDesc("agora_exam_taken_total", "Models times tempos whose results were taken from most other voices since the start.", []string{"netuid"}, nil)
+	againGauge    = prometheus.NewDesc("agora_exam_recomputed_total", "Of the results that others told, those that were computed all the same, since the start.", []string{"netuid"}, nil)
+	deceivedGauge = prometheus.NewDesc("agora_exam_deceived", "1 if one of them was false: nothing that others tell counts since.", []string{"netuid"}, nil)
 	unsoundGauge  = prometheus.NewDesc("agora_exam_unsound", "Models that cannot be run.", []string{"netuid"}, nil)
+	answersGauge  = prometheus.NewDesc("agora_audit_answers_total", "Answers of servers of open models with a receipt that counts, since the start.", nil, nil)
+	auditsGauge   = prometheus.NewDesc("agora_audits_total", "Answers that were drawn to be run again since the start, by outcome: right, false, void, unknown, let_go.", []string{"outcome"}, nil)
+	closedGauge   = prometheus.NewDesc("agora_audit_closed", "Servers whose gates are shut.", []string{"netuid"}, nil)
 	secondsGauge  = prometheus.NewDesc("agora_exam_seconds_total", "Time spent on examinations since the start.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{behindGauge, examinedGauge, unsoundGauge, secondsGauge} {
+	for _, d := range []*prometheus.Desc{behindGauge, examinedGauge, takenGauge, againGauge, deceivedGauge, unsoundGauge, secondsGauge, answersGauge, auditsGauge, closedGauge} {
 		out <- d
 	}
 }
@@ -36,8 +42,21 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 		netuid := strconv.Itoa(int(s.NetUID))
 		out <- prometheus.MustNewConstMetric(behindGauge, prometheus.GaugeValue, float64(p.Behind), netuid)
 		out <- prometheus.MustNewConstMetric(examinedGauge, prometheus.CounterValue, float64(p.Examined), netuid)
+		deceived := 0.0
+		if p.Deceived != "" {
+			deceived = 1
+		}
+		out <- prometheus.MustNewConstMetric(takenGauge, prometheus.CounterValue, float64(p.Taken), netuid)
+		out <- prometheus.MustNewConstMetric(againGauge, prometheus.CounterValue, float64(p.Recomputed), netuid)
+		out <- prometheus.MustNewConstMetric(deceivedGauge, prometheus.GaugeValue, deceived, netuid)
 		out <- prometheus.MustNewConstMetric(unsoundGauge, prometheus.GaugeValue, float64(p.Unsound), netuid)
+		out <- prometheus.MustNewConstMetric(closedGauge, prometheus.GaugeValue, float64(len(s.Closed)), netuid)
 		seconds = p.Seconds
+	}
+	n := g.judge.Audits()
+	out <- prometheus.MustNewConstMetric(answersGauge, prometheus.CounterValue, float64(n.Answers))
+	for outcome, count := range map[string]uint64{"right": n.Right, "false": n.False, "void": n.Void, "unknown": n.Unknown, "let_go": n.LetGo} {
+		out <- prometheus.MustNewConstMetric(auditsGauge, prometheus.CounterValue, float64(count), outcome)
 	}
 	out <- prometheus.MustNewConstMetric(secondsGauge, prometheus.CounterValue, seconds)
 }

@@ -11,6 +11,7 @@ import (
 	"agora/engine"
 	"agora/gateway"
 	"agora/gateway/ledger"
+	"agora/mechanism/frontier"
 	"agora/mechanism/score"
 	"agora/validator"
 	"agora/validator/exam"
@@ -22,6 +23,7 @@ type market struct {
 	client  *client.Client
 	judge   *validator.Validator
 	modules *modules
+	started func()         // told when a subnet may have begun
 	ledger  *ledger.Ledger // nil where nobody pays
 	markup  uint64         // basis points
 
@@ -39,6 +41,7 @@ func (m *market) follow(ctx context.Context) {
 				m.mu.Lock()
 				m.stale = true
 				m.mu.Unlock()
+				m.started()
 			}
 		}
 	}
@@ -66,7 +69,7 @@ func (m *market) metagraph(ctx context.Context, netuid uint32) (yumatypes.QueryM
 	return g, nil
 }
 
-// Standings implements gateway.Ranking.
+// Standings implements gateway.Ranking. Who was found to give another model's answers is not asked.
 func (m *market) Standings(ctx context.Context) ([]gateway.Subnet, error) {
 	var list []gateway.Subnet
 	for _, status := range m.judge.Status() {
@@ -75,8 +78,12 @@ func (m *market) Standings(ctx context.Context) ([]gateway.Subnet, error) {
 			return nil, err
 		}
 		miners := m.miners(status.NetUID, g)
+		for i := range miners {
+			miners[i].Open = m.judge.Course(status.NetUID) != nil
+		}
 		m.identify(ctx, status.NetUID, miners)
-		list = append(list, gateway.Subnet{NetUID: status.NetUID, Name: status.Name, Miners: miners})
+		miners = slices.DeleteFunc(miners, func(s gateway.Miner) bool { return slices.Contains(status.Closed, s.UID) })
+		list = append(list, gateway.Subnet{NetUID: status.NetUID, Name: status.Name, Created: max(0, status.Created.Unix()), Miners: miners})
 	}
 	return list, nil
 }
@@ -89,7 +96,7 @@ func (m *market) miners(netuid uint32, g yumatypes.QueryMetagraphResponse) []gat
 	own := scores(m.judge.Scores(netuid))
 	var list []gateway.Miner
 	for _, n := range m.judge.Miners(netuid) {
-		miner := gateway.Miner{UID: n.UID, Registered: n.Registered, HotKey: n.HotKey, Owner: n.Owner, Incentive: incentive[n.UID], Score: own[uint16(n.UID)].Weight, Tier: own[uint16(n.UID)].Tier}
+		miner := gateway.Miner{UID: n.UID, Registered: n.Registered, HotKey: n.HotKey, Owner: n.Owner, Incentive: incentive[n.UID], Score: own[uint16(n.UID)].Weight, Tier: own[uint16(n.UID)].Tier, Slots: uint64(n.Capacity())}
 		if n.Card != nil {
 			miner.Model, miner.Digest, miner.Engine = n.Card.Name, n.Card.Digest, n.Card.Engine
 			miner.PriceIn, miner.PriceOut = n.Card.PriceIn, n.Card.PriceOut
@@ -114,7 +121,11 @@ func (m *market) identify(ctx context.Context, netuid uint32, miners []gateway.M
 	for _, s := range list {
 		for i := range miners {
 			if slices.Contains(s.Servers, miners[i].UID) {
-				miners[i].Author, miners[i].Parameters, miners[i].Place = s.Listed.Author, s.Model.Parameters, s.Place
+				miners[i].Author, miners[i].Licence, miners[i].Parameters = s.Listed.Author, s.Listed.Licence, s.Model.Parameters
+				miners[i].Published = s.Listed.Time
+				if miners[i].Place = s.Place; s.Items > 0 {
+					miners[i].Capability = float64(s.Capability) / float64(frontier.Whole)
+				}
 				miners[i].Digest = exam.SpellDigest(s.Model.Digest)
 				if s.Listed.Name != "" {
 					miners[i].Model = s.Listed.Name

@@ -10,6 +10,8 @@ import (
 
 	modeltypes "agora/chain/x/model/types"
 	subnettypes "agora/chain/x/subnet/types"
+	"agora/mechanism/frontier"
+	"agora/validator/exam"
 	"agora/web"
 )
 
@@ -41,7 +43,73 @@ func (m *market) fillModels(ctx context.Context, w *web.Subnet) error {
 	slices.SortFunc(w.Listed, func(a, b web.Model) int {
 		return cmp.Or(cmp.Compare(a.Height, b.Height), cmp.Compare(a.Index, b.Index))
 	})
+	return m.fillStandings(ctx, w)
+}
+
+// toldChanges is how many changes of places a page is told.
+const toldChanges = 256
+
+// fillStandings adds how the models stand with this validator, and who held which place. A course that the chain has not told anything
+// yet adds nothing.
+func (m *market) fillStandings(ctx context.Context, w *web.Subnet) error {
+	course := m.judge.Course(w.NetUID)
+	if course == nil {
+		return nil
+	}
+	history, err := course.History(toldChanges)
+	if err != nil {
+		return err
+	}
+	for _, h := range history {
+		w.Held = append(w.Held, web.Held{Epoch: h.Epoch, Models: h.Models})
+	}
+	if _, told := course.Running(); !told {
+		return nil
+	}
+	list, err := course.Standings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		digest := exam.SpellDigest(s.Model.Digest)
+		if i := slices.IndexFunc(w.Listed, func(l web.Model) bool { return l.Digest == digest }); i >= 0 {
+			w.Listed[i].Stands = &web.Place{Items: s.Items, Capability: part(s.Capability), Place: s.Place, Why: s.Why.String(), Fault: s.Fault}
+		}
+	}
 	return nil
+}
+
+// part is a score as a part of one.
+func part(s frontier.Score) float64 { return float64(s) / float64(frontier.Whole) }
+
+// Exam implements web.Source.
+func (m *market) Exam(_ context.Context, netuid uint32, digest string) (*web.Exam, error) {
+	course := m.judge.Course(netuid)
+	d, ok := exam.ParseDigest(digest)
+	if course == nil || !ok {
+		return nil, nil
+	}
+	tempos, err := course.Tempos(d, toldTempos)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := course.Answers(d, toldAnswers)
+	if err != nil {
+		return nil, err
+	}
+	e := &web.Exam{Tempos: make([]web.Sat, len(tempos)), Answers: make([]web.Answer, len(answers))}
+	for i, t := range tempos {
+		e.Tempos[i] = web.Sat{Epoch: t.Epoch, Scores: make([]float64, len(t.Scores))}
+		for j, s := range t.Scores {
+			e.Tempos[i].Scores[j] = part(s)
+		}
+	}
+	for i, a := range answers {
+		e.Answers[i] = web.Answer{
+			Epoch: a.Epoch, Item: a.Item, Family: a.Family, Question: a.Text, Said: a.Result.Answer, Score: part(a.Result.Score), Reason: a.Result.Reason,
+		}.Readable()
+	}
+	return e, nil
 }
 
 // published reads the list of a subnet's models.

@@ -17,14 +17,32 @@ import (
 	"agora/task"
 	"agora/task/shelf"
 	"agora/task/wasm"
+	"agora/validator/exam"
 	"agora/wire"
 )
 
 // Tasks is an operator's policy on tasks that others wrote.
 type Tasks struct {
-	None         bool // judge no subnet whose task is a module
-	Budget       shelf.Budget
-	AllowPrivate bool // fetch modules from private and loopback addresses: local networks only
+	None         bool                    // judge no subnet whose task is a module
+	Only         []uint32                // netuids whose modules are judged; all if empty
+	Never        []uint32                // netuids whose modules are not judged
+	Budget       shelf.Budget            // of each module
+	Each         map[uint32]shelf.Budget // of the modules of these subnets instead
+	Hidden       time.Duration           // see shelf.Config
+	AllowPrivate bool                    // fetch modules from private and loopback addresses: local networks only
+}
+
+// runs says whether a subnet's module is judged here.
+func (t Tasks) runs(netuid uint32) bool {
+	return !t.None && !slices.Contains(t.Never, netuid) && (len(t.Only) == 0 || slices.Contains(t.Only, netuid))
+}
+
+// budget is what a subnet's module may use.
+func (t Tasks) budget(netuid uint32) shelf.Budget {
+	if b, own := t.Each[netuid]; own {
+		return b
+	}
+	return t.Budget
 }
 
 // modules are the tasks that others wrote: fetched when a subnet names one, from validators and the owner's source.
@@ -32,6 +50,7 @@ type Tasks struct {
 type modules struct {
 	client *client.Client
 	shelf  *shelf.Shelf
+	policy Tasks
 	ready  func() // told when one more module can judge
 	log    *slog.Logger
 	work   sync.WaitGroup
@@ -56,18 +75,18 @@ const (
 	quietFailures = time.Minute     // between two lines of the log about one module's failures
 )
 
-func openModules(c *client.Client, home string, policy Tasks, log *slog.Logger) (*modules, error) {
+func openModules(c *client.Client, home string, policy Tasks, ask wasm.Asker, log *slog.Logger) (*modules, error) {
 	guarded := &http.Client{
 		Transport:     &http.Transport{DialContext: wire.Dialer(policy.AllowPrivate).DialContext, ResponseHeaderTimeout: 30 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s, err := shelf.Open(ctx, shelf.Config{Dir: filepath.Join(home, "tasks"), Client: guarded, Budget: policy.Budget})
+	s, err := shelf.Open(ctx, shelf.Config{Dir: filepath.Join(home, "tasks"), Client: guarded, Ask: ask, Hidden: policy.Hidden})
 	if err != nil {
 		stop()
 		return nil, err
 	}
-	return &modules{client: c, shelf: s, log: log, ready: func() {}, ctx: ctx, stop: stop, tasks: map[wasm.Digest]*module{}}, nil
+	return &modules{client: c, shelf: s, policy: policy, log: log, ready: func() {}, ctx: ctx, stop: stop, tasks: map[wasm.Digest]*module{}}, nil
 }
 
 func (m *modules) close() error {
@@ -76,16 +95,40 @@ func (m *modules) close() error {
 	return m.shelf.Close()
 }
 
-// Family implements validator.Modules. A module that waits to come into force is fetched too, so that it can judge at once.
+// Family implements validator.Modules.
 func (m *modules) Family(s subnettypes.Subnet) (task.Family, bool) {
-	if s.Next != nil {
-		m.want(s.Netuid, s.Next.Mechanism)
+	return m.family(s.Netuid, s.Mechanism)
+}
+
+// Task implements validator.Modules. A task that asks models is refused: two validators might hear different answers.
+func (m *modules) Task(netuid uint32, digest string) (exam.Task, error) {
+	if !m.policy.runs(netuid) {
+		return nil, fmt.Errorf("the operator runs no task of subnet %d", netuid)
 	}
-	t := m.want(s.Netuid, s.Mechanism)
+	t := m.want(netuid, subnettypes.Mechanism{Id: subnettypes.TaskModule, Digest: digest})
+	if t == nil {
+		return nil, fmt.Errorf("%w: %s", shelf.ErrMissing, digest)
+	}
+	return t.Examiner()
+}
+
+// Next implements validator.Modules.
+func (m *modules) Next(s subnettypes.Subnet) (task.Family, bool) {
+	if s.Next == nil || s.Next.Mechanism.Digest == s.Mechanism.Digest {
+		return nil, false
+	}
+	return m.family(s.Netuid, s.Next.Mechanism)
+}
+
+func (m *modules) family(netuid uint32, named subnettypes.Mechanism) (task.Family, bool) {
+	if !m.policy.runs(netuid) {
+		return nil, false
+	}
+	t := m.want(netuid, named)
 	if t == nil {
 		return nil, false
 	}
-	return t.Family(m.teller(s.Netuid)), true
+	return t.Family(m.teller(netuid)), true
 }
 
 // want returns a module that is ready, or begins to fetch it.
@@ -111,7 +154,7 @@ func (m *modules) want(netuid uint32, named subnettypes.Mechanism) *shelf.Task {
 // bring fetches and loads a module.
 func (m *modules) bring(netuid uint32, d wasm.Digest, source string, mod *module) {
 	began := time.Now()
-	t, err := m.load(d, source)
+	t, err := m.load(netuid, d, source)
 	m.mu.Lock()
 	mod.busy, mod.task, mod.lastErr = false, t, ""
 	switch {
@@ -130,7 +173,7 @@ func (m *modules) bring(netuid uint32, d wasm.Digest, source string, mod *module
 	m.ready()
 }
 
-func (m *modules) load(d wasm.Digest, source string) (*shelf.Task, error) {
+func (m *modules) load(netuid uint32, d wasm.Digest, source string) (*shelf.Task, error) {
 	if !m.shelf.Has(d) {
 		sources, err := m.sources(source)
 		if err != nil {
@@ -140,7 +183,7 @@ func (m *modules) load(d wasm.Digest, source string) (*shelf.Task, error) {
 			return nil, err
 		}
 	}
-	return m.shelf.Load(m.ctx, d)
+	return m.shelf.LoadWithin(m.ctx, d, m.policy.budget(netuid))
 }
 
 // sources are the gateways of all validators, and the owner's own.

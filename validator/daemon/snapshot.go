@@ -4,15 +4,19 @@ import (
 	"context"
 	"crypto/ed25519"
 	"math"
+	"slices"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
+	"agora/engine/near"
 	"agora/mechanism/score"
 	"agora/task/continuation"
 	"agora/validator"
+	"agora/validator/audit"
+	"agora/validator/exam"
 	"agora/web"
 	"agora/wire"
 )
@@ -71,9 +75,9 @@ func (m *market) validators(ctx context.Context, s *web.Snapshot) (bench, error)
 	if err != nil {
 		return b, err
 	}
-	doors := map[string]string{}
+	doors, markups := map[string]string{}, map[string]uint64{}
 	for _, p := range profiles {
-		doors[p.Operator] = p.GatewayUrl
+		doors[p.Operator], markups[p.Operator] = p.GatewayUrl, uint64(p.MarkupBps)
 	}
 	for _, v := range reply.Validators {
 		if v.IsBonded() {
@@ -86,7 +90,7 @@ func (m *market) validators(ctx context.Context, s *web.Snapshot) (bench, error)
 			return b, err
 		}
 		account := sdk.AccAddress(operator).String()
-		w := &web.Validator{Name: v.Description.Moniker, Operator: v.OperatorAddress, Stake: v.Tokens.Uint64(), Jailed: v.Jailed, Gateway: doors[account]}
+		w := &web.Validator{Name: v.Description.Moniker, Operator: v.OperatorAddress, Stake: v.Tokens.Uint64(), Jailed: v.Jailed, Gateway: doors[account], Markup: markups[account]}
 		w.Commission, _ = v.Commission.Rate.Float64() // a share for the eye: 0 where it cannot be shown
 		if v.IsBonded() && s.Ledger.Bonded > 0 {
 			w.Share = float64(w.Stake) / float64(s.Ledger.Bonded)
@@ -123,8 +127,9 @@ func (m *market) fillSubnet(ctx context.Context, s *web.Snapshot, status validat
 			w.Share = share(a.Share)
 		}
 	}
-	w.Module = m.moduleOf(net)
+	w.Module = m.moduleOf(net, graph)
 	m.fillPlaces(&w, graph, judges)
+	m.fillAudits(&w)
 	if err := m.fillMoney(ctx, &w); err != nil {
 		return err
 	}
@@ -133,6 +138,67 @@ func (m *market) fillSubnet(ctx context.Context, s *web.Snapshot, status validat
 	}
 	s.Subnets = append(s.Subnets, w)
 	return nil
+}
+
+// fillAudits adds what was found out about servers of open models.
+func (m *market) fillAudits(w *web.Subnet) {
+	course := m.judge.Course(w.NetUID)
+	if course == nil {
+		return
+	}
+	version := map[uint32]string{}
+	for _, n := range m.judge.Miners(w.NetUID) {
+		if n.Card != nil {
+			version[n.UID] = n.Card.EngineVersion
+		}
+	}
+	t, _ := course.Running()
+	for _, s := range t.Servers {
+		gate, audited := m.judge.Gate(w.NetUID, s)
+		i := slices.IndexFunc(w.Miners, func(n web.Miner) bool { return n.UID == s.UID })
+		if !audited || i < 0 {
+			continue
+		}
+		a := auditsOf(gate)
+		a.Near = nearOf(gate.Near, exam.SpellDigest(s.Digest), version[s.UID])
+		if now, figures, ok := m.judge.Capacity(w.NetUID, s); ok {
+			a.Capacity, a.Figures = float64(now)/1000, make([]float64, len(figures))
+			for i, f := range figures {
+				a.Figures[i] = float64(f) / 1000
+			}
+		}
+		w.Miners[i].Audits = a
+	}
+}
+
+// auditsOf is a standing as a page shows it.
+func auditsOf(s audit.Standing) *web.Audits {
+	a := &web.Audits{
+		Paid: s.Open, Closed: s.Closed, Why: s.Why, Answers: s.Answers, Last: []web.Audit{},
+		Service: float64(s.Service) / math.MaxUint16, Asked: s.Asked, Answered: s.Answered,
+	}
+	for _, v := range s.Last {
+		switch v.Outcome {
+		case audit.Right:
+			a.Right++
+		case audit.False:
+			a.False++
+		}
+		a.Last = append(a.Last, web.Audit{At: v.At, Receipt: v.Receipt, Outcome: string(v.Outcome), Reason: v.Reason})
+	}
+	return a
+}
+
+// nearOf is what was measured of a server on another engine, beside what was measured of such engines before; nil for nothing.
+func nearOf(t near.Tally, digest, engine string) *web.Near {
+	if t.Answers == 0 {
+		return nil
+	}
+	n := &web.Near{Distance: t.Distance(), Peak: t.Peak(), Tokens: t.Tokens}
+	if c, ok := near.Of(digest, engine); ok {
+		n.Honest, n.Others = &c.Honest, c.Others
+	}
+	return n
 }
 
 // fillMoney adds what was paid for work in a subnet, and what its miners' owners earned here.
@@ -169,19 +235,30 @@ func (m *market) dearer(rao uint64) uint64 {
 }
 
 // moduleOf is a subnet's task for its page; nil where the task is built in.
-func (m *market) moduleOf(net subnettypes.Subnet) *web.Module {
+func (m *market) moduleOf(net subnettypes.Subnet, graph yumatypes.QueryMetagraphResponse) *web.Module {
 	if net.Mechanism.Id != subnettypes.TaskModule || m.modules == nil {
 		return nil
 	}
 	about, cost, problem, _ := m.modules.describe(net.Mechanism)
 	w := &web.Module{
-		Digest: net.Mechanism.Digest, Name: about.Name, Source: about.Source, Calls: cost.Calls, Failed: cost.Failed, Problem: problem,
+		Digest: net.Mechanism.Digest, Name: about.Name, About: about.About, Source: about.Source, Problem: problem,
+		Items: cost.Items, Scores: cost.Scores, Asks: cost.Asks, Failed: cost.Failed, Judges: []string{}, Tried: []web.Tried{},
+	}
+	for _, u := range graph.Uids {
+		if u.Voice {
+			w.Judges = append(w.Judges, u.Owner)
+		}
 	}
 	if cost.Calls > 0 {
 		w.MeanMS = cost.Time.Seconds() * 1000 / float64(cost.Calls)
 	}
 	if net.Next != nil && net.Next.Mechanism.Digest != net.Mechanism.Digest {
 		w.Next, w.NextAt = net.Next.Mechanism.Digest, net.Next.From
+	}
+	if digest, tried := m.judge.Beside(net.Netuid); digest == w.Next {
+		for _, t := range tried {
+			w.Tried = append(w.Tried, web.Tried{UID: t.UID, Items: t.Items, Mean: t.Mean})
+		}
 	}
 	return w
 }
@@ -196,7 +273,7 @@ func kindOf(net subnettypes.Subnet) web.Kind {
 // scoreOf is a standing as a page shows it.
 func scoreOf(st score.Standing) *web.Score {
 	s := &web.Score{
-		Value: st.Mean, Low: st.Lower, High: st.Upper, Items: st.Asked, Service: st.Service, Ready: st.Ready, Tier: st.Tier,
+		Value: st.Mean, Low: st.Lower, High: st.Upper, Items: st.Asked, Service: st.Service, Ready: st.Ready, Tier: st.Tier, Weight: st.Weight,
 	}
 	if st.CopyOf >= 0 {
 		uid := uint32(st.CopyOf)
@@ -229,6 +306,7 @@ func (m *market) fillPlaces(w *web.Subnet, graph yumatypes.QueryMetagraphRespons
 		}
 		if n.Card != nil {
 			miner.Model, miner.Engine = n.Card.Name, n.Card.Engine
+			miner.CardIn, miner.CardOut = n.Card.PriceIn, n.Card.PriceOut
 			miner.PriceIn, miner.PriceOut = m.dearer(n.Card.PriceIn), m.dearer(n.Card.PriceOut)
 		}
 		if st, ok := own[uint16(n.UID)]; ok && st.N > 0 {

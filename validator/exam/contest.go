@@ -1,6 +1,7 @@
 package exam
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -16,6 +17,13 @@ import (
 type Contest struct {
 	Parts []Part
 	whole int64
+	tasks Tasks // of TaskFamily
+}
+
+// Drawn is what the items of a tempo follow from.
+type Drawn struct {
+	Seed task.Seed
+	Task string // digest of the module that draws them; empty where no module does
 }
 
 // Part is a family's weight in the score of an item.
@@ -68,11 +76,28 @@ func ParseContest(id string) (Contest, error) {
 	return c, nil
 }
 
-// Item draws the questions of an item, one per part.
-func (c Contest) Item(seed task.Seed, index uint64) []Question {
+// Item draws the questions of an item, one per part. An error says that a task is not ready here.
+func (c Contest) Item(ctx context.Context, of Drawn, index uint64) ([]Question, error) {
+	list := c.named(of, index)
+	for i, p := range c.Parts {
+		if p.Family == TaskFamily {
+			if err := c.drawTask(ctx, of, index, &list[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, nil
+}
+
+// named is Item without running a task: of its questions only family and ID are known.
+func (c Contest) named(of Drawn, index uint64) []Question {
 	list := make([]Question, len(c.Parts))
 	for i, p := range c.Parts {
-		list[i] = families[p.Family](seed, index)
+		if p.Family == TaskFamily {
+			list[i] = Question{Family: TaskFamily, ID: taskID(of, index)}
+			continue
+		}
+		list[i] = families[p.Family](of.Seed, index)
 	}
 	return list
 }

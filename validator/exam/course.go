@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"sync"
 	"time"
 
@@ -23,6 +22,7 @@ type Config struct {
 	Chain   Chain
 	Room    *Room
 	Store   *Store
+	Others  Others // whose results a latecomer takes; nil takes none
 	Log     *slog.Logger
 }
 
@@ -31,6 +31,7 @@ type Config struct {
 type Course struct {
 	cfg   Config
 	woken chan struct{}
+	drawn func() bool // whether a result is computed although it was taken; nil for one in recomputed
 
 	mu       sync.Mutex
 	epoch    uint64 // that runs
@@ -40,18 +41,22 @@ type Course struct {
 	missing  map[uint64]bool    // tempos that the chain tells nothing of
 	faults   map[[32]byte]string
 	progress Progress
-	history  []Held // who held the places, oldest first: an entry for each change
 }
 
 // Progress says how far a course is.
 type Progress struct {
-	Epoch     uint64  `json:"epoch"`                // that runs
-	Models    int     `json:"models"`               // that a card names
-	Items     int     `json:"items"`                // of a tempo, for every model
-	Examined  uint64  `json:"examined"`             // models × tempos, since the start
-	Behind    int     `json:"behind"`               // models × tempos that are still to be examined
-	Unsound   int     `json:"unsound"`              // models that cannot be run
-	Absent    int     `json:"absent"`               // models whose weights nobody gives
+	Epoch    uint64 `json:"epoch"`    // that runs
+	Models   int    `json:"models"`   // that a card names
+	Items    int    `json:"items"`    // of a tempo, for every model
+	Examined uint64 `json:"examined"` // models × tempos, since the start
+	Behind   int    `json:"behind"`   // models × tempos that are still to be examined
+	Unsound  int    `json:"unsound"`  // models that cannot be run
+	Absent   int    `json:"absent"`   // models whose weights nobody gives
+
+	Taken      uint64 `json:"taken"`              // models × tempos taken from others since the start
+	Recomputed uint64 `json:"recomputed"`         // of what others told, computed all the same
+	Deceived   string `json:"deceived,omitempty"` // which of it was false: since then nothing that others tell counts
+
 	Seconds   float64 `json:"seconds"`              // spent on examinations since the start, by all that share the room
 	LastError string  `json:"last_error,omitempty"` // of the latest try
 }
@@ -116,6 +121,7 @@ func (c *Course) Work(ctx context.Context) (behind bool) {
 	}
 	jobs, err := c.open(ctx, t)
 	c.report(err)
+	jobs = c.take(ctx, t, jobs)
 	for len(jobs) > 0 && ctx.Err() == nil && c.now() == epoch {
 		n := min(len(jobs), cap(c.cfg.Room.cores))
 		behind = c.together(ctx, jobs[:n]) || behind
@@ -129,6 +135,7 @@ func (c *Course) Work(ctx context.Context) (behind bool) {
 type job struct {
 	tempo Sitting
 	model Listed
+	told  *expected // by others, to be held to; nil for nothing
 }
 
 // together does jobs at the same time and says whether one failed.
@@ -153,6 +160,11 @@ func (c *Course) examine(ctx context.Context, j job) error {
 	if err := c.cfg.Store.file(c.cfg.NetUID, j.tempo, j.model.Digest, asked, scores); err != nil {
 		return err
 	}
+	if j.told != nil {
+		if err := c.hold(j, scores); err != nil {
+			return err
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.progress.Examined++
@@ -171,7 +183,11 @@ func (c *Course) scores(ctx context.Context, j job) ([]frontier.Score, []answere
 	}
 	var questions []Question
 	for i := range j.tempo.Items {
-		questions = append(questions, c.cfg.Contest.Item(j.tempo.Seed, uint64(i))...)
+		item, err := c.cfg.Contest.Item(ctx, j.tempo.drawn(), uint64(i))
+		if err != nil {
+			return nil, nil, err
+		}
+		questions = append(questions, item...)
 	}
 	results, asked, err := c.cfg.Room.Examine(ctx, c.cfg.Store, j.model, questions)
 	if errors.Is(err, ErrFault) {
@@ -227,30 +243,40 @@ func (c *Course) unknown(t, now Sitting) (jobs []job) {
 	defer c.mu.Unlock()
 	for _, m := range now.Models {
 		if t.Height >= m.Published && !c.board.Has(m.Digest, t.Epoch) {
-			jobs = append(jobs, job{t, m})
+			jobs = append(jobs, job{tempo: t, model: m})
 		}
 	}
 	return jobs
 }
 
-// admit makes a tempo's models known, with what the store has of them.
+// admit makes the running tempo's models known, with what the store has of them, and takes its margin.
 func (c *Course) admit(t Sitting) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if t.Margin > 0 {
+		rules := c.cfg.Rules
+		rules.Margin = t.Margin
+		c.board.Adopt(rules)
+	}
 	for _, m := range t.Models {
-		_, there := c.listed[m.Digest]
-		c.listed[m.Digest] = m
-		if there {
-			continue
-		}
-		c.board.Admit(m.Model)
-		if err := c.cfg.Store.scores(c.cfg.NetUID, m.Digest, func(epoch uint64, height int64, scores []frontier.Score) error {
-			return c.board.Count(m.Digest, epoch, height, scores)
-		}); err != nil {
+		if err := c.know(m); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// know admits a model, with what the store has of it. The lock is held.
+func (c *Course) know(m Listed) error {
+	_, there := c.listed[m.Digest]
+	c.listed[m.Digest] = m
+	if there {
+		return nil
+	}
+	c.board.Admit(m.Model)
+	return c.cfg.Store.scores(c.cfg.NetUID, m.Digest, func(epoch uint64, height int64, scores []frontier.Score) error {
+		return c.board.Count(m.Digest, epoch, height, scores)
+	})
 }
 
 // sitting is a tempo's, from memory where it was asked for.
@@ -289,6 +315,30 @@ func (c *Course) now() uint64 {
 	return c.epoch
 }
 
+// Epoch is the running tempo, as far as the course was told.
+func (c *Course) Epoch() uint64 { return c.now() }
+
+// Running is the sitting of the running tempo; false before the chain has told it. It does not wait.
+func (c *Course) Running() (Sitting, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, ok := c.sittings[c.epoch]
+	return t, ok
+}
+
+// Sitting is that of a tempo, from memory where it was asked for.
+func (c *Course) Sitting(ctx context.Context, epoch uint64) (Sitting, error) {
+	return c.sitting(ctx, epoch)
+}
+
+// Find is a model that a card of some tempo named since the start.
+func (c *Course) Find(digest [32]byte) (Listed, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m, ok := c.listed[digest]
+	return m, ok
+}
+
 func (c *Course) edit(change func(*Progress)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -318,104 +368,4 @@ func (c *Course) Progress() Progress {
 	p := c.progress
 	p.Unsound, p.Seconds = len(c.faults), work.Seconds()
 	return p
-}
-
-// Vote is what the servers of the running tempo are worth by the tempos before it. alive says whose server answers. whole says that
-// nothing of these tempos is left to be examined.
-func (c *Course) Vote(ctx context.Context, alive func(Server) bool) (uids, weights []uint32, whole bool, err error) {
-	t, err := c.sitting(ctx, c.now())
-	if err != nil {
-		return nil, nil, false, err
-	}
-	if err := c.admit(t); err != nil {
-		return nil, nil, false, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	standings, servers := c.stand(t, alive)
-	paid := map[uint32]uint32{}
-	for _, p := range c.board.Pay(before(t.Epoch), standings, servers) {
-		paid[uint32(p.UID)] = uint32(p.Weight)
-	}
-	c.note(t.Epoch, standings)
-	whole = true
-	for _, s := range t.Servers {
-		uids, weights = append(uids, s.UID), append(weights, paid[s.UID])
-	}
-	for _, m := range t.Models {
-		whole = whole && (c.serves() || t.Epoch == 0 || c.board.Has(m.Digest, t.Epoch-1) || t.Height <= m.Published)
-	}
-	if len(paid) == 0 {
-		return nil, nil, whole, nil
-	}
-	return uids, weights, whole, nil
-}
-
-// before is the last tempo that counts when weights are made in the running one.
-func before(epoch uint64) uint64 { return max(epoch, 1) - 1 }
-
-// stand is the list of the running tempo. Until capacities are measured every server that answers has the same.
-func (c *Course) stand(t Sitting, alive func(Server) bool) ([]frontier.Standing, []frontier.Server) {
-	served := map[[32]byte]bool{}
-	var servers []frontier.Server
-	for _, s := range t.Servers {
-		if s.UID > math.MaxUint16 || !alive(s) {
-			continue
-		}
-		served[s.Digest] = true
-		servers = append(servers, frontier.Server{UID: uint16(s.UID), Model: s.Digest, Capacity: 1, Service: math.MaxUint16, Gate: math.MaxUint16})
-	}
-	if c.serves() {
-		return named(t, served), servers
-	}
-	return c.board.Places(before(t.Epoch), func(d [32]byte) bool { return served[d] }), servers
-}
-
-// serves says that nothing is examined here.
-func (c *Course) serves() bool { return len(c.cfg.Contest.Parts) == 0 }
-
-// named lists the models that a serving market names: each that is served is a place with its part for a prize.
-func named(t Sitting, served map[[32]byte]bool) []frontier.Standing {
-	var list []frontier.Standing
-	for _, m := range t.Models {
-		s := frontier.Standing{Model: m.Model, Before: -1, Why: frontier.Unserved}
-		if part := t.Parts[m.Digest]; part > 0 && served[m.Digest] {
-			s.Why, s.Place, s.Depth, s.Capability = frontier.Placed, len(list)+1, 1, frontier.Whole
-			s.Prize = uint64(part) << 32
-		}
-		list = append(list, s)
-	}
-	return list
-}
-
-// Standing is a model with how it stands.
-type Standing struct {
-	frontier.Standing
-	Listed  Listed
-	Servers []uint32 // that a card of the running tempo names, by uid
-	Fault   string   // why it cannot be run
-}
-
-// Standings lists the models of the running tempo: first those that take part, in the order of the list.
-func (c *Course) Standings(ctx context.Context) ([]Standing, error) {
-	t, err := c.sitting(ctx, c.now())
-	if err != nil {
-		return nil, err
-	}
-	if err := c.admit(t); err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	list, _ := c.stand(t, func(Server) bool { return true })
-	out := make([]Standing, len(list))
-	for i, s := range list {
-		out[i] = Standing{Standing: s, Listed: c.listed[s.Model.Digest], Fault: c.faults[s.Model.Digest]}
-		for _, server := range t.Servers {
-			if server.Digest == s.Model.Digest {
-				out[i].Servers = append(out[i].Servers, server.UID)
-			}
-		}
-	}
-	return out, nil
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"agora/engine"
-	"agora/engine/native/chat"
+	"agora/engine/native/ladder"
 	"agora/mechanism/frontier"
 	"agora/task"
 	"agora/wire/openai"
@@ -25,13 +25,14 @@ type chain struct {
 	models []Listed
 	items  int
 	from   uint64 // first tempo that it tells of
+	margin int64
 }
 
 func (c *chain) Sitting(_ context.Context, _ uint32, epoch uint64) (Sitting, error) {
 	if epoch < c.from {
 		return Sitting{}, ErrNoSitting
 	}
-	t := Sitting{Epoch: epoch, Height: int64(epoch) * 10, Seed: task.Seed{byte(epoch), 7}, Items: c.items, Models: c.models}
+	t := Sitting{Epoch: epoch, Height: int64(epoch) * 10, Seed: task.Seed{byte(epoch), 7}, Items: c.items, Models: c.models, Margin: c.margin}
 	for i, m := range c.models {
 		t.Servers = append(t.Servers, Server{UID: uint32(i), Digest: m.Digest}, Server{UID: uint32(100 + i), Digest: m.Digest})
 	}
@@ -42,7 +43,7 @@ func (c *chain) Sitting(_ context.Context, _ uint32, epoch uint64) (Sitting, err
 func shipped(names ...string) []Listed {
 	var list []Listed
 	for i, name := range names {
-		card, ok := chat.Card(name)
+		card, ok := ladder.Named(name)
 		if !ok {
 			panic(name)
 		}
@@ -51,15 +52,15 @@ func shipped(names ...string) []Listed {
 			panic(err)
 		}
 		list = append(list, Listed{
-			Model: frontier.Model{Digest: [32]byte(digest), Index: uint32(i), Parameters: uint64(card.Parameters), Bytes: uint64(2 * card.Parameters)},
-			Name:  "author/" + name, Format: ChatFormat,
+			Model: frontier.Model{Digest: [32]byte(digest), Index: uint32(i), Parameters: uint64(card.Parameters), Bytes: uint64(card.Bytes)},
+			Name:  "author/" + name, Format: "gguf",
 		})
 	}
 	return list
 }
 
 func ends() (worst, best string) {
-	names := chat.Models()
+	names := ladder.Names()
 	return names[0], names[len(names)-1]
 }
 
@@ -96,7 +97,7 @@ func TestTwoExaminersFindTheSameBits(t *testing.T) {
 		if own.Work(context.Background()) {
 			t.Fatal(own.Progress().LastError)
 		}
-		_, weights, whole, err := own.Vote(context.Background(), everybody)
+		_, weights, whole, err := own.Vote(context.Background(), everybody, nil)
 		if err != nil || !whole {
 			t.Fatal(whole, err)
 		}
@@ -304,5 +305,22 @@ func TestContests(t *testing.T) {
 	c, _ := ParseContest("exact:3+grammar:1")
 	if got := c.Score([]Result{{Score: 1_000_000}, {Score: 3}}); got != 750_000 {
 		t.Errorf("score %d", got)
+	}
+}
+
+// The margin is the subnet's, and a change of it holds from the tempo in which the chain tells it.
+func TestTheMarginIsTheChains(t *testing.T) {
+	worst, _ := ends()
+	c := &chain{models: shipped(worst), items: 1, margin: 40_000}
+	own := course(t, c, NewRoom(&Shelf{}, 1), filepath.Join(t.TempDir(), "exam.db"))
+	for epoch, want := range []int64{40_000, 70_000} {
+		c.margin = want
+		own.Begin(uint64(epoch))
+		if own.Work(t.Context()) {
+			t.Fatal(own.Progress().LastError)
+		}
+		if got := own.board.Rules(); got.Margin != want || got.Ready != 8 {
+			t.Errorf("in tempo %d: %+v, want a margin of %d", epoch, got, want)
+		}
 	}
 }

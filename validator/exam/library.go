@@ -5,12 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 
-	"agora/engine"
-	"agora/engine/native/chat"
+	"agora/engine/native/batch"
+	"agora/engine/native/ladder"
 	"agora/engine/native/llm"
 )
 
@@ -31,20 +30,15 @@ func Folder(dir string) func(context.Context, Listed) (string, error) {
 	}
 }
 
-// ChatFormat is the format of the chat models that ship, whose files hold nothing but what the digest covers.
-const ChatFormat = "chat"
-
 // Open implements Library.
 func (s *Shelf) Open(ctx context.Context, m Listed) (*Specimen, error) {
 	digest := SpellDigest(m.Digest)
-	for _, card := range chat.Cards() {
-		if card.Digest == digest {
-			e, err := chat.Open(card.Name)
-			if err != nil {
-				return nil, err
-			}
-			return &Specimen{Subject: e, Parameters: uint64(e.Shape().Parameters()), Close: func() error { return nil }}, nil
+	if _, ships := ladder.Named(digest); ships {
+		e, err := ladder.Open(digest, llm.Options{Template: m.Template, Batch: once})
+		if err != nil {
+			return nil, err
 		}
+		return specimen(e, digest)
 	}
 	if s.Fetch == nil {
 		return nil, fmt.Errorf("%w: %s", ErrNotHere, digest)
@@ -59,31 +53,21 @@ func (s *Shelf) Open(ctx context.Context, m Listed) (*Specimen, error) {
 // errDigest says that a file is another model.
 var errDigest = errors.New("the file holds another model")
 
+// once is how an examiner's model works: no text is read a second time, so none is kept.
+var once = batch.Options{Kept: 1}
+
 // OpenFile loads a model's file and holds it to its digest.
 func OpenFile(path string, m Listed, digest string) (*Specimen, error) {
-	var e interface {
-		engine.Engine
-		Subject
+	e, err := llm.Open(path, llm.Options{Name: m.Name, Licence: m.Licence, Template: m.Template, Batch: once})
+	if err != nil {
+		return nil, err
 	}
-	var parameters uint64
-	switch m.Format {
-	case ChatFormat:
-		c, err := chat.OpenFile(path)
-		if err != nil {
-			return nil, err
-		}
-		e, parameters = c, uint64(c.Shape().Parameters())
-	default:
-		l, err := llm.Open(path, llm.Options{Name: m.Name, Licence: m.Licence, Template: m.Template})
-		if err != nil {
-			return nil, err
-		}
-		e, parameters = l, uint64(l.Parameters())
-	}
-	s := &Specimen{Subject: e, Parameters: parameters, Close: func() error { return nil }}
-	if c, ok := e.(io.Closer); ok {
-		s.Close = c.Close
-	}
+	return specimen(e, digest)
+}
+
+// specimen closes an engine of another digest.
+func specimen(e *llm.Engine, digest string) (*Specimen, error) {
+	s := &Specimen{Subject: e, Parameters: uint64(e.Parameters()), Close: e.Close}
 	if got := e.Info().Digest; got != digest {
 		if got == "" {
 			got = "a file with tensors that its architecture does not read"

@@ -22,8 +22,11 @@ type Subject interface {
 	Info() engine.Info
 }
 
-// MaxTokens bounds an answer.
-const MaxTokens = 64
+// Bounds of an answer, in tokens: of a family that is built in, and of a task that somebody wrote, which may ask for less.
+const (
+	MaxTokens     = 64
+	MaxTaskTokens = 256
+)
 
 // Question is one family's part of an item.
 type Question struct {
@@ -38,6 +41,7 @@ type Result struct {
 	Score  frontier.Score `json:"s"`
 	Answer string         `json:"a,omitempty"` // what it said, or measured
 	Reason string         `json:"r,omitempty"` // why it has nothing; empty for an answer that was judged
+	Asked  string         `json:"q,omitempty"` // the question's text where a task drew it, which is not run again to tell it
 }
 
 // Ask puts the question to a model. An error is the machine's or of ctx; what the model cannot do is a Result with a score of 0.
@@ -71,18 +75,18 @@ func drawPassage(seed task.Seed, index uint64) Question {
 func drawExact(seed task.Seed, index uint64) Question {
 	item := exact.Family{}.Item(seed, index)
 	return Question{Family: exact.Family{}.Name(), ID: item.ID, Text: exact.At(seed, index).Text, ask: func(ctx context.Context, s Subject) (Result, error) {
-		return askItem(ctx, s, item)
+		return askItem(ctx, s, item, MaxTokens)
 	}}
 }
 
-// askItem asks an item of a family that judges answers, greedily and for at most MaxTokens.
-func askItem(ctx context.Context, s Subject, item task.Item) (Result, error) {
+// askItem asks an item of a family that judges answers, greedily, for one answer of at most limit tokens.
+func askItem(ctx context.Context, s Subject, item task.Item, limit int) (Result, error) {
 	r, err := openai.DecodeChat(item.Body)
 	if err != nil {
 		return Result{}, fmt.Errorf("exam: an item that is no request: %w", err)
 	}
-	limit, zero := MaxTokens, 0.0
-	r.MaxTokens, r.MaxCompletion, r.Temperature, r.Model = &limit, nil, &zero, s.Info().Model
+	zero := 0.0
+	r.MaxTokens, r.MaxCompletion, r.Temperature, r.Model, r.N = &limit, nil, &zero, s.Info().Model, nil
 	var text strings.Builder
 	_, finish, err := s.Chat(ctx, r, func(t engine.Token) error {
 		text.Write(t.Bytes)
@@ -102,6 +106,9 @@ func askItem(ctx context.Context, s Subject, item task.Item) (Result, error) {
 		return Result{}, err
 	}
 	score, err := item.Score(body)
+	if errors.Is(err, task.ErrNoScore) {
+		return Result{}, err
+	}
 	if err != nil {
 		return Result{Answer: text.String(), Reason: err.Error()}, nil
 	}

@@ -25,19 +25,22 @@ type Room struct {
 	busy  map[[32]byte]*sync.Mutex
 	work  time.Duration // spent so far
 	asked uint64        // questions put to a model
+
+	lending sync.Mutex // guards lent, and lets one model load at a time
+	lent    map[[32]byte]*loan
 }
 
 type key struct{ digest, question [32]byte }
 
 // Bounds of a room.
 const (
-	keptResults  = 1 << 16         // remembered for other validators of this process
+	keptResults  = 1 << 13         // remembered for other validators of this process, which ask the same within minutes
 	DefaultLimit = 5 * time.Minute // for one question; a model within the subnet's size needs seconds
 )
 
 // NewRoom makes a room for so many examinations at once, each on one core; at least one.
 func NewRoom(library Library, cores int) *Room {
-	return &Room{library: library, cores: make(chan struct{}, max(1, cores)), limit: DefaultLimit, known: map[key]Result{}, busy: map[[32]byte]*sync.Mutex{}}
+	return &Room{library: library, cores: make(chan struct{}, max(1, cores)), limit: DefaultLimit, known: map[key]Result{}, busy: map[[32]byte]*sync.Mutex{}, lent: map[[32]byte]*loan{}}
 }
 
 // Effort is how many questions were put to models since the start, and the time that took, loading included.

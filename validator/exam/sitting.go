@@ -20,6 +20,7 @@ type Listed struct {
 	Template string
 	Sources  []string
 	Root     []byte // of its file's chunks, where the author told it
+	Time     int64  // of its publication, Unix seconds
 }
 
 // Server is a neuron whose card, as the tempo began, names a model.
@@ -27,6 +28,8 @@ type Server struct {
 	UID        uint32
 	Registered uint64 // block of its registration
 	Digest     [32]byte
+	PriceIn    uint64 // rao per million tokens read
+	PriceOut   uint64 // and written
 }
 
 // Sitting is what the chain says of one tempo of a subnet of open models.
@@ -38,7 +41,14 @@ type Sitting struct {
 	Models  []Listed            // those that a card names
 	Servers []Server            // by uid
 	Parts   map[[32]byte]uint32 // of the models that a serving market names, relative to their sum
+	Task    string              // digest of the module that draws the items; empty where no module does
+	Margin  int64               // by which a newcomer must lead, in millionths; 0 leaves the course's own
+
+	MaxPrice uint64 // above which a server counts for nothing, see capacity.Price; 0 for no bound
 }
+
+// drawn is what the tempo's items follow from.
+func (t Sitting) drawn() Drawn { return Drawn{t.Seed, t.Task} }
 
 // Chain is where sittings come from.
 type Chain interface {

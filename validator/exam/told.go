@@ -1,6 +1,7 @@
 package exam
 
 import (
+	"cmp"
 	"slices"
 
 	"agora/mechanism/frontier"
@@ -24,13 +25,13 @@ func (c *Course) Answers(digest [32]byte, most int) ([]Answer, error) {
 	var list []Answer
 	for i, t := range sheets {
 		for item := range t.Items {
-			for _, q := range c.cfg.Contest.Item([32]byte(t.Seed), uint64(item)) {
+			for _, q := range c.cfg.Contest.named(Drawn{[32]byte(t.Seed), t.Task}, uint64(item)) {
 				r, ok, err := c.cfg.Store.Result(digest, q.ID)
 				if err != nil {
 					return nil, err
 				}
 				if ok && len(list) < most {
-					list = append(list, Answer{epochs[i], item, q.Family, q.Text, r})
+					list = append(list, Answer{epochs[i], item, q.Family, cmp.Or(q.Text, r.Asked), r})
 				}
 			}
 		}
@@ -63,39 +64,22 @@ func (c *Course) Tempos(digest [32]byte, most int) ([]Tempo, error) {
 
 // Held says who held which place from an epoch on.
 type Held struct {
-	Epoch uint64
-	Names []string // the first place first
+	Epoch  uint64   `json:"epoch"`
+	Models []string `json:"models"` // their digests, the first place first
 }
 
-// keptHeld bounds how many changes of places are remembered.
-const keptHeld = 256
-
-// note remembers who holds the places, should that have changed. The lock is held.
-func (c *Course) note(epoch uint64, standings []frontier.Standing) {
-	now := Held{Epoch: epoch, Names: []string{}}
-	for _, s := range standings {
-		if s.Place == 0 {
-			continue
+// Keep remembers who holds the places by a ballot that is cast, should that have changed. Ballots are kept in the order of their epochs.
+func (c *Course) Keep(b *Ballot) error {
+	now := []string{}
+	for place := 1; place <= len(b.Standings); place++ {
+		at := slices.IndexFunc(b.Standings, func(s frontier.Standing) bool { return s.Place == place })
+		if at < 0 {
+			break
 		}
-		name := c.listed[s.Model.Digest].Name
-		if name == "" {
-			name = short(s.Model.Digest)
-		}
-		now.Names = append(now.Names, name)
+		now = append(now, SpellDigest(b.Standings[at].Model.Digest))
 	}
-	if n := len(c.history); n > 0 && slices.Equal(c.history[n-1].Names, now.Names) {
-		return
-	}
-	if c.history = append(c.history, now); len(c.history) > keptHeld {
-		c.history = slices.Delete(c.history, 0, keptHeld/2)
-	}
+	return c.cfg.Store.hold(c.cfg.NetUID, Held{b.Epoch, now})
 }
 
-// History lists who held which place since this program started, newest first: an entry for each change.
-func (c *Course) History() []Held {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	list := slices.Clone(c.history)
-	slices.Reverse(list)
-	return list
-}
+// History lists who held which place by the ballots that were cast here, newest first: an entry for each of the latest changes.
+func (c *Course) History(most int) ([]Held, error) { return c.cfg.Store.held(c.cfg.NetUID, most) }
