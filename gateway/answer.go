@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"agora/gateway/peek"
 	"agora/wire/openai"
 	"agora/wire/receipt"
+	"agora/wire/walk"
 )
 
 const (
@@ -29,6 +29,7 @@ type answer struct {
 	cancel  context.CancelCauseFunc
 	watch   *time.Timer // ends the request when the miner is silent for too long
 	begun   atomic.Bool // the miner's first part is here
+	err     error       // why it did not begin
 	resp    *http.Response
 	read    atomic.Int64 // bytes of the answer
 	sent    time.Time
@@ -41,7 +42,8 @@ type answer struct {
 	whole  []byte   // a plain answer
 	kind   string   // its content type
 	usage  *openai.Usage
-	voice  voice // tells the stream in another API's events; nil where it is passed on as it is
+	parts  uint64 // chunks delivered
+	voice  voice  // tells the stream in another API's events; nil where it is passed on as it is
 
 	nonce [16]byte
 	heard receipt.Heard // for the check of its receipt
@@ -49,7 +51,7 @@ type answer struct {
 
 // ask prepares the request to a miner.
 func (c *call) ask(m *candidate) *answer {
-	a := &answer{call: c, from: m, kind: "application/json", sent: time.Now(), nonce: c.nonce(m.netuid)}
+	a := &answer{call: c, from: m, kind: "application/json", sent: time.Now(), nonce: c.Proofs.nonce(m.netuid)}
 	a.ctx, a.cancel = context.WithCancelCause(c.ctx)
 	a.watch = time.AfterFunc(c.patience(m), func() {
 		if a.begun.Load() {
@@ -61,14 +63,19 @@ func (c *call) ask(m *candidate) *answer {
 	return a
 }
 
-// patience is how long a miner may be silent before the next one is asked: a plain answer, and one that nobody else can
-// give, WholeAnswer; a stream's first event at least FirstEvent, and more where this miner's model has been seen to take
-// long, three times its slowest start of late.
+// patience is how long a miner may be silent before the next one is asked: one piece, and an answer that nobody else can give,
+// WholeAnswer; a stream's first event at least FirstEvent, and that of a plain answer, which some servers give at once and late, as
+// much of WholeAnswer as each of the attempts has; more where this miner's model has been seen to take long, three times its slowest
+// start of late.
 func (c *call) patience(m *candidate) time.Duration {
-	if !c.Stream || !c.route.other(c.able, c.tried) {
+	if c.operation.whole || !c.route.other(c.able, c.tried) {
 		return c.WholeAnswer
 	}
-	return min(max(c.FirstEvent, 3*m.slowest(time.Now())), max(c.FirstEvent, c.WholeAnswer))
+	least := c.FirstEvent
+	if !c.Stream {
+		least = max(least, c.WholeAnswer/time.Duration(c.Attempts))
+	}
+	return min(max(least, 3*m.slowest(time.Now())), max(c.FirstEvent, c.WholeAnswer))
 }
 
 func (a *answer) close() {
@@ -79,11 +86,11 @@ func (a *answer) close() {
 	a.cancel(nil)
 }
 
-// begin sends the request and waits for what can be delivered: a stream's first chunk, or the whole of a plain answer.
+// begin sends the request and waits for the first that comes: a stream's first chunk, or all of what is no stream.
 func (a *answer) begin() error {
 	request := Request(a.ctx, a.path, a.body, a.nonce)
 	request.Header.Set("Content-Type", a.call.kind)
-	a.bill.enclose(request.Header, a.from)
+	a.call.enclose(request.Header, a.from)
 	resp, err := a.Miners.RoundTripper(a.from.netuid, a.from.HotKey).RoundTrip(request)
 	if err != nil {
 		return a.why(err)
@@ -97,13 +104,20 @@ func (a *answer) begin() error {
 		err = a.readPiece()
 	case strings.HasPrefix(kind, "text/event-stream"):
 		a.stream = openai.NewStream(a, a.MaxEvent)
-		if err = a.beginStream(); err == nil && !a.Stream {
-			err = a.readAll()
-		}
+		err = a.beginStream()
 	case strings.HasPrefix(kind, "application/json") && !a.Stream:
 		err = a.readPlain()
 	default:
 		err = errKind
+	}
+	return err
+}
+
+// complete waits for what can be delivered, of an answer that has begun: nothing more of a stream, the rest of what the
+// consumer wants whole.
+func (a *answer) complete() (err error) {
+	if a.stream != nil && !a.Stream {
+		err = a.readAll()
 	}
 	if err == nil && !a.Stream && a.translation != nil {
 		a.whole, err = a.translation.whole(a.whole)
@@ -222,7 +236,7 @@ func (a *answer) readPlain() error {
 	if err != nil {
 		return err
 	}
-	if !peek.IsObject(body) {
+	if !walk.IsObject(body) {
 		return errNotJSON
 	}
 	a.from.answered(time.Since(a.sent), time.Now())

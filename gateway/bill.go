@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,16 +70,24 @@ func (c *call) open(from *payer) *openai.Error {
 	return nil
 }
 
-// most is what a request can take: a token has at least a byte.
-func (c *call) most() price.Tokens {
+// most is what a request can take here.
+func (c *call) most() price.Tokens { return mostOf(len(c.body), c.asked, c.route.context()) }
+
+// Most is what a request can take of a model that reads and writes at most context tokens, if that is known: a token has at
+// least a byte.
+func Most(body []byte, context int) price.Tokens {
+	return mostOf(len(body), openai.ReadAsk(body), context)
+}
+
+func mostOf(bytes int, ask openai.Ask, context int) price.Tokens {
 	out := uint64(unstated)
-	switch told := c.asked.MaxTokens; {
-	case told > 0:
-		out = uint64(told)
-	case c.route.context() > 0:
-		out = uint64(c.route.context())
+	switch {
+	case ask.MaxTokens > 0:
+		out = uint64(ask.MaxTokens)
+	case context > 0:
+		out = uint64(context)
 	}
-	return price.Tokens{In: uint64(len(c.body)) + template, Out: out * uint64(c.asked.Choices)}
+	return price.Tokens{In: uint64(bytes) + template, Out: out * uint64(max(1, ask.Choices))}
 }
 
 // dearest are the highest rates of those who can be asked within a limit.
@@ -116,6 +125,8 @@ func (c *call) required(b *bill, a ledger.Account, err error) *openai.Error {
 	switch {
 	case errors.Is(err, ledger.ErrDuplicate):
 		return openai.Errorf(http.StatusConflict, "%s: give each request an id of its own", err).WithCode("duplicate_request")
+	case errors.Is(err, ledger.ErrBudget):
+		return openai.Errorf(http.StatusPaymentRequired, "%s; lower max_tokens, or ask the key's operator for more", err).WithCode("budget_spent")
 	case errors.Is(err, ledger.ErrStore), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		c.Log.Error("cannot book a request", "err", err)
 		return openai.Errorf(http.StatusServiceUnavailable, "the gateway cannot book requests now; try again soon").WithCode("ledger_unavailable")
@@ -190,16 +201,18 @@ func (b *bill) settle(ctx context.Context, c *call, m *candidate, used price.Tok
 	b.metrics.paid.WithLabelValues(c.route.subnet, "miner").Add(float64(b.base))
 	b.metrics.paid.WithLabelValues(c.route.subnet, "markup").Add(float64(b.cost - b.base))
 	if b.Till.Miners != nil && b.base > 0 && m.Owner != "" {
-		b.Till.Miners.Owe(m.Owner, m.netuid, b.base)
+		b.Till.Miners.Owe(work(m, used, b.base))
 	}
 	return nil
 }
 
 // enclose lets what a miner is owed go with a request to it.
-func (b *bill) enclose(h http.Header, m *candidate) {
-	if b != nil && b.Till.Miners != nil && m.Owner != "" {
-		b.Till.Miners.Enclose(h, m.Owner)
+func (c *call) enclose(h http.Header, m *candidate) {
+	if c.bill == nil || c.Till.Miners == nil || m.Owner == "" {
+		return
 	}
+	_, most := price.Answer(c.most(), price.Rates{In: m.PriceIn, Out: m.PriceOut})
+	c.Till.Miners.Enclose(h, work(m, price.Tokens{}, 0), most)
 }
 
 // priced charges a plain answer that is about to be delivered and puts its cost into it. Where it cannot be written down
@@ -212,7 +225,7 @@ func (a *answer) priced(whole []byte) []byte {
 		a.Log.Error("cannot charge an answer", "request", a.out.id, "err", err)
 		return whole
 	}
-	a.out.header().Set(x402.HeaderResponse, a.bill.response())
+	a.bill.answerTo(a.out.header())
 	return peek.WithUsage(whole, a.bill.tell())
 }
 
@@ -286,11 +299,27 @@ const bytesPerToken = 8
 
 // tell is what a consumer reads of the cost: members of the answer's usage.
 func (b *bill) tell() string {
-	return fmt.Sprintf(`"cost":%s,"cost_details":{"rao":%d,"miner_rao":%d,"markup_rao":%d,"charged_rao":%d}`,
-		TAO(b.cost), b.cost, b.base, b.cost-b.base, b.account.Line.Charged)
+	text := append(appendTAO(append(make([]byte, 0, 128), `"cost":`...), b.cost), `,"cost_details":{`...)
+	for i, part := range [...]struct {
+		name string
+		rao  uint64
+	}{{`"rao":`, b.cost}, {`"miner_rao":`, b.base}, {`"markup_rao":`, b.cost - b.base}, {`"charged_rao":`, b.account.Line.Charged}} {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendUint(append(text, part.name...), part.rao, 10)
+	}
+	return string(append(text, '}'))
 }
 
-// response is the header that says how the payment went.
+// answerTo says in a header how the payment went, to who pays with vouchers: the bearer of a key reads the usage.
+func (b *bill) answerTo(h http.Header) {
+	if b != nil && b.from.session != nil {
+		h.Set(x402.HeaderResponse, b.response())
+	}
+}
+
+// response is that header.
 func (b *bill) response() string {
 	r := x402.Response{
 		Success: true, Network: x402.Network(b.ChainID), Payer: b.account.Payer, Charged: x402.Amount(b.account.Line.Charged),
@@ -299,9 +328,7 @@ func (b *bill) response() string {
 	if b.settled {
 		r.Amount = strconv.FormatUint(b.cost, 10)
 	}
-	if b.from.session != nil {
-		r.Session = b.from.session.text
-	}
+	r.Session = b.from.session.text
 	return x402.Encode(r)
 }
 
@@ -325,15 +352,17 @@ func perToken(rao uint64) string {
 }
 
 // TAO is an amount of rao as a decimal of TAO, exact and without an exponent.
-func TAO(rao uint64) string {
+func TAO(rao uint64) string { return string(appendTAO(nil, rao)) }
+
+func appendTAO(b []byte, rao uint64) []byte {
 	const perTAO = 1_000_000_000
-	text := strconv.FormatUint(rao/perTAO, 10)
-	if rest := rao % perTAO; rest > 0 {
-		digits := fmt.Sprintf("%09d", rest)
-		for digits[len(digits)-1] == '0' {
-			digits = digits[:len(digits)-1]
-		}
-		text += "." + digits
+	b = strconv.AppendUint(b, rao/perTAO, 10)
+	rest := rao % perTAO
+	if rest == 0 {
+		return b
 	}
-	return text
+	digits := len(b)
+	b = strconv.AppendUint(b, perTAO+rest, 10) // the leading 1 keeps the zeros after the point, and is where that goes
+	b[digits] = '.'
+	return bytes.TrimRight(b, "0")
 }

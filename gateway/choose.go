@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"agora/gateway/peek"
 	"agora/wire"
 	"agora/wire/openai"
 )
@@ -225,29 +226,44 @@ func (t *table) find(model string) (to *route, sort string) {
 	return nil, ""
 }
 
-// paths are the routes of a request: that of its model and those of the models to fall back to, as it wants them.
-func (g *Gateway) paths(t *table, model string, others, provider json.RawMessage) ([]*route, error) {
-	p, err := readPreference(provider)
+// namesOf are the models that a request names, the first one first.
+func namesOf(h peek.Head) ([]string, error) {
+	names := []string{h.Model}
+	if len(h.Models) == 0 || string(h.Models) == "null" {
+		return names, nil
+	}
+	var more []string
+	const most = 8
+	if json.Unmarshal(h.Models, &more) != nil || len(more) > most {
+		return nil, openai.Invalid("models", "models must be a list of at most %d names", most)
+	}
+	return append(names, more...), nil
+}
+
+// paths are the routes of a request: that of its model and those of the models to fall back to, as it wants them and as far
+// as its key may ask them.
+func (g *Gateway) paths(t *table, h peek.Head, key *Limits) ([]*route, error) {
+	p, err := readPreference(h.Provider)
 	if err != nil {
 		return nil, err
 	}
-	names := []string{model}
-	if len(others) > 0 && string(others) != "null" {
-		var more []string
-		const most = 8
-		if json.Unmarshal(others, &more) != nil || len(more) > most {
-			return nil, openai.Invalid("models", "models must be a list of at most %d names", most)
-		}
-		names = append(names, more...)
+	names, err := namesOf(h)
+	if err != nil {
+		return nil, err
 	}
+	model := h.Model
 	var list []*route
-	known := false
+	known, barred := false, ""
 	for _, name := range names {
 		r, by := t.find(name)
 		if r == nil {
 			continue
 		}
 		known = true
+		if !key.allows(name, r.subnet) {
+			barred = name
+			continue
+		}
 		own := *p
 		own.sort = cmp.Or(own.sort, by)
 		if r = r.prefer(&own); len(r.tiers) > 0 {
@@ -257,6 +273,10 @@ func (g *Gateway) paths(t *table, model string, others, provider json.RawMessage
 	switch {
 	case !known:
 		return nil, g.modelFault(model, t)
+	case len(list) == 0 && barred != "":
+		e := openai.Errorf(http.StatusForbidden, "this key may not ask %q; it may ask: %s", barred, strings.Join(key.Models, ", "))
+		e.Param = "model"
+		return nil, e.WithCode("model_not_allowed")
 	case len(list) == 0 && !p.plain():
 		e := openai.Errorf(http.StatusNotFound, "no miner of %q is what provider asks for: loosen only, ignore, order, quantizations or require_parameters", model)
 		e.Param = "provider"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Config says what a gateway stands in front of and what it allows. Zero values take the defaults named beside them.
@@ -21,12 +22,15 @@ type Config struct {
 	Proofs  *Proofs      // of answers; nil asks miners to sign nothing
 	KeyHelp string       // completes "get a key: …" for who has none; "ask the operator of this gateway for one"
 	Log     *slog.Logger
+	Access  *slog.Logger           // gets a line for each request that a miner could be asked; none
+	Spans   trace.Tracer           // gets a span for each such request; none
 	Gauges  []prometheus.Collector // of the program around the gateway, shown beside its own
 
 	Refresh   time.Duration // between two looks at the ranking in Run; 1 s
 	TierWidth float64       // miners within this part of the best share its tier; 0.05
 	Attempts  int           // miners asked for one request; 4
-	Limits    Limits        // of a key that has none of its own; 6000 per minute, burst 200, 64 in flight
+	Hedges    float64       // requests for which a second miner is asked since the first is slow to begin, at most this part of all; below 0 none; 0.05
+	Limits    Limits        // of a key that has none of its own; 6000 per minute, burst 200, 64 in flight, 6,000,000 tokens per minute
 
 	Names  string // file that remembers whose a model's name is; without one it is forgotten at the end
 	NoCORS bool   // web pages of other origins may not ask
@@ -39,7 +43,7 @@ type Config struct {
 
 	BodyTimeout  time.Duration // for a request's body; 30 s
 	FirstEvent   time.Duration // until a stream begins, then the next miner is asked; longer where a model is known to be slow; 20 s
-	WholeAnswer  time.Duration // for an answer that is not streamed, and until a stream begins that nobody else can give; 120 s
+	WholeAnswer  time.Duration // for an answer that is not streamed, of which a miner has its part until it begins, and until an answer begins that nobody else can give; 120 s
 	Stall        time.Duration // between two parts of a stream; 60 s
 	Total        time.Duration // for a request in all; 15 min
 	KeepAlive    time.Duration // of silence in a stream, then a comment tells proxies that it lives; 10 s, and at least Total/100
@@ -57,7 +61,8 @@ func (c Config) withDefaults() (Config, error) {
 	fill(&c.Refresh, time.Second)
 	fill(&c.TierWidth, 0.05)
 	fill(&c.Attempts, 4)
-	c.Limits = c.Limits.or(Limits{PerMinute: 6000, Burst: 200, InFlight: 64})
+	fill(&c.Hedges, 0.05)
+	c.Limits = c.Limits.or(Limits{PerMinute: 6000, Burst: 200, InFlight: 64, Tokens: 6_000_000})
 	fill(&c.MaxBody, 32<<20)
 	fill(&c.MaxBuffered, 512<<20)
 	fill(&c.MaxAnswer, 16<<20)

@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,10 +17,12 @@ import (
 // visit is one request of a key, with what it takes of the gateway's room.
 type visit struct {
 	*Gateway
-	key   *holder
-	from  *payer // nil where nobody pays
-	bytes int64  // of its body
-	slot  bool
+	key    *holder
+	limits Limits // of the key
+	from   *payer // nil where nobody pays
+	bytes  int64  // of its body
+	tokens int    // counted so far
+	slot   bool
 }
 
 // enter checks key and limits. On success the caller must call leave at the request's end; otherwise the answer is given.
@@ -27,23 +31,45 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (*visit, bool) {
 	if !ok {
 		return nil, false
 	}
-	now := time.Now()
-	wait, ok := key.enter(g.Limits, now)
-	g.tellQuota(w.Header(), key, now)
+	v := &visit{Gateway: g, key: key, limits: key.Limits.or(g.Limits), from: from}
+	left, wait, ok := key.enter(v.limits, time.Now())
+	left.tell(w.Header(), &ofRequests)
 	if !ok {
-		g.deny(w, openai.Errorf(http.StatusTooManyRequests,
-			"key %s has reached its limit; ask again in %.1f s or more slowly", key.ID, wait.Seconds()).WithCode("rate_limit_exceeded"), wait)
+		g.deny(w, v.limited("requests", wait).reason, wait)
 		return nil, false
 	}
-	return &visit{Gateway: g, key: key, from: from}, true
+	return v, true
 }
 
-// tellQuota sets the headers by which clients see what is left of their key's requests.
-func (g *Gateway) tellQuota(h http.Header, key *holder, now time.Time) {
-	limit, remaining, reset := key.quota(g.Limits, now)
-	h.Set("X-Ratelimit-Limit-Requests", strconv.Itoa(limit))
-	h.Set("X-Ratelimit-Remaining-Requests", strconv.Itoa(remaining))
-	h.Set("X-Ratelimit-Reset-Requests", reset.Round(time.Millisecond).String())
+// spend counts what a request has at least of its key's tokens.
+func (v *visit) spend(h http.Header, ask openai.Ask) error {
+	v.tokens = ask.Bytes / bytesPerToken
+	left, wait, ok := v.key.spend(v.limits, v.tokens, time.Now())
+	left.tell(h, &ofTokens)
+	if !ok {
+		return v.limited("tokens", wait)
+	}
+	return nil
+}
+
+// limited is the refusal of what goes beyond a key's limits per minute.
+func (v *visit) limited(of string, wait time.Duration) *later {
+	e := openai.Errorf(http.StatusTooManyRequests, "key %s has reached its limit of %s; ask again in %.1f s or more slowly", v.key.ID, of, wait.Seconds())
+	return &later{e.WithCode("rate_limit_exceeded"), wait}
+}
+
+// Names of the headers by which clients see what is left of their key's requests and tokens.
+var (
+	ofRequests = [3]string{"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests"}
+	ofTokens   = [3]string{"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens"}
+)
+
+// tell sets these headers.
+func (q quota) tell(h http.Header, names *[3]string) {
+	values := []string{strconv.Itoa(q.limit), strconv.Itoa(q.remaining), q.reset.Round(time.Millisecond).String()}
+	for i, name := range names {
+		h[name] = values[i : i+1 : i+1]
+	}
 }
 
 // takeSlot takes a place among the requests in flight. It is asked for once the body is there: whoever sends slowly must
@@ -112,8 +138,14 @@ func secretOf(h http.Header) string {
 
 // models answers GET /v1/models and GET /v1/models/ID.
 func (g *Gateway) models(w http.ResponseWriter, r *http.Request) {
-	if g.Till == nil && g.identify(w, r) == nil { // where requests are paid, prices are for everybody to read
+	key, err := g.Keys.find(secretOf(r.Header))
+	if g.Till == nil && err != nil { // where requests are paid, prices are for everybody to read
+		g.identify(w, r)
 		return
+	}
+	var limits Limits
+	if err == nil {
+		limits = key.Limits
 	}
 	t := g.table.Load()
 	if t == nil {
@@ -121,7 +153,7 @@ func (g *Gateway) models(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1/models"), "/")
-	served := g.served(t)
+	served := slices.DeleteFunc(g.served(t), func(m openai.Model) bool { return !limits.allows(m.ID, t.routes[m.ID].subnet) })
 	if id == "" {
 		writeJSON(w, http.StatusOK, openai.NewModelList(served))
 		return
@@ -139,8 +171,9 @@ func (g *Gateway) models(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) served(t *table) []openai.Model {
 	list := []openai.Model{}
 	for _, m := range t.models {
-		if t.routes[m.ID].other(func(c *candidate) bool { return g.Miners.Connected(c.netuid, c.HotKey) }, nil) {
-			m.Pricing = g.pricing(t.routes[m.ID])
+		r := t.routes[m.ID]
+		if m.Servers = r.count(func(c *candidate) bool { return g.Miners.Connected(c.netuid, c.HotKey) }); m.Servers > 0 {
+			m.Pricing, m.Open = g.pricing(r), r.open()
 			list = append(list, m)
 		}
 	}
@@ -216,5 +249,10 @@ func writeBody(w http.ResponseWriter, status int, body []byte) {
 const requestPrefix = "req_"
 
 func requestID() string {
-	return fmt.Sprintf(requestPrefix+"%016x%016x", rand.Uint64(), rand.Uint64())
+	var id [16]byte
+	binary.LittleEndian.PutUint64(id[:], rand.Uint64())
+	binary.LittleEndian.PutUint64(id[8:], rand.Uint64())
+	text := make([]byte, len(requestPrefix), len(requestPrefix)+2*len(id))
+	copy(text, requestPrefix)
+	return string(hex.AppendEncode(text, id[:]))
 }

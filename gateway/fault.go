@@ -193,8 +193,21 @@ func full() *openai.Error {
 		"the gateway is serving as many requests as it can; try again soon").WithCode("gateway_busy")
 }
 
+// later is a refusal that knows when to ask again.
+type later struct {
+	reason *openai.Error
+	wait   time.Duration
+}
+
+func (l *later) Error() string { return l.reason.Message }
+
+func (l *later) Unwrap() error { return l.reason }
+
 // waitOf is when a refused request may come again.
 func waitOf(err error) time.Duration {
+	if l := (*later)(nil); errors.As(err, &l) {
+		return l.wait
+	}
 	if s := openai.AsError(err).Status; s == http.StatusTooManyRequests || s == http.StatusServiceUnavailable {
 		return time.Second
 	}

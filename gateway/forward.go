@@ -66,6 +66,8 @@ type call struct {
 	failed       failures
 	suspect      []*candidate // failed before an answer began; to blame once another has answered
 	bill         *bill        // nil where nobody pays
+	given        *answer      // that was delivered; nil where none was
+	public       bool         // its consumer lets others see request and answer, should the answer be false
 }
 
 // infer serves one request for an answer, from the door to the end of the answer.
@@ -83,7 +85,7 @@ func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, arrived 
 		g.deny(w, openai.AsError(err), waitOf(err))
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), g.Total)
+	ctx, cancel := context.WithTimeout(joined(r.Context(), w, r), g.Total)
 	defer cancel()
 	c.ctx, c.arrived = ctx, arrived
 	c.out = newOutlet(w, w.Header().Get("X-Request-Id"), g, cancel)
@@ -99,10 +101,7 @@ func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, arrived 
 		c.out.keepAlive(c.hello)
 	}
 	defer c.out.close()
-	status := c.serve()
-	g.metrics.duration.WithLabelValues(d.name, c.route.subnet, strconv.Itoa(status)).Observe(time.Since(arrived).Seconds())
-	g.Log.Debug("served", "request", w.Header().Get("X-Request-Id"), "subnet", c.route.subnet, "miner", w.Header().Get("X-Agora-Miner"),
-		"status", status, "attempts", len(c.tried), "took", time.Since(arrived))
+	c.finish(v, c.serve())
 }
 
 // accept reads a request and finds where it leads.
@@ -129,7 +128,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 	if t == nil {
 		return nil, notReady()
 	}
-	paths, err := g.paths(t, h.Model, h.Models, h.Provider)
+	paths, err := g.paths(t, h, &v.limits)
 	if err != nil {
 		return nil, err
 	}
@@ -137,10 +136,13 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 	if !d.operation.whole {
 		ask = openai.ReadAsk(body)
 	}
+	if err := v.spend(w.Header(), ask); err != nil {
+		return nil, err
+	}
 	if g.isOpen(ask) {
 		return nil, openai.Errorf(http.StatusBadRequest, "this prompt is an open question of this validator's judge: ask it again in some minutes").WithCode("open_question")
 	}
-	c := &call{Gateway: g, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r), route: paths[0], later: paths[1:], asked: ask}
+	c := &call{Gateway: g, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r), route: paths[0], later: paths[1:], asked: ask, public: r.Header.Get("X-Agora-Proof") == "public"}
 	if other != nil {
 		c.Stream = other.stream
 	}
@@ -204,6 +206,9 @@ func (c *call) affordable(m *candidate) bool {
 
 // unable is the reason for which a miner's card rules it out, nil if it does not.
 func (c *call) unable(m *candidate) *openai.Error {
+	if c.unheld(m) {
+		return openai.Errorf(http.StatusBadRequest, "the models of %q are open and their answers are run again, which those of %s cannot be; ask /v1/chat/completions", c.Model, c.path).WithCode("not_served")
+	}
 	if !c.doable(m) {
 		if c.operation.whole {
 			return c.unserved()
@@ -221,17 +226,25 @@ const statusGone = 499
 
 func (c *call) gone() bool { return errors.Is(c.ctx.Err(), context.Canceled) }
 
-// attempt asks one miner. An error means that another can be asked: the consumer has seen nothing of this one.
+// attempt asks one miner, or two where that is slow to begin. An error means that another can be asked: the consumer has seen
+// nothing of this one.
 func (c *call) attempt(m *candidate) (status int, err error) {
-	m.start()
-	defer m.end()
-	a := c.ask(m)
-	defer a.close()
-	if err = a.begin(); err != nil {
+	r := c.run(m)
+	defer r.end()
+	a := r.winner
+	m = a.from
+	if err = a.err; err == nil {
+		err = a.complete()
+	}
+	if errors.Is(err, errSlowStart) {
+		m.silent(time.Since(a.sent), time.Now())
+	}
+	if err != nil {
 		c.note(m, err)
 		return 0, err
 	}
 	c.blame()
+	c.given = a
 	broken := a.deliver()
 	c.note(m, broken)
 	if broken != nil && !c.gone() && !isRefusal(broken) {

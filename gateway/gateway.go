@@ -21,14 +21,16 @@ import (
 // Gateway serves consumers. It is an http.Handler for /v1/…, /healthz and /metrics.
 type Gateway struct {
 	Config
-	table     atomic.Pointer[table] // replaced whole; nil until the first Refresh
-	slots     chan struct{}         // requests open now
-	claims    claims
-	unchecked chan *unchecked // answers whose receipts wait
-	buffered  atomic.Int64    // bytes of bodies being served
-	metrics   *metrics
-	sessions  sessions // of consumers who pay by channel
-	scrape    http.Handler
+	table       atomic.Pointer[table] // replaced whole; nil until the first Refresh
+	slots       chan struct{}         // requests open now
+	claims      claims
+	unchecked   chan *unchecked // answers whose receipts wait
+	buffered    atomic.Int64    // bytes of bodies being served
+	metrics     *metrics
+	sessions    sessions // of consumers who pay by channel
+	hedges      *hedges
+	scrape      http.Handler
+	generations generations // that were given lately
 
 	mu     sync.Mutex // guards health
 	health map[[ed25519.PublicKeySize]byte]*health
@@ -44,8 +46,8 @@ func New(c Config) (*Gateway, error) {
 	if err := g.claims.open(c.Names); err != nil {
 		return nil, fmt.Errorf("gateway: names of models: %w", err)
 	}
-	g.metrics = newMetrics(g.age)
-	g.metrics.registry.MustRegister(c.Gauges...)
+	g.metrics, g.hedges = newMetrics(g.age), newHedges(c.Hedges)
+	g.metrics.registry.MustRegister(append(c.Gauges, g.hedges.total)...)
 	g.scrape = promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{})
 	return g, nil
 }
@@ -114,6 +116,14 @@ func (g *Gateway) healthOf(key ed25519.PublicKey) *health {
 	return h
 }
 
+// Busy says whether consumers are being answered by the miner with this hot key now.
+func (g *Gateway) Busy(key ed25519.PublicKey) bool {
+	g.mu.Lock()
+	h := g.health[[ed25519.PublicKeySize]byte(key)]
+	g.mu.Unlock()
+	return h != nil && !h.idle()
+}
+
 // forget drops what is known of miners that left.
 func (g *Gateway) forget(subnets []Subnet) {
 	g.mu.Lock()
@@ -152,11 +162,16 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
 	w.Header().Set("X-Request-Id", requestID())
 	defer g.survive(w)
-	path := clean(r.URL.Path)
+	path := r.URL.Path
+	d, ok := doors[path]
+	if !ok {
+		path = clean(path)
+		d, ok = doors[path]
+	}
 	if g.cors(w, r) {
 		return
 	}
-	if d, ok := doors[path]; ok {
+	if ok {
 		g.through(d, w, r, arrived)
 		return
 	}
@@ -173,6 +188,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.only(http.MethodGet, w, r, func() { g.Weights.ServeHTTP(w, r) })
 	case path == "/v1/models" || strings.HasPrefix(path, "/v1/models/"):
 		g.only(http.MethodGet, w, r, func() { g.models(w, r) })
+	case path == "/v1/generation":
+		g.only(http.MethodGet, w, r, func() { g.showGeneration(w, r) })
 	case strings.HasPrefix(path, "/v1/receipts/"):
 		g.only(http.MethodGet, w, r, func() { g.receiptOf(w, strings.TrimPrefix(path, "/v1/receipts/")) })
 	case path == "/healthz":
@@ -192,7 +209,7 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, X-Should-Retry, X-Ratelimit-Limit-Requests, X-Ratelimit-Remaining-Requests, X-Ratelimit-Reset-Requests, X-Agora-Miner, X-Agora-Model, X-Agora-Subnet, X-Agora-Rank, X-Agora-Receipt, X-Agora-Overhead-Us, Payment-Required, Payment-Response")
+	h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, X-Generation-Id, Traceparent, X-Should-Retry, X-Ratelimit-Limit-Requests, X-Ratelimit-Remaining-Requests, X-Ratelimit-Reset-Requests, X-Ratelimit-Limit-Tokens, X-Ratelimit-Remaining-Tokens, X-Ratelimit-Reset-Tokens, X-Agora-Miner, X-Agora-Model, X-Agora-Subnet, X-Agora-Rank, X-Agora-Receipt, X-Agora-Verified, X-Agora-Overhead-Us, Payment-Required, Payment-Response")
 	if r.Method != http.MethodOptions {
 		return false
 	}

@@ -13,6 +13,7 @@ const (
 	breakAfter    = 3         // failures in a row
 	minCooldown   = 2 * time.Second
 	maxCooldown   = 30 * time.Second
+	quietFor      = 250 * time.Millisecond // at least, with breakAfter requests waiting, is a silence
 )
 
 // health is what the gateway has seen of one miner.
@@ -21,6 +22,7 @@ type health struct {
 	open     int           // requests at the miner now
 	latency  float64       // seconds to the first byte, smoothed
 	seen     time.Time     // of the last latency
+	heard    time.Time     // of the last first byte, or when the first of the open requests was sent
 	speed    float64       // tokens per second after the first, smoothed over answers; 0 before the first
 	longest  float64       // seconds to the first byte, the longest of late
 	failed   int           // in a row
@@ -30,20 +32,29 @@ type health struct {
 }
 
 // load is what the choice between two miners compares: smoothed latency × requests that would be open.
-// Latency fades while a miner is not asked, L·e^(−age/memory), so that one slow answer does not exclude it for good.
+// Latency fades while a miner is not asked, L·e^(−age/memory), so that one slow answer does not exclude it for good, and is at least the
+// time for which requests wait and nothing was heard.
 func (h *health) load(now time.Time) float64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	const floor = 50e-6 // seconds; keeps in-flight requests counting for a miner without history
 	fade := math.Exp(-now.Sub(h.seen).Seconds() / latencyMemory.Seconds())
-	return (h.latency*fade + floor) * float64(h.open+1)
+	latency := h.latency * fade
+	if h.open > 0 {
+		latency = max(latency, now.Sub(h.heard).Seconds())
+	}
+	return (latency + floor) * float64(h.open+1)
 }
 
 // admit says whether the breaker lets a request through. After a break one request is let through per cool-down, until
-// one succeeds.
+// one succeeds. Nobody sends more to a miner at which some wait and that has said nothing for long, as it measures itself.
 func (h *health) admit(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	silence := time.Duration(max(quietFor.Seconds(), 3*h.longest) * float64(time.Second))
+	if h.open >= breakAfter && now.Sub(h.heard) >= silence {
+		return false
+	}
 	if h.failed < breakAfter {
 		return true
 	}
@@ -57,6 +68,9 @@ func (h *health) admit(now time.Time) bool {
 
 func (h *health) start() {
 	h.mu.Lock()
+	if h.open == 0 {
+		h.heard = time.Now()
+	}
 	h.open++
 	h.mu.Unlock()
 }
@@ -74,7 +88,14 @@ func (h *health) answered(took time.Duration, now time.Time) {
 	w := math.Exp(-now.Sub(h.seen).Seconds() / latencyMemory.Seconds())
 	h.latency = h.latency*w + took.Seconds()*(1-w)
 	h.longest = max(took.Seconds(), h.longest*math.Exp(-now.Sub(h.seen).Seconds()/startMemory.Seconds()))
-	h.seen = now
+	h.seen, h.heard = now, now
+}
+
+// silent notes that nothing came for so long, and nothing will: L ← max(L, l).
+func (h *health) silent(took time.Duration, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.latency, h.seen = max(h.latency, took.Seconds()), now
 }
 
 // wrote notes how fast an answer of so many tokens came: v ← v + (n/t − v)/8.

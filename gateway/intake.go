@@ -65,8 +65,8 @@ func (v *visit) read(in io.Reader, declared int64) ([]byte, error) {
 	for {
 		if len(buf) == cap(buf) {
 			size := int64(max(firstRead, 2*cap(buf)))
-			if declared > 0 && size > declared {
-				size = max(declared+peek.Room+1, int64(cap(buf))+firstRead)
+			if whole := declared + peek.Room + 1; declared > 0 && size > declared && whole > int64(cap(buf)) {
+				size = whole
 			}
 			size = min(size, v.MaxBody+peek.Room+1)
 			if size == int64(cap(buf)) {

@@ -1,13 +1,10 @@
 package gateway
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,6 +15,21 @@ const freshness = 500 * time.Millisecond
 
 // maxKeyFile bounds what is read: about 100,000 keys.
 const maxKeyFile = 32 << 20
+
+// keyStore is where keys are kept.
+type keyStore interface {
+	// look tells one version of the keys from another.
+	look() (version any, err error)
+	read() ([]Key, error)
+	// edit changes the keys: no other edit, of any process, comes between reading and writing.
+	edit(change func([]Key) ([]Key, error)) error
+	fmt.Stringer
+}
+
+// fileKeys are keys in a file.
+type fileKeys struct{ path string }
+
+func (f fileKeys) String() string { return f.path }
 
 // keyFile is the file's content.
 type keyFile struct {
@@ -32,8 +44,8 @@ type fileState struct {
 	inode   any
 }
 
-func (k *Keys) stat() (fileState, error) {
-	info, err := os.Stat(k.path)
+func (f fileKeys) look() (any, error) {
+	info, err := os.Stat(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fileState{}, nil
 	}
@@ -43,80 +55,29 @@ func (k *Keys) stat() (fileState, error) {
 	return fileState{info.Size(), info.ModTime(), inode(info)}, nil
 }
 
-// refresh reads the file again if it changed, looking at most once per freshness. A file that cannot be read keeps the
-// keys of before.
-func (k *Keys) refresh() {
-	k.mu.RLock()
-	due := time.Since(k.checked) >= freshness
-	k.mu.RUnlock()
-	if !due {
-		return
-	}
-	k.mu.Lock()
-	if time.Since(k.checked) < freshness {
-		k.mu.Unlock()
-		return
-	}
-	k.checked = time.Now()
-	before := k.state
-	k.mu.Unlock()
-	if now, err := k.stat(); err == nil && now == before {
-		return
-	}
-	if err := k.reload(); err != nil {
-		slog.Error("cannot read the keys again, the old ones stay in force", "file", k.path, "err", err)
-	}
-}
+func (f fileKeys) read() ([]Key, error) { return readKeys(f.path) }
 
-// reload replaces the keys by the file's; those that stay keep what they have used of their limits.
-func (k *Keys) reload() error {
-	state, err := k.stat()
-	if err != nil {
+// edit changes the file under a lock that other processes respect.
+func (f fileKeys) edit(change func([]Key) ([]Key, error)) error {
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return fmt.Errorf("gateway: keys: %w", err)
 	}
-	list, err := readKeys(k.path)
-	if err != nil {
-		return err
-	}
-	byHash := make(map[[sha256.Size]byte]*holder, len(list))
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, key := range list {
-		raw, err := hex.DecodeString(key.Hash)
-		if err != nil || len(raw) != sha256.Size {
-			return fmt.Errorf("gateway: keys in %s: key %q has a damaged hash; restore the file or remove the key", k.path, key.ID)
-		}
-		h := &holder{Key: key, hash: [sha256.Size]byte(raw)}
-		if old := k.byHash[h.hash]; old != nil && old.Key == key {
-			h = old
-		}
-		byHash[h.hash] = h
-	}
-	k.byHash, k.state, k.checked = byHash, state, time.Now()
-	return nil
-}
-
-// edit changes the file under a lock that other processes respect, and then what is in memory.
-func (k *Keys) edit(change func([]Key) ([]Key, error)) error {
-	if err := os.MkdirAll(filepath.Dir(k.path), 0o700); err != nil {
-		return fmt.Errorf("gateway: keys: %w", err)
-	}
-	unlock, err := lockFile(k.path + ".lock")
+	unlock, err := lockFile(f.path + ".lock")
 	if err != nil {
 		return fmt.Errorf("gateway: lock keys: %w", err)
 	}
 	defer unlock()
-	list, err := readKeys(k.path)
+	list, err := readKeys(f.path)
 	if err != nil {
 		return err
 	}
 	if list, err = change(list); err != nil {
 		return err
 	}
-	if err := writeKeys(k.path, list); err != nil {
+	if err := writeKeys(f.path, list); err != nil {
 		return fmt.Errorf("gateway: write keys: %w", err)
 	}
-	return k.reload()
+	return nil
 }
 
 func readKeys(path string) ([]Key, error) {

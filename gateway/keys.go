@@ -10,6 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"log/slog"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,27 +36,9 @@ var (
 	ErrKeyMistyped = errors.New("this is not a key of a gateway: one begins with agora- and has 64 characters; check that it was copied whole")
 	ErrKeyUnknown  = errors.New("the key is not known here")
 	ErrKeyRevoked  = errors.New("the key was revoked")
+	ErrKeyExpired  = errors.New("the key has expired")
 	ErrNoSuchKey   = errors.New("gateway: no key with this id")
 )
-
-// Limits bound what one key may do. Zero values take the gateway's defaults.
-type Limits struct {
-	PerMinute int `json:"per_minute,omitempty"` // requests started per minute, on average
-	Burst     int `json:"burst,omitempty"`      // requests that may start at once after a quiet time
-	InFlight  int `json:"in_flight,omitempty"`  // requests open at once
-
-	Budget uint64 `json:"budget_rao,omitempty"` // that the operator gives the key; 0 is no bound
-}
-
-func (l Limits) or(d Limits) Limits {
-	pick := func(a, b int) int {
-		if a > 0 {
-			return a
-		}
-		return b
-	}
-	return Limits{pick(l.PerMinute, d.PerMinute), pick(l.Burst, d.Burst), pick(l.InFlight, d.InFlight), l.Budget}
-}
 
 // Key is what is kept of a key: never its secret.
 type Key struct {
@@ -64,31 +50,36 @@ type Key struct {
 	Limits  Limits    `json:"limits,omitzero"`
 }
 
-// Keys holds the bearer keys of one gateway in a file. It may be used concurrently, also by several processes: a change
-// by one is seen by the others within freshness.
+// Keys holds the bearer keys of one gateway in a file, or of several in a database that they share. It may be used
+// concurrently, also by several processes: a change by one is seen by the others within freshness.
 type Keys struct {
-	path string
+	store keyStore
 
 	mu      sync.RWMutex
 	byHash  map[[sha256.Size]byte]*holder
-	state   fileState
+	state   any
 	checked time.Time
 }
 
 // holder is a key in use, with what it has used of its limits.
 type holder struct {
 	Key
-	hash   [sha256.Size]byte
-	bucket *rate.Limiter // nil until the first request
-	bytes  atomic.Int64  // of bodies being served
+	hash  [sha256.Size]byte
+	bytes atomic.Int64 // of bodies being served
 
-	open int // requests now, guarded by mu
-	mu   sync.Mutex
+	mu       sync.Mutex    // guards what follows
+	open     int           // requests now
+	requests *rate.Limiter // nil until the first request
+	tokens   *rate.Limiter
 }
 
 // OpenKeys reads the keys at path, which need not exist yet.
 func OpenKeys(path string) (*Keys, error) {
-	k := &Keys{path: path}
+	return openKeysOf(fileKeys{path})
+}
+
+func openKeysOf(store keyStore) (*Keys, error) {
+	k := &Keys{store: store}
 	if err := k.reload(); err != nil {
 		return nil, err
 	}
@@ -124,22 +115,111 @@ func (k *Keys) Import(secret, name string, limits Limits) (Key, error) {
 
 // Revoke ends a key's use. ErrNoSuchKey if there is none with this id; revoking twice is no error.
 func (k *Keys) Revoke(id string) error {
+	return k.change(id, func(key *Key) {
+		if key.Revoked.IsZero() {
+			key.Revoked = time.Now().UTC().Truncate(time.Second)
+		}
+	})
+}
+
+// Limit changes what a key may do, and returns the key as it is then. What it has used of its limits per minute is
+// forgotten; of its budgets nothing is. ErrNoSuchKey if there is none with this id.
+func (k *Keys) Limit(id string, change func(*Limits)) (changed Key, err error) {
+	err = k.change(id, func(key *Key) {
+		change(&key.Limits)
+		changed = *key
+	})
+	return changed, err
+}
+
+// change edits the key with this id.
+func (k *Keys) change(id string, edit func(*Key)) error {
 	return k.edit(func(list []Key) ([]Key, error) {
 		for i := range list {
-			if list[i].ID != id {
-				continue
+			if list[i].ID == id {
+				edit(&list[i])
+				return list, nil
 			}
-			if list[i].Revoked.IsZero() {
-				list[i].Revoked = time.Now().UTC().Truncate(time.Second)
-			}
-			return list, nil
 		}
 		return nil, fmt.Errorf("%w: %q", ErrNoSuchKey, id)
 	})
 }
 
 // List returns all keys, oldest first, revoked ones included.
-func (k *Keys) List() ([]Key, error) { return readKeys(k.path) }
+func (k *Keys) List() ([]Key, error) {
+	list, err := k.store.read()
+	slices.SortStableFunc(list, func(a, b Key) int { return a.Created.Compare(b.Created) })
+	return list, err
+}
+
+// Close ends what a store of keys has open.
+func (k *Keys) Close() error {
+	if c, ok := k.store.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// refresh reads the keys again if they changed, looking at most once per freshness. What cannot be read leaves the keys of
+// before.
+func (k *Keys) refresh() {
+	k.mu.RLock()
+	due := time.Since(k.checked) >= freshness
+	k.mu.RUnlock()
+	if !due {
+		return
+	}
+	k.mu.Lock()
+	if time.Since(k.checked) < freshness {
+		k.mu.Unlock()
+		return
+	}
+	k.checked = time.Now()
+	before := k.state
+	k.mu.Unlock()
+	if now, err := k.store.look(); err == nil && now == before {
+		return
+	}
+	if err := k.reload(); err != nil {
+		slog.Error("cannot read the keys again, the old ones stay in force", "keys", k.store, "err", err)
+	}
+}
+
+// reload replaces the keys by the store's; those that stay keep what they have used of their limits.
+func (k *Keys) reload() error {
+	state, err := k.store.look()
+	if err != nil {
+		return fmt.Errorf("gateway: keys: %w", err)
+	}
+	list, err := k.store.read()
+	if err != nil {
+		return err
+	}
+	byHash := make(map[[sha256.Size]byte]*holder, len(list))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, key := range list {
+		raw, err := hex.DecodeString(key.Hash)
+		if err != nil || len(raw) != sha256.Size {
+			return fmt.Errorf("gateway: keys in %s: key %q has a damaged hash; restore them or remove the key", k.store, key.ID)
+		}
+		h := &holder{Key: key, hash: [sha256.Size]byte(raw)}
+		if old := k.byHash[h.hash]; old != nil && old.Key.same(key) {
+			h = old
+		}
+		byHash[h.hash] = h
+	}
+	k.byHash, k.state, k.checked = byHash, state, time.Now()
+	return nil
+}
+
+// edit changes the store, and then what is in memory.
+func (k *Keys) edit(change func([]Key) ([]Key, error)) error {
+	if err := k.store.edit(change); err != nil {
+		return err
+	}
+	return k.reload()
+}
 
 // find returns the holder of a secret. The map is asked by the secret's hash, so its timing tells nothing of the
 // secret; the comparison after it costs nothing and needs no such argument.
@@ -155,49 +235,20 @@ func (k *Keys) find(secret string) (*holder, error) {
 	if h == nil || subtle.ConstantTimeCompare(h.hash[:], hash[:]) != 1 {
 		return nil, ErrKeyUnknown
 	}
-	if !h.Revoked.IsZero() {
-		return nil, ErrKeyRevoked
-	}
-	return h, nil
+	return h, h.Key.inForce(time.Now())
 }
 
-// enter counts a request against a key's limits. Where they are reached, wait says when to ask again.
-func (h *holder) enter(defaults Limits, now time.Time) (wait time.Duration, ok bool) {
-	l := h.Limits.or(defaults)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.open >= l.InFlight {
-		return time.Second, false
-	}
-	if h.bucket == nil {
-		h.bucket = rate.NewLimiter(rate.Limit(float64(l.PerMinute)/60), l.Burst)
-	}
-	r := h.bucket.ReserveN(now, 1)
-	if wait := r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
-		return wait, false
-	}
-	h.open++
-	return 0, true
-}
+func (k Key) same(other Key) bool { return reflect.DeepEqual(k, other) }
 
-// quota is what is left of a key's requests: how many it has at most after a quiet time, how many it has now, and when it
-// will have all of them again.
-func (h *holder) quota(defaults Limits, now time.Time) (limit, remaining int, reset time.Duration) {
-	l := h.Limits.or(defaults)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.bucket == nil {
-		return l.Burst, l.Burst, 0
+// inForce says why a key is not accepted, nil if it is.
+func (k *Key) inForce(now time.Time) error {
+	switch {
+	case !k.Revoked.IsZero():
+		return ErrKeyRevoked
+	case !k.Limits.Expires.IsZero() && !now.Before(k.Limits.Expires):
+		return ErrKeyExpired
 	}
-	tokens := max(0, h.bucket.TokensAt(now))
-	return l.Burst, int(tokens), time.Duration((float64(l.Burst) - tokens) * 60 / float64(l.PerMinute) * float64(time.Second))
-}
-
-func (h *holder) leave() {
-	h.mu.Lock()
-	h.open--
-	h.mu.Unlock()
+	return nil
 }
 
 // IDOf is the id of the key with this secret.

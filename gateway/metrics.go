@@ -11,7 +11,8 @@ type metrics struct {
 	registry *prometheus.Registry
 	duration *prometheus.HistogramVec // of a served request, by operation, subnet and status
 	first    *prometheus.HistogramVec // to the first byte of the answer
-	tokens   *prometheus.CounterVec   // as the miners' usage tells them
+	pace     *prometheus.HistogramVec // seconds per token after the first
+	tokens   *prometheus.HistogramVec // of an answer, as the miner's usage tells them
 	overhead prometheus.Histogram     // the gateway's own time
 	inFlight prometheus.Gauge
 	refused  *prometheus.CounterVec // by status
@@ -24,6 +25,8 @@ type metrics struct {
 
 var (
 	answerTimes   = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}
+	tokenTimes    = []float64{.001, .0025, .005, .01, .025, .05, .075, .1, .15, .2, .3, .4, .5, .75, 1, 2.5}
+	tokenCounts   = []float64{1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304}
 	overheadTimes = []float64{5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, .25, 1}
 )
 
@@ -34,7 +37,10 @@ func newMetrics(age func() time.Duration) *metrics {
 			answerTimes, "gen_ai_operation_name", "subnet", "status"),
 		first: histograms("gen_ai_server_time_to_first_token_seconds", "Time from a request's arrival to the first byte of its answer.",
 			answerTimes, "gen_ai_operation_name", "subnet"),
-		tokens: counters("gen_ai_client_token_usage_total", "Tokens of answers that told their usage.", "gen_ai_token_type", "subnet"),
+		pace: histograms("gen_ai_server_time_per_output_token_seconds", "Time per token after the first, of answers that told their usage.",
+			tokenTimes, "gen_ai_operation_name", "subnet"),
+		tokens: histograms("gen_ai_client_token_usage", "Tokens of an answer that told its usage.",
+			tokenCounts, "gen_ai_operation_name", "gen_ai_token_type", "subnet"),
 		overhead: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "agora_gateway_overhead_seconds", Help: "Time a request spent in the gateway and not at the miner that answered.",
 			Buckets: overheadTimes,
@@ -49,7 +55,7 @@ func newMetrics(age func() time.Duration) *metrics {
 	}
 	m.vouchers = counters("agora_gateway_vouchers_refused_total", "Vouchers and paid requests that were refused, and charges that could not be written down (lost).", "reason")
 	m.paid = counters("agora_gateway_charged_rao_total", "What consumers were charged: the miners' part, and the mark-up.", "subnet", "part")
-	m.registry.MustRegister(m.vouchers, m.paid, m.duration, m.first, m.tokens, m.overhead, m.inFlight, m.refused, m.attempts, m.breaks, m.receipts,
+	m.registry.MustRegister(m.vouchers, m.paid, m.duration, m.first, m.pace, m.tokens, m.overhead, m.inFlight, m.refused, m.attempts, m.breaks, m.receipts,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "agora_gateway_ranking_age_seconds", Help: "Age of the ranking that requests are routed by.",
 		}, func() float64 { return age().Seconds() }))

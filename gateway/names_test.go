@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"agora/wire/openai"
 )
 
 // rename is the table after one change of the standings, with the claims of before.
@@ -55,6 +57,9 @@ func TestOpenModelsHaveNamesBeyondDoubt(t *testing.T) {
 		require.ElementsMatch(t, want, got, id)
 	}
 	require.Nil(t, table.routes["continuation:small"])
+	require.Equal(t, &openai.Open{Name: "large", Digest: "sha256:aa", Author: "agora1ann", Parameters: 200_000, Place: 1}, table.routes["chat"].open())
+	require.Equal(t, "tiny", table.routes["chat:small"].open().Name)
+	require.Nil(t, table.routes["chat/sha256:aa@4"].open(), "a card's word is no examination")
 }
 
 // The names of models are words on cards: who takes another's gets none of its requests, whatever its rank, its subnet or

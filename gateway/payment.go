@@ -51,22 +51,23 @@ func (g *Gateway) who(w http.ResponseWriter, r *http.Request) (key *holder, from
 
 // payerOf is the account behind a key: the channel that was opened for its benefit, or the operator's.
 func (t *Till) payerOf(ctx context.Context, key *holder) (*payer, error) {
-	id := "key/" + key.ID
-	a, err := t.Ledger.Account(ctx, id)
-	if errors.Is(err, ledger.ErrUnknown) {
-		a = ledger.Account{ID: id, Payer: key.Name, Line: voucher.Line{Limit: voucher.MostAmount}}
-		if key.Limits.Budget > 0 {
-			a.Line.Limit = key.Limits.Budget
-		}
+	from := &payer{account: "key/" + key.ID, budget: ledger.Budget{Day: key.Limits.Daily, Month: key.Limits.Monthly}}
+	limit := uint64(voucher.MostAmount)
+	if key.Limits.Budget > 0 {
+		limit = key.Limits.Budget
+	}
+	a, err := t.Ledger.Account(ctx, from.account)
+	if errors.Is(err, ledger.ErrUnknown) || err == nil && a.Channel == 0 && a.Line.Limit != limit {
+		a = ledger.Account{ID: from.account, Payer: key.Name, Line: voucher.Line{Limit: limit}}
 		err = t.Ledger.Keep(ctx, a)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if a.Channel > 0 {
-		return &payer{account: accountOf(a.Channel)}, nil
+		from.account = accountOf(a.Channel)
 	}
-	return &payer{account: id}, nil
+	return from, nil
 }
 
 // channelState is what a consumer reads of its channel: what was charged, and its own last voucher, which it can check.
@@ -76,6 +77,7 @@ type channelState struct {
 	Charged uint64        `json:"charged_rao"`
 	Signed  uint64        `json:"signed_rao"`
 	Settled uint64        `json:"settled_rao"`
+	Open    uint64        `json:"open"` // requests
 	Closing int64         `json:"withdraw_from,omitempty"`
 	Parts   []x402.Part   `json:"charged_parts"`
 	Last    *x402.Payload `json:"lastVoucher,omitempty"`
@@ -84,7 +86,7 @@ type channelState struct {
 func stateOf(a ledger.Account) channelState {
 	s := channelState{
 		Channel: strings.TrimPrefix(a.ID, "channel/"), Deposit: a.Line.Limit, Charged: a.Line.Charged, Signed: a.Line.Signed,
-		Settled: a.Settled, Closing: a.Closing, Parts: x402.NewPayload(voucher.Voucher{Parts: a.Parts}, nil).Parts,
+		Settled: a.Settled, Open: a.Line.Open, Closing: a.Closing, Parts: x402.NewPayload(voucher.Voucher{Parts: a.Parts}, nil).Parts,
 	}
 	if len(a.Held.Signature) > 0 {
 		last := x402.NewPayload(a.Held.Voucher, a.Held.Signature)

@@ -55,6 +55,18 @@ func (r *route) other(able func(*candidate) bool, tried []*candidate) bool {
 	return false
 }
 
+// count is how many candidates are so.
+func (r *route) count(so func(*candidate) bool) (n int) {
+	for _, tier := range r.tiers {
+		for _, c := range tier {
+			if so(c) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // lighter draws two different candidates and returns the one with the lower load. Over many requests that keeps the
 // highest load close to the average, without looking at all of them.
 func lighter(of []*candidate, now time.Time) *candidate {

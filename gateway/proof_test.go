@@ -112,7 +112,9 @@ func TestEveryAnswerHasAReceiptThatItsConsumerCanCheck(t *testing.T) {
 			require.NoError(t, err)
 			_, err = Verify(record, []byte(strings.Replace(body, "30", "31", 1)), answer)
 			require.ErrorIs(t, err, receipt.ErrBinding)
-			_, err = Verify(record, nil, []byte(strings.Replace(string(answer), "42", "43", 1)))
+			other := strings.NewReplacer("is 42.", "is 43.", `"42"`, `"43"`).Replace(string(answer)) // an id may have a 42 as well
+			require.NotEqual(t, string(answer), other)
+			_, err = Verify(record, nil, []byte(other))
 			require.ErrorIs(t, err, receipt.ErrBinding)
 			_, err = Verify(record, nil, answer[:len(answer)/2])
 			require.Error(t, err)

@@ -21,9 +21,10 @@ type Ranking interface {
 
 // Subnet is one market as a consumer sees it.
 type Subnet struct {
-	NetUID uint32
-	Name   string // consumers use it as model name
-	Miners []Miner
+	NetUID  uint32
+	Name    string // consumers use it as model name
+	Created int64  // Unix seconds, 0 where that is not known
+	Miners  []Miner
 }
 
 // Miner is one place in a subnet.
@@ -42,10 +43,15 @@ type Miner struct {
 	Precision  string         // of the weights, as the card tells it
 	Incentive  uint16         // of the last epoch on the chain, 0 before the first
 	Author     string         // account of the author of an open model; empty where there is none
+	Licence    string         // of an open model
 	Parameters uint64         // of an open model's weights, 0 where that is not known
+	Open       bool           // its subnet's models are open: it is asked nothing whose answer cannot be run again
+	Capability float64        // of an open model by its examination, 0 to 1; 0 where there was none
 	Place      int            // of an open model, 1 is the first; 0 for none
+	Published  int64          // of an open model, Unix seconds; 0 where that is not known
 	Score      float64        // by the gateway's own validator, 0 where it has none
 	Tier       int            // by the same, 0 is the best
+	Slots      uint64         // requests that it works on at once, as the card tells it
 }
 
 // Rank says by what a subnet's miners are ordered.
@@ -75,6 +81,7 @@ type table struct {
 // route is where a model name leads: candidates in tiers, best first.
 type route struct {
 	subnet string
+	opened int64 // the subnet, Unix seconds
 	rank   Rank
 	tiers  [][]*candidate
 }
@@ -125,7 +132,9 @@ func newTable(subnets []Subnet, health func(ed25519.PublicKey) *health, c *claim
 	}
 	t.name(subnets, everybody, c, tierWidth)
 	for i := range t.models {
-		t.models[i].Describe(t.routes[t.models[i].ID].told())
+		r := t.routes[t.models[i].ID]
+		t.models[i].Created = r.created()
+		t.models[i].Describe(r.told())
 	}
 	return t
 }
@@ -138,12 +147,12 @@ func newCandidate(s Subnet, m Miner, h *health) *candidate {
 // offer enters a subnet under its name and its wish.
 func (t *table) offer(s Subnet, all []*candidate, tierWidth float64) {
 	rank := rankOf(s.Miners)
-	whole := &route{subnet: s.Name, rank: rank, tiers: tiers(all, rank, tierWidth)}
+	whole := &route{subnet: s.Name, opened: s.Created, rank: rank, tiers: tiers(all, rank, tierWidth)}
 	t.routes[s.Name] = whole
 	t.routes[s.Name+bestWish] = whole
 	t.list(s.Name, "agora")
 	if small := smallest(all); len(small) > 0 {
-		t.routes[s.Name+smallWish] = &route{subnet: s.Name, rank: rank, tiers: tiers(small, rank, tierWidth)}
+		t.routes[s.Name+smallWish] = &route{subnet: s.Name, opened: s.Created, rank: rank, tiers: tiers(small, rank, tierWidth)}
 		t.list(s.Name+smallWish, "agora")
 	}
 }
@@ -241,7 +250,7 @@ func named(s Subnet, holders []*candidate, tierWidth float64) *route {
 		}
 		others = append(others, m)
 	}
-	return &route{subnet: s.Name, rank: rank, tiers: append([][]*candidate{alike}, tiers(others, rank, tierWidth)...)}
+	return &route{subnet: s.Name, opened: s.Created, rank: rank, tiers: append([][]*candidate{alike}, tiers(others, rank, tierWidth)...)}
 }
 
 // list adds an id to what GET /v1/models shows, once.
@@ -252,6 +261,26 @@ func (t *table) list(id, owner string) {
 		}
 	}
 	t.models = append(t.models, openai.Model{ID: id, Object: "model", OwnedBy: owner})
+}
+
+// open is the open model that is asked first, where there is one.
+func (r *route) open() *openai.Open {
+	first := r.tiers[0][0]
+	if first.Parameters == 0 {
+		return nil
+	}
+	return &openai.Open{
+		Name: first.Model, Digest: first.Digest, Author: first.Author, Licence: first.Licence,
+		Parameters: first.Parameters, Capability: first.Capability, Place: first.Place,
+	}
+}
+
+// created is when the open model that is asked first was published; where there is none, when the subnet was opened.
+func (r *route) created() int64 {
+	if len(r.tiers) > 0 && len(r.tiers[0]) > 0 && r.tiers[0][0].Published > 0 {
+		return r.tiers[0][0].Published
+	}
+	return r.opened
 }
 
 // told is what the cards of a route's miners tell together: all that one of them can do, and the most that one of them reads.

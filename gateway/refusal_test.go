@@ -289,7 +289,7 @@ func TestHealthAndMetricsNeedNoKey(t *testing.T) {
 	for _, line := range []string{
 		`agora_gateway_attempts_total{outcome="ok",subnet="chat",uid="0"} 1`,
 		`gen_ai_server_request_duration_seconds_count{gen_ai_operation_name="chat",status="200",subnet="chat"} 1`,
-		`gen_ai_client_token_usage_total{gen_ai_token_type="output",subnet="chat"} 2`,
+		`gen_ai_client_token_usage_sum{gen_ai_operation_name="chat",gen_ai_token_type="output",subnet="chat"} 2`,
 		`agora_gateway_in_flight 0`,
 	} {
 		require.Regexp(t, "(?m)^"+regexp.QuoteMeta(line)+"$", text)

@@ -9,6 +9,7 @@ import (
 
 	"agora/gateway/peek"
 	"agora/wire/openai"
+	"agora/wire/walk"
 )
 
 // Operations that are answered in one piece. Who can do them says so on its card: nobody else is asked.
@@ -43,10 +44,13 @@ func (o operation) outgoing(body []byte, h peek.Head) []byte {
 	return peek.AsStream(body, h)
 }
 
-// doable says whether a card does not rule an operation out.
+// doable says whether a card does not rule an operation out, nor that the answer could not be run again where models are open.
 func (o operation) doable(m *candidate) bool {
-	return m.Can&o.needs != 0 || m.Can == 0 && !o.whole
+	return !o.unheld(m) && (m.Can&o.needs != 0 || m.Can == 0 && !o.whole)
 }
+
+// unheld says that a miner is paid for its model's answers, and that those of an operation cannot be held to the model.
+func (o operation) unheld(m *candidate) bool { return m.Open && o == completion }
 
 // readPiece reads an answer that is one piece of whatever kind.
 func (a *answer) readPiece() error {
@@ -55,7 +59,7 @@ func (a *answer) readPiece() error {
 		return err
 	}
 	kind := a.resp.Header.Get("Content-Type")
-	if strings.HasPrefix(kind, "application/json") && !peek.IsObject(body) {
+	if strings.HasPrefix(kind, "application/json") && !walk.IsObject(body) {
 		return errNotJSON
 	}
 	if !slices.ContainsFunc(kinds, func(k string) bool { return strings.HasPrefix(kind, k) }) || len(body) == 0 {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"agora/wire/openai"
-	"agora/wire/x402"
 )
 
 // errConsumer marks a stream that ended because the consumer no longer takes it.
@@ -24,7 +23,6 @@ func (a *answer) deliver() error {
 		a.out.header().Set("Content-Length", strconv.Itoa(len(a.whole)))
 		a.out.begin(http.StatusOK)
 		_ = a.out.write(a.whole, true) // a consumer that left needs no answer
-		a.count(a.usage)
 		return nil
 	}
 	err := a.pass()
@@ -53,6 +51,7 @@ func (a *answer) announce() {
 		h.Set("X-Agora-Model", a.from.Model)
 		if a.Proofs != nil {
 			h.Set("X-Agora-Receipt", hex.EncodeToString(a.nonce[:]))
+			h.Set("X-Agora-Verified", a.Proofs.verified(a.from.netuid, a.from.Miner, a.path))
 		}
 		h.Set("X-Agora-Overhead-Us", strconv.FormatInt(overhead.Microseconds(), 10))
 	}, "x-agora-miner "+a.from.name)
@@ -63,9 +62,7 @@ func (c *call) hello(h http.Header) {
 	h.Set("X-Agora-Subnet", c.route.subnet)
 	h.Set("X-Agora-Rank", string(c.route.rank))
 	h.Set("X-Content-Type-Options", "nosniff")
-	if c.bill != nil {
-		h.Set(x402.HeaderResponse, c.bill.response())
-	}
+	c.bill.answerTo(h)
 	if c.Stream {
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("Cache-Control", "no-store")
@@ -107,7 +104,6 @@ func (a *answer) hand(c openai.Chunk) error {
 	if c.Comment {
 		return left(a.out.comment(c.Data))
 	}
-	a.count(c.Usage)
 	if c.Usage != nil {
 		a.usage = c.Usage
 	}
@@ -117,6 +113,7 @@ func (a *answer) hand(c openai.Chunk) error {
 	if err := a.tell(c.Data); err != nil {
 		return err
 	}
+	a.parts++
 	if a.bill != nil {
 		a.bill.chunks++
 	}
@@ -164,17 +161,4 @@ func brokenOff(err error) *openai.Error {
 	}
 	return openai.Errorf(http.StatusBadGateway,
 		"the answer is not complete: the miner stopped in the middle of it; ask again").WithCode("miner_died")
-}
-
-// count adds the usage that an answer tells to the metrics. Miners may lie; this is no bill.
-func (c *call) count(u *openai.Usage) {
-	if u == nil {
-		return
-	}
-	const absurd = 1 << 24
-	for kind, n := range map[string]int{"input": u.PromptTokens, "output": u.CompletionTokens} {
-		if n > 0 && n < absurd {
-			c.metrics.tokens.WithLabelValues(kind, c.route.subnet).Add(float64(n))
-		}
-	}
 }

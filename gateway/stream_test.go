@@ -179,7 +179,7 @@ func TestMinerThatDoesNotStreamServesPlainRequests(t *testing.T) {
 	_, text = m.post("/v1/chat/completions", askStream)
 	require.Contains(t, text, "streamed")
 	_, text = m.post("/metrics", "", func(r *http.Request) { r.Method = http.MethodGet })
-	require.Contains(t, text, `gen_ai_client_token_usage_total{gen_ai_token_type="output",subnet="chat"} 6`, "in whatever spelling")
+	require.Contains(t, text, `gen_ai_client_token_usage_sum{gen_ai_operation_name="chat",gen_ai_token_type="output",subnet="chat"} 6`, "in whatever spelling")
 }
 
 func TestStreamsHeaderTellsProxiesNotToCollectIt(t *testing.T) {

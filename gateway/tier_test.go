@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -42,4 +43,34 @@ func TestMinersOfEqualPayAreDividedByTheValidatorsTiers(t *testing.T) {
 	require.Equal(t, [][]uint32{{0}, {2}, {1}}, order(RankChain, best, slow, Miner{Incentive: 13900, Tier: 1}))
 	require.Equal(t, [][]uint32{{0, 1, 2}}, order(RankChain, best, best, best), "who is not told apart stays together")
 	require.Equal(t, [][]uint32{{0, 1}}, order(RankNone, Miner{}, Miner{}))
+}
+
+// A miner at which requests wait, and that says nothing, gets no more of them; a word of it, or the end of those that wait, changes that.
+func TestASilentMinerIsSparedMoreRequests(t *testing.T) {
+	h, now := &health{}, time.Now()
+	for range breakAfter {
+		require.True(t, h.admit(now.Add(time.Hour)))
+		h.start()
+	}
+	require.True(t, h.admit(h.heard.Add(quietFor-1)))
+	require.False(t, h.admit(h.heard.Add(quietFor)))
+	h.answered(10*time.Second, now)
+	require.True(t, h.admit(now.Add(29*time.Second)), "it is known to be slow")
+	require.False(t, h.admit(now.Add(30*time.Second)))
+	h.end()
+	require.True(t, h.admit(now.Add(time.Hour)))
+}
+
+// Who keeps requests waiting, or let one wait for nothing, is no better than who answers.
+func TestSilenceCountsAsTheTimeItLasts(t *testing.T) {
+	now := time.Now()
+	fast, silent := &health{}, &health{}
+	fast.answered(5*time.Millisecond, now)
+	require.Less(t, silent.load(now), fast.load(now), "nothing is known of it")
+	silent.start()
+	require.Greater(t, silent.load(silent.heard.Add(time.Second)), fast.load(now))
+	silent.end()
+	silent.silent(20*time.Second, now)
+	require.Greater(t, silent.load(now.Add(time.Minute)), fast.load(now.Add(time.Minute)))
+	require.Zero(t, silent.slowest(now), "it is not known to be slow, only to be silent")
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -39,12 +40,28 @@ type Channels interface {
 
 // Payroll pays miners for what they answered.
 type Payroll interface {
-	// Enclose puts what a miner is owed into a request to it, if it is time to; payee is the miner's owner.
-	Enclose(h http.Header, payee string)
+	// Enclose puts what a miner is owed into a request to it, if it is time to. The answer costs at most ceiling, in rao.
+	Enclose(h http.Header, w Work, ceiling uint64)
 	// Owe notes what an answer cost. It must not wait.
-	Owe(payee string, netuid uint32, rao uint64)
+	Owe(w Work)
 	// Demand notes that a miner has answered that it wants to be paid first.
 	Demand(payee string)
+}
+
+// Work is an answer that a miner gave, or is asked for.
+type Work struct {
+	Payee  string // the miner's owner
+	NetUID uint32
+	HotKey ed25519.PublicKey
+	Slots  uint64      // requests that the miner works on at once
+	Rates  price.Rates // of its card, without a mark-up
+	Used   price.Tokens
+	Rao    uint64 // that the consumer was charged for the miner
+}
+
+// work is an answer of m.
+func work(m *candidate, used price.Tokens, rao uint64) Work {
+	return Work{m.Owner, m.netuid, m.HotKey, m.Slots, price.Rates{In: m.PriceIn, Out: m.PriceOut}, used, rao}
 }
 
 // credit is what a consumer may have open without having signed for it.
@@ -105,6 +122,7 @@ type payer struct {
 	offered *ledger.Held // that a session lets be checked later
 	session *session
 	most    uint64 // rao that the request may cost; 0 is no bound
+	budget  ledger.Budget
 }
 
 // show finds the channel that a request's header pays from. The signature is checked unless the session is known: then the
@@ -190,7 +208,7 @@ func (t *Till) rates(m *Miner) price.Rates {
 // reserve opens a request on an account, and brings what is to be checked into the account's voucher where that is what it
 // takes.
 func (t *Till) reserve(ctx context.Context, from *payer, id string, ceiling uint64) (ledger.Account, error) {
-	r := ledger.Request{Account: from.account, ID: id, Named: from.request != "", Ceiling: ceiling, Terms: credit, Held: from.held}
+	r := ledger.Request{Account: from.account, ID: id, Named: from.request != "", Ceiling: ceiling, Terms: credit, Held: from.held, Budget: from.budget}
 	a, err := t.Ledger.Reserve(ctx, r)
 	if from.session == nil || !errors.Is(err, voucher.ErrCredit) && !errors.Is(err, voucher.ErrFunds) && !errors.Is(err, ledger.ErrUnknown) {
 		return a, err

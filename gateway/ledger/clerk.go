@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 )
 
-// clerk takes what has come and writes it, until ctx ends.
+// clerk takes what has come for PostgreSQL and writes it, until ctx ends.
 func (l *Ledger) clerk(ctx context.Context) {
 	batch := make([]*entry, 0, maxBatch)
 	for {
@@ -17,12 +16,8 @@ func (l *Ledger) clerk(ctx context.Context) {
 		select {
 		case e := <-l.entries:
 			batch = append(batch, e)
-		case <-idle(l.unfolded): // nobody asks any more
-			l.refold()
-			continue
 		case <-ctx.Done():
 			l.refuseRest()
-			l.refold()
 			return
 		}
 		for more := true; more && len(batch) < maxBatch; {
@@ -34,26 +29,6 @@ func (l *Ledger) clerk(ctx context.Context) {
 			}
 		}
 		l.settle(batch)
-		if l.due(time.Now()) {
-			l.refold()
-		}
-	}
-}
-
-// idle is a while after which an unfolded journal is folded though nobody asks.
-func idle(unfolded int) <-chan time.Time {
-	if unfolded == 0 {
-		return nil
-	}
-	return time.After(foldEvery)
-}
-
-// refold folds the journal; where that fails it stays, and is folded later.
-func (l *Ledger) refold() {
-	ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
-	defer cancel()
-	if l.fold(ctx) != nil {
-		l.folded = time.Now()
 	}
 }
 
@@ -69,51 +44,39 @@ func (l *Ledger) refuseRest() {
 	}
 }
 
-// settle writes a batch and answers its entries. A transaction that fails is tried again as long as nothing of it is in
-// memory only.
+// settle writes a batch and answers its entries. A transaction that fails is tried again.
 func (l *Ledger) settle(batch []*entry) {
 	var err error
 	for range tries {
 		ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
 		err = l.commit(ctx, batch)
 		cancel()
-		if err == nil || !l.dialect.shared {
+		if err == nil {
 			break
 		}
 		l.hangUp()
 	}
 	for _, e := range batch {
 		if err != nil {
-			if e.undo != nil && e.err == nil {
-				e.undo()
-			}
 			e.err = fmt.Errorf("%w: %w", ErrStore, err)
 		}
 		e.done <- e.err
 	}
 }
 
-// commit applies a batch in one transaction. Where the accounts are in memory it writes besides what an earlier failure
-// left unwritten, and takes no entry before that is done.
+// commit applies a batch in one transaction.
 func (l *Ledger) commit(ctx context.Context, batch []*entry) error {
-	w := &work{Ledger: l, book: l.book, ctx: ctx}
+	w := &work{Ledger: l, book: newBook(), ctx: ctx}
 	defer func() {
 		if w.tx != nil {
 			_ = w.tx.Rollback() // after the commit it is nothing
 		}
 	}()
-	if l.dialect.shared {
-		w.book = newBook()
-		if err := w.read(batch); err != nil {
-			return err
-		}
-	} else if w.changed() {
-		if err := w.finish(); err != nil {
-			return err
-		}
+	if err := w.read(batch); err != nil {
+		return err
 	}
 	for _, e := range batch {
-		w.account, w.entry = w.accounts[e.account], e
+		w.account = w.accounts[e.account]
 		e.err = e.apply(w)
 		if errors.Is(e.err, errBroken) {
 			return e.err
@@ -138,7 +101,7 @@ func (w *work) begin() error {
 	return nil
 }
 
-// transaction begins one on the clerk's connection, where its statements are prepared.
+// transaction begins one on the connection of who writes, where its statements are prepared.
 func (l *Ledger) transaction(ctx context.Context) (*sql.Tx, error) {
 	if l.conn == nil {
 		conn, err := l.db.Conn(ctx)
@@ -182,7 +145,7 @@ func (w *work) read(batch []*entry) error {
 
 // finish writes what changed and commits.
 func (w *work) finish() error {
-	if !w.changed() {
+	if !w.isChanged() {
 		return nil
 	}
 	if err := w.begin(); err != nil {
@@ -191,17 +154,7 @@ func (w *work) finish() error {
 	if err := w.write(w.ctx, w.tx, w.book); err != nil {
 		return err
 	}
-	if w.dialect.shared {
-		if err := w.writeSums(w.ctx, w.book); err != nil {
-			return err
-		}
-	}
-	err := w.tx.Commit()
-	if err == nil {
-		w.clear()
-		w.tx = nil
-	}
-	return err
+	return w.tx.Commit()
 }
 
 // known is the entry's account, or an error.

@@ -32,20 +32,32 @@ func (l *Ledger) Owe(ctx context.Context, payee string, netuid uint32, rao uint6
 }
 
 // Promise writes down a voucher before it is handed out, so that none is ever signed for less than another. It is signed
-// by sign for all that is owed.
-func (l *Ledger) Promise(ctx context.Context, payee string, channel uint64, sign func(voucher.Voucher) ([]byte, error)) (Debt, error) {
+// by sign for all that is owed, and ahead for what is not answered yet.
+func (l *Ledger) Promise(ctx context.Context, payee string, channel uint64, ahead voucher.Parts, sign func(voucher.Voucher) ([]byte, error)) (Debt, error) {
 	return l.debt(ctx, payee, func(have *Debt) error {
 		if have.Channel != channel { // another channel begins at nothing: what the last one covered is paid from that
-			have.Owed, have.Channel, have.Held = have.Owed.Minus(have.Held.Voucher.Parts), channel, Held{}
+			have.Owed, have.Channel, have.Held = beyond(have.Owed, have.Held.Voucher.Parts), channel, Held{}
 		}
-		if len(have.Owed) == 0 {
+		parts := have.Owed.Plus(ahead)
+		parts = parts.Plus(beyond(have.Held.Voucher.Parts, parts)) // never less than before
+		if len(parts) == 0 {
 			return nil
 		}
-		v := voucher.Voucher{Channel: channel, Parts: have.Owed}
+		v := voucher.Voucher{Channel: channel, Parts: parts}
 		signature, err := sign(v)
 		have.Held = Held{v, signature}
 		return err
 	})
+}
+
+// beyond is what p has more than q in each subnet.
+func beyond(p, q voucher.Parts) (more voucher.Parts) {
+	for _, part := range p {
+		if have := q.Of(part.Netuid); part.Amount > have {
+			more = append(more, voucher.Part{Netuid: part.Netuid, Amount: part.Amount - have})
+		}
+	}
+	return more
 }
 
 // Debt is what is owed to a payee; nothing where it is not known.
@@ -67,7 +79,7 @@ func (l *Ledger) debt(ctx context.Context, payee string, change func(*Debt) erro
 			return err
 		}
 		*have = d
-		w.debts[payee], w.owing[payee] = have, true
+		w.debts[payee], w.changed[payee] = have, true
 		return nil
 	})
 	return d, err
@@ -110,37 +122,24 @@ func scanDebt(row scanner) (*Debt, error) {
 	return d, err
 }
 
-func (l *Ledger) recallDebts(ctx context.Context) error {
-	all, err := l.Debts(ctx)
-	for _, d := range all {
-		l.book.debts[d.Payee] = &d
-	}
-	return err
+func (d *Debt) values() []any {
+	return []any{d.Payee, d.Channel, packParts(d.Owed), packVoucher(d.Held.Voucher), d.Held.Signature}
 }
 
 // Debts lists everything owed, by payee.
 func (l *Ledger) Debts(ctx context.Context) (all []Debt, err error) {
-	list, err := l.db.QueryContext(ctx, "SELECT "+debtColumns+" FROM debts ORDER BY payee")
+	if l.desk != nil {
+		return l.desk.debts(), nil
+	}
+	err = l.each(ctx, "SELECT "+debtColumns+" FROM debts ORDER BY payee", func(row scanner) error {
+		d, err := scanDebt(row)
+		if err == nil {
+			all = append(all, *d)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	defer list.Close()
-	for list.Next() {
-		d, err := scanDebt(list)
-		if err != nil {
-			return nil, fmt.Errorf("ledger: %w", err)
-		}
-		all = append(all, *d)
-	}
-	return all, list.Err()
-}
-
-func (l *Ledger) writeDebts(ctx context.Context, b *book) error {
-	var values [][]any
-	for payee := range b.owing {
-		d := b.debts[payee]
-		values = append(values, []any{d.Payee, d.Channel, packParts(d.Owed), packVoucher(d.Held.Voucher), d.Held.Signature})
-	}
-	return l.insert(ctx, "debts ("+debtColumns+")", ` ON CONFLICT (payee) DO UPDATE SET channel = excluded.channel,
-		owed = excluded.owed, promise = excluded.promise, signature = excluded.signature`, values)
+	return all, nil
 }

@@ -26,7 +26,7 @@ var (
 
 // connect opens the database that where names: a URL of PostgreSQL, or a file.
 func connect(ctx context.Context, where string) (*sql.DB, dialect, error) {
-	if strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://") {
+	if IsShared(where) {
 		db, err := sql.Open("pgx", where)
 		if err == nil {
 			err = db.PingContext(ctx)
@@ -37,8 +37,8 @@ func connect(ctx context.Context, where string) (*sql.DB, dialect, error) {
 		db.SetMaxOpenConns(4)
 		return db, postgreSQL, nil
 	}
-	// A kill loses nothing of what was committed; a power cut may lose the last moments, and the file stays whole.
-	db, err := sql.Open("sqlite", "file:"+where+"?_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=busy_timeout(5000)&_txlock=immediate")
+	// What was committed stays, whatever comes: a fold ends the part of the journal that it has. There is one in minutes.
+	db, err := sql.Open("sqlite", "file:"+where+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(5000)&_txlock=immediate")
 	if err != nil {
 		return nil, sqlite, fmt.Errorf("ledger: %w", err)
 	}

@@ -1,183 +1,188 @@
 package ledger
 
 import (
-	"context"
-	"database/sql"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
-	"time"
-
-	"agora/mechanism/voucher"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 )
 
-// The journal is folded into accounts and sums when it is this old, or this long.
+// A journal is files beside the store, one after the other. Each begins with a word (8 bytes) and the length up to which it
+// is known to be on the disk (8 bytes). Frames follow: length of the records and the CRC-32C of number and records (4 bytes
+// each), the number of the frame (8), and the records of one write. Behind the last frame there may be room that was taken
+// ahead. A frame that is not whole is the write that a kill cut off, of which nobody was told, or one that a power cut took,
+// and the end; before the length that is on the disk it is damage.
+type journal struct {
+	where string // of the store
+	file  *sheet
+	good  int64  // where the next frame begins
+	frame uint64 // number of the last
+}
+
 const (
-	foldEvery = time.Second
-	foldAt    = 8 << 20 // bytes
+	journalWord = "agoralj2"
+	journalHead = 16
+	frameHead   = 16
 )
 
-var errJournal = errors.New("the journal is damaged")
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// line is one charge in the journal. What it says of the account is what holds after it, so that an account that was written
-// later is not charged twice.
-type line struct {
-	account, model           string
-	at                       time.Time
-	netuid                   uint32
-	in, out, cost, base      uint64
-	charged, answered, parts uint64 // after it; parts of its subnet
+// journalName is the file whose first frame has a number.
+func (j *journal) journalName(first uint64) string {
+	return fmt.Sprintf("%s.lines-%020d", j.where, first)
 }
 
-// append writes the line behind b: two texts with their lengths, then numbers.
-func (l line) append(b []byte) []byte {
-	for _, text := range []string{l.account, l.model} {
-		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
+// turn begins a file for the next frames, unless the one that is written to has none yet. The one before is on the disk then.
+func (j *journal) turn() error {
+	if j.file != nil && j.good == journalHead {
+		return nil
 	}
-	for _, n := range []uint64{uint64(l.at.UnixMilli()), uint64(l.netuid), l.in, l.out, l.cost, l.base, l.charged, l.answered, l.parts} {
-		b = binary.AppendUvarint(b, n)
+	next, err := j.begin()
+	if err != nil {
+		return err
 	}
-	return b
-}
-
-// readLine takes a line off b.
-func readLine(b []byte) (l line, rest []byte, err error) {
-	for _, text := range []*string{&l.account, &l.model} {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || n > uint64(len(b)-size) {
-			return l, nil, errJournal
+	before, length := j.file, j.good
+	if before != nil {
+		if err := before.Sync(); err != nil {
+			return errors.Join(err, next.end(0))
 		}
-		*text, b = string(b[size:size+int(n)]), b[size+int(n):]
 	}
-	var at, netuid uint64
-	for _, into := range []*uint64{&at, &netuid, &l.in, &l.out, &l.cost, &l.base, &l.charged, &l.answered, &l.parts} {
-		n, size := binary.Uvarint(b)
-		if size <= 0 {
-			return l, nil, errJournal
-		}
-		*into, b = n, b[size:]
+	j.file, j.good = next, journalHead
+	if before != nil {
+		return before.end(length)
 	}
-	if at > math.MaxInt64/2 || netuid > math.MaxUint32 {
-		return l, nil, errJournal
-	}
-	l.at, l.netuid = time.UnixMilli(int64(at)), uint32(netuid)
-	return l, b, nil
-}
-
-// count adds a charge to the sums that people look at.
-func (b *book) count(l line) {
-	at := sum{l.account, l.at.UnixMilli() / millisPerDay, l.netuid, l.model}
-	s := b.sums[at]
-	if s == nil {
-		s = &Spent{}
-		b.sums[at] = s
-	}
-	s.Requests++
-	s.In, s.Out, s.Cost, s.Base = s.In+l.in, s.Out+l.out, s.Cost+l.cost, s.Base+l.base
-}
-
-// replay brings an account to what a line of the journal says, unless it is there already.
-func (b *book) replay(l line) error {
-	a := b.accounts[l.account]
-	if a == nil {
-		return fmt.Errorf("%w: there is no account %.80q", errJournal, l.account)
-	}
-	if l.answered > a.Line.Answered {
-		a.Line.Answered, a.Line.Charged = l.answered, l.charged
-		a.Line.Sign(0) // nothing more is signed; it looks whether all is paid
-	}
-	if have := a.Parts.Of(l.netuid); l.parts > have {
-		a.Parts = a.Parts.Plus(voucher.Parts{{Netuid: l.netuid, Amount: l.parts - have}})
-	}
-	b.stale[l.account] = true
-	b.count(l)
 	return nil
 }
 
-func (l *Ledger) writeJournal(ctx context.Context, tx *sql.Tx, b *book) error {
-	if len(b.journal) == 0 {
-		return nil
+// begin makes a file for the next frames.
+func (j *journal) begin() (*sheet, error) {
+	s, err := newSheet(j.journalName(j.frame + 1))
+	if err != nil {
+		return nil, err
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO journal (seq, entries) VALUES ((SELECT COALESCE(MAX(seq), 0) + 1 FROM journal), $1)", b.journal)
-	if err == nil {
-		l.unfolded += len(b.journal)
+	if err := s.put(append([]byte(journalWord), make([]byte, journalHead-len(journalWord))...), 0); err != nil {
+		return nil, errors.Join(err, s.end(0))
+	}
+	return s, nil
+}
+
+// write appends a frame: its records, and then the head that makes it one. What a write that failed has left the next one
+// overwrites.
+func (j *journal) write(records []byte) error {
+	if err := j.file.put(records, j.good+frameHead); err != nil {
+		return err
+	}
+	head := headOf(records, j.frame+1)
+	if err := j.file.put(head[:], j.good); err != nil {
+		return err
+	}
+	j.good += int64(frameHead + len(records))
+	j.frame++
+	return nil
+}
+
+func headOf(records []byte, number uint64) (head [frameHead]byte) {
+	binary.BigEndian.PutUint64(head[8:], number)
+	binary.BigEndian.PutUint32(head[:], uint32(len(records)))
+	binary.BigEndian.PutUint32(head[4:], crc32.Update(crc32.Checksum(head[8:], castagnoli), castagnoli, records))
+	return head
+}
+
+// vouch notes that the disk has the file up to a length.
+func (j *journal) vouch(length int64) error {
+	return j.file.put(binary.BigEndian.AppendUint64(nil, uint64(length)), int64(len(journalWord)))
+}
+
+// files lists the journal's files with the number of each one's first frame, in order.
+func (j *journal) files() (names []string, err error) {
+	names, err = filepath.Glob(escaped(j.where) + ".lines-*")
+	slices.Sort(names)
+	return names, err
+}
+
+// escaped is a path that Glob reads as it is.
+func escaped(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
+}
+
+// recall plays the frames after one.
+func (j *journal) recall(after uint64, play func(records []byte) error) error {
+	names, err := j.files()
+	if err != nil {
+		return err
+	}
+	j.frame = after
+	for _, name := range names {
+		if err := j.recallFile(name, after, play); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (j *journal) recallFile(name string, after uint64, play func([]byte) error) error {
+	raw, err := os.ReadFile(name)
+	if err != nil || len(bytes.Trim(raw, "\x00")) == 0 { // it was made, and nothing more
+		return err
+	}
+	number, err := strconv.ParseUint(strings.TrimPrefix(name, j.where+".lines-"), 10, 64)
+	if err != nil || number > j.frame+1 {
+		return fmt.Errorf("%w: frames are missing before it: %s", errJournal, restore)
+	}
+	if !bytes.HasPrefix(raw, []byte(journalWord)) || len(raw) < journalHead {
+		return fmt.Errorf("%w: it is of another program, or cut: %s", errJournal, restore)
+	}
+	synced := binary.BigEndian.Uint64(raw[len(journalWord):])
+	at := uint64(journalHead)
+	for ; ; number++ {
+		records, whole := frameAt(raw[at:], number)
+		if !whole {
+			break
+		}
+		at += frameHead + uint64(len(records))
+		if number <= after {
+			continue
+		}
+		if err := play(records); err != nil {
+			return err
+		}
+		j.frame = number
+	}
+	if at < synced {
+		return fmt.Errorf("%w: frame %d: %s", errJournal, number, restore)
+	}
+	return nil
+}
+
+// restore is what to do about a journal that does not read.
+const restore = "restore it from a copy, or move it away and lose what was charged since"
+
+// frameAt is the frame of a number at the beginning of raw, if it is whole.
+func frameAt(raw []byte, number uint64) (records []byte, whole bool) {
+	if len(raw) < frameHead {
+		return nil, false
+	}
+	length := binary.BigEndian.Uint32(raw)
+	if uint64(length) > uint64(len(raw)-frameHead) {
+		return nil, false
+	}
+	records = raw[frameHead : frameHead+length]
+	return records, headOf(records, number) == [frameHead]byte(raw)
+}
+
+// drop removes the files whose frames are all folded: those before the one that is written to now.
+func (j *journal) drop(before string) error {
+	names, err := j.files()
+	for _, name := range names {
+		if name < before {
+			err = errors.Join(err, os.Remove(name))
+		}
 	}
 	return err
-}
-
-// due tells whether the journal is to be folded.
-func (l *Ledger) due(now time.Time) bool {
-	return l.unfolded > 0 && (now.Sub(l.folded) >= foldEvery || l.unfolded >= foldAt)
-}
-
-// fold writes accounts and sums, and ends the journal, in one transaction.
-func (l *Ledger) fold(ctx context.Context) error {
-	b := l.book
-	if len(b.stale)+len(b.sums) == 0 && l.unfolded == 0 {
-		return nil
-	}
-	tx, err := l.transaction(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // after the commit it is nothing
-	accounts := make([][]any, 0, len(b.stale))
-	for id := range b.stale {
-		accounts = append(accounts, b.accounts[id].values())
-	}
-	if err := l.insert(ctx, "accounts ("+accountColumns+")", upsertAccount, accounts); err != nil {
-		return err
-	}
-	if err := l.writeSums(ctx, b); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM journal"); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	clear(b.stale)
-	clear(b.sums)
-	l.unfolded, l.folded = 0, time.Now()
-	return nil
-}
-
-const addSums = ` ON CONFLICT (account, day, netuid, model) DO UPDATE SET requests = spending.requests + excluded.requests,
-	tokens_in = spending.tokens_in + excluded.tokens_in, tokens_out = spending.tokens_out + excluded.tokens_out,
-	cost = spending.cost + excluded.cost, base = spending.base + excluded.base`
-
-func (l *Ledger) writeSums(ctx context.Context, b *book) error {
-	values := make([][]any, 0, len(b.sums))
-	for at, s := range b.sums {
-		values = append(values, []any{at.account, at.day, at.netuid, at.model, s.Requests, s.In, s.Out, s.Cost, s.Base})
-	}
-	return l.insert(ctx, "spending (account, day, netuid, model, requests, tokens_in, tokens_out, cost, base)", addSums, values)
-}
-
-// recallJournal plays what was charged since the accounts were written.
-func (l *Ledger) recallJournal(ctx context.Context) error {
-	list, err := l.db.QueryContext(ctx, "SELECT entries FROM journal ORDER BY seq")
-	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	defer list.Close()
-	for list.Next() {
-		var raw []byte
-		if err := list.Scan(&raw); err != nil {
-			return fmt.Errorf("ledger: %w", err)
-		}
-		l.unfolded += len(raw)
-		for len(raw) > 0 {
-			var one line
-			if one, raw, err = readLine(raw); err == nil {
-				err = l.book.replay(one)
-			}
-			if err != nil {
-				return fmt.Errorf("ledger: %w", err)
-			}
-		}
-	}
-	return list.Err()
 }

@@ -25,13 +25,10 @@ type Ledger struct {
 	dialect    dialect
 	gateway    string        // this process, for its reservations
 	lease      time.Duration // after which an open request of a gateway that is gone ends
+	desk       *desk         // of a file, where nobody else writes; nil for PostgreSQL, which has a clerk
 	entries    chan *entry
-	conn       *sql.Conn               // of the clerk; nil until it is needed
+	conn       *sql.Conn               // of who writes; nil until it is needed
 	statements map[statement]*sql.Stmt // prepared on it
-	book       *book                   // of the clerk; kept between batches where nobody else writes
-	open       map[string]uint64       // ceilings by account and request, where nobody else writes
-	unfolded   int                     // bytes of the journal
-	folded     time.Time
 
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -43,17 +40,15 @@ type entry struct {
 	apply   func(*work) error
 	done    chan error
 	err     error
-	undo    func() // of what is in memory only, where it could not be written
 }
 
 // work is what an entry may read and change.
 type work struct {
 	*Ledger
 	*book
-	ctx     context.Context
-	tx      *sql.Tx // nil while nothing has been read or written
+	ctx     context.Context // of the clerk
+	tx      *sql.Tx         // of the clerk; nil while nothing has been read or written
 	account *Account
-	entry   *entry
 }
 
 // Open opens the ledger at where: a file, or postgres://user:password@host/database. It brings an older one to this
@@ -68,53 +63,41 @@ func Open(ctx context.Context, where string, lease time.Duration) (*Ledger, erro
 	}
 	l := &Ledger{
 		db: db, dialect: d, gateway: rand.Text(), lease: lease, entries: make(chan *entry, maxWaiting),
-		statements: map[statement]*sql.Stmt{}, book: newBook(), open: map[string]uint64{},
+		statements: map[statement]*sql.Stmt{},
 	}
 	if err := migrate(ctx, db, d); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if err := l.recall(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+	run := l.clerk
+	if !d.shared {
+		l.desk = newDesk(where)
+		run = func(ctx context.Context) { l.desk.keep(ctx, l) }
+		if err := l.desk.open(ctx, l); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
 	}
 	ctx, l.stop = context.WithCancel(context.Background())
-	l.wg.Go(func() { l.clerk(ctx) })
+	l.wg.Go(func() { run(ctx) })
 	return l, nil
-}
-
-// recall reads a file's accounts into memory. Requests that were open when the program ended are not charged.
-func (l *Ledger) recall(ctx context.Context) error {
-	if l.dialect.shared {
-		return nil
-	}
-	list, err := l.db.QueryContext(ctx, "SELECT "+accountColumns+" FROM accounts")
-	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	defer list.Close()
-	for list.Next() {
-		a, err := scanAccount(list)
-		if err != nil {
-			return fmt.Errorf("ledger: %w", err)
-		}
-		a.Line.Reserved, a.Line.Open = 0, 0
-		l.book.accounts[a.ID] = a
-	}
-	if err := errors.Join(list.Err(), list.Close(), l.recallDebts(ctx), l.recallJournal(ctx)); err != nil {
-		return err
-	}
-	return l.fold(ctx)
 }
 
 // Close waits for the entries that were begun, and closes the store.
 func (l *Ledger) Close() error {
 	l.stop()
 	l.wg.Wait()
+	var err error
+	if l.desk != nil {
+		err = l.desk.close(l)
+	}
 	l.hangUp()
-	return l.db.Close()
+	return errors.Join(err, l.db.Close())
 }
 
-// do hands an entry to the clerk and waits until it is written.
+// do makes an entry and waits until it is written: at the desk, or by the clerk.
 func (l *Ledger) do(ctx context.Context, account string, apply func(*work) error) error {
+	if l.desk != nil {
+		return l.desk.do(l, account, apply)
+	}
 	e := &entry{account: account, apply: apply, done: make(chan error, 1)}
 	select {
 	case l.entries <- e:
@@ -129,21 +112,12 @@ func (l *Ledger) do(ctx context.Context, account string, apply func(*work) error
 	}
 }
 
-// Fold writes what was charged into the sums that Spending reads.
+// Fold writes what the journal has into the tables that Spending reads.
 func (l *Ledger) Fold(ctx context.Context) error {
-	if l.dialect.shared {
+	if l.desk == nil {
 		return nil
 	}
-	return l.do(ctx, "", func(w *work) error {
-		if err := w.finish(); err != nil {
-			return fmt.Errorf("%w: %w", errBroken, err)
-		}
-		if w.tx != nil { // something was read
-			_ = w.tx.Rollback()
-			w.tx = nil
-		}
-		return l.fold(w.ctx)
-	})
+	return l.desk.fold(ctx, l)
 }
 
 // Keep writes down an account as the chain, or its operator, has it: what was charged and signed stays.
@@ -183,10 +157,11 @@ type Request struct {
 	Ceiling     uint64
 	Terms       voucher.Terms
 	Held        *Held // a checked voucher that comes with it
+	Budget      Budget
 }
 
 // Reserve opens a request that may cost up to its ceiling. Errors: ErrUnknown, ErrDuplicate, ErrStore, those of
-// voucher.Line.Reserve and of Account.Sign.
+// voucher.Line.Reserve and of Account.Sign, ErrBudget.
 func (l *Ledger) Reserve(ctx context.Context, r Request) (a Account, err error) {
 	err = l.do(ctx, r.Account, func(w *work) error {
 		have, err := w.known(r.Account)
@@ -203,6 +178,9 @@ func (l *Ledger) Reserve(ctx context.Context, r Request) (a Account, err error) 
 		if err := w.checkNew(r); err != nil {
 			return err
 		}
+		if err := w.within(r, have); err != nil {
+			return err
+		}
 		if err := have.Line.Reserve(r.Ceiling, r.Terms); err != nil {
 			return err
 		}
@@ -214,8 +192,14 @@ func (l *Ledger) Reserve(ctx context.Context, r Request) (a Account, err error) 
 
 // checkNew refuses a request that is open or was charged.
 func (w *work) checkNew(r Request) error {
-	if _, is := w.open[r.Account+"\x00"+r.ID]; is {
-		return fmt.Errorf("%w: %.80q is open", ErrDuplicate, r.ID)
+	if !w.dialect.shared {
+		if _, is := w.open[place{r.Account, r.ID}]; is {
+			return fmt.Errorf("%w: %.80q is open", ErrDuplicate, r.ID)
+		}
+		if r.Named && w.has(r.Account, r.ID) {
+			return fmt.Errorf("%w: %.80q was charged", ErrDuplicate, r.ID)
+		}
+		return nil
 	}
 	if !r.Named {
 		return nil
@@ -230,9 +214,6 @@ func (w *work) checkNew(r Request) error {
 	if was {
 		return fmt.Errorf("%w: %.80q was charged", ErrDuplicate, r.ID)
 	}
-	if !w.dialect.shared {
-		return nil
-	}
 	_, is, err := w.reserved(r.Account, r.ID)
 	if err == nil && is {
 		err = fmt.Errorf("%w: %.80q is open", ErrDuplicate, r.ID)
@@ -242,12 +223,7 @@ func (w *work) checkNew(r Request) error {
 
 func (w *work) opens(r Request) error {
 	if !w.dialect.shared {
-		w.open[r.Account+"\x00"+r.ID] = r.Ceiling
-		account := w.account
-		w.entry.undo = func() {
-			delete(w.open, r.Account+"\x00"+r.ID)
-			account.Line.Settle(r.Ceiling, 0)
-		}
+		w.open[place{r.Account, r.ID}] = r.Ceiling
 		return nil
 	}
 	w.dirty[r.Account] = true
@@ -258,7 +234,7 @@ func (w *work) opens(r Request) error {
 // reserved finds what an open request holds.
 func (w *work) reserved(account, request string) (ceiling uint64, is bool, err error) {
 	if !w.dialect.shared {
-		ceiling, is = w.open[account+"\x00"+request]
+		ceiling, is = w.open[place{account, request}]
 		return ceiling, is, nil
 	}
 	for _, r := range w.opened {
@@ -307,7 +283,7 @@ func (l *Ledger) Settle(ctx context.Context, c Charge) (a Account, charged uint6
 
 func (w *work) closes(account, request string) {
 	if !w.dialect.shared {
-		delete(w.open, account+"\x00"+request)
+		delete(w.open, place{account, request})
 		return
 	}
 	w.dirty[account] = true
@@ -325,14 +301,16 @@ func (w *work) charge(a *Account, c Charge, charged uint64) {
 		charged: a.Line.Charged, answered: a.Line.Answered, parts: a.Parts.Of(c.Netuid),
 	}
 	w.count(l)
+	request := ""
 	if c.Named {
-		w.named = append(w.named, named{a.ID, c.Request, c.At})
+		request = c.Request
+		w.name(named{a.ID, c.Request, c.At})
 	}
 	if w.dialect.shared {
 		w.dirty[a.ID] = true
 		return
 	}
-	w.journal = l.append(w.journal)
+	w.journal = appendText(l.append(append(w.journal, aCharge)), request)
 	w.stale[a.ID] = true
 }
 

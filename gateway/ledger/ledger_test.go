@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"agora/gateway/ledger/pgtest"
 	"agora/mechanism/voucher"
 )
 
@@ -48,7 +50,7 @@ func both(t *testing.T, test func(t *testing.T, open func() *Ledger)) {
 		test(t, func() *Ledger { return l })
 	})
 	t.Run("postgresql", func(t *testing.T) {
-		url := postgres(t)
+		url := pgtest.URL(t)
 		test(t, func() *Ledger { return reopen(t, url) })
 	})
 }
@@ -146,21 +148,21 @@ func TestDebtsToMinersAreSignedForOnceEach(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		d, err := l.Promise(ctx, "olga", 5, sign)
+		d, err := l.Promise(ctx, "olga", 5, nil, sign)
 		if err != nil || d.Held.Voucher.Total() != 30 || d.Due() != 0 {
 			t.Fatalf("%+v, %v", d, err)
 		}
 		if d, err = l.Owe(ctx, "olga", 1, 7); err != nil || d.Due() != 7 {
 			t.Fatalf("%+v, %v", d, err)
 		}
-		if d, err = l.Promise(ctx, "olga", 5, sign); err != nil || d.Held.Voucher.Total() != 37 {
+		if d, err = l.Promise(ctx, "olga", 5, nil, sign); err != nil || d.Held.Voucher.Total() != 37 {
 			t.Fatalf("%+v, %v", d, err)
 		}
 		if _, err = l.Owe(ctx, "olga", 1, 3); err != nil {
 			t.Fatal(err)
 		}
 		// The channel ended and another one was opened: only what the old one did not cover is promised there.
-		if d, err = l.Promise(ctx, "olga", 9, sign); err != nil || d.Held.Voucher.Total() != 3 || d.Held.Voucher.Channel != 9 {
+		if d, err = l.Promise(ctx, "olga", 9, nil, sign); err != nil || d.Held.Voucher.Total() != 3 || d.Held.Voucher.Channel != 9 {
 			t.Fatalf("%+v, %v", d, err)
 		}
 	})
@@ -235,7 +237,7 @@ func TestManyAtOnceNeverGoBeyondTheDeposit(t *testing.T) {
 // TestThreeGatewaysShareOnePostgreSQL lets three ledgers work on one account: together they never go beyond it, and a
 // request that one has open is a duplicate for the others. One that ends without a word gives back what it held.
 func TestThreeGatewaysShareOnePostgreSQL(t *testing.T) {
-	url, ctx := postgres(t), context.Background()
+	url, ctx := pgtest.URL(t), context.Background()
 	gateways := []*Ledger{reopen(t, url), reopen(t, url), reopen(t, url)}
 	name := channel(t, gateways[0], 3, 600)
 	if _, err := gateways[1].Sign(ctx, name, promise(3, 600)); err != nil {
@@ -293,8 +295,8 @@ func TestAKillLosesOnlyWhatWasOpen(t *testing.T) {
 	}
 	for seed := range seeds {
 		r := rand.New(rand.NewSource(int64(seed)))
-		l, path := open(t)
-		ctx := context.Background()
+		path := filepath.Join(ramDir(t), "ledger.db")
+		l, ctx := reopen(t, path), context.Background()
 		name := channel(t, l, 1, 100_000)
 		var opened []string
 		charged, signed, answered, owed := uint64(0), uint64(0), 0, uint64(0)
@@ -339,13 +341,30 @@ func TestAKillLosesOnlyWhatWasOpen(t *testing.T) {
 	}
 }
 
+// ramDir is a folder in memory, where there is one: a kill, unlike a power cut, takes nothing that was not synced.
+func ramDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "agora-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // after opens a copy of a ledger's files.
 func after(t *testing.T, path, name string, charged, signed uint64, answered int, owed uint64) {
 	t.Helper()
-	copied := filepath.Join(t.TempDir(), "copy.db")
-	for _, end := range []string{"", "-wal"} {
-		if raw, err := os.ReadFile(path + end); err == nil {
-			if err := os.WriteFile(copied+end, raw, 0o600); err != nil {
+	dir := ramDir(t)
+	defer os.RemoveAll(dir)
+	copied := filepath.Join(dir, "copy.db")
+	files, err := filepath.Glob(path + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if raw, err := os.ReadFile(file); err == nil {
+			if err := os.WriteFile(copied+strings.TrimPrefix(file, path), raw, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}

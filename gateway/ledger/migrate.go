@@ -28,6 +28,11 @@ var migrations = []string{
 		payee TEXT PRIMARY KEY, channel BIGINT NOT NULL, owed BYTES, promise BYTES, signature BYTES);
 	CREATE TABLE keys (
 		hash TEXT PRIMARY KEY, id TEXT NOT NULL, document BYTES NOT NULL);`,
+	// The journal lies beside the store, which says up to where it has it; changes of keys are counted.
+	`CREATE TABLE folded (frame BIGINT NOT NULL);
+	INSERT INTO folded VALUES (0);
+	CREATE TABLE key_changes (number BIGINT NOT NULL);
+	INSERT INTO key_changes VALUES (0);`,
 }
 
 // migrate brings the store to this program's version. One of a newer program is refused, since it may keep more.

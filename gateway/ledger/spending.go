@@ -47,28 +47,30 @@ func (l *Ledger) Spending(ctx context.Context, account string, since time.Time) 
 
 // Accounts lists all accounts by name.
 func (l *Ledger) Accounts(ctx context.Context) (all []Account, err error) {
-	if err := l.Fold(ctx); err != nil {
-		return nil, err
+	if l.desk != nil {
+		return l.desk.accounts(), nil
 	}
-	list, err := l.db.QueryContext(ctx, "SELECT "+accountColumns+" FROM accounts ORDER BY id")
+	err = l.each(ctx, "SELECT "+accountColumns+" FROM accounts ORDER BY id", func(row scanner) error {
+		a, err := scanAccount(row)
+		if err == nil {
+			all = append(all, *a)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	defer list.Close()
-	for list.Next() {
-		a, err := scanAccount(list)
-		if err != nil {
-			return nil, fmt.Errorf("ledger: %w", err)
-		}
-		all = append(all, *a)
-	}
-	return all, list.Err()
+	return all, nil
 }
 
-// Forget deletes the ids of requests charged before a time, so that the store does not grow for ever; they could be charged
+// Forget deletes the ids of requests charged before a day, so that the store does not grow for ever; they could be charged
 // again. It returns how many went.
 func (l *Ledger) Forget(ctx context.Context, before time.Time) (int64, error) {
-	res, err := l.db.ExecContext(ctx, "DELETE FROM named WHERE at < $1", before.UnixMilli())
+	day := before.UnixMilli() / millisPerDay
+	if l.desk != nil {
+		l.desk.forget(day)
+	}
+	res, err := l.db.ExecContext(ctx, "DELETE FROM named WHERE at < $1", day*millisPerDay)
 	if err != nil {
 		return 0, fmt.Errorf("ledger: %w", err)
 	}

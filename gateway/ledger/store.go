@@ -4,24 +4,49 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"hash/maphash"
 	"time"
 )
 
-// book is the state that one batch of entries works on, and what it changed.
+// book is the state that entries work on, and what they changed: of one batch for the clerk, of everything at a desk.
 type book struct {
 	accounts map[string]*Account
 	debts    map[string]*Debt
-	dirty    map[string]bool // accounts to write
-	owing    map[string]bool // debts to write
-	named    []named
-	opened   []reservation // shared stores only
-	closed   []reservation
+	dirty    map[string]bool   // accounts that an entry changed
+	changed  map[string]bool   // debts that an entry changed
+	named    []named           // that the store does not have
+	spent    map[string]*spent // of accounts, for their budgets; for the clerk only what a batch charged
+	sums     map[sum]*Spent    // likewise
 
-	// What was charged is a line of the journal first where nobody else writes; the accounts that it changed and the sums
-	// that people look at are written once in a while, all together.
-	journal []byte
-	stale   map[string]bool // accounts to write then
-	sums    map[sum]*Spent
+	// For the clerk.
+	opened, closed []reservation
+
+	// At the desk.
+	open    map[place]uint64 // ceilings of the requests that are open
+	journal []byte           // lines that an entry charged
+	stale   map[string]bool  // accounts that the store has otherwise
+	owing   map[string]bool  // debts that it has otherwise
+	names   map[uint64]int64 // hashes of charged requests whose consumers chose the id, with their days since 1970
+	seed    maphash.Seed     // of those hashes: nobody can choose two ids of one hash
+}
+
+// place is a request of an account.
+type place struct{ account, request string }
+
+// name remembers a request whose consumer chose the id.
+func (b *book) name(n named) {
+	b.named = append(b.named, n)
+	b.remember(n)
+}
+
+func (b *book) remember(n named) {
+	b.names[maphash.Comparable(b.seed, place{n.account, n.request})] = n.at.UnixMilli() / millisPerDay
+}
+
+// has tells whether a request was charged.
+func (b *book) has(account, request string) bool {
+	_, is := b.names[maphash.Comparable(b.seed, place{account, request})]
+	return is
 }
 
 // named is a charged request whose consumer chose the id.
@@ -47,20 +72,15 @@ type reservation struct {
 
 func newBook() *book {
 	return &book{
-		accounts: map[string]*Account{}, debts: map[string]*Debt{}, dirty: map[string]bool{}, owing: map[string]bool{},
-		stale: map[string]bool{}, sums: map[sum]*Spent{},
+		accounts: map[string]*Account{}, debts: map[string]*Debt{}, dirty: map[string]bool{}, changed: map[string]bool{},
+		sums: map[sum]*Spent{}, open: map[place]uint64{}, stale: map[string]bool{}, owing: map[string]bool{},
+		names: map[uint64]int64{}, spent: map[string]*spent{}, seed: maphash.MakeSeed(),
 	}
 }
 
-// clear forgets what was written.
-func (b *book) clear() {
-	clear(b.dirty)
-	clear(b.owing)
-	b.named, b.opened, b.closed, b.journal = b.named[:0], b.opened[:0], b.closed[:0], b.journal[:0]
-}
-
-func (b *book) changed() bool {
-	return len(b.dirty)+len(b.owing)+len(b.named)+len(b.opened)+len(b.closed)+len(b.journal) > 0
+// isChanged tells whether there is something for the clerk to write.
+func (b *book) isChanged() bool {
+	return len(b.dirty)+len(b.changed)+len(b.named)+len(b.opened)+len(b.closed) > 0
 }
 
 const accountColumns = `id, channel, payer, key, most, signed, charged, reserved, open, answered, paid, closing, settled, parts, promise, signature`
@@ -132,33 +152,149 @@ const upsertAccount = ` ON CONFLICT (id) DO UPDATE SET channel = excluded.channe
 	answered = excluded.answered, paid = excluded.paid, closing = excluded.closing, settled = excluded.settled, parts = excluded.parts,
 	promise = excluded.promise, signature = excluded.signature`
 
-// write puts what a batch changed into the transaction.
+// write puts what a batch changed into the clerk's transaction.
 func (l *Ledger) write(ctx context.Context, tx *sql.Tx, b *book) error {
 	accounts := make([][]any, 0, len(b.dirty))
 	for id := range b.dirty {
 		accounts = append(accounts, b.accounts[id].values())
 	}
-	if err := l.insert(ctx, "accounts ("+accountColumns+")", upsertAccount, accounts); err != nil {
-		return err
+	debts := make([][]any, 0, len(b.changed))
+	for payee := range b.changed {
+		debts = append(debts, b.debts[payee].values())
 	}
-	if err := l.writeNamed(ctx, b); err != nil {
-		return err
+	names := make([][]any, 0, len(b.named))
+	for _, n := range b.named {
+		names = append(names, []any{n.account, n.request, n.at.UnixMilli()})
 	}
-	if err := l.writeJournal(ctx, tx, b); err != nil {
-		return err
-	}
-	if err := l.writeDebts(ctx, b); err != nil {
+	if err := l.writeRows(ctx, accounts, debts, names, b.sums); err != nil {
 		return err
 	}
 	return l.writeReservations(ctx, tx, b)
 }
 
-func (l *Ledger) writeNamed(ctx context.Context, b *book) error {
-	values := make([][]any, 0, len(b.named))
-	for _, n := range b.named {
-		values = append(values, []any{n.account, n.request, n.at.UnixMilli()})
+// writeRows puts rows into the transaction that is open on the connection.
+func (l *Ledger) writeRows(ctx context.Context, accounts, debts, names [][]any, sums map[sum]*Spent) error {
+	spent := make([][]any, 0, len(sums))
+	for at, s := range sums {
+		spent = append(spent, []any{at.account, at.day, at.netuid, at.model, s.Requests, s.In, s.Out, s.Cost, s.Base})
 	}
-	return l.insert(ctx, "named (account, request, at)", "", values)
+	for _, t := range []struct {
+		into, conflict string
+		values         [][]any
+	}{
+		{"accounts (" + accountColumns + ")", upsertAccount, accounts},
+		{"debts (" + debtColumns + ")", upsertDebt, debts},
+		{"named (account, request, at)", "", names},
+		{"spending (account, day, netuid, model, requests, tokens_in, tokens_out, cost, base)", addSums, spent},
+	} {
+		if err := l.insert(ctx, t.into, t.conflict, t.values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upsertDebt replaces a row.
+const upsertDebt = ` ON CONFLICT (payee) DO UPDATE SET channel = excluded.channel,
+	owed = excluded.owed, promise = excluded.promise, signature = excluded.signature`
+
+// addSums adds to a row.
+const addSums = ` ON CONFLICT (account, day, netuid, model) DO UPDATE SET requests = spending.requests + excluded.requests,
+	tokens_in = spending.tokens_in + excluded.tokens_in, tokens_out = spending.tokens_out + excluded.tokens_out,
+	cost = spending.cost + excluded.cost, base = spending.base + excluded.base`
+
+// writeFold writes a part of the journal in one transaction, which says up to which frame.
+func (l *Ledger) writeFold(ctx context.Context, part *fold) error {
+	tx, err := l.transaction(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	defer func() { _ = tx.Rollback() }() // after the commit it is nothing
+	err = l.writeRows(ctx, part.accounts, part.debts, part.named, part.sums)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "UPDATE folded SET frame = $1", part.frame)
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "DELETE FROM journal")
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	return nil
+}
+
+// foldedUntil is the number of the last frame that the store has.
+func (l *Ledger) foldedUntil(ctx context.Context) (frame uint64, err error) {
+	if err := l.db.QueryRowContext(ctx, "SELECT frame FROM folded").Scan(&frame); err != nil {
+		return 0, fmt.Errorf("ledger: %w", err)
+	}
+	return frame, nil
+}
+
+// readBook reads the accounts, the debts, and the requests that consumers named.
+func (l *Ledger) readBook(ctx context.Context, b *book) error {
+	for _, table := range []struct {
+		query string
+		take  func(scanner) error
+	}{
+		{"SELECT " + accountColumns + " FROM accounts", func(row scanner) error {
+			a, err := scanAccount(row)
+			if err == nil {
+				a.Line.Reserved, a.Line.Open = 0, 0
+				b.accounts[a.ID] = a
+			}
+			return err
+		}},
+		{"SELECT " + debtColumns + " FROM debts", func(row scanner) error {
+			d, err := scanDebt(row)
+			if err == nil {
+				b.debts[d.Payee] = d
+			}
+			return err
+		}},
+		{"SELECT account, request, at FROM named", func(row scanner) error {
+			var n named
+			var at int64
+			err := row.Scan(&n.account, &n.request, &at)
+			n.at = time.UnixMilli(at)
+			b.remember(n)
+			return err
+		}},
+		{"SELECT entries FROM journal ORDER BY seq", func(row scanner) error { // of version 1
+			var raw []byte
+			err := row.Scan(&raw)
+			for err == nil && len(raw) > 0 {
+				var one line
+				if one, raw, err = readLine(raw); err == nil {
+					err = b.recharge(one)
+				}
+			}
+			return err
+		}},
+	} {
+		if err := l.each(ctx, table.query, table.take); err != nil {
+			return fmt.Errorf("ledger: %w", err)
+		}
+	}
+	return nil
+}
+
+// each reads the rows of a query.
+func (l *Ledger) each(ctx context.Context, query string, take func(scanner) error) error {
+	list, err := l.db.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	for list.Next() {
+		if err := take(list); err != nil {
+			return err
+		}
+	}
+	return list.Err()
 }
 
 func (l *Ledger) writeReservations(ctx context.Context, tx *sql.Tx, b *book) error {
@@ -177,7 +313,7 @@ func (l *Ledger) writeReservations(ctx context.Context, tx *sql.Tx, b *book) err
 	return nil
 }
 
-// insert writes rows into the transaction that is open on the clerk's connection, so many in one statement; its statements
+// insert writes rows into the transaction that is open on the connection, so many in one statement; its statements
 // are prepared on that connection, once.
 func (l *Ledger) insert(ctx context.Context, into, conflict string, values [][]any) error {
 	for len(values) > 0 {

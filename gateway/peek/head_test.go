@@ -103,30 +103,6 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// Every JSON value is walked over exactly, whatever stands around it.
-func FuzzScannerAgreesWithEncodingJSON(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,2,{"b":null}]}`, `-0`, `1e5`, `"\ud800"`, `[[]]`, `01`, `+1`, `"\u00zz"`, ` 1 `} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if depth(text) >= maxDepth {
-			t.Skip("deeper than the scanner goes")
-		}
-		s := scanner{b: text}
-		s.space()
-		err := s.value(1)
-		s.space()
-		got := err == nil && s.i == len(text)
-		if want := json.Valid(text); got != want {
-			t.Fatalf("scanner says %v for %q, encoding/json says %v (%v)", got, text, want, err)
-		}
-	})
-}
-
-func depth(text []byte) int {
-	return bytes.Count(text, []byte("[")) + bytes.Count(text, []byte("{"))
-}
-
 // checkAsStream says that AsStream changes what it must and nothing else.
 func checkAsStream(t *testing.T, body []byte, h Head) {
 	t.Helper()

@@ -12,7 +12,11 @@ func TestMembersGoIntoTheUsage(t *testing.T) {
 		`{"usage":null,"id":"x"}`:                `{"usage":{"cost":2},"id":"x"}`,
 		`{"id":"x"}`:                             `{"id":"x","usage":{"cost":2}}`,
 		`{}`:                                     `{"usage":{"cost":2}}`,
-		`{"a":"\"usage\":{}","usage":{"b":{"c":1}}} `: `{"a":"\"usage\":{}","usage":{"b":{"c":1},"cost":2}} `,
+		`{"a":"\"usage\":{}","usage":{"b":{"c":1}}} `:                     `{"a":"\"usage\":{}","usage":{"b":{"c":1},"cost":2}} `,
+		`{"choices":[{"x":1,"usage":{"n":1}}]}`:                           `{"choices":[{"x":1,"usage":{"n":1}}],"usage":{"cost":2}}`,
+		`{"a":{"x":1,"usage":{"n":1}},"b":2}`:                             `{"a":{"x":1,"usage":{"n":1}},"b":2,"usage":{"cost":2}}`,
+		`{"a":1,"usage":{"n":{"m":1}},"z":[{"x":1,"usage":{"n":1}}]}`:     `{"a":1,"usage":{"n":{"m":1},"cost":2},"z":[{"x":1,"usage":{"n":1}}]}`,
+		`{"a":",\"usage\":{\"n\":1}}","usage":{"n":"}"} , "x_y":{"n":1}}`: `{"a":",\"usage\":{\"n\":1}}","usage":{"n":"}","cost":2} , "x_y":{"n":1}}`,
 		`no JSON`: `no JSON`,
 	} {
 		if got := string(WithUsage([]byte(in), `"cost":2`)); got != want {
@@ -35,14 +39,18 @@ func TestAUsageOnlyChunkHasNoChoices(t *testing.T) {
 func FuzzWithUsage(f *testing.F) {
 	f.Add([]byte(`{"id":"x","usage":{"prompt_tokens":1}}`))
 	f.Add([]byte(`{"usage":null}`))
+	f.Add([]byte(`{"a":{"x":1,"usage":{"n":1}},"usage":{"n":1},"b":2}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		s := scanner{b: in}
-		if _, err := s.top(); err != nil {
+		if _, err := top(in); err != nil {
 			return
 		}
 		var out map[string]json.RawMessage
 		got := WithUsage(in, `"cost":2`)
-		if json.Unmarshal(in, &out) == nil && json.Unmarshal(got, &out) != nil {
+		if json.Unmarshal(in, &out) != nil {
+			return
+		}
+		var usage map[string]json.RawMessage
+		if json.Unmarshal(got, &out) != nil || json.Unmarshal(out["usage"], &usage) != nil || string(usage["cost"]) != "2" {
 			t.Fatalf("%q became %q", in, got)
 		}
 	})

@@ -3,9 +3,12 @@
 package receipts
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -25,24 +28,75 @@ type Record struct {
 	At     time.Time `json:"at"`
 }
 
-// Store keeps records in a file, in one bucket for each day. It is safe for concurrent use.
-type Store struct{ db *bbolt.DB }
+// Store keeps records in a file, in one bucket for each day, and beside it, line by line, those that are noted and not kept yet. Note and
+// Keep are for one goroutine, the rest is safe for concurrent use.
+type Store struct {
+	db    *bbolt.DB
+	noted *os.File
+}
 
-// Open opens the file, or makes it.
-func Open(path string) (*Store, error) {
+// maxNoted bounds the lines of a program that was killed, in bytes; they are a few seconds' records.
+const maxNoted = 64 << 20
+
+// Open opens the files, or makes them, and keeps what was noted before.
+func Open(path string) (_ *Store, err error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second})
 	if err != nil {
 		return nil, fmt.Errorf("receipts: open %s: %w", path, err)
 	}
-	return &Store{db}, nil
+	s := &Store{db: db}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.noted, err = os.OpenFile(path+".noted", os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+		return nil, fmt.Errorf("receipts: %w", err)
+	}
+	left, err := io.ReadAll(io.LimitReader(s.noted, maxNoted))
+	if err != nil {
+		return nil, fmt.Errorf("receipts: read what was noted: %w", err)
+	}
+	if found := recordsIn(left); len(found) > 0 {
+		err = s.Keep(time.Now(), found)
+	}
+	return s, err
 }
 
-// Close closes the file.
-func (s *Store) Close() error { return s.db.Close() }
+// recordsIn reads lines of records. A line that was cut, as the last may be, is none.
+func recordsIn(lines []byte) (records []Record) {
+	for line := range bytes.Lines(lines) {
+		var r Record
+		if json.Unmarshal(line, &r) == nil && r.ID != "" {
+			records = append(records, r)
+		}
+	}
+	return records
+}
+
+// Note writes a record down until it is kept. The program may be killed after that, the machine may not.
+func (s *Store) Note(r Record) error {
+	line, err := json.Marshal(r)
+	if err == nil {
+		_, err = s.noted.Write(append(line, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("receipts: note: %w", err)
+	}
+	return nil
+}
+
+// Close closes the files.
+func (s *Store) Close() error {
+	if s.noted == nil {
+		return s.db.Close()
+	}
+	return errors.Join(s.noted.Close(), s.db.Close())
+}
 
 const day = "2006-01-02"
 
-// Keep writes records in one transaction and drops the days that are over.
+// Keep writes records, all that were noted, in one transaction, and drops the days that are over.
 func (s *Store) Keep(now time.Time, records []Record) error {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		if err := drop(tx, now.Add(-Kept).UTC().Format(day)); err != nil {
@@ -65,6 +119,9 @@ func (s *Store) Keep(now time.Time, records []Record) error {
 	})
 	if err != nil {
 		return fmt.Errorf("receipts: keep: %w", err)
+	}
+	if err := s.noted.Truncate(0); err != nil {
+		return fmt.Errorf("receipts: forget what was noted: %w", err)
 	}
 	return nil
 }

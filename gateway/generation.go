@@ -1,0 +1,168 @@
+package gateway
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"agora/wire/openai"
+)
+
+// maxGenerations is how many answers a gateway remembers, some 8 MB.
+const maxGenerations = 16_384
+
+// generation is what is remembered of one answer: what it took, nothing of what was said.
+type generation struct {
+	owner    string // id of the key, or account, that asked
+	id       string // of the request, without its prefix
+	upstream string // of the answer, as its miner called it
+	door     string
+	model    string
+	provider string // the miner's name
+	subnet   string
+	finish   string
+	receipt  string
+	at       time.Time
+	streamed bool
+	left     bool // the consumer did not wait for the end
+	status   int
+	first    time.Duration // to the first token
+	took     time.Duration // from that to the end
+	usage    openai.Usage
+	rao      uint64
+	paid     bool
+}
+
+// genName is how a generation is looked for.
+type genName struct{ owner, id string }
+
+// generations are the last answers. The zero value is ready.
+type generations struct {
+	mu   sync.Mutex
+	ring []generation
+	next int
+	at   map[genName]int // in the ring
+}
+
+// keep remembers an answer in the place of the oldest.
+func (g *generations) keep(one generation) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.at == nil {
+		g.at = map[genName]int{}
+	}
+	if len(g.ring) < maxGenerations {
+		g.ring = append(g.ring, one)
+	} else {
+		for _, name := range g.ring[g.next].names() {
+			if at, is := g.at[name]; is && at == g.next {
+				delete(g.at, name)
+			}
+		}
+		g.ring[g.next] = one
+	}
+	for _, name := range one.names() {
+		g.at[name] = g.next
+	}
+	g.next = (g.next + 1) % maxGenerations
+}
+
+// names are the request's id and the answer's, which its miner chose: of two answers of one name the later is found.
+func (g *generation) names() [2]genName {
+	return [2]genName{{g.owner, g.upstream}, {g.owner, g.id}}
+}
+
+func (g *generations) find(owner, id string) (generation, bool) {
+	for _, prefix := range []string{requestPrefix, "resp_", "msg_"} {
+		id = strings.TrimPrefix(id, prefix)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at, is := g.at[genName{owner, id}]
+	if !is || id == "" {
+		return generation{}, false
+	}
+	return g.ring[at], true
+}
+
+// generationOf is what is remembered of a call's answer.
+func (c *call) generationOf(v *visit, status int, now time.Time) generation {
+	a := c.given
+	one := generation{
+		owner: v.key.ID, id: strings.TrimPrefix(c.out.id, requestPrefix), door: c.name, model: a.from.Model, provider: a.from.name, subnet: c.route.subnet,
+		at: now, streamed: c.Stream, left: c.gone(), status: status, first: a.got.Sub(c.arrived), took: now.Sub(a.got), usage: c.told(),
+	}
+	if a.stream != nil {
+		one.upstream, one.finish, one.first = a.stream.ID(), a.stream.Finish(), a.started.Sub(c.arrived)
+		one.took = now.Sub(a.started)
+	}
+	if a.Proofs != nil {
+		one.receipt = hex.EncodeToString(a.nonce[:])
+	}
+	if c.bill != nil {
+		one.rao, one.paid = c.bill.cost, true
+	}
+	return one
+}
+
+// generationTold is a generation in OpenRouter's words, times in milliseconds.
+type generationTold struct {
+	ID        string      `json:"id"`
+	Upstream  string      `json:"upstream_id,omitempty"`
+	Created   time.Time   `json:"created_at"`
+	Model     string      `json:"model"`
+	Provider  string      `json:"provider_name"`
+	API       string      `json:"api_type"`
+	Streamed  bool        `json:"streamed"`
+	Cancelled bool        `json:"cancelled"`
+	Status    int         `json:"status"`
+	Latency   int64       `json:"latency"`         // to the first token
+	Took      int64       `json:"generation_time"` // from that to the end
+	Finish    string      `json:"finish_reason,omitempty"`
+	In        int         `json:"tokens_prompt"`
+	Out       int         `json:"tokens_completion"`
+	NativeIn  int         `json:"native_tokens_prompt"`
+	NativeOut int         `json:"native_tokens_completion"`
+	Reasoning int         `json:"native_tokens_reasoning"`
+	Cached    int         `json:"native_tokens_cached"`
+	Cost      json.Number `json:"total_cost"`
+	Usage     json.Number `json:"usage"`
+	Subnet    string      `json:"agora_subnet"`
+	Receipt   string      `json:"agora_receipt,omitempty"`
+	BringsOwn bool        `json:"is_byok"`
+	CostInRao *uint64     `json:"agora_cost_rao,omitempty"`
+}
+
+func (g generation) tell() generationTold {
+	cost := json.Number(TAO(g.rao))
+	t := generationTold{
+		ID: requestPrefix + g.id, Upstream: g.upstream, Created: g.at.UTC(), Model: g.model, Provider: g.provider, API: g.door, Streamed: g.streamed,
+		Cancelled: g.left, Status: g.status, Latency: g.first.Milliseconds(), Took: g.took.Milliseconds(), Finish: g.finish,
+		In: g.usage.PromptTokens, Out: g.usage.CompletionTokens, NativeIn: g.usage.PromptTokens, NativeOut: g.usage.CompletionTokens,
+		Reasoning: g.usage.Reasoning(), Cached: g.usage.Cached(), Cost: cost, Usage: cost, Subnet: g.subnet, Receipt: g.receipt,
+	}
+	if g.paid {
+		t.CostInRao = &g.rao
+	}
+	return t
+}
+
+// showGeneration answers GET /v1/generation?id=… for the key that asked the request.
+func (g *Gateway) showGeneration(w http.ResponseWriter, r *http.Request) {
+	key, _, ok := g.who(w, r)
+	if !ok {
+		return
+	}
+	id := r.URL.Query().Get("id")
+	one, ok := g.generations.find(key.ID, id)
+	if !ok {
+		g.deny(w, openai.Errorf(http.StatusNotFound,
+			"this gateway remembers no answer %.80q to this key: name the answer's id, or that of x-generation-id; the last %d since its start are remembered", id, maxGenerations).
+			WithCode("generation_not_found"), 0)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"data": one.tell()})
+}

@@ -1,0 +1,63 @@
+package ledger
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"agora/gateway/ledger/pgtest"
+	"agora/mechanism/voucher"
+)
+
+// What was spent is known again after a restart, whether it was folded or stands in the journal.
+func TestBudgetsOutliveTheProgram(t *testing.T) {
+	t.Run("file", func(t *testing.T) { outlives(t, filepath.Join(t.TempDir(), "ledger.db")) })
+	t.Run("postgresql", func(t *testing.T) { outlives(t, pgtest.URL(t)) })
+}
+
+func outlives(t *testing.T, path string) {
+	budget := Budget{Day: 100, Month: 100} // the same, so that midnight may come in between
+	for round, c := range []struct {
+		fold, room bool
+	}{{false, true}, {true, true}, {false, false}} {
+		l, err := Open(t.Context(), path, 0)
+		require.NoError(t, err)
+		require.NoError(t, l.Keep(t.Context(), Account{ID: "key/a", Line: voucher.Line{Limit: 1_000}}))
+		id := fmt.Sprint(round)
+		_, err = l.Reserve(t.Context(), Request{Account: "key/a", ID: id, Ceiling: 40, Terms: voucher.Terms{First: 9, Most: 9, Amount: 1_000}, Budget: budget})
+		if !c.room {
+			require.ErrorIs(t, err, ErrBudget)
+			require.NoError(t, l.Close())
+			continue
+		}
+		require.NoError(t, err)
+		_, err = l.Reserve(t.Context(), Request{Account: "key/a", ID: id + "b", Ceiling: 61, Terms: voucher.Terms{First: 9, Most: 9, Amount: 1_000}, Budget: budget})
+		require.ErrorIs(t, err, ErrBudget, "what is open counts")
+		_, charged, err := l.Settle(t.Context(), Charge{Account: "key/a", Request: id, At: time.Now(), Model: "m", Cost: 35})
+		require.NoError(t, err)
+		require.EqualValues(t, 35, charged)
+		if c.fold {
+			require.NoError(t, l.Fold(t.Context()))
+		}
+		require.NoError(t, l.Close())
+	}
+}
+
+func TestBudgetsBeginAnew(t *testing.T) {
+	last := time.Date(2026, 1, 31, 23, 59, 0, 0, time.UTC)
+	next := last.Add(2 * time.Minute)
+	var s spent
+	s.add(last, 70)
+	require.ErrorIs(t, Budget{Day: 100}.check(s, 0, 31, last), ErrBudget)
+	require.ErrorIs(t, Budget{Day: 100}.check(s, 1, 30, last), ErrBudget)
+	require.NoError(t, Budget{Day: 100, Month: 100}.check(s, 0, 30, last))
+	require.NoError(t, Budget{Day: 100, Month: 100}.check(s, 0, 100, next))
+	require.ErrorContains(t, Budget{Day: 100}.check(s, 0, 31, last), "2026-02-01T00:00:00Z")
+	s.add(next, 20)
+	s.add(last, 5) // late, and of no account any more
+	require.ErrorIs(t, Budget{Month: 100}.check(s, 0, 81, next.AddDate(0, 0, 27)), ErrBudget)
+	require.NoError(t, Budget{Day: 100, Month: 100}.check(s, 0, 80, next.AddDate(0, 0, 27)))
+}
