@@ -36,12 +36,13 @@ type Config struct {
 	Handler       http.Handler       // most often a Server
 	Meter         *Meter             // who pays for it; nil where nobody does
 	Directory     Directory
-	Seat          func() (Seat, bool) // for which answers are signed; none are where it is nil or says that there is none
-	AllowPrivate  bool                // serve validators on private and loopback addresses: local networks only
-	Poll          time.Duration       // between looks at the directory; 5 s
-	MaxValidators int                 // entries of the directory served, the first ones; 256
-	MaxBackoff    time.Duration       // between tries to connect; 15 s
-	Log           *slog.Logger        // slog.Default()
+	Seat          func() (Seat, bool)                   // for which answers are signed; none are where it is nil or says that there is none
+	Part          func(voice ed25519.PublicKey) float64 // of the stake of all voices that one has, 0 where that is not known; nil knows none
+	AllowPrivate  bool                                  // serve validators on private and loopback addresses: local networks only
+	Poll          time.Duration                         // between looks at the directory; 5 s
+	MaxValidators int                                   // entries of the directory served, the first ones; 256
+	MaxBackoff    time.Duration                         // between tries to connect; 15 s
+	Log           *slog.Logger                          // slog.Default()
 }
 
 func (c Config) withDefaults() Config {
@@ -193,8 +194,9 @@ func (m *Miner) start(ctx context.Context, wg *sync.WaitGroup, at place, e Endpo
 }
 
 func (m *Miner) serveConfig(l *link) wire.ServeConfig {
+	voice := l.state.HotKey
 	return wire.ServeConfig{
-		Key: m.Key, NetUID: m.NetUID, Validator: l.state.HotKey, Addr: l.state.Addr, Handler: m.signed(l.state.HotKey, m.Meter.For(l.state.HotKey, m.Handler)),
+		Key: m.Key, NetUID: m.NetUID, Validator: voice, Addr: l.state.Addr, Handler: m.signed(voice, m.Meter.For(voice, m.asked([32]byte(voice), m.Handler))),
 		AllowPrivate: m.AllowPrivate, MaxBackoff: m.MaxBackoff, Log: m.Log,
 		OnChange: func(connected bool, reason error) { m.note(l, connected, reason) },
 	}

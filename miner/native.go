@@ -151,24 +151,32 @@ func (n *native) stamp(prefix string) stamp {
 	return stamp{prefix + hex.EncodeToString(id[:]), time.Now().Unix(), n.engine.Info().Model}
 }
 
+// sendAll sends chunks that belong together, at once.
 func sendAll[T any](events *openai.EventWriter, chunks []T) error {
-	for _, c := range chunks {
-		if err := events.Send(c); err != nil {
+	for i, c := range chunks {
+		send := events.Send
+		if i+1 < len(chunks) {
+			send = events.Add
+		}
+		if err := send(c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// finishStream sends the last chunks, and a comment where there is one. A failure here means that the reader has gone,
-// which ends the request by itself.
+// finishStream writes the last chunks, and a comment where there is one; they leave with the answer's end. A failure here
+// means that the reader has gone, which ends the request by itself.
 func finishStream[T any](events *openai.EventWriter, chunks []T, comment string) error {
-	if sendAll(events, chunks) == nil {
-		if comment != "" {
-			events.Comment(comment)
+	for _, c := range chunks {
+		if events.Add(c) != nil {
+			return nil
 		}
-		events.Done()
 	}
+	if comment != "" {
+		events.Comment(comment)
+	}
+	events.Done()
 	return nil
 }
 

@@ -17,7 +17,8 @@ type Report struct {
 	Requests    map[string]Outcomes `json:"requests"` // since the start, by kind
 	InFlight    int                 `json:"in_flight"`
 	Away        string              `json:"away,omitempty"` // why the backend is away, and since when
-	Standing    *Standing           `json:"standing"`       // nil before the chain was asked
+	Payments    *Payments           `json:"payments,omitempty"`
+	Standing    *Standing           `json:"standing"` // nil before the chain was asked
 }
 
 // ConnectionReport is one validator's entry.
@@ -51,7 +52,7 @@ type Opinion struct {
 // Describe is the miner's own part of a report.
 func (m *Miner) Describe(s *Server, w *Watch) Report {
 	st := s.Stats()
-	r := Report{Requests: st.Kinds, InFlight: st.InFlight, Connections: []ConnectionReport{}}
+	r := Report{Requests: st.Kinds, InFlight: st.InFlight, Connections: []ConnectionReport{}, Payments: m.Meter.Payments()}
 	for _, c := range m.Connections() {
 		r.Connections = append(r.Connections, ConnectionReport{Addr: c.Addr, Connected: c.Connected, Since: c.Since, Reason: c.Reason})
 	}
@@ -83,6 +84,9 @@ func (r Report) Text() string {
 		if !c.Connected && r.Away == "" {
 			fmt.Fprintf(&b, "  not at %s: %s\n", c.Addr, c.Reason)
 		}
+	}
+	if p := r.Payments; p != nil {
+		fmt.Fprintf(&b, "  validators were charged %d rao and signed for %d; %d are lost, %d vouchers were no good\n", p.Charged, p.Signed, p.Lost, p.Refused)
 	}
 	if r.Standing != nil {
 		b.WriteString(r.Standing.text())

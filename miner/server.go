@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"agora/engine"
@@ -18,7 +17,7 @@ import (
 // Options bound what a Server takes on. Zero values take the defaults named beside them.
 type Options struct {
 	Capacity int           // requests worked on at once: declare what the hardware can do; 8
-	Queue    int           // requests that may wait for a place, beyond it 429; 4 × Capacity
+	Queue    int           // requests that may wait for a place, beyond it 429; 4 × Capacity, at least 32: a burst is no less than 16
 	Timeout  time.Duration // from arrival to the last byte of the answer; 15 min, as gateways have it
 	MaxBody  int64         // bytes of a request, beyond it 413; 33 MiB: what gateways take, and some room
 	Backend  *Watch        // of the backend behind a proxy: while it is away requests get 503; nil is always there
@@ -31,7 +30,7 @@ func (o Options) withDefaults() Options {
 		o.Capacity = 8
 	}
 	if o.Queue <= 0 {
-		o.Queue = 4 * o.Capacity
+		o.Queue = max(4*o.Capacity, 32)
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 15 * time.Minute
@@ -56,12 +55,10 @@ type Stats struct {
 // Server answers POST /v1/chat/completions, POST /v1/completions, GET /v1/models and GET /healthz; one for a backend also
 // what backends do beside them.
 type Server struct {
-	opt   Options
-	mux   *http.ServeMux
-	slots chan struct{} // one for each request being worked on
-
-	waiting atomic.Int64
-	counts  tally
+	opt    Options
+	mux    *http.ServeMux
+	places *places
+	counts tally
 }
 
 // NewServer serves an engine of this process. A request for what the engine cannot do gets a 404.
@@ -92,7 +89,7 @@ func NewProxy(backend http.Handler, opt Options) *Server {
 
 func newServer(opt Options) *Server {
 	s := &Server{opt: opt.withDefaults(), mux: http.NewServeMux()}
-	s.slots = make(chan struct{}, s.opt.Capacity)
+	s.places = newPlaces(s.opt.Capacity, s.opt.Queue)
 	if w := s.opt.Weights; w != nil {
 		s.mux.Handle("GET /v1/models/{digest}", w)
 		s.mux.Handle("GET /v1/models/{digest}/{chunk}", w)
@@ -106,7 +103,8 @@ func newServer(opt Options) *Server {
 
 // Stats returns the counts so far.
 func (s *Server) Stats() Stats {
-	st := Stats{Kinds: s.counts.byKind(), InFlight: len(s.slots), Waiting: int(s.waiting.Load())}
+	st := Stats{Kinds: s.counts.byKind()}
+	st.InFlight, st.Waiting = s.places.count()
 	for _, o := range st.Kinds {
 		st.add(o)
 	}
@@ -155,40 +153,22 @@ func (s *Server) work(kind string, h handler) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), s.opt.Timeout)
 		defer cancel()
-		if err := s.enter(ctx); err != nil {
+		place, err := s.places.enter(ctx)
+		if err != nil {
 			s.counts.count(kind, Outcomes{Refused: 1})
 			w.Header().Set("Retry-After", "1")
 			return err
 		}
 		rec := recorderOf(w)
 		end := ending{rec: rec}
-		defer func() { s.leave(kind, end, r.Context().Err() != nil) }()
+		defer func() { s.leave(place, kind, end, r.Context().Err() != nil) }()
 		// A reader that stopped reading must not hold a place for longer than the deadline.
 		deadline, _ := ctx.Deadline()
 		http.NewResponseController(w).SetWriteDeadline(deadline.Add(time.Second))
-		err := s.explain(h(rec, r.WithContext(ctx)))
+		err = s.explain(h(rec, r.WithContext(ctx)))
 		end.whole, end.err = true, err
 		return err
 	})
-}
-
-// enter takes a place, waiting in the bounded queue for one.
-func (s *Server) enter(ctx context.Context) error {
-	select {
-	case s.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	defer s.waiting.Add(-1)
-	if s.waiting.Add(1) > int64(s.opt.Queue) {
-		return openai.Errorf(http.StatusTooManyRequests, "the miner works on %d requests and %d wait, try again in a moment", s.opt.Capacity, s.opt.Queue)
-	}
-	select {
-	case s.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return openai.Errorf(http.StatusTooManyRequests, "the miner found no time for this request, try again later")
-	}
 }
 
 // ending is how a request went: Whole unless a panic cut its answer.
@@ -211,8 +191,8 @@ func (e ending) outcome(left bool) Outcomes {
 }
 
 // leave frees the place and counts the request by what was asked and how it went.
-func (s *Server) leave(kind string, e ending, left bool) {
-	<-s.slots
+func (s *Server) leave(place *ticket, kind string, e ending, left bool) {
+	s.places.leave(place)
 	if strings.HasPrefix(e.rec.Header().Get("Content-Type"), "text/event-stream") {
 		kind += streamed
 	}

@@ -12,19 +12,16 @@ import (
 	"time"
 )
 
-// StatusDoor answers `agora miner status` on loopback, to those who bring its token.
-type StatusDoor struct {
+// Door answers questions about a miner beside its work.
+type Door struct {
 	server *http.Server
 	addr   string
 	done   chan error
 }
 
-// OpenStatus listens on a free port of this machine. Report is asked for each question.
-func OpenStatus(token string, report func(context.Context) Report) (*StatusDoor, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
+// OpenStatus answers `agora miner status` on a free port of this machine, to those who bring the token. Report is asked for
+// each question.
+func OpenStatus(token string, report func(context.Context) Report) (*Door, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Token")), []byte(token)) != 1 {
@@ -34,16 +31,29 @@ func OpenStatus(token string, report func(context.Context) Report) (*StatusDoor,
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(report(r.Context())) // whoever left needs no answer
 	})
-	d := &StatusDoor{server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, addr: l.Addr().String(), done: make(chan error, 1)}
+	return openDoor("127.0.0.1:0", mux)
+}
+
+// OpenMetrics answers Prometheus at an address, host:port.
+func OpenMetrics(addr string, report func() Report) (*Door, error) {
+	return openDoor(addr, Metrics(report))
+}
+
+func openDoor(addr string, h http.Handler) (*Door, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	d := &Door{server: &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}, addr: l.Addr().String(), done: make(chan error, 1)}
 	go func() { d.done <- d.server.Serve(l) }() // ends with Close
 	return d, nil
 }
 
 // Addr is where it listens.
-func (d *StatusDoor) Addr() string { return d.addr }
+func (d *Door) Addr() string { return d.addr }
 
 // Close ends it.
-func (d *StatusDoor) Close() error {
+func (d *Door) Close() error {
 	err := d.server.Close()
 	if served := <-d.done; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
