@@ -311,9 +311,10 @@ func (p *Purse) owe(netuid uint32, cost uint64) {
 }
 
 // Learn takes what the gateway says it charged in all, by subnet. More than is known to be owed is believed only as far as
-// requests may have cost whose end was not seen; what may be of a request that is open waits for its end. It returns what is
-// not believed.
-func (p *Purse) Learn(charged voucher.Parts) (disputed uint64, err error) {
+// requests may have cost whose end was not seen; what may be of a request that is open waits for its end. open is how many
+// the gateway still has open: until it has none, one whose end was not seen may yet be charged. It returns what is not
+// believed.
+func (p *Purse) Learn(charged voucher.Parts, open uint64) (disputed uint64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	allowed := p.doc.Unseen + p.doc.Open
@@ -330,7 +331,7 @@ func (p *Purse) Learn(charged voucher.Parts) (disputed uint64, err error) {
 			p.owe(part.Netuid, more)
 		}
 	}
-	if p.doc.Open == 0 && disputed == 0 {
+	if p.doc.Open == 0 && open == 0 && disputed == 0 {
 		p.doc.Unseen = 0 // nothing is open, and all that was charged is known
 	}
 	return disputed, p.save(true)

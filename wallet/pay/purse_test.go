@@ -43,11 +43,14 @@ func TestAPurseSurvivesItsProgram(t *testing.T) {
 	if s := again.Status(); s.Owed != 40 || s.Unseen != 300 || s.Today != 40 {
 		t.Errorf("%+v", s)
 	}
-	// The gateway charged 70 for what was open: believed. 500 more: not.
-	if disputed, err := again.Learn(voucher.Parts{{Netuid: 2, Amount: 110}}); err != nil || disputed != 0 || again.Status().Owed != 110 {
+	// The gateway charges 70 for what was open, after it was asked: believed. 500 more: not.
+	if disputed, err := again.Learn(voucher.Parts{{Netuid: 2, Amount: 40}}, 1); err != nil || disputed != 0 || again.Status().Unseen != 300 {
 		t.Errorf("%d, %v, %+v", disputed, err, again.Status())
 	}
-	if disputed, err := again.Learn(voucher.Parts{{Netuid: 2, Amount: 610}}); err != nil || disputed != 500 || again.Status().Owed != 110 {
+	if disputed, err := again.Learn(voucher.Parts{{Netuid: 2, Amount: 110}}, 0); err != nil || disputed != 0 || again.Status().Owed != 110 {
+		t.Errorf("%d, %v, %+v", disputed, err, again.Status())
+	}
+	if disputed, err := again.Learn(voucher.Parts{{Netuid: 2, Amount: 610}}, 0); err != nil || disputed != 500 || again.Status().Owed != 110 {
 		t.Errorf("%d, %v, %+v", disputed, err, again.Status())
 	}
 	if _, err := Create(filepath.Join(dir, "purse.json"), key, Terms{}); err == nil {

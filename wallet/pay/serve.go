@@ -350,11 +350,11 @@ func costOf(answer []byte) (rao uint64, told bool) {
 // Settle asks the gateway what it charged, signs for it, and hands the voucher over: at the end, and where the two do not
 // agree.
 func (e *Endpoint) Settle(ctx context.Context) error {
-	state, err := e.state(ctx, http.MethodGet, "/v1/pay/channel")
+	charged, open, err := e.state(ctx, http.MethodGet, "/v1/pay/channel")
 	if err != nil {
 		return err
 	}
-	disputed, err := e.purse.Learn(state)
+	disputed, err := e.purse.Learn(charged, open)
 	if err != nil {
 		return err
 	}
@@ -364,47 +364,48 @@ func (e *Endpoint) Settle(ctx context.Context) error {
 	if s := e.purse.Status(); s.Owed == 0 {
 		return nil
 	}
-	_, err = e.state(ctx, http.MethodPost, "/v1/pay/voucher")
+	_, _, err = e.state(ctx, http.MethodPost, "/v1/pay/voucher")
 	return err
 }
 
-// state asks for the channel with the voucher as it is.
-func (e *Endpoint) state(ctx context.Context, method, path string) (charged voucher.Parts, err error) {
+// state asks for the channel with the voucher as it is: what was charged, and how many requests are open there.
+func (e *Endpoint) state(ctx context.Context, method, path string) (charged voucher.Parts, open uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, e.purse.Gateway()+path, nil)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := e.enclose(r, 0, false); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	resp, err := e.client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxPurse))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, openai.Foreign(resp.StatusCode, text)
+		return nil, 0, openai.Foreign(resp.StatusCode, text)
 	}
 	var told struct {
 		Parts []x402.Part `json:"charged_parts"`
+		Open  uint64      `json:"open"`
 	}
 	if err := json.Unmarshal(text, &told); err != nil {
-		return nil, fmt.Errorf("the gateway's answer: %w", err)
+		return nil, 0, fmt.Errorf("the gateway's answer: %w", err)
 	}
 	for _, part := range told.Parts {
 		amount, err := strconv.ParseUint(part.Amount, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("the gateway's answer: amount %.30q", part.Amount)
+			return nil, 0, fmt.Errorf("the gateway's answer: amount %.30q", part.Amount)
 		}
 		charged = append(charged, voucher.Part{Netuid: part.Netuid, Amount: amount})
 	}
-	return charged, nil
+	return charged, told.Open, nil
 }
 
 // GiveCredit lets a key draw on the channel: the gateway gets a voucher for the whole deposit.
