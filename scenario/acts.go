@@ -69,10 +69,11 @@ func verbs() map[string]verb {
 		"regains": {1, false, makeRegain}, // PAYEE: takes it, after the delay
 		"closes":  {1, false, makeClose},  // PAYER
 		"devises": {1, false, makeDevise}, // MODEL: commits to its weights
-		"unveils": {1, false, makeUnveil}, // MODEL [bytes=N] [licence=SPDX]: publishes what one devised
+		"unveils": {1, false, makeUnveil}, // MODEL [bytes=N] [licence=SPDX] [name=NAME]: publishes what one devised
 		"retires": {1, false, makeRetire}, // MODEL
 		"removes": {1, false, makeRemove}, // MODEL: that nobody serves
 		"serves":  {1, true, makeServe},   // MODEL: a card that names it
+		"frees":   {1, false, makeFree},   // MODEL…: says that they were public before
 
 		"pauses":  {1, false, makePause},  // TYPE… [for=24h]: stops message types, or moves to
 		"seconds": {1, false, makeSecond}, // MOTION: adds the stake to a motion

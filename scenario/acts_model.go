@@ -45,6 +45,18 @@ func makeUnveil(w *World, who string, words []string) (sdk.Msg, error) {
 	if s["licence"] != "" {
 		msg.Licence = s["licence"]
 	}
+	if s["name"] != "" {
+		msg.Name = s["name"]
+	}
+	return msg, err
+}
+
+func makeFree(w *World, who string, words []string) (sdk.Msg, error) {
+	n, err := w.netuid()
+	msg := &modeltypes.MsgListCommons{Sender: Account(who).String(), Netuid: n}
+	for _, name := range words {
+		msg.Digests = append(msg.Digests, Digest(name))
+	}
 	return msg, err
 }
 

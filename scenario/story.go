@@ -1,10 +1,23 @@
 package scenario
 
 import (
+	"embed"
 	"fmt"
 	"strconv"
 	"strings"
 )
+
+//go:embed testdata/*.txt
+var stories embed.FS
+
+// RunNamed tells the story of a file in testdata, named without its ending. The error names the line.
+func RunNamed(name string) error {
+	text, err := stories.ReadFile("testdata/" + name + ".txt")
+	if err != nil {
+		return fmt.Errorf("there is no story %q: %w", name, err)
+	}
+	return Run(string(text))
+}
 
 // Run tells a story in a world of its own. The error names the line.
 func Run(text string) error {

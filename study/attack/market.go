@@ -2,6 +2,7 @@ package attack
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"agora/mechanism/frontier"
@@ -90,7 +91,8 @@ type host struct {
 	who      string
 	model    string
 	capacity uint64
-	keys     int // among which the capacity is divided
+	keys     int  // among which the capacity is divided
+	shut     bool // its gate
 }
 
 // pay is the part of all pay that everybody gets in this tempo.
@@ -99,8 +101,12 @@ func (m *market) pay(hosts []host) map[string]float64 {
 	var owners []string
 	served := map[[32]byte]bool{}
 	for _, h := range hosts {
+		gate := uint16(math.MaxUint16)
+		if h.shut {
+			gate = 0
+		}
 		for range max(1, h.keys) {
-			servers = append(servers, frontier.Server{UID: uint16(len(servers)), Model: m.digest[h.model], Capacity: h.capacity / uint64(max(1, h.keys)), Service: 65535, Gate: 65535})
+			servers = append(servers, frontier.Server{UID: uint16(len(servers)), Model: m.digest[h.model], Capacity: h.capacity / uint64(max(1, h.keys)), Service: math.MaxUint16, Gate: gate})
 			owners = append(owners, h.who)
 		}
 		served[m.digest[h.model]] = true
@@ -116,6 +122,16 @@ func (m *market) pay(hosts []host) map[string]float64 {
 	return shares
 }
 
+// capability is a model's mean score, 0 to 1.
+func (m *market) capability(name string) float64 {
+	for _, s := range m.board.Places(m.epoch, func([32]byte) bool { return true }) {
+		if s.Model.Digest == m.digest[name] {
+			return float64(s.Capability) / float64(frontier.Whole)
+		}
+	}
+	return 0
+}
+
 // over is the mean pay of everybody over so many days, looked at four times a day.
 func (m *market) over(days int, hosts []host) map[string]float64 {
 	mean := map[string]float64{}
@@ -129,8 +145,8 @@ func (m *market) over(days int, hosts []host) map[string]float64 {
 	return mean
 }
 
-// ladder is the honest market: three sizes, each with a server of its own.
-func ladder() ([]mind, []host) {
+// sizes is the honest market: three sizes, each with a server of its own.
+func sizes() ([]mind, []host) {
 	return []mind{{name: "A", parameters: 200_000, capability: 0.90}, {name: "B", parameters: 40_000, capability: 0.60}, {name: "C", parameters: 9_000, capability: 0.30}},
 		[]host{{who: "author", model: "A", capacity: 100}, {who: "B", model: "B", capacity: 100}, {who: "C", model: "C", capacity: 100}}
 }
