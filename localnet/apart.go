@@ -16,23 +16,36 @@ import (
 	"agora/validator/exam"
 )
 
-// apart examines the chat models in this process, from chain and weights alone, and compares the bits with what a validator publishes.
+// apart examines the chat models in this process, from chain and weights alone, and compares the bits with what every validator publishes.
 func (c *checker) apart(ctx context.Context) (string, error) {
 	own, close, err := c.examine(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer close()
-	for {
-		theirs, err := c.examination(ctx, len(c.file.Gateways)-1)
+	equal, models := 0, 0
+	for i := range c.file.Gateways {
+		same, of, err := c.equals(ctx, i, own)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("validator%d: %w", i, err)
 		}
-		if same, err := theirs.Compare(own); err != nil || same > 0 {
-			return fmt.Sprintf("%d scores of %d models are equal to the bit", same, len(theirs.Models)), err
+		equal, models = equal+same, of
+	}
+	return fmt.Sprintf("%d scores of %d models at %d validators are equal to the bit", equal, models, len(c.file.Gateways)), nil
+}
+
+// equals counts the scores that a validator publishes and that are the same here, and of how many models it publishes any.
+func (c *checker) equals(ctx context.Context, gateway int, own *exam.Course) (same, models int, err error) {
+	for {
+		theirs, err := c.examination(ctx, gateway)
+		if err != nil {
+			return 0, 0, err
+		}
+		if same, err = theirs.Compare(own); err != nil || same > 0 {
+			return same, len(theirs.Models), err
 		}
 		if err := c.nextBlock(ctx); err != nil {
-			return "", err
+			return 0, 0, err
 		}
 	}
 }
@@ -63,7 +76,7 @@ func (c *checker) examine(ctx context.Context) (*exam.Course, func(), error) {
 	}
 	course := exam.NewCourse(exam.Config{
 		NetUID: chatNet, Contest: contest, Rules: frontier.DefaultRules(), Chain: validator.PublicModels(c.chain),
-		Room: exam.NewRoom(&exam.Shelf{Fetch: exam.Folder(modelsDir(c.home))}, 1), Store: store, Log: slog.New(slog.DiscardHandler),
+		Room: c.room, Store: store, Log: slog.New(slog.DiscardHandler),
 	})
 	if err := c.catchUp(ctx, course); err != nil {
 		close()
@@ -90,7 +103,8 @@ func (c *checker) examination(ctx context.Context, gateway int) (*daemon.Examina
 	return daemon.FetchExamination(ctx, c.file.Gateways[gateway].URL, chatNet)
 }
 
-// frontierNoise is by how much of its share a server's pay may differ from what this process computes: items of some tempos lie between.
+// frontierNoise is by how much of its share the pay of a model's servers may differ from what this process computes: items of some tempos
+// lie between. How servers share it is their capacities' matter, of which each voice has its own figures.
 const frontierNoise = 0.2
 
 // frontier waits until the chain pays the servers of the chat market what an examination made here says, and nobody else.
@@ -102,7 +116,7 @@ func (c *checker) frontier(ctx context.Context) (string, error) {
 	defer close()
 	why := "no epoch has run"
 	for range placeWithin {
-		uids, weights, _, err := own.Vote(ctx, func(exam.Server) bool { return true })
+		uids, weights, _, err := own.Vote(ctx, c.ours(), nil)
 		if err != nil {
 			return "", err
 		}
@@ -110,7 +124,7 @@ func (c *checker) frontier(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if why = differs(uids, weights, incentives(record)); why == "" {
+		if why = differs(c.modelsOf(chatNet), uids, weights, incentives(record)); why == "" {
 			return c.placed(ctx, own)
 		}
 		if err := c.catchUp(ctx, own); err != nil {
@@ -120,24 +134,33 @@ func (c *checker) frontier(ctx context.Context) (string, error) {
 	return "", errors.New(why)
 }
 
-// differs says whose part of the incentive is not that of the weights; empty if all are.
-func differs(uids, weights []uint32, incentive map[uint32]uint32) string {
+// modelsOf says which model a uid serves; "" for who is not of the market's own.
+func (c *checker) modelsOf(netuid uint32) map[uint32]string {
+	names := map[uint32]string{}
+	for _, m := range c.minersOf(netuid) {
+		names[m.UID] = m.Model
+	}
+	return names
+}
+
+// differs says which model's part of the incentive is not that of the weights; empty if none.
+func differs(models map[uint32]string, uids, weights []uint32, incentive map[uint32]uint32) string {
 	var paid, due float64
-	want := map[uint32]float64{}
+	is, should := map[string]float64{}, map[string]float64{}
 	for i, uid := range uids {
-		want[uid] = float64(weights[i])
+		should[models[uid]] += float64(weights[i])
 		due += float64(weights[i])
 	}
-	for _, x := range incentive {
+	for uid, x := range incentive {
+		is[models[uid]] += float64(x)
 		paid += float64(x)
 	}
 	if paid == 0 || due == 0 {
 		return "nobody is paid yet"
 	}
-	for uid, x := range incentive {
-		is, should := float64(x)/paid, want[uid]/due
-		if math.Abs(is-should) > frontierNoise*should+1e-4 {
-			return fmt.Sprintf("uid %d has %.4f of the incentive, this process computes %.4f", uid, is, should)
+	for model, x := range is {
+		if is, should := x/paid, should[model]/due; math.Abs(is-should) > frontierNoise*should+1e-4 {
+			return fmt.Sprintf("servers of %q have %.4f of the incentive, this process computes %.4f", model, is, should)
 		}
 	}
 	return ""

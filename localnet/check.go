@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,8 @@ import (
 
 	yumatypes "agora/chain/x/yuma/types"
 	"agora/client"
+	"agora/validator/daemon"
+	"agora/validator/exam"
 )
 
 const (
@@ -25,8 +28,7 @@ const (
 	placeWithin  = 10   // and where models are examined: two tempos of items, one of weights, one until they are revealed, and what a loaded machine lags
 	fallWithin   = 3    // epochs after a miner was switched off
 	organic      = 60   // requests asked in the name of a consumer
-	topTierShare = 0.95 // of them that the top tier must answer
-	tierWidth    = 0.05 // miners within this part of the best share its tier
+	topTierShare = 0.95 // of them that the best model's servers must answer
 )
 
 // checker looks at a running market through the doors that anybody has, and its owner's control socket.
@@ -35,6 +37,7 @@ type checker struct {
 	file   *Description
 	chain  *client.Client
 	truth  truth
+	room   *exam.Room // what is found out about a model is found out once
 	out    io.Writer
 	report *Report
 }
@@ -51,17 +54,54 @@ func Check(ctx context.Context, home string, within time.Duration, progress io.W
 	if err != nil {
 		return nil, fmt.Errorf("the market at %s does not answer: start it with `agora localnet --home %s` (%w)", home, home, err)
 	}
-	c.out = progress
+	r, err := newRivals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(r.dir) // a folder of the system's
+	weights := &daemon.Weights{Store: r.files, Chain: c.chain, Private: true}
+	c.out, c.room = progress, exam.NewRoom(&exam.Shelf{Fetch: weights.Fetch}, 1)
+	defer c.room.Close() // its models were only read
+	// New markets' epochs run while those of the others are looked at.
+	stranger := c.beside(ctx, c.stranger)
+	better := c.beside(ctx, func(ctx context.Context) (string, error) { return c.overtaken(ctx, r) })
+	half := c.beside(ctx, func(ctx context.Context) (string, error) { return c.degraded(ctx, r) })
+	machines := c.beside(ctx, c.machines)
 	c.run("the ranking is the true one", ctx, c.ranking)
 	c.run("12 + 30 is 42", ctx, c.sum)
 	c.run("the best serve", ctx, c.organic)
 	c.run("an examination made apart agrees", ctx, c.apart)
 	c.run("the chain pays the frontier", ctx, c.frontier)
+	c.run("the weights follow from what is told", ctx, c.audits)
 	c.run("a nominator earns its share", ctx, c.nominator)
 	c.run("miners are paid to the rao", ctx, c.pay)
+	c.run("what consumers pay arrives to the rao", ctx, c.payments)
+	liar := c.beside(ctx, c.liar) // takes part in the chat market until it is closed
 	c.run("no rao is lost", ctx, c.conserved)
+	c.run("a stranger opens a market", ctx, stranger)
+	c.run("half a model earns nothing", ctx, half)
+	c.run("a better model takes the place", ctx, better)
+	c.run("five keys on one machine earn what one does", ctx, machines)
+	c.run("a liar is closed", ctx, liar)
 	c.run("the next one takes over", ctx, c.failover)
 	return c.report, nil
+}
+
+// beside begins a check that runs beside the others; the function waits for what it found.
+func (c *checker) beside(ctx context.Context, check func(context.Context) (string, error)) func(context.Context) (string, error) {
+	type found struct {
+		detail string
+		err    error
+	}
+	done := make(chan found, 1)
+	go func() { // owned by the function returned, which Check always calls
+		detail, err := check(ctx)
+		done <- found{detail, err}
+	}()
+	return func(context.Context) (string, error) {
+		f := <-done
+		return f.detail, f.err
+	}
 }
 
 // run notes what one check found.
@@ -196,23 +236,43 @@ func (c *checker) afterEpochs(ctx context.Context, netuid uint32, n uint64) (yum
 
 // ask sends one chat question through a gateway with OpenAI's own client and returns answer and the uid that gave it.
 func (c *checker) ask(ctx context.Context, gateway int, question string) (answer string, uid uint32, err error) {
+	return c.askModel(ctx, gateway, c.file.Subnets[0].Name, question)
+}
+
+// askModel is ask for a model or subnet of this name.
+func (c *checker) askModel(ctx context.Context, gateway int, model, question string) (answer string, uid uint32, err error) {
+	r, err := c.buy(ctx, gateway, model, question)
+	return r.answer, r.uid, err
+}
+
+// bought is an answer with who gave it, and what it cost, as the consumer reads it.
+type bought struct {
+	answer string
+	uid    uint32
+	cost   cost
+}
+
+// buy is askModel that looks at the bill too.
+func (c *checker) buy(ctx context.Context, gateway int, model, question string) (b bought, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	g := c.file.Gateways[gateway]
 	oai := openaigo.NewClient(option.WithBaseURL(g.URL), option.WithAPIKey(g.Key), option.WithMaxRetries(0))
 	var raw *http.Response
 	reply, err := oai.Chat.Completions.New(ctx, openaigo.ChatCompletionNewParams{
-		Model: c.file.Subnets[0].Name, Messages: []openaigo.ChatCompletionMessageParamUnion{openaigo.UserMessage(question)},
+		Model: model, Messages: []openaigo.ChatCompletionMessageParamUnion{openaigo.UserMessage(question)},
 	}, option.WithResponseInto(&raw))
 	if err != nil {
-		return "", 0, err
+		return b, err
 	}
 	text, _, _ := strings.Cut(raw.Header.Get("x-agora-miner"), "/")
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || len(reply.Choices) == 0 {
-		return "", 0, fmt.Errorf("the reply names no miner or holds no answer: %q", raw.Header.Get("x-agora-miner"))
+		return b, fmt.Errorf("the reply names no miner or holds no answer: %q", raw.Header.Get("x-agora-miner"))
 	}
-	return reply.Choices[0].Message.Content, uint32(n), nil
+	b.answer, b.uid = reply.Choices[0].Message.Content, uint32(n)
+	b.cost, err = costOf([]byte(reply.RawJSON()))
+	return b, err
 }
 
 func (c *checker) sum(ctx context.Context) (string, error) {
@@ -226,20 +286,28 @@ func (c *checker) sum(ctx context.Context) (string, error) {
 	return fmt.Sprintf("answered by uid %d", uid), nil
 }
 
-// topTier lists the uids within tierWidth of the best incentive of the last epoch.
+// topTier lists the servers of the model whose server had the most incentive in the last epoch: they share its place by what they can do.
 func (c *checker) topTier(ctx context.Context) (map[uint32]bool, error) {
 	g, err := c.chain.Metagraph(ctx, chatNet)
 	if err != nil {
 		return nil, err
 	}
-	var best uint32
+	var most, best uint32
 	for _, u := range g.Uids {
-		best = max(best, u.Incentive)
+		if u.Incentive > most {
+			most, best = u.Incentive, u.Uid
+		}
+	}
+	model := ""
+	for _, m := range c.minersOf(chatNet) {
+		if m.UID == best {
+			model = m.Model
+		}
 	}
 	top := map[uint32]bool{}
-	for _, u := range g.Uids {
-		if best > 0 && float64(u.Incentive) >= float64(best)*(1-tierWidth) {
-			top[u.Uid] = true
+	for _, m := range c.minersOf(chatNet) {
+		if most > 0 && m.Model == model {
+			top[m.UID] = true
 		}
 	}
 	return top, nil
@@ -261,7 +329,7 @@ func (c *checker) organic(ctx context.Context) (string, error) {
 			hits++
 		}
 	}
-	detail := fmt.Sprintf("%d of %d requests went to the top tier of %d", hits, organic, len(top))
+	detail := fmt.Sprintf("%d of %d requests went to the %d servers of the best model", hits, organic, len(top))
 	if float64(hits) < topTierShare*organic {
 		return "", errors.New(detail)
 	}

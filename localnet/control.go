@@ -36,6 +36,11 @@ func (m *Market) serveControl() (stop func() error, err error) {
 	}
 	mux.HandleFunc("POST /miners/{name}/stop", order(m.StopMiner))
 	mux.HandleFunc("POST /miners/{name}/start", order(m.StartMiner))
+	mux.HandleFunc("POST /settle", func(w http.ResponseWriter, r *http.Request) {
+		if err := m.Settle(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
 	mux.HandleFunc("GET /vitals", func(w http.ResponseWriter, _ *http.Request) {
 		v, err := m.vitals()
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // layout is the version of what a home folder holds; another layout cannot be continued.
-const layout = 2
+const layout = 3
 
 // Description is HOME/localnet.json: what a program needs to use the running market. Its names are stable.
 type Description struct {
@@ -45,8 +45,10 @@ type Account struct {
 
 // Subnet is a market for one task.
 type Subnet struct {
-	NetUID uint32 `json:"netuid"`
-	Name   string `json:"name"`
+	NetUID  uint32 `json:"netuid"`
+	Name    string `json:"name"`
+	Task    string `json:"task,omitempty"` // digest of the module that judges; empty for a built-in task
+	Purpose string `json:"purpose,omitempty"`
 }
 
 // Miner is a running model. UID is known once it has registered.
@@ -57,6 +59,8 @@ type Miner struct {
 	Model  string `json:"model"`
 	Engine string `json:"engine"`
 	Name   string `json:"name"` // of its owner's account
+
+	Programs []string `json:"programs,omitempty"` // of this machine that it serves
 }
 
 // Validator is a chain validator that also judges.

@@ -1,6 +1,7 @@
 package localnet
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"fmt"
 	"time"
@@ -21,11 +22,13 @@ import (
 )
 
 // The markets of a local network: a contest of open models, one of black boxes, and, where it has models of the store, one that
-// serves them.
+// serves them. Markets of senses come after them.
 const (
 	chatNet     = 1
 	textNet     = 2
 	languageNet = 3
+
+	languageName = "language"
 )
 
 // What a local network starts with, in rao. No validator comes near a third of the power, whatever the nominator does.
@@ -46,7 +49,7 @@ func (k keys) operator(name string) string { return sdk.ValAddress(k.account(nam
 
 // accountNames lists the cold accounts of the market.
 func (p *plan) accountNames() []string {
-	names := []string{"nominator", "consumer", "owner", "author"}
+	names := []string{"nominator", "consumer", "owner", "author", machinesName, demo}
 	for i := range p.Validators {
 		names = append(names, fmt.Sprintf("validator%d", i))
 	}
@@ -62,7 +65,7 @@ func (p *plan) purse(name string) uint64 {
 		return nominatorPurse
 	case "consumer":
 		return consumerPurse
-	case "owner":
+	case "owner", machinesName:
 		return ownerPurse
 	}
 	for i := range p.Validators {
@@ -90,7 +93,7 @@ func (p *plan) genesis(a *app.App, now time.Time) (*genutiltypes.AppGenesis, err
 	}
 	g.Endow(authtypes.NewModuleAddress(subnettypes.ModuleName), uint64(len(p.file.Subnets))*subnetLock)
 	app.SetModule(g, subnettypes.ModuleName, func(s *subnettypes.GenesisState) { p.fillSubnets(s, now) })
-	models, err := p.models()
+	models, err := p.models(now)
 	if err != nil {
 		return nil, err
 	}
@@ -103,19 +106,19 @@ func (p *plan) genesis(a *app.App, now time.Time) (*genutiltypes.AppGenesis, err
 func (p *plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 	s.Params.MinTempo, s.Params.MaxTempo, s.Params.MinUids = 10, 100, 16
 	s.Params.TaskChangeSeconds = 2 * uint64(p.Tempo) // two tempos: a block takes a second
-	families := map[uint32]string{chatNet: "exact:3+grammar:1", textNet: "continuation", languageNet: "serve"}
 	purposes := map[uint32]string{
 		chatNet:     "Open models, examined in public: short questions with one right answer, and how well a model knows texts of a grammar.",
 		textNet:     "Black boxes, judged by their answers alone: what comes next in a text, byte by byte, and how sure the model is of it.",
 		languageNet: "Well-known open models, served as they are: nothing is examined, servers are paid for serving.",
 	}
 	for _, n := range p.file.Subnets {
+		purpose := cmp.Or(n.Purpose, purposes[n.NetUID])
 		s.Subnets = append(s.Subnets, subnettypes.Subnet{
 			Netuid: n.NetUID, Owner: p.keys.account("owner").String(), Name: n.Name,
-			Mechanism: subnettypes.Mechanism{Id: families[n.NetUID]}, Identity: subnettypes.Identity{Name: n.Name, Description: purposes[n.NetUID]}, CreatedHeight: 1, CreatedTime: now,
+			Mechanism: n.mechanism(), Identity: subnettypes.Identity{Name: n.Name, Description: purpose}, CreatedHeight: 1, CreatedTime: now,
 			Started: true, StartedHeight: 1, Lock: subnetLock, TempoStart: 1 + int64(n.NetUID-1)*p.Tempo/2%p.Tempo, Size_: uint32(p.Validators),
 		})
-		for name, value := range p.values(n.NetUID) {
+		for name, value := range p.values(n) {
 			s.Values = append(s.Values, subnettypes.SubnetValue{Netuid: n.NetUID, Value: subnettypes.Value{Name: name, Value: value}})
 		}
 		for i := range p.Validators {
@@ -131,19 +134,19 @@ func (p *plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 		s.Profiles = append(s.Profiles, subnettypes.Profile{
 			Operator:   p.keys.account(fmt.Sprintf("validator%d", i)).String(),
 			Addresses:  []string{fmt.Sprintf("%s:%d", host, p.file.Ports.Wire[i])},
-			GatewayUrl: p.file.Gateways[i].URL, Identity: subnettypes.Identity{Name: fmt.Sprintf("validator%d", i)},
+			GatewayUrl: p.file.Gateways[i].URL, MarkupBps: markup, Identity: subnettypes.Identity{Name: fmt.Sprintf("validator%d", i)},
 		})
 	}
 	s.NextNetuid = uint32(len(p.file.Subnets)) + 1
 }
 
 // values are a market's parameters where they are not the defaults.
-func (p *plan) values(netuid uint32) map[string]int64 {
+func (p *plan) values(n Subnet) map[string]int64 {
 	v := map[string]int64{subnettypes.Tempo: p.Tempo, subnettypes.RevealDelay: 1}
-	if netuid == chatNet || netuid == languageNet {
+	if n.NetUID == chatNet || n.Name == languageName {
 		v[subnettypes.Openness] = 1
 	}
-	if netuid == chatNet {
+	if n.NetUID == chatNet {
 		v[subnettypes.AuthorShare] = authorShare
 		v[subnettypes.ExamItems] = itemsPerTempo * 360 / p.Tempo
 	}

@@ -2,7 +2,6 @@ package localnet_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,27 +29,7 @@ func home(t *testing.T) string {
 	return filepath.Join(dir, "market")
 }
 
-// TestMemoryIsFlat leaves a market alone for three minutes of quick blocks: `make soak` is the same for hours.
-func TestMemoryIsFlat(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs a market for three minutes")
-	}
-	t.Parallel() // it mostly waits
-	o := localnet.Defaults()
-	o.Home, o.Seed, o.Validators, o.Miners, o.BlockTime, o.Tempo = home(t), "soak", 1, 3, 200*time.Millisecond, 20
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- localnet.Run(ctx, o) }()
-	s := localnet.Soak{For: 3 * time.Minute, Settled: 90 * time.Second, Every: 10 * time.Second, Out: t.Output()}
-	err := s.Watch(ctx, o.Home)
-	cancel()
-	if err := errors.Join(err, <-ended); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestTheLoopIsAlive(t *testing.T) {
-	t.Parallel()
 	for i := range seeds() {
 		t.Run(fmt.Sprintf("seed-%d", i), func(t *testing.T) { proveAlive(t, fmt.Sprintf("loop %d", i)) })
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,10 +18,13 @@ import (
 	sdkclient "github.com/cosmos/cosmos-sdk/client"
 	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
 
+	"agora/chain/network"
 	"agora/chain/node"
 	"agora/client"
+	"agora/validator/cashier"
 	"agora/validator/daemon"
 	"agora/validator/exam"
+	"agora/wire/blob"
 )
 
 // Market is a running local network.
@@ -28,7 +32,10 @@ type Market struct {
 	*plan
 	nodes   []*node.Node
 	clients []*client.Client
+	judges  []*daemon.Daemon
 	workers []*worker
+	room    *exam.Room
+	first   atomic.Pointer[daemon.Daemon] // through which the room's weights come
 	log     *slog.Logger
 
 	stop    context.CancelCauseFunc
@@ -63,10 +70,13 @@ func Start(ctx context.Context, o Options) (_ *Market, err error) {
 		return nil, err
 	}
 	p.say("%5.1fs  %d validators judge and serve", time.Since(began).Seconds(), p.Validators)
-	if err := m.startMiners(ctx); err != nil {
+	var group errgroup.Group
+	group.Go(func() error { return m.openDemo(ctx) })
+	group.Go(func() error { return m.startMiners(ctx) })
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	p.say("%5.1fs  %d miners are registered", time.Since(began).Seconds(), len(m.workers))
+	p.say("%5.1fs  %d miners are registered, and the demo keys have %d TAO at each gateway", time.Since(began).Seconds(), len(m.workers), demoDeposit/network.TAO)
 	return m, p.publish()
 }
 
@@ -130,8 +140,17 @@ func awaitBlock(ctx context.Context, c *client.Client) error {
 	}
 }
 
+const (
+	hidden    = time.Minute      // in which an item of this market may still be asked
+	joinPrice = 10 * network.TAO // that a validator pays for a voice in a new subnet
+)
+
 func (m *Market) startDaemons() error {
-	room := exam.NewRoom(&exam.Shelf{Fetch: exam.Folder(modelsDir(m.Home))}, 1) // one for all: a result is a fact about a digest
+	here, fetched, err := m.library()
+	if err != nil {
+		return err
+	}
+	m.room = exam.NewRoom(&exam.Shelf{Fetch: m.fetch(here, fetched)}, 1) // one for all: a result is a fact about a digest
 	for i, c := range m.clients {
 		name := fmt.Sprintf("validator%d", i)
 		home := filepath.Join(nodeHome(m.Home, i), "validator")
@@ -141,11 +160,15 @@ func (m *Market) startDaemons() error {
 		d, err := daemon.New(daemon.Config{
 			Client: c, HotKey: m.keys.hot(name), Operator: m.keys.account(name).String(), Home: home,
 			Wire: fmt.Sprintf("%s:%d", host, m.file.Ports.Wire[i]), HTTP: fmt.Sprintf("%s:%d", host, m.file.Ports.Gateway[i]),
-			Room: room, Tasks: daemon.Tasks{AllowPrivate: true}, DemoKey: m.file.Gateways[i].Key, Log: m.log.With("program", name),
+			Room: m.room, Models: m.Store, Gives: []blob.Library{fetched}, Tasks: daemon.Tasks{AllowPrivate: true, Hidden: hidden},
+			Join: daemon.Join{Signer: client.ColdSigner(m.keys.cold(name)), MaxPrice: joinPrice}, DemoKey: m.file.Gateways[i].Key, Log: m.log.With("program", name),
+			Cold: client.ColdSigner(m.keys.cold(name)), RPC: m.file.RPC[i], Cashier: cashier.Config{Look: lookEvery, Judging: judging},
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
+		m.judges = append(m.judges, d)
+		m.first.CompareAndSwap(nil, d)
 		m.daemons.Go(func() {
 			if err := d.Run(m.ctx); err != nil {
 				m.stop(fmt.Errorf("%s: %w", name, err))
@@ -155,12 +178,24 @@ func (m *Market) startDaemons() error {
 	return nil
 }
 
+// lookEvery is how often a validator looks at the chain for what payers do: their delay may be ten seconds here.
+const lookEvery = 2 * time.Second
+
+// Settle lets every validator pay what it owes and claim what consumers have signed for, for itself and for the miners.
+func (m *Market) Settle(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, d := range m.judges {
+		group.Go(func() error { return d.Settle(ctx) })
+	}
+	return group.Wait()
+}
+
 // startMiners loads the models, registers all at once and lets each serve as soon as it is registered.
 func (m *Market) startMiners(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range m.file.Miners {
 		described := &m.file.Miners[i]
-		w, err := newWorker(*described, m.Store, m.keys, m.clients[i%len(m.clients)], m.log.With("program", described.Name))
+		w, err := newWorker(*described, m.Home, m.Store, m.keys, m.clients[i%len(m.clients)], m.log.With("program", described.Name))
 		if err != nil {
 			return err
 		}
@@ -215,6 +250,9 @@ func (m *Market) Close() error {
 		}
 		m.stop(context.Canceled)
 		m.daemons.Wait()
+		if m.room != nil {
+			err = errors.Join(err, m.room.Close())
+		}
 		var nodes errgroup.Group
 		for _, n := range m.nodes {
 			nodes.Go(n.Close)

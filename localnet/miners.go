@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,13 +13,15 @@ import (
 	"agora/chain/network"
 	"agora/client"
 	"agora/engine"
+	"agora/engine/command"
 	"agora/engine/native"
-	"agora/engine/native/chat"
+	"agora/engine/native/ladder"
 	"agora/engine/native/llm"
 	"agora/engine/native/ngram"
 	"agora/engine/native/store"
 	"agora/miner"
 	"agora/miner/enrolment"
+	"agora/wire/blob"
 )
 
 // textModels are the orders of the n-gram models that mine the continuation subnet.
@@ -63,6 +67,10 @@ func (p *plan) describeMiner(netuid uint32, model, engine string, round int) Min
 // openEngine loads the model behind a miner.
 func openEngine(m Miner, dir string) (engine.Engine, error) {
 	switch {
+	case m.Engine == programs:
+		return command.Open(command.Options{}, m.Programs...)
+	case m.Engine == vectors:
+		return openVectors(m.Model)
 	case m.Engine == openModel:
 		s, err := store.Open(dir)
 		if err != nil {
@@ -70,7 +78,7 @@ func openEngine(m Miner, dir string) (engine.Engine, error) {
 		}
 		return native.Open(m.Model, s, llm.Options{Context: openContext})
 	case m.NetUID == chatNet:
-		return chat.Open(m.Model)
+		return ladder.Open(m.Model, llm.Options{})
 	}
 	return ngram.Open(m.Model)
 }
@@ -85,6 +93,8 @@ type worker struct {
 	client *client.Client
 	engine engine.Engine
 	server *miner.Server
+	meter  *miner.Meter
+	free   *enrolment.Allowance
 	log    *slog.Logger
 	seat   atomic.Pointer[miner.Seat] // nil until it is enrolled
 
@@ -93,21 +103,42 @@ type worker struct {
 	done chan struct{}
 }
 
-func newWorker(m Miner, dir string, k keys, c *client.Client, log *slog.Logger) (*worker, error) {
-	e, err := openEngine(m, dir)
+func newWorker(m Miner, home, models string, k keys, c *client.Client, log *slog.Logger) (*worker, error) {
+	e, err := openEngine(m, models)
 	if err != nil {
 		return nil, fmt.Errorf("miner %s: %w", m.Name, err)
 	}
-	return &worker{Miner: m, keys: k, client: c, engine: e, server: miner.NewServer(e, miner.Options{Capacity: minerCapacity, Queue: 512, Log: log}), log: log}, nil
+	if err := os.MkdirAll(filepath.Join(home, "vouchers"), 0o700); err != nil {
+		return nil, err
+	}
+	free := &enrolment.Allowance{Client: c, NetUID: m.NetUID, Slots: minerCapacity, Every: time.Second, Log: log}
+	meter, err := miner.NewMeter(miner.MeterConfig{
+		ChainID: c.ChainID(), Owner: k.account(m.Name).String(), In: priceIn, Out: priceOut, Context: e.Info().Context,
+		Channels: enrolment.OnChain{Client: c}, Free: free, File: filepath.Join(home, "vouchers", m.Name+".json"), Log: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("miner %s: %w", m.Name, err)
+	}
+	opt := miner.Options{Capacity: minerCapacity, Queue: 512, Weights: blob.NewServer(ladder.Library{}), Log: log}
+	return &worker{Miner: m, keys: k, client: c, engine: e, meter: meter, free: free, server: serverOf(e, opt), log: log}, nil
+}
+
+func serverOf(e engine.Engine, opt miner.Options) *miner.Server {
+	if p, is := e.(proxied); is {
+		return miner.NewProxy(p, opt)
+	}
+	return miner.NewServer(e, opt)
 }
 
 // enrol registers the miner and publishes its card, unless that was done before.
 func (w *worker) enrol(ctx context.Context) (uint32, error) {
 	info := w.engine.Info()
 	info.Capacity = minerCapacity
+	card := enrolment.Card(info)
+	card.PriceIn, card.PriceOut = priceIn, priceOut
 	r, err := enrolment.Enrol(ctx, w.client, enrolment.Request{
 		NetUID: w.NetUID, Hot: w.keys.hot(w.Name), Owner: client.ColdSigner(w.keys.cold(w.Name)),
-		MaxPrice: minerPurse - network.TAO, Card: enrolment.Card(info),
+		MaxPrice: minerPurse - network.TAO, Card: card,
 	})
 	if err == nil {
 		w.seat.Store(&miner.Seat{ChainID: w.client.ChainID(), NetUID: w.NetUID, UID: r.UID, Registered: r.Registered, Model: info})
@@ -131,16 +162,22 @@ func (w *worker) start(ctx context.Context) error {
 		return nil
 	}
 	m, err := miner.New(miner.Config{
-		Key: w.keys.hot(w.Name), NetUID: w.NetUID, Handler: w.server, AllowPrivate: true, Poll: time.Second, MaxBackoff: 2 * time.Second, Log: w.log,
-		Directory: &enrolment.Directory{Client: w.client, NetUID: w.NetUID, Every: 15 * time.Second}, Seat: w.place,
+		Key: w.keys.hot(w.Name), NetUID: w.NetUID, Handler: w.server, Meter: w.meter, AllowPrivate: true, Poll: time.Second, MaxBackoff: 2 * time.Second, Log: w.log,
+		Directory: &enrolment.Directory{Client: w.client, NetUID: w.NetUID, Every: 15 * time.Second}, Seat: w.place, Part: w.free.Part,
 	})
 	if err != nil {
+		return err
+	}
+	if err := w.free.Look(ctx); err != nil {
 		return err
 	}
 	ctx, w.stop = context.WithCancel(ctx)
 	w.done = make(chan struct{})
 	go func(done chan struct{}) { // owned by halt, which waits for done
 		defer close(done)
+		var looking sync.WaitGroup
+		defer looking.Wait()
+		looking.Go(func() { w.free.Run(ctx) })
 		_ = m.Run(ctx) // always nil
 	}(w.done)
 	return nil

@@ -1,48 +1,72 @@
 package localnet
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
+	"time"
 
 	modeltypes "agora/chain/x/model/types"
 	"agora/engine/native"
-	"agora/engine/native/chat"
+	"agora/engine/native/ladder"
 	"agora/engine/native/llm"
 	"agora/engine/native/store"
+	"agora/validator/daemon"
+	"agora/validator/exam"
+	"agora/wire/blob"
 )
 
 const (
 	authorName    = "author" // account that published the chat models
 	authorShare   = 2_000    // of 10,000 of what serving a chat model earns
 	itemsPerTempo = 16       // asked of every chat model
-	sizeStep      = 4        // the next smaller model that is published has at most a quarter of the parameters
 )
 
-// modelsDir is where validators find weights that do not ship, each file named by its digest.
+// modelsDir is where the validators of a market keep weights that do not ship.
 func modelsDir(home string) string { return filepath.Join(home, "models") }
 
-// published lists the chat models that the market's author publishes: of those that ship the best one, and then the best of at most a
-// quarter of the size.
-func published() []chat.ModelCard {
-	var list []chat.ModelCard
-	for _, card := range slices.Backward(chat.Cards()) {
-		if n := len(list); n == 0 || card.Parameters*sizeStep <= list[n-1].Parameters {
-			list = append(list, card)
-		}
+// library is where a market's validators find models: the store of this machine, and what they have fetched themselves.
+func (m *Market) library() (here, fetched *store.Store, err error) {
+	if here, err = store.Open(m.Store); err != nil {
+		return nil, nil, err
 	}
+	fetched, err = store.Open(modelsDir(m.Home))
+	return here, fetched, err
+}
+
+// fetch finds weights on this machine, else at the servers that name them, as a validator of its own would.
+func (m *Market) fetch(here, fetched *store.Store) func(context.Context, exam.Listed) (string, error) {
+	weights := &daemon.Weights{Store: fetched, Chain: m.clients[0], Private: true, Servers: func(digest string) []blob.Peer {
+		if d := m.first.Load(); d != nil {
+			return d.Servers(digest)
+		}
+		return nil
+	}}
+	return func(ctx context.Context, l exam.Listed) (string, error) {
+		if e, err := here.FindDigest(exam.SpellDigest(l.Digest)); err == nil {
+			return e.Path, nil
+		}
+		return weights.Fetch(ctx, l)
+	}
+}
+
+// published lists the chat models that the market's author publishes, best first: all that ship.
+func published() []ladder.Card {
+	list := slices.Clone(ladder.Cards())
+	slices.Reverse(list)
 	return list
 }
 
 // models is the book of models that a new market begins with.
-func (p *plan) models() (*modeltypes.GenesisState, error) {
+func (p *plan) models(now time.Time) (*modeltypes.GenesisState, error) {
 	s := modeltypes.DefaultGenesis()
 	author := p.keys.account(authorName).String()
 	for _, card := range published() {
 		s.Models = append(s.Models, modeltypes.Model{
-			Netuid: chatNet, Digest: card.Digest, Author: author, Index: s.NextIndex, Name: card.Name, Licence: card.Licence, Format: modeltypes.Chat,
-			Bytes: uint64(2 * card.Parameters), Parameters: uint64(card.Parameters), AuthorShare: authorShare,
+			Netuid: chatNet, Digest: card.Digest, Author: author, Index: s.NextIndex, Name: card.Name, Licence: card.Licence, Format: modeltypes.GGUF,
+			Bytes: uint64(card.Bytes), Parameters: uint64(card.Parameters), AuthorShare: authorShare, PublishedUnix: now.Unix(),
 		})
 		s.NextIndex++
 	}
@@ -55,7 +79,7 @@ func (p *plan) models() (*modeltypes.GenesisState, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.Author, m.Index = author, s.NextIndex
+		m.Author, m.Index, m.PublishedUnix = author, s.NextIndex, now.Unix()
 		s.NextIndex++
 		s.Models = append(s.Models, m)
 		s.Commons = append(s.Commons, modeltypes.Common{Netuid: languageNet, Digest: m.Digest})

@@ -17,6 +17,7 @@ type Options struct {
 	Validators int           // 1 to 16
 	Miners     int           // chat miners, 1 to 32; 0 is one for each model that ships
 	Models     []string      // models of the store that mine the chat subnet besides those that ship
+	Senses     bool          // open markets of what is no text, where their miners are installed
 	Store      string        // folder of that store; the user's cache folder if empty
 	For        time.Duration // stop by itself after being open so long; 0 runs until the context ends
 	Tempo      int64         // blocks per epoch, 10 to 100

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -63,6 +64,9 @@ func resume(o Options, file *Description) (*plan, error) {
 // goOn says what the home holds and which of the options do not change it.
 func (o Options) goOn(file *Description) {
 	o.say("%s holds a market with %d validators, a tempo of %d blocks and seed %q: going on with it", o.Home, len(file.Validators), file.Tempo, file.Seed)
+	if o.Senses && !slices.ContainsFunc(file.Subnets, func(s Subnet) bool { return s.Task != "" }) {
+		o.say("  (--senses is for a new market: give another --home)")
+	}
 	if o.Validators != len(file.Validators) || o.Tempo != file.Tempo || o.Seed != file.Seed {
 		o.say("  (--validators %d --tempo %d --seed %q are for a new market: give another --home)", o.Validators, o.Tempo, o.Seed)
 	}
@@ -174,11 +178,16 @@ func (p *plan) describe() error {
 	}
 	f.Web = fmt.Sprintf("http://%s:%d/", host, f.Ports.Gateway[0])
 	f.REST, f.GRPC = fmt.Sprintf("http://%s:%d", host, f.Ports.REST), fmt.Sprintf("%s:%d", host, f.Ports.GRPC)
-	f.Subnets = []Subnet{{chatNet, "chat"}, {textNet, "continuation"}}
+	f.Subnets = []Subnet{{NetUID: chatNet, Name: "chat"}, {NetUID: textNet, Name: "continuation"}}
 	if len(p.Models) > 0 {
-		f.Subnets = append(f.Subnets, Subnet{languageNet, "language"})
+		f.Subnets = append(f.Subnets, Subnet{NetUID: languageNet, Name: languageName})
 	}
 	f.Miners = p.ladder()
+	if p.Senses {
+		if err := p.openSenses(); err != nil {
+			return err
+		}
+	}
 	for _, name := range p.accountNames() {
 		file := filepath.Join(p.Home, "keys", name+".json")
 		if err := p.writeKey(name, file); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,6 +38,10 @@ func Run(ctx context.Context, o Options) error {
 	return err
 }
 
+func (d *Description) has(name string) bool {
+	return slices.ContainsFunc(d.Subnets, func(s Subnet) bool { return s.Name == name })
+}
+
 // instructions is what a person does next.
 func (d *Description) instructions() string {
 	var b strings.Builder
@@ -45,9 +50,13 @@ func (d *Description) instructions() string {
 	fmt.Fprintf(&b, "  base URL   %s\n  demo key   %s\n  web page   %s\n\n", g.URL, g.Key, d.Web)
 	fmt.Fprintf(&b, "Ask it something:\n\n  curl %s/chat/completions -H \"authorization: Bearer %s\" \\\n"+
 		"    -d '{\"model\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":\"What is 12 + 30?\"}]}'\n\n", g.URL, g.Key)
-	if len(d.Subnets) >= languageNet {
+	if d.has(languageName) {
 		fmt.Fprintf(&b, "Ask the market of language models for a haiku:\n\n  curl %s/chat/completions -H \"authorization: Bearer %s\" \\\n"+
 			"    -d '{\"model\":\"language\",\"max_tokens\":60,\"messages\":[{\"role\":\"user\",\"content\":\"Write a haiku about rain.\"}]}'\n\n", g.URL, g.Key)
+	}
+	if d.has("speech") {
+		fmt.Fprintf(&b, "Have something said:\n\n  curl %s/audio/speech -H \"authorization: Bearer %s\" \\\n"+
+			"    -d '{\"model\":\"speech\",\"voice\":\"alloy\",\"input\":\"one two three\"}' > said.wav\n\n", g.URL, g.Key)
 	}
 	fmt.Fprintf(&b, "In another terminal:\n\n  agora localnet check              prove that the loop is alive\n"+
 		"  eval \"$(agora localnet env)\"     let `agora keys`, `query` and `tx` use this market\n\nCtrl-C stops everything.\n")

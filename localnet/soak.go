@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -24,7 +25,7 @@ const allowed = 1.1
 var ErrGrows = errors.New("the live heap grows")
 
 // Watch prints a line of the vitals of the market on home every so often, and fails if its live heap grew. What a heap
-// is worth is the mean of its last three lines, for a market's own peaks are higher than what is allowed.
+// is worth is the median of its last eight lines, for a market's own peaks are higher than what is allowed.
 func (s Soak) Watch(ctx context.Context, home string) error {
 	if err := awaitOpen(ctx, home); err != nil {
 		return err
@@ -67,14 +68,10 @@ func grown(out io.Writer, before, after float64) error {
 
 func mega(bytes int64) float64 { return float64(bytes) / 1e6 }
 
-// lately is the mean of the last three.
+// lately is the median of the last eight, the lower one of two.
 func lately(list []float64) float64 {
-	last := list[max(0, len(list)-3):]
-	sum := 0.0
-	for _, v := range last {
-		sum += v
-	}
-	return sum / float64(len(last))
+	last := slices.Sorted(slices.Values(list[max(0, len(list)-8):]))
+	return last[(len(last)-1)/2]
 }
 
 // awaitOpen waits until a market is open on home.

@@ -5,12 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 
 	"agora/engine"
-	"agora/engine/native/chat"
+	"agora/engine/native/ladder"
+	"agora/engine/native/llm"
 	"agora/engine/native/ngram"
 	"agora/task"
 	"agora/task/continuation"
@@ -64,10 +64,11 @@ func (t *truth) quality(ctx context.Context, m Miner) (Quality, error) {
 	case m.NetUID == textNet:
 		return t.text(m.Model)
 	}
-	e, err := chat.Open(m.Model)
+	e, err := ladder.Open(m.Model, llm.Options{})
 	if err != nil {
 		return Quality{}, err
 	}
+	defer e.Close() // it was read only
 	return t.chat(ctx, e)
 }
 
@@ -121,22 +122,18 @@ func answerOf(ctx context.Context, e engine.Chatter, body []byte) ([]byte, error
 	}}})
 }
 
-// ordered says whether incentives follow qualities: of two miners further apart than the noise, the better earns more.
-// The text names the first pair that does not.
+// ordered says whether incentives follow qualities: of two models further apart than the noise, the servers of the better one earn more
+// together. The text names the first pair of which that is not so.
 func ordered(miners []Miner, quality map[string]Quality, incentive map[uint32]uint32) (bool, string) {
-	for i, a := range miners {
-		for _, b := range miners[i+1:] {
-			qa, qb := quality[a.Model], quality[b.Model]
-			if math.Abs(qa.Value-qb.Value) <= max(qa.Noise, qb.Noise) {
-				continue
-			}
-			better, worse := a, b
-			if qb.Value > qa.Value {
-				better, worse = b, a
-			}
-			if incentive[better.UID] <= incentive[worse.UID] {
-				return false, fmt.Sprintf("%s (%s) earns %d, %s (%s) earns %d", better.Name, quality[better.Model].Text,
-					incentive[better.UID], worse.Name, quality[worse.Model].Text, incentive[worse.UID])
+	earned := map[string]uint32{}
+	for _, m := range miners {
+		earned[m.Model] += incentive[m.UID]
+	}
+	for a := range earned {
+		for b := range earned {
+			qa, qb := quality[a], quality[b]
+			if qa.Value > qb.Value+max(qa.Noise, qb.Noise) && earned[a] <= earned[b] {
+				return false, fmt.Sprintf("%s (%s) earns %d, %s (%s) earns %d", a, qa.Text, earned[a], b, qb.Text, earned[b])
 			}
 		}
 	}
