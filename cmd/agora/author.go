@@ -1,18 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +16,10 @@ import (
 	modeltypes "agora/chain/x/model/types"
 	"agora/client"
 	"agora/engine/native/store"
-	"agora/wire/blob"
+	"agora/miner/publication"
+	"agora/validator"
+	"agora/validator/daemon"
+	"agora/validator/exam"
 )
 
 // authoring is what `agora model publish` and `retire` are asked to do.
@@ -33,23 +31,6 @@ type authoring struct {
 	licence  string
 	template string
 	sources  []string
-}
-
-// publication is a model on its way to the chain. It is kept in the wallet from before the commit until it is published:
-// without the salt nobody can open the commit.
-type publication struct {
-	Netuid     uint32   `json:"netuid"`
-	Author     string   `json:"author"`
-	Digest     string   `json:"digest"`
-	Salt       string   `json:"salt,omitempty"` // hex
-	Name       string   `json:"name"`
-	Licence    string   `json:"licence"`
-	Format     string   `json:"format"`
-	Bytes      uint64   `json:"bytes"`
-	Parameters uint64   `json:"parameters"`
-	Root       string   `json:"root"` // of the file's chunks, hex
-	Template   string   `json:"template,omitempty"`
-	Sources    []string `json:"sources,omitempty"`
 }
 
 func (m *models) publishCommand() *cobra.Command {
@@ -89,186 +70,22 @@ func (p *authoring) run(cmd *cobra.Command, file string) error {
 		return err
 	}
 	queue := chain.Queue(cold)
-	work, err := p.read(file, queue.Address())
+	work := &publication.Publication{
+		Netuid: p.subnet, Author: queue.Address(), Name: p.name, Licence: p.licence, Template: p.template, Sources: p.sources,
+	}
+	if err := work.Read(file); err != nil {
+		return err
+	}
+	course := publication.Course{
+		Chain: chain, Queue: queue, Dir: filepath.Join(p.home, "models"), Say: func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) },
+	}
+	share, err := course.Publish(cmd.Context(), work)
 	if err != nil {
 		return err
 	}
-	if err := p.recall(&work); err != nil {
-		return err
-	}
-	if err := p.commit(cmd, chain, queue, &work); err != nil {
-		return err
-	}
-	share, err := p.publish(cmd.Context(), queue, work)
-	if err != nil {
-		return err
-	}
-	work.Salt = "" // it is public now
 	return p.print(cmd, work, fmt.Sprintf("published in subnet %d as %s/%s\n%s, %d parameters, %s\nyou earn %d.%02d %% of what others earn by serving it\n"+
 		"now upload the file, and let a miner serve it: agora model get %s && agora miner --model %s --subnet %d\n",
 		p.subnet, work.Author, work.Name, work.Digest, work.Parameters, megabytes(int64(work.Bytes)), share/100, share%100, file, work.Name, p.subnet))
-}
-
-// read says what a file is.
-func (p *authoring) read(file, author string) (w publication, err error) {
-	id, err := store.Identify(file)
-	if err != nil {
-		return w, err
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return w, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return w, err
-	}
-	m, err := blob.Of(f, info.Size(), id.Digest, id.Format)
-	if err != nil {
-		return w, err
-	}
-	name := p.name
-	if name == "" {
-		name = strings.ToLower(strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)))
-	}
-	root := m.Root()
-	return publication{
-		Netuid: p.subnet, Author: author, Digest: id.Digest, Name: name, Licence: p.licence, Format: id.Format, Bytes: uint64(info.Size()),
-		Parameters: uint64(id.Parameters), Root: hex.EncodeToString(root[:]), Template: p.template, Sources: p.sources,
-	}, nil
-}
-
-// path is where a publication waits.
-func (p *authoring) path(w publication) string {
-	return filepath.Join(p.home, "models", fmt.Sprintf("%d-%s-%.16s.json", w.Netuid, w.Author, strings.TrimPrefix(w.Digest, "sha256:")))
-}
-
-// recall takes the salt of an earlier try, or makes one and keeps it, synced, before anything depends on it.
-func (p *authoring) recall(w *publication) error {
-	var earlier publication
-	raw, err := os.ReadFile(p.path(*w))
-	if err == nil && json.Unmarshal(raw, &earlier) == nil && earlier.Salt != "" {
-		w.Salt = earlier.Salt
-		return nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	salt := make([]byte, modeltypes.MaxSalt)
-	rand.Read(salt)
-	w.Salt = hex.EncodeToString(salt)
-	if err := os.MkdirAll(filepath.Dir(p.path(*w)), 0o700); err != nil {
-		return err
-	}
-	raw, err = json.MarshalIndent(w, "", "  ")
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(p.path(*w)), "new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), p.path(*w))
-}
-
-// commit sends the commit, unless an earlier try did, and waits until it can be opened.
-func (p *authoring) commit(cmd *cobra.Command, chain *client.Client, queue *client.Queue, w *publication) error {
-	ctx := cmd.Context()
-	salt, err := hex.DecodeString(w.Salt)
-	if err != nil {
-		return fmt.Errorf("%s is damaged: %w", p.path(*w), err)
-	}
-	hash := modeltypes.CommitHash(chain.ChainID(), w.Netuid, w.Author, w.Digest, salt)
-	made, err := commitOf(ctx, chain, *w, hash[:])
-	if err != nil {
-		return err
-	}
-	if made == nil {
-		if listed, err := modeltypes.NewQueryClient(chain.Conn()).Model(ctx, &modeltypes.QueryModelRequest{Netuid: w.Netuid, Digest: w.Digest}); err == nil {
-			return fmt.Errorf("%s is published in subnet %d already, by %s", w.Digest, w.Netuid, listed.Entry.Model.Author)
-		}
-		fee, err := modeltypes.NewQueryClient(chain.Conn()).Fee(ctx, &modeltypes.QueryFeeRequest{Netuid: w.Netuid, Bytes: w.Bytes})
-		if err != nil {
-			return fmt.Errorf("subnet %d: %w", w.Netuid, err)
-		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "commits to %.19s… in subnet %d; burns %s now and %s at publication\n",
-			w.Digest, w.Netuid, tao(fee.Commit), tao(fee.Publish))
-		result, err := queue.Send(ctx, &modeltypes.MsgCommitModel{
-			Author: w.Author, Netuid: w.Netuid, Hash: hash[:], MaxFee: fee.Commit * modeltypes.CommitPart,
-		})
-		if err != nil {
-			return err
-		}
-		made = &modeltypes.Commit{Height: result.Height}
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "committed at block %d; publishes from block %d on\n", made.Height, made.Height+modeltypes.LeastWait)
-	// A rehearsal runs on the last state, which a node has after it tells of its block.
-	return waitFor(ctx, chain, made.Height+modeltypes.LeastWait+1)
-}
-
-// commitOf finds an author's open commit; nil where there is none.
-func commitOf(ctx context.Context, chain *client.Client, w publication, hash []byte) (*modeltypes.Commit, error) {
-	var key []byte
-	for {
-		r, err := modeltypes.NewQueryClient(chain.Conn()).Commits(ctx, &modeltypes.QueryCommitsRequest{
-			Netuid: w.Netuid, Pagination: &query.PageRequest{Key: key},
-		})
-		if err != nil {
-			return nil, err
-		}
-		for i, c := range r.Commits {
-			if c.Author == w.Author && string(c.Hash) == string(hash) {
-				return &r.Commits[i], nil
-			}
-		}
-		if key = r.Pagination.GetNextKey(); len(key) == 0 {
-			return nil, nil
-		}
-	}
-}
-
-// waitFor waits until a block is there.
-func waitFor(ctx context.Context, chain *client.Client, height int64) error {
-	for {
-		if now, err := chain.Height(ctx); err != nil || now >= height {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-}
-
-// publish opens the commit and forgets the salt, which is public then.
-func (p *authoring) publish(ctx context.Context, queue *client.Queue, w publication) (share uint32, err error) {
-	salt, err := hex.DecodeString(w.Salt)
-	if err != nil {
-		return 0, err
-	}
-	root, err := hex.DecodeString(w.Root)
-	if err != nil {
-		return 0, err
-	}
-	result, err := queue.Send(ctx, &modeltypes.MsgPublishModel{
-		Author: w.Author, Netuid: w.Netuid, Digest: w.Digest, Salt: salt, Name: w.Name, Licence: w.Licence, Format: w.Format,
-		Bytes: w.Bytes, Parameters: w.Parameters, Root: root, Template: w.Template, Sources: w.Sources,
-	})
-	if err != nil {
-		return 0, fmt.Errorf("%w; the commit stays for %d blocks: correct what is wrong and run the same command", err, modeltypes.MostWait)
-	}
-	if len(result.Responses) == 1 {
-		if r, ok := result.Responses[0].(*modeltypes.MsgPublishModelResponse); ok {
-			share = r.AuthorShare
-		}
-	}
-	return share, os.Remove(p.path(w))
 }
 
 func (m *models) retireCommand() *cobra.Command {
@@ -360,38 +177,44 @@ func modelsOf(ctx context.Context, chain *client.Client, author string) (models 
 	}
 }
 
-// getPublished gets a model by its digest from the gateways that a chain's directory lists, and its author's sources.
+// getPublished gets a model by its digest as a validator does, and calls it g.name where one is given.
 func (m *models) getPublished(cmd *cobra.Command, g published, digest string, progress *progress) (e store.Entry, err error) {
-	s, err := store.Open(m.dir)
-	if err != nil {
-		return e, err
-	}
 	r := role{node: g.node, home: walletHome()}
 	r.settle("author")
 	chain, err := client.Dial(r.node)
 	if err != nil {
 		return e, err
 	}
-	found, err := modeltypes.NewQueryClient(chain.Conn()).Model(cmd.Context(), &modeltypes.QueryModelRequest{Netuid: g.subnet, Digest: digest})
+	w, err := weightsHere(chain, m.dir, g.allowPrivate)
 	if err != nil {
 		return e, err
 	}
-	profiles, err := chain.Profiles(cmd.Context())
+	w.Progress = func(have, of int64) { progress.tell("downloading", have, of) }
+	l, err := listedIn(cmd.Context(), chain, g.subnet, digest)
 	if err != nil {
 		return e, err
 	}
-	var gateways []string
-	for _, p := range profiles {
-		gateways = append(gateways, p.GatewayUrl)
+	l.Name = cmp.Or(g.name, l.Name)
+	return w.Get(cmd.Context(), l)
+}
+
+// weightsHere are the models of a store, the user's if dir is empty, and those that a chain's gateways and authors give.
+func weightsHere(chain *client.Client, dir string, allowPrivate bool) (*daemon.Weights, error) {
+	s, err := store.Open(dir)
+	return &daemon.Weights{Store: s, Chain: chain, Private: allowPrivate}, err
+}
+
+// listedIn is a published model of a subnet.
+func listedIn(ctx context.Context, chain *client.Client, netuid uint32, digest string) (l exam.Listed, err error) {
+	d, ok := exam.ParseDigest(digest)
+	if !ok {
+		return l, usageError{fmt.Errorf("%.80q is no digest: sha256: and 64 hexadecimal digits", digest)}
 	}
-	l := found.Entry.Model
-	p := store.Published{Digest: l.Digest, Name: l.Name, Licence: l.Licence, Root: l.Root, Bytes: l.Bytes}
-	if g.name != "" || p.Name == "" {
-		p.Name = g.name
+	found, err := modeltypes.NewQueryClient(chain.Conn()).Model(ctx, &modeltypes.QueryModelRequest{Netuid: netuid, Digest: digest})
+	if err != nil {
+		return l, err
 	}
-	return s.Fetch(cmd.Context(), p, blob.Peers(gateways, l.Sources, blob.NewClient(g.allowPrivate)), func(have, of int64) {
-		progress.tell("downloading", have, of)
-	})
+	return validator.Listed(d, found.Entry), nil
 }
 
 // published says where a model's digest means something.

@@ -29,7 +29,7 @@ func leaves(cmd *cobra.Command) []*cobra.Command {
 }
 
 // running are the commands whose work is to run until they are stopped.
-var running = map[string]bool{"agora localnet": true, "agora sim guarantee": true, "agora sim copier": true, "agora sim split": true}
+var running = map[string]bool{"agora localnet": true, "agora sim guarantee": true, "agora sim copier": true, "agora sim split": true, "agora sim market": true}
 
 // silent listens, takes connections and says nothing.
 func silent(t *testing.T) string {

@@ -16,7 +16,7 @@ import (
 )
 
 // elsewhere are the commands whose examples need a network; the tests of the pages run them on one.
-var elsewhere = []string{"agora localnet", "agora miner", "agora miner status", "agora validator", "agora validator voice", "agora subnet", "agora subnet new", "agora task publish", "agora task", "agora task try", "agora task pack", "agora compound", "agora compound grant", "agora compound run", "agora compound revoke", "agora pay", "agora pay open", "agora pay topup", "agora pay status", "agora pay withdraw", "agora pay credit", "agora pay serve", "agora money", "agora node", "agora node join", "agora"}
+var elsewhere = []string{"agora localnet", "agora miner", "agora miner status", "agora validator", "agora validator voice", "agora validator explain", "agora subnet", "agora subnet new", "agora task publish", "agora task", "agora task try", "agora task pack", "agora task recompute", "agora compound", "agora compound grant", "agora compound run", "agora compound revoke", "agora pay", "agora pay open", "agora pay topup", "agora pay status", "agora pay withdraw", "agora pay credit", "agora pay serve", "agora money", "agora node", "agora node join", "agora"}
 
 // own lists the commands that are ours and not the SDK's.
 func own(root *cobra.Command) []*cobra.Command {
@@ -71,7 +71,9 @@ func TestExamplesWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	inPlace := strings.NewReplacer("/tmp/", m.home+"/", "mechanism/", repository+"/mechanism/", "guarantee --json", "guarantee --json --seeds 1",
-		"revoke 01234567", `revoke "$(agora validator key list | awk 'NR == 2 { print $1 }')"`)
+		"sim market\n", "sim market --attack \"8 tied\"\n",
+		"revoke 01234567", `revoke "$(agora validator key list | awk 'NR == 2 { print $1 }')"`,
+		"limit 01234567", `limit "$(agora validator key list | awk 'NR == 2 { print $1 }')"`)
 	for _, c := range own(root) {
 		if slices.Contains(elsewhere, c.CommandPath()) || strings.HasPrefix(c.CommandPath(), "agora localnet ") {
 			continue
@@ -108,6 +110,7 @@ func TestExitCodesAndAdvice(t *testing.T) {
 		{"agora query bank nonsense", exitUsage, "unknown command"},
 		{"agora localnet --bogus", exitUsage, "unknown flag"},
 		{"agora sim epoch", exitUsage, "requires at least 1 arg"},
+		{"agora sim market --attack nonsense", exitUsage, "no attack is called so"},
 		{"agora sim guarantee --seeds 0", exitUsage, "give 1 to 1000"},
 		{"agora sim copier --noise=-1", exitUsage, "give 0 to 10"},
 		{"agora sim copier --drift=NaN", exitUsage, "give 0 to 1"},
@@ -152,6 +155,8 @@ func TestWhatIsPrintedForProgramsIsJSON(t *testing.T) {
 		"agora testnet --n 1 --home net --json",
 		"agora node init a --home node --chain-id agora-1 --json",
 		"agora validator key create alice --json",
+		"agora validator key create bob --budget 2tao --budget-day 0.5tao --models chat,chat-l --expires 720h --json",
+		`agora validator key limit "$(agora validator key list | awk 'NR == 2 { print $1 }')" --budget-month 1tao --json`,
 		"agora validator key list --json",
 		`agora validator key revoke "$(agora validator key list | awk 'NR == 2 { print $1 }')" --json`,
 		"agora sim copier --json --seeds 1 --drift 0 --noise 0 --age 1",

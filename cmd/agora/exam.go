@@ -39,9 +39,10 @@ type examinedLine struct {
 // examCommand computes an examination again.
 func examCommand() *cobra.Command {
 	var out output
-	var node, models, gateway, only string
+	var node, gateway, only string
+	var weights weightsFrom
 	var netuid uint32
-	var from, to int64
+	var from, to, tempos int64
 	cmd := &cobra.Command{
 		Use:   "exam",
 		Short: "Examine a subnet's open models again and compare",
@@ -50,11 +51,18 @@ func examCommand() *cobra.Command {
 		Example: "  agora exam --netuid 1 --validator http://127.0.0.1:8080/v1",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := client.Dial(node)
+			c, err := client.Dial(nodeOf(node))
 			if err != nil {
 				return err
 			}
-			course, end, err := newExamination(cmd.Context(), c, netuid, models, from, to)
+			if tempos > 0 {
+				s, err := c.Schedule(cmd.Context(), netuid)
+				if err != nil {
+					return err
+				}
+				from = s.EpochAt - (tempos+1)*int64(s.Tempo)
+			}
+			course, end, err := newExamination(cmd.Context(), c, netuid, weights, from, to)
 			if err != nil {
 				return err
 			}
@@ -67,27 +75,32 @@ func examCommand() *cobra.Command {
 		},
 	}
 	out.flag(cmd)
-	cmd.Flags().StringVar(&node, "node", "tcp://localhost:26657", "a node's RPC address")
-	cmd.Flags().StringVar(&models, "models", "", "folder of weights that do not ship, each file named by its digest")
+	cmd.Flags().StringVar(&node, "node", "", "a chain node's RPC address; config/client.toml's, else http://127.0.0.1:26657")
+	weights.flags(cmd.Flags())
 	cmd.Flags().StringVar(&gateway, "validator", "", "base URL of the validator whose results are compared; without it they are only computed")
 	cmd.Flags().StringVar(&only, "model", "", "show this digest only")
 	cmd.Flags().Uint32Var(&netuid, "netuid", 1, "the subnet")
 	cmd.Flags().Int64Var(&from, "from", 0, "only tempos that began at this block or later")
+	cmd.Flags().Int64Var(&tempos, "tempos", 0, "in place of --from: so many tempos before the running one")
 	cmd.Flags().Int64Var(&to, "to", 0, "only tempos that began at this block or earlier; 0 for no limit")
 	return cmd
 }
 
 // newExamination makes an examination with a store of its own, which end removes.
-func newExamination(ctx context.Context, c *client.Client, netuid uint32, models string, from, to int64) (course *exam.Course, end func(), err error) {
+func newExamination(ctx context.Context, c *client.Client, netuid uint32, weights weightsFrom, from, to int64) (course *exam.Course, end func(), err error) {
 	subnet, err := c.Subnet(ctx, netuid)
 	if err != nil {
 		return nil, nil, err
 	}
-	contest, err := exam.ParseContest(subnet.Mechanism.Id)
-	if err != nil {
-		return nil, nil, fmt.Errorf("subnet %d holds no examination: %w", netuid, err)
+	contest, done, err := daemon.ContestOf(c, subnet)
+	if err != nil || len(contest.Parts) == 0 {
+		return nil, nil, errors.Join(fmt.Errorf("subnet %d, %q, holds no examination", netuid, subnet.Mechanism.Id), err)
 	}
 	schedule, err := c.Schedule(ctx, netuid)
+	if err != nil {
+		return nil, nil, err
+	}
+	fetch, err := weights.fetch(c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,15 +114,19 @@ func newExamination(ctx context.Context, c *client.Client, netuid uint32, models
 	}
 	course = exam.NewCourse(exam.Config{
 		NetUID: netuid, Contest: contest, Rules: frontier.DefaultRules(), Chain: exam.Between(validator.PublicModels(c), from, to),
-		Room: exam.NewRoom(&exam.Shelf{Fetch: exam.Folder(models)}, 1), Store: store, Log: slog.New(slog.DiscardHandler),
+		Room: exam.NewRoom(&exam.Shelf{Fetch: fetch}, 1), Store: store, Log: slog.New(slog.DiscardHandler),
 	})
 	course.Begin(schedule.Epoch)
-	return course, func() { _, _ = store.Close(), os.RemoveAll(dir) }, nil
+	return course, func() { _, _, _ = store.Close(), os.RemoveAll(dir), done() }, nil
 }
 
 // examineAgain examines and compares.
 func examineAgain(ctx context.Context, course *exam.Course, netuid uint32, gateway, only string) (*examined, error) {
-	if course.Work(ctx) {
+	left := course.Work(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if left {
 		return nil, fmt.Errorf("not all was examined: %s", course.Progress().LastError)
 	}
 	r := &examined{NetUID: netuid, Validator: gateway, Models: []examinedLine{}}

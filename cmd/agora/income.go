@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,14 +10,20 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	markettypes "agora/chain/x/market/types"
 	"agora/client"
+	"agora/engine"
 	"agora/mechanism/price"
 	"agora/miner"
 	"agora/miner/enrolment"
 )
 
-// claimEvery is how often a miner claims what validators have signed for.
-const claimEvery = 24 * time.Hour
+// claimEvery is how often a miner claims what validators have signed for and have not claimed for it themselves; watchEvery
+// how often it looks whether one takes its deposit back, which may take an hour.
+const (
+	claimEvery = 30 * time.Hour
+	watchEvery = 10 * time.Minute
+)
 
 // leastClaim is the income in rao for which a claim is worth its fee.
 const leastClaim = 10_000_000
@@ -45,39 +52,74 @@ func money(text string) (uint64, error) {
 }
 
 // meter counts what validators owe; nil where the model is free.
-func (m *mining) meter(c *client.Client) (*miner.Meter, error) {
+func (m *mining) meter(c *client.Client, info engine.Info) (*miner.Meter, *enrolment.Allowance, error) {
+	free := &enrolment.Allowance{Client: c, NetUID: m.subnet, Slots: m.capacity}
 	if m.rates == (price.Rates{}) {
-		return nil, nil
+		return nil, free, nil
 	}
-	return miner.NewMeter(miner.MeterConfig{
+	meter, err := miner.NewMeter(miner.MeterConfig{
 		ChainID: c.ChainID(), Owner: sdk.AccAddress(m.owner.PubKey().Address()).String(), In: m.rates.In, Out: m.rates.Out,
-		Channels: enrolment.OnChain{Client: c}, File: m.hotKey + ".vouchers.json",
+		Context: info.Context, Channels: enrolment.OnChain{Client: c}, Free: free, File: m.hotKey + ".vouchers.json",
 	})
+	return meter, free, err
 }
 
-// claim claims once a day what validators have signed for, until ctx ends.
+// claim claims what validators have signed for, until ctx ends: at once from those who take their deposits back.
 func (w *worked) claim(ctx context.Context, cmd *cobra.Command) {
 	if w.meter == nil {
 		return
 	}
-	tick := time.NewTicker(time.Hour)
+	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	claimed, last := uint64(0), time.Now()
+	last := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		_, signed, _ := w.meter.Income()
-		if signed-min(claimed, signed) < leastClaim || time.Since(last) < claimEvery {
-			continue
+		now, err := w.meter.Watch(ctx)
+		if err == nil && (now || time.Since(last) >= claimEvery) {
+			err = w.claimNow(ctx, now)
+			last = time.Now()
 		}
-		owner := sdk.AccAddress(w.owner.PubKey().Address()).String()
-		if _, err := w.chain.Queue(w.owner).Send(ctx, enrolment.Claim(w.meter, owner)); err != nil {
+		if err != nil && ctx.Err() == nil {
 			fmt.Fprintln(cmd.ErrOrStderr(), "agora: cannot claim what validators have signed for:", err)
+		}
+	}
+}
+
+// claimNow claims what is worth the fee, or everything.
+func (w *worked) claimNow(ctx context.Context, all bool) error {
+	least := uint64(leastClaim)
+	if all {
+		least = 1
+	}
+	owner := sdk.AccAddress(w.owner.PubKey().Address()).String()
+	msg, err := enrolment.Claim(ctx, w.chain, w.meter, owner, least)
+	if err != nil || msg == nil {
+		return err
+	}
+	result, err := w.chain.Queue(w.owner).Send(ctx, msg)
+	if err != nil {
+		return err
+	}
+	return w.unclaimed(result)
+}
+
+// unclaimed counts the vouchers of a claim that the chain did not pay; the error says why.
+func (w *worked) unclaimed(result client.Result) (err error) {
+	for _, r := range result.Responses {
+		claimed, is := r.(*markettypes.MsgClaimResponse)
+		if !is {
 			continue
 		}
-		claimed, last = signed, time.Now()
+		for _, one := range claimed.Results {
+			if one.Refused != "" {
+				w.meter.Refused()
+				err = errors.Join(err, fmt.Errorf("channel %d: %s", one.Channel, one.Refused))
+			}
+		}
 	}
+	return err
 }

@@ -37,6 +37,7 @@ func localnetCommand() *cobra.Command {
 	f.IntVar(&o.Validators, "validators", o.Validators, "chain nodes that also judge, 1 to 16")
 	f.IntVar(&o.Miners, "miners", o.Miners, "chat miners, 1 to 32; 0 is one for each model that ships")
 	f.StringArrayVar(&o.Models, "model", nil, "model of the store that mines beside those that ship, got first where it is not there; may be given again")
+	f.BoolVar(&o.Senses, "senses", false, "open markets of speech, reading and embeddings too, where programs for them are installed")
 	f.StringVar(&o.Store, "store", "", "folder of models; the user's cache folder if not given")
 	f.DurationVar(&o.For, "for", o.For, "stop after being open for this long; 0 runs until Ctrl-C")
 	f.Int64Var(&o.Tempo, "tempo", o.Tempo, "blocks per epoch, 10 to 100")
@@ -93,7 +94,7 @@ func envCommand(home *string) *cobra.Command {
 
 func checkCommand(home *string) *cobra.Command {
 	var out output
-	within := 5 * time.Minute
+	within := 10 * time.Minute
 	cmd := &cobra.Command{
 		Use:     "check",
 		Short:   "Prove that a running market's loop is alive",

@@ -2,41 +2,29 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
 
-// binary is the program, linked once for all tests unless AGORA_BINARY names one.
-var binary = sync.OnceValues(func() (string, error) {
+// program is the file that the tests start as agora: this one, which is the program where it is called so. That saves linking it
+// once more. AGORA_BINARY names another.
+func program() (string, error) {
 	if path := os.Getenv("AGORA_BINARY"); path != "" {
 		return path, nil
 	}
-	path := filepath.Join(linked, "agora")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-// linked is the folder of the program that the tests linked.
-var linked string
+	return os.Executable()
+}
 
 func TestMain(m *testing.M) {
-	var err error
-	if linked, err = os.MkdirTemp("", "agora"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if filepath.Base(os.Args[0]) == "agora" {
+		main()
 	}
-	code := m.Run()
-	os.RemoveAll(linked)
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // machine is a home folder with the program on its PATH, as a newcomer has it.
@@ -50,7 +38,7 @@ type machine struct {
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	path, err := binary()
+	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,9 +67,19 @@ func (m *machine) command(ctx context.Context, name string, args ...string) *exe
 	return cmd
 }
 
+// patience is how long there is to wait: a machine that others use too may take any time, so only go test's own limit ends it,
+// early enough to say what is missing.
+func (m *machine) patience() time.Duration {
+	end, ok := m.t.Deadline()
+	if !ok {
+		return time.Hour
+	}
+	return max(time.Until(end)-30*time.Second, time.Second)
+}
+
 // sh runs a script as a person would type it and returns what it printed.
 func (m *machine) sh(script string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), m.patience())
 	defer cancel()
 	out, err := m.command(ctx, "bash", "-euo", "pipefail", "-c", script).CombinedOutput()
 	return string(out), err

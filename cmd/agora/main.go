@@ -51,7 +51,7 @@ func rootCommand() (*cobra.Command, error) {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(localnetCommand(), testnetCommand(), minerCommand(), validatorCommand(), modelCommand(), taskCommand(), subnetCommand(), compoundCommand(), payCommand(), moneyCommand(), verifyCommand(), examCommand(), simCommand())
+	root.AddCommand(localnetCommand(), testnetCommand(), minerCommand(), validatorCommand(), modelCommand(), taskCommand(), subnetCommand(), compoundCommand(), payCommand(), moneyCommand(), verifyCommand(), examCommand(), auditCommand(), simCommand())
 	if err := addChain(root); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,7 @@ import (
 type worked struct {
 	*mining
 	meter  *miner.Meter
+	free   *enrolment.Allowance
 	chain  *client.Client
 	worker *miner.Miner
 	server *miner.Server
@@ -43,26 +45,26 @@ func (m *mining) serve(ctx context.Context, cmd *cobra.Command, w *worked) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, door.Close()) }()
+	if m.metrics != "" {
+		shown, err := miner.OpenMetrics(m.metrics, func() miner.Report { return w.worker.Describe(w.server, w.watch) })
+		if err != nil {
+			return fmt.Errorf("--metrics: %w", err)
+		}
+		defer func() { _ = shown.Close() }() // nobody waits for an answer
+		fmt.Fprintf(cmd.OutOrStdout(), "metrics at http://%s/metrics\n", shown.Addr())
+	}
 	if err := w.hold.Say(wallet.Holder{For: fmt.Sprintf("uid %d of subnet %d, %s", w.uid, m.subnet, w.model), Ask: door.Addr(), Token: token}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{}, 3) // those below, which end with ctx
-	defer func() { cancel(); <-done; <-done; <-done }()
-	go func() {
-		defer func() { done <- struct{}{} }()
-		w.claim(ctx, cmd)
-	}()
-	go func() {
-		defer func() { done <- struct{}{} }()
-		if m.watch != nil {
-			m.watch.Run(ctx)
-		}
-	}()
-	go func() {
-		defer func() { done <- struct{}{} }()
-		w.tell(ctx, cmd)
-	}()
+	var beside sync.WaitGroup // ends with ctx
+	defer func() { cancel(); beside.Wait() }()
+	beside.Go(func() { w.claim(ctx, cmd) })
+	beside.Go(func() { w.tell(ctx, cmd) })
+	if m.watch != nil {
+		beside.Go(func() { m.watch.Run(ctx) })
+	}
+	beside.Go(func() { w.free.Run(ctx) })
 	return w.worker.Run(ctx)
 }
 

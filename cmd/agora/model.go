@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,7 +18,7 @@ import (
 	"agora/engine"
 	"agora/engine/native"
 	"agora/engine/native/batch"
-	"agora/engine/native/chat"
+	"agora/engine/native/ladder"
 	"agora/engine/native/llm"
 	"agora/engine/native/ngram"
 	"agora/engine/native/store"
@@ -43,7 +44,7 @@ func modelCommand() *cobra.Command {
 	}
 	m := &models{}
 	cmd.PersistentFlags().StringVar(&m.dir, "store", "", "folder of models; the user's cache folder if not given")
-	cmd.AddCommand(m.listCommand(), m.getCommand(), m.showCommand(), m.removeCommand(), m.publishCommand(), m.retireCommand(), m.serveCommand(), m.benchCommand(), m.evalCommand(), m.trainCommand())
+	cmd.AddCommand(m.listCommand(), m.getCommand(), m.showCommand(), m.removeCommand(), m.publishCommand(), m.retireCommand(), m.serveCommand(), m.benchCommand(), m.evalCommand(), m.calibrateCommand(), m.trainCommand())
 	return cmd
 }
 
@@ -77,6 +78,7 @@ type listed struct {
 	Where   string `json:"where"` // "ships", "here", or how to get it
 	Bytes   int64  `json:"bytes,omitempty"`
 	Licence string `json:"licence"`
+	Digest  string `json:"digest,omitempty"` // of what it computes
 	About   string `json:"about"`
 }
 
@@ -117,18 +119,23 @@ func (m *models) list() ([]listed, error) {
 	here := map[string]bool{}
 	for _, e := range stored {
 		here[e.Name] = true
-		list = append(list, listed{e.Name, "here", e.Bytes, e.Licence, "from " + e.Source})
+		list = append(list, listed{e.Name, "here", e.Bytes, e.Licence, e.Digest, "from " + e.Source})
 	}
 	for _, k := range store.Catalogue {
 		if !here[k.Name] {
-			list = append(list, listed{k.Name, "agora model get " + k.Name, 0, k.Licence, k.About})
+			list = append(list, listed{k.Name, "agora model get " + k.Name, 0, k.Licence, k.Digest, k.About})
 		}
 	}
-	for _, c := range chat.Cards() {
-		list = append(list, listed{c.Name, "ships", 0, c.Licence, fmt.Sprintf("%d parameters, answers questions of the exact family", c.Parameters)})
+	for _, c := range ladder.Cards() {
+		about := fmt.Sprintf("%d parameters, %.0f %% of questions of the exact family right", c.Parameters, 100*c.Accuracy)
+		list = append(list, listed{c.Name, "ships", int64(c.Bytes), c.Licence, c.Digest, about})
 	}
 	for order := 1; order <= ngram.MaxOrder; order++ {
-		list = append(list, listed{fmt.Sprintf("ngram-%d", order), "ships", 0, "Apache-2.0", fmt.Sprintf("continues text by its last %d bytes", order)})
+		e, err := ngram.Open(fmt.Sprintf("ngram-%d", order))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, listed{e.Info().Model, "ships", 0, e.Info().Licence, e.Info().Digest, fmt.Sprintf("continues text by its last %d bytes", order)})
 	}
 	return list, nil
 }
@@ -136,16 +143,25 @@ func (m *models) list() ([]listed, error) {
 func tableOf(list []listed) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tWHERE\tSIZE\tLICENCE\tABOUT")
+	fmt.Fprintln(w, "NAME\tWHERE\tSIZE\tLICENCE\tDIGEST\tABOUT")
 	for _, l := range list {
 		size := ""
 		if l.Bytes > 0 {
 			size = megabytes(l.Bytes)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Name, l.Where, size, l.Licence, l.About)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, l.Where, size, l.Licence, shortDigest(l.Digest), l.About)
 	}
 	w.Flush()
 	return b.String()
+}
+
+// shortDigest is a digest's beginning, for tables; with --json it is whole.
+func shortDigest(digest string) string {
+	const shown = len("sha256:") + 12
+	if len(digest) <= shown {
+		return digest
+	}
+	return digest[:shown] + "…"
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
@@ -179,7 +195,7 @@ func (m *models) getCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return m.print(cmd, e, fmt.Sprintf("%s, %s, SHA-256 %s\nserve it with: agora model serve %s\n", e.Name, megabytes(e.Bytes), e.SHA256, e.Name))
+			return m.print(cmd, e, gotText(e))
 		},
 	}
 	m.flag(cmd)
@@ -193,11 +209,27 @@ func (m *models) getCommand() *cobra.Command {
 	return cmd
 }
 
+func gotText(e store.Entry) string {
+	text := fmt.Sprintf("%s, %s, SHA-256 of the file %s\n", e.Name, megabytes(e.Bytes), e.SHA256)
+	if e.Digest != "" {
+		text += "it computes " + e.Digest + "\n"
+	}
+	return text + "serve it with: agora model serve " + e.Name + "\n"
+}
+
 // progress shows how far a copy has come: on a terminal as a bar, elsewhere as a line every ten seconds.
 type progress struct {
 	to    io.Writer
 	last  time.Time
 	drawn bool
+	plain bool // it counts things that are no bytes
+}
+
+func (p *progress) amount(n int64) string {
+	if p.plain {
+		return strconv.FormatInt(n, 10)
+	}
+	return megabytes(n)
 }
 
 func (p *progress) tell(doing string, have, of int64) {
@@ -216,9 +248,9 @@ func (p *progress) tell(doing string, have, of int64) {
 	case of > 0:
 		const width = 30
 		full := int(have * width / of)
-		line = fmt.Sprintf("%-12s [%s%s] %3d %%  %s of %s", doing, strings.Repeat("#", full), strings.Repeat(".", width-full), have*100/of, megabytes(have), megabytes(of))
+		line = fmt.Sprintf("%-12s [%s%s] %3d %%  %s of %s", doing, strings.Repeat("#", full), strings.Repeat(".", width-full), have*100/of, p.amount(have), p.amount(of))
 	case have > 0:
-		line = fmt.Sprintf("%-12s %s", doing, megabytes(have))
+		line = fmt.Sprintf("%-12s %s", doing, p.amount(have))
 	}
 	if terminal {
 		p.drawn = true
@@ -315,6 +347,13 @@ func (m *models) removeCommand() *cobra.Command {
 	}
 }
 
+// offer is what `agora model serve` says when it is ready.
+type offer struct {
+	Model  string `json:"model"`
+	Digest string `json:"digest"`
+	URL    string `json:"url"`
+}
+
 func (m *models) serveCommand() *cobra.Command {
 	var listen string
 	var runFor time.Duration
@@ -334,11 +373,14 @@ func (m *models) serveCommand() *cobra.Command {
 				return errors.Join(err, end())
 			}
 			server := &http.Server{Handler: miner.NewServer(e, miner.Options{Capacity: m.slots}), ReadHeaderTimeout: 10 * time.Second}
-			fmt.Fprintf(cmd.OutOrStdout(), "serving %s at http://%s/v1; ask it:\n%s\n", e.Info().Model, l.Addr(), curlLine(e, l.Addr().String()))
+			i := e.Info()
+			s := offer{i.Model, i.Digest, fmt.Sprintf("http://%s/v1", l.Addr())}
+			err = m.print(cmd, s, fmt.Sprintf("serving %s, %s, at %s; ask it:\n%s\n", s.Model, s.Digest, s.URL, curlLine(e, l.Addr().String())))
 			failed := make(chan error, 1)
 			go func() { failed <- server.Serve(l) }()
 			select {
-			case err = <-failed:
+			case failure := <-failed:
+				err = errors.Join(err, failure)
 			case <-ctx.Done():
 				server.Close()
 				<-failed
@@ -346,6 +388,7 @@ func (m *models) serveCommand() *cobra.Command {
 			return errors.Join(err, end())
 		},
 	}
+	m.flag(cmd)
 	m.engineFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:11435", "address to serve at")

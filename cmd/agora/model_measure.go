@@ -21,6 +21,7 @@ import (
 // speed is what `agora model bench` measures, in tokens per second of one stream.
 type speed struct {
 	Model   string  `json:"model"`
+	Digest  string  `json:"digest"`
 	Prompt  int     `json:"prompt_tokens"`
 	Answer  int     `json:"answer_tokens"`
 	Prefill float64 `json:"prefill_tokens_per_second"`
@@ -40,7 +41,7 @@ func (m *models) benchCommand() *cobra.Command {
 			if err = errors.Join(err, end()); err != nil {
 				return err
 			}
-			return m.print(cmd, s, fmt.Sprintf("%s: reads %.0f and writes %.0f tokens per second, one at a time (%d and %d tokens)\n", s.Model, s.Prefill, s.Decode, s.Prompt, s.Answer))
+			return m.print(cmd, s, fmt.Sprintf("%s: reads %.0f and writes %.0f tokens per second, one at a time (%d and %d tokens)\ndigest %s\n", s.Model, s.Prefill, s.Decode, s.Prompt, s.Answer, s.Digest))
 		},
 	}
 	m.flag(cmd)
@@ -72,7 +73,7 @@ func measure(ctx context.Context, e engine.Engine) (speed, error) {
 	if err != nil {
 		return speed{}, err
 	}
-	s := speed{Model: e.Info().Model, Prompt: usage.PromptTokens, Answer: usage.CompletionTokens}
+	s := speed{Model: e.Info().Model, Digest: e.Info().Digest, Prompt: usage.PromptTokens, Answer: usage.CompletionTokens}
 	if reading := first.Sub(began).Seconds(); reading > 0 {
 		s.Prefill = float64(s.Prompt) / reading
 	}
@@ -85,6 +86,7 @@ func measure(ctx context.Context, e engine.Engine) (speed, error) {
 // marks is what `agora model eval` finds.
 type marks struct {
 	Model   string            `json:"model"`
+	Digest  string            `json:"digest"`
 	Asked   int               `json:"asked"`
 	Right   int               `json:"right"`
 	Percent float64           `json:"percent"`
@@ -108,7 +110,7 @@ func (m *models) evalCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found, err := evaluate(cmd.Context(), e, seed, n, (&progress{to: cmd.ErrOrStderr()}).tell)
+			found, err := evaluate(cmd.Context(), e, seed, n, (&progress{to: cmd.ErrOrStderr(), plain: true}).tell)
 			if err = errors.Join(err, end()); err != nil {
 				return err
 			}
@@ -131,7 +133,7 @@ func evaluate(ctx context.Context, e engine.Engine, seed string, n int, tell fun
 	if n < 1 || n > 100_000 {
 		return marks{}, usageError{fmt.Errorf("--n is %d, want 1 to 100,000", n)}
 	}
-	found := marks{Model: e.Info().Model, Kinds: map[string]kindOf{}}
+	found := marks{Model: e.Info().Model, Digest: e.Info().Digest, Kinds: map[string]kindOf{}}
 	for i := range n {
 		tell("asking", int64(i), int64(n))
 		q := exact.At(task.Seed(sha256.Sum256([]byte(seed))), uint64(i))
@@ -170,7 +172,7 @@ func answers(ctx context.Context, c engine.Chatter, q exact.Question) (bool, err
 
 func (m marks) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d of %d right, %.1f %%\n", m.Model, m.Right, m.Asked, m.Percent)
+	fmt.Fprintf(&b, "%s: %d of %d right, %.1f %%\n  digest       %s\n", m.Model, m.Right, m.Asked, m.Percent, m.Digest)
 	for _, kind := range slices.Sorted(maps.Keys(m.Kinds)) {
 		k := m.Kinds[kind]
 		fmt.Fprintf(&b, "  %-12s %d of %d\n", kind, k.Right, k.Asked)

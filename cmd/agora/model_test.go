@@ -51,10 +51,13 @@ func TestAModelIsGotShownMeasuredAndRemoved(t *testing.T) {
 		{[]string{"list"}, "mine"},
 		{[]string{"list"}, "agora model get smollm2-135m"},
 		{[]string{"list"}, "chat-large"},
+		{[]string{"list", "--json"}, `"digest": "sha256:`},
 		{[]string{"show", "mine"}, "chatml"},
 		{[]string{"show", "mine", "--json"}, `"Licence": "MIT"`},
 		{[]string{"show", path}, "chatml"},
 		{[]string{"bench", "mine"}, "tokens per second"},
+		{[]string{"bench", "mine"}, "digest sha256:"},
+		{[]string{"eval", "mine", "--n", "1", "--json"}, `"digest": "sha256:`},
 		{[]string{"eval", "mine", "--n", "3"}, "of 3 right"},
 		{[]string{"eval", "chat-large", "--n", "30"}, "chat-large: "},
 		{[]string{"remove", "mine"}, ""},
@@ -64,7 +67,7 @@ func TestAModelIsGotShownMeasuredAndRemoved(t *testing.T) {
 			t.Errorf("agora model %s: %v, printed %q; want %q", strings.Join(step.args, " "), err, out, step.want)
 		}
 	}
-	if _, err := model(t, dir, "show", "mine"); err == nil || !strings.Contains(err.Error(), "agora model get mine") || !strings.Contains(err.Error(), "chat-large") {
+	if _, err := model(t, dir, "show", "mine"); err == nil || !strings.Contains(err.Error(), "`agora model get` adds") || !strings.Contains(err.Error(), "chat-large") {
 		t.Errorf("a model that is gone: %v", err)
 	}
 	if _, err := model(t, dir, "eval", "ngram-2"); err == nil || !strings.Contains(err.Error(), "continues texts") {
@@ -81,7 +84,7 @@ func TestAModelIsTrainedMeasuredAndServed(t *testing.T) {
 		t.Fatalf("%v, printed %q", err, out)
 	}
 	shown, err := model(t, t.TempDir(), "show", list[0].File)
-	if err != nil || !strings.Contains(shown, list[0].Digest) || !strings.Contains(shown, "zephyr") {
+	if err != nil || !strings.Contains(shown, list[0].Digest) || !strings.Contains(shown, "mistral-v3") {
 		t.Errorf("%v, printed %q", err, shown)
 	}
 	if _, err := model(t, t.TempDir(), "train", "chat-none", "--dir", dir); err == nil || !strings.Contains(err.Error(), "chat-pico") {
@@ -104,6 +107,9 @@ func TestModelServeIsAnOpenAIServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	go io.Copy(io.Discard, from)
+	if !strings.Contains(string(said[:n]), "sha256:") {
+		t.Errorf("it says %q", said[:n])
+	}
 	url := regexp.MustCompile(`http://[^/]+/v1`).FindString(string(said[:n]))
 	resp, err := http.Post(url+"/chat/completions", "application/json", strings.NewReader(`{"model":"tiny","max_tokens":5,"n":2,"temperature":1,"messages":[{"role":"user","content":"Hi"}]}`))
 	if err != nil {
@@ -122,5 +128,17 @@ func TestModelServeIsAnOpenAIServer(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("it ends with %v", err)
+	}
+}
+
+func TestACopySaysHowFarItIs(t *testing.T) {
+	var out bytes.Buffer
+	p := &progress{to: &out}
+	p.tell("downloading", 42e6, 100e6)
+	p.tell("downloading", 43e6, 100e6) // too soon to say it again
+	p.end()
+	(&progress{to: &out, plain: true}).tell("asking", 3, 60)
+	if got, want := out.String(), "downloading  [############..................]  42 %  42.0 MB of 100.0 MB\nasking       [#.............................]   5 %  3 of 60\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -29,7 +29,7 @@ func (m *models) trainCommand() *cobra.Command {
 		Long: "Questions are drawn from the task's own generator, one in twenty held out; a model is measured on those. " + ladderText() +
 			"\nA run that is ended, by Ctrl-C or a power cut, goes on where it was when the same command is given again. The same command on\n" +
 			"the same kind of processor gives the same file, bit for bit. A program that was built with GOEXPERIMENT=simd is many times\n" +
-			"as fast on a processor with AVX-512, and again with AMX.",
+			"as fast on a processor with AVX-512, and again with its bfloat16 or with AMX.",
 		Example: "  agora model train chat-pico --dir /tmp/trained --steps 5 --questions 20",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Only = args
@@ -80,9 +80,9 @@ func trainedIn(o train.Options) ([]trained, error) {
 func trainedText(list []trained) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tPARAMETERS\tRIGHT\tPROCESSOR\tFILE")
+	fmt.Fprintln(w, "NAME\tPARAMETERS\tRIGHT\tPROCESSOR\tDIGEST\tFILE")
 	for _, t := range list {
-		fmt.Fprintf(w, "%s\t%d\t%.1f %%\t%.0f s\t%s\n", t.Name, t.Parameters, 100*t.Accuracy, t.Seconds, t.File)
+		fmt.Fprintf(w, "%s\t%d\t%.1f %%\t%.0f s\t%s\t%s\n", t.Name, t.Parameters, 100*t.Accuracy, t.Seconds, shortDigest(t.Digest), t.File)
 	}
 	w.Flush()
 	if len(list) > 0 {

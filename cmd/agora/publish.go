@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -28,6 +26,9 @@ type publishing struct {
 	yes     bool
 	maxLock uint64
 	subnet  uint32
+	tempo   int64 // blocks; 0 leaves the default
+	reveal  int64 // tempos; 0 leaves the default
+	models  bool  // the task examines open models
 }
 
 func (p *publishing) publishFlags(cmd *cobra.Command) {
@@ -42,7 +43,7 @@ func (p *publishing) publishFlags(cmd *cobra.Command) {
 // ready loads the module and opens chain and key.
 func (p *publishing) ready(cmd *cobra.Command) (*client.Client, client.Signer, *wasm.Module, []byte, func(), error) {
 	p.settle("owner")
-	m, code, end, err := loaded(cmd.Context(), p.file)
+	m, code, end, err := loaded(cmd.Context(), p.file, noJudge{})
 	if err != nil {
 		return nil, nil, nil, nil, nil, err
 	}
@@ -160,7 +161,7 @@ func hand(ctx context.Context, c *client.Client, d wasm.Digest, code []byte) (in
 		if p.GatewayUrl == "" {
 			continue
 		}
-		if err := put(ctx, strings.TrimSuffix(strings.TrimSuffix(p.GatewayUrl, "/"), "/v1")+shelf.Path+d.String(), code); err != nil {
+		if err := shelf.Send(ctx, http.DefaultClient, strings.TrimSuffix(strings.TrimSuffix(p.GatewayUrl, "/"), "/v1"), d, code); err != nil {
 			failed = append(failed, err)
 			continue
 		}
@@ -170,25 +171,6 @@ func hand(ctx context.Context, c *client.Client, d wasm.Digest, code []byte) (in
 		return 0, fmt.Errorf("no validator took the module; try `agora task publish` again: %w", errors.Join(failed...))
 	}
 	return taken, nil
-}
-
-func put(ctx context.Context, url string, code []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, url, bytes.NewReader(code))
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode/100 != 2 {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 300)) // what it says is for people
-		return fmt.Errorf("%s answered %s: %s", url, resp.Status, strings.TrimSpace(string(text)))
-	}
-	return nil
 }
 
 // subnetCommand opens markets.
@@ -203,9 +185,10 @@ func subnetCommand() *cobra.Command {
 		Use:   "new NAME",
 		Short: "Create a subnet with a task and start it, or one that serves models",
 		Long: "With --task it checks the module, shows the lock, asks once, and then does all of it: the subnet is created, the module is\n" +
-			"given to the validators, and the subnet starts.\n\n" +
+			"given to the validators, and the subnet starts. With --open too, the task examines open models: validators ask the weights\n" +
+			"that authors publish there, which cannot be changed later.\n\n" +
 			"With --serve the subnet examines nothing: it names models by their digests, and whoever serves one is paid for serving it.\n" +
-			"It starts when its owner has published them in it; until then he can change what it serves, afterwards a change waits 14 days.",
+			"Its owner publishes them in it and starts it; until then he can change what it serves, afterwards a change waits 14 days.",
 		Example: "  agora subnet new colours --task colours --from owner\n  agora subnet new poems --serve sha256:… --commons --from owner",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -221,6 +204,9 @@ func subnetCommand() *cobra.Command {
 	p.publishFlags(create)
 	create.Flags().StringVar(&p.file, "task", "", "the module's file, or a folder with a task in Go")
 	create.Flags().Uint64Var(&p.maxLock, "max-lock", 0, "rao that you are ready to lock at most; the price now, if not given")
+	create.Flags().Int64Var(&p.tempo, "tempo", 0, "with --task: blocks between two epochs; the network's default if not given")
+	create.Flags().Int64Var(&p.reveal, "reveal-delay", 0, "with --task: tempos for which weights stay hidden; 4 if not given")
+	create.Flags().BoolVar(&p.models, "open", false, "with --task: it examines open models instead of judging answers (docs/models.md)")
 	create.Flags().StringArrayVar(&market.digests, "serve", nil, "digest of a model to serve; give it again for more, each gets an equal part")
 	create.Flags().BoolVar(&market.commons, "commons", false, "with --serve: the models were public before, nobody is their author")
 	cmd.AddCommand(create)
@@ -233,6 +219,9 @@ func (p *publishing) open(cmd *cobra.Command, name string) error {
 		return err
 	}
 	defer end()
+	if p.models && m.Asks() {
+		return fmt.Errorf("the task %s asks models, and so cannot examine open ones: two validators might hear different answers", m.Description().Name)
+	}
 	ctx, queue := cmd.Context(), c.Queue(cold)
 	lock, plan, err := p.plan(ctx, c, queue.Address(), name, m)
 	if err != nil {
@@ -262,10 +251,34 @@ func (p *publishing) begin(cmd *cobra.Command, c *client.Client, queue *client.Q
 	if err := p.handed(cmd, c, netuid, m.Digest(), code); err != nil {
 		return err
 	}
+	if err := p.pace(cmd.Context(), queue, netuid); err != nil {
+		return err
+	}
 	if _, err := queue.Send(cmd.Context(), &subnettypes.MsgStartSubnet{Owner: queue.Address(), Netuid: netuid}); err != nil {
 		return fmt.Errorf("start subnet %d: %w", netuid, err)
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "subnet %d has started: emission begins when miners earn\n", netuid)
+	return nil
+}
+
+// pace sets how often the subnet pays and whether its models are open, before it starts; what is 0 stays as it is.
+func (p *publishing) pace(ctx context.Context, queue *client.Queue, netuid uint32) error {
+	open := int64(0)
+	if p.models {
+		open = 1
+	}
+	for _, set := range []struct {
+		name  string
+		value int64
+	}{{subnettypes.Tempo, p.tempo}, {subnettypes.RevealDelay, p.reveal}, {subnettypes.Openness, open}} {
+		if set.value == 0 {
+			continue
+		}
+		msg := &subnettypes.MsgSetParameter{Sender: queue.Address(), Netuid: netuid, Name: set.name, Value: set.value}
+		if _, err := queue.Send(ctx, msg); err != nil {
+			return fmt.Errorf("set %s of subnet %d: %w", set.name, netuid, err)
+		}
+	}
 	return nil
 }
 
@@ -285,6 +298,9 @@ func (p *publishing) plan(ctx context.Context, c *client.Client, owner, name str
 	}
 	text := fmt.Sprintf("subnet %s\n  task   %s: %s\n  digest sha256:%s\n  owner  %s\n  lock   %s now, at most %s; 90 %% of it returns when the subnet is dissolved\n  you have %s\n",
 		name, m.Description().Name, m.Description().About, m.Digest(), owner, tao(prices.Create), tao(lock), tao(balance))
+	if p.models {
+		text += "  it examines open models, which stays so\n"
+	}
 	if balance < prices.Create {
 		return 0, "", fmt.Errorf("%s the lock is more than you have", text)
 	}

@@ -67,6 +67,16 @@ func (r *role) settle(name string) {
 	}
 }
 
+// nodeOf is the node that --node or the wallet's config/client.toml names.
+func nodeOf(flag string) string { return nodeIn(walletHome(), flag) }
+
+// nodeIn is nodeOf for another wallet.
+func nodeIn(home, flag string) string {
+	r := role{home: home, node: flag}
+	r.settle("")
+	return r.node
+}
+
 func (r *role) log(cmd *cobra.Command) *slog.Logger {
 	level := slog.LevelInfo
 	if r.verbose {

@@ -20,7 +20,7 @@ import (
 )
 
 // ownModules are those whose queries print every field, zeros too, and packed columns as numbers.
-var ownModules = []string{"subnet", "yuma", "emission", "pause", "model"}
+var ownModules = []string{"subnet", "yuma", "emission", "pause", "model", "market"}
 
 // columns are the packed fields of an epoch's record, with the bytes of one number; recordOnly is a field that no other
 // message has, whose fields of the same names are single numbers.

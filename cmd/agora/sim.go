@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"agora/scenario"
 	"agora/study"
 	"agora/study/attack"
 	"agora/study/chart"
@@ -198,28 +199,37 @@ func simMarketCommand() *cobra.Command {
 	var out output
 	var seed uint64
 	var seeds int
+	var named string
+	var markdown bool
 	cmd := &cobra.Command{
 		Use:   "market",
 		Short: "Play attacks on a market of open models",
 		Long: "Copies, padding, keys, junk and more against the rules that pay open models, for 30 days each; the gain is what the\n" +
-			"attacker gets beside honest behaviour with the same machines. Fails if an attack pays more than its bar.",
-		Example: "  agora sim market --seeds 1",
+			"attacker gets beside honest behaviour with the same machines. Servers' answers are real models' and are run again;\n" +
+			"attacks on the chain are stories that it runs through. Fails if an attack pays more than its bar and is not known to.",
+		Example: "  agora sim market\n  agora sim market --attack degraded --seeds 1",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if seeds < 1 || seeds > maxSeeds {
 				return usageError{fmt.Errorf("--seeds is %d: give 1 to %d", seeds, maxSeeds)}
 			}
-			r, err := attack.Run(cmd.Context(), seed, seeds, newMeter(cmd.ErrOrStderr()).told)
+			r, err := attack.Run(cmd.Context(), named, seed, seeds, scenario.RunNamed, newMeter(cmd.ErrOrStderr()).told)
+			if errors.Is(err, attack.ErrNoAttack) {
+				return usageError{err}
+			}
 			if err != nil {
 				return err
 			}
-			if out.json {
+			switch {
+			case out.json:
 				err = study.WriteJSON(cmd.OutOrStdout(), r)
-			} else {
+			case markdown:
+				err = r.WriteMarkdown(cmd.OutOrStdout())
+			default:
 				err = r.WriteTable(cmd.OutOrStdout())
 			}
 			for _, f := range r.Findings {
-				if !f.Holds {
+				if !f.Holds && !f.Open {
 					err = errors.Join(err, fmt.Errorf("%s gains %.2f, the bar is %s", f.Attack, f.Gain, f.Bar))
 				}
 			}
@@ -229,5 +239,7 @@ func simMarketCommand() *cobra.Command {
 	out.flag(cmd)
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "first of the seeds; the same one gives the same figures")
 	cmd.Flags().IntVar(&seeds, "seeds", 5, fmt.Sprintf("plays to average over, 1 to %d", maxSeeds))
+	cmd.Flags().StringVar(&named, "attack", "", "play those alone whose name contains this")
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "the table as docs/attacks.md has it")
 	return cmd
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"agora/miner"
 	"agora/task"
 	"agora/task/kit"
+	"agora/task/shelf"
 	"agora/task/trial"
 	"agora/task/wasm"
 )
@@ -32,25 +32,28 @@ func taskCommand() *cobra.Command {
 			"in a sandbox by its digest. docs/subnet.md is an hour's walk from an idea to a market.",
 		Example: "  agora task new colours\n  agora task try colours --model chat-large",
 	}
-	cmd.AddCommand(taskNewCommand(), taskTryCommand(), taskPackCommand(), taskPublishCommand())
+	cmd.AddCommand(taskNewCommand(), taskTryCommand(), taskPackCommand(), taskPublishCommand(), taskRecomputeCommand())
 	return cmd
 }
 
 func taskNewCommand() *cobra.Command {
-	return &cobra.Command{
+	var template string
+	cmd := &cobra.Command{
 		Use:     "new NAME",
 		Short:   "Make a folder with a working task in Go and its test",
 		Long:    "Makes a folder NAME with a working task, its test, and the library that it uses. It needs Go and nothing else.",
-		Example: "  agora task new rivers",
+		Example: "  agora task new rivers\n  agora task new letters --template extraction",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := kit.Write(args[0], filepath.Base(args[0])); err != nil {
+			if err := kit.Write(args[0], filepath.Base(args[0]), template); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s holds a task: change item and score in main.go, then\n  (cd %s && go test .)\n  agora task try %s --model chat-large\n", args[0], args[0], args[0])
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&template, "template", "", "what to start from: "+strings.Join(kit.Templates(), ", ")+"; capitals if not given")
+	return cmd
 }
 
 // module reads a module's file, or builds the Go package in a folder.
@@ -62,23 +65,28 @@ func module(ctx context.Context, path string) ([]byte, error) {
 	if !info.IsDir() {
 		return os.ReadFile(path)
 	}
-	dir, err := os.MkdirTemp("", "agora-task-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	out := filepath.Join(dir, "task.wasm")
-	build := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", out, ".")
-	build.Dir = path
-	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
-	if text, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%s does not build (%w); a task in another language is packed from its .wasm file\n%s", path, err, bytes.TrimSpace(text))
-	}
-	return os.ReadFile(out)
+	return kit.Build(ctx, path)
 }
 
-// loaded is a module that runs here, with its host.
-func loaded(ctx context.Context, path string) (*wasm.Module, []byte, func(), error) {
+// noJudge stands for the models that a module asks where no score is wanted.
+type noJudge struct{}
+
+// Ask implements wasm.Asker.
+func (noJudge) Ask(context.Context, [32]byte, []byte) ([]byte, error) {
+	return nil, errors.New("the task asks a model: name one with --judge")
+}
+
+// standIn is one model in place of all that a task asks.
+type standIn struct{ ask trial.Answerer }
+
+// Ask implements wasm.Asker.
+func (s standIn) Ask(ctx context.Context, _ [32]byte, request []byte) ([]byte, error) {
+	answer, err := s.ask(ctx, "/v1/chat/completions", request)
+	return []byte(trial.TextOf(answer)), err
+}
+
+// loaded is a module that runs here, with its host; judge answers what it asks.
+func loaded(ctx context.Context, path string, judge wasm.Asker) (*wasm.Module, []byte, func(), error) {
 	code, err := module(ctx, path)
 	if err != nil {
 		return nil, nil, nil, err
@@ -87,7 +95,7 @@ func loaded(ctx context.Context, path string) (*wasm.Module, []byte, func(), err
 	if dir, err := os.UserCacheDir(); err == nil {
 		cache = filepath.Join(dir, "agora", "tasks")
 	}
-	host, err := wasm.NewHost(ctx, wasm.Config{Cache: cache})
+	host, err := wasm.NewHost(ctx, wasm.Config{Cache: cache, Ask: judge})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -102,7 +110,7 @@ func loaded(ctx context.Context, path string) (*wasm.Module, []byte, func(), err
 
 func taskTryCommand() *cobra.Command {
 	var m models
-	var model, backend, seed string
+	var model, backend, seed, judge string
 	var n int
 	var out output
 	cmd := &cobra.Command{
@@ -116,7 +124,16 @@ func taskTryCommand() *cobra.Command {
 			if n < 2 || n > 10_000 {
 				return usageError{fmt.Errorf("--n %d: give 2 to 10000", n)}
 			}
-			module, _, end, err := loaded(cmd.Context(), args[0])
+			judges := wasm.Asker(noJudge{})
+			if judge != "" {
+				ask, stop, err := m.answerer(judge, "")
+				if err != nil {
+					return err
+				}
+				defer stop()
+				judges = standIn{ask}
+			}
+			module, _, end, err := loaded(cmd.Context(), args[0], judges)
 			if err != nil {
 				return err
 			}
@@ -138,6 +155,7 @@ func taskTryCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&model, "model", "", "model of this machine, see agora model list")
 	f.StringVar(&backend, "backend", "", "base URL of an OpenAI-compatible server; --model is then its model")
+	f.StringVar(&judge, "judge", "", "model of this machine in place of those that the task asks")
 	f.StringVar(&seed, "seed", "try", "what the items are drawn from")
 	f.IntVar(&n, "n", 20, "items, 2 to 10000")
 	return cmd
@@ -213,7 +231,7 @@ func taskPackCommand() *cobra.Command {
 		Example: "  agora task new lakes && agora task pack lakes",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, code, end, err := loaded(cmd.Context(), args[0])
+			m, code, end, err := loaded(cmd.Context(), args[0], noJudge{})
 			if err != nil {
 				return err
 			}
@@ -234,5 +252,39 @@ func taskPackCommand() *cobra.Command {
 	}
 	out.flag(cmd)
 	cmd.Flags().StringVar(&to, "to", "", "file to write; NAME.wasm")
+	return cmd
+}
+
+func taskRecomputeCommand() *cobra.Command {
+	var from string
+	var out output
+	cmd := &cobra.Command{
+		Use:   "recompute FILE",
+		Short: "Compute a validator's scores again for which models were asked",
+		Long: "A task may ask a judge model. Validators keep what was asked and answered with the score and give it to everybody once the item\n" +
+			"is asked no more; this runs the module on it and compares. FILE is the module, as GET /v1/tasks/DIGEST gives it.",
+		Example: "  agora task recompute captions.wasm --validator https://validator.example/v1",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, _, end, err := loaded(cmd.Context(), args[0], noJudge{})
+			if err != nil {
+				return err
+			}
+			defer end()
+			list, err := shelf.FetchEvidence(cmd.Context(), http.DefaultClient, strings.TrimSuffix(strings.TrimSuffix(from, "/"), "/v1"), m.Digest())
+			if err != nil {
+				return err
+			}
+			for i, e := range list {
+				if err := e.Check(cmd.Context(), m); err != nil {
+					return fmt.Errorf("score %d of %d, of %s: %w", i+1, len(list), e.At.Format(time.RFC3339), err)
+				}
+			}
+			return out.print(cmd, map[string]int{"equal": len(list)}, fmt.Sprintf("%d scores are the same\n", len(list)))
+		},
+	}
+	out.flag(cmd)
+	cmd.Flags().StringVar(&from, "validator", "", "base URL of the validator's gateway")
+	_ = cmd.MarkFlagRequired("validator") // it is defined in the line above
 	return cmd
 }

@@ -38,26 +38,32 @@ type verified struct {
 }
 
 func verifyCommand() *cobra.Command {
-	var request, answer string
+	var request, answer, model string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Check the signed receipt of an answer, offline",
+		Short: "Check the signed receipt of an answer, or a proof that a server lied, offline",
 		Long: "FILE is what GET /v1/receipts/NAME of the gateway gives, NAME being the answer's x-agora-receipt; - reads standard input.\n" +
 			"With --request and --answer, the bodies as they were sent and received, it checks that the receipt is for these.\n\n" +
 			"A receipt proves that the holder of the miner's hot key signed this answer to this request as the named model's, to this\n" +
 			"validator, once. It does not prove that the model said it: validators audit that by running the model again.\n" +
+			"FILE may be a proof too, one of those that GET /v1/proofs/NETUID of a validator lists: two answers of one server. Without\n" +
+			"--model it is checked that the server signed them; with the model's file, that the model does not say that.\n\n" +
 			"The exit code is 1 where anything does not hold.",
-		Example: "  curl -s $GATEWAY/v1/receipts/$NAME | agora verify - --request body.json --answer answer.json",
-		Args:    cobra.ExactArgs(1),
+		Example: "  curl -s $GATEWAY/v1/receipts/$NAME | agora verify - --request body.json --answer answer.json\n" +
+			"  curl -s $GATEWAY/v1/proofs/1 | jq .proofs[0] | agora verify - --model model.gguf",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var record receipts.Record
 			text, err := readFile(cmd.InOrStdin(), args[0])
 			if err != nil {
 				return err
 			}
+			if proof, ok := proofIn(text); ok {
+				return verifyProof(cmd, asJSON, proof, model)
+			}
 			if err := json.Unmarshal(text, &record); err != nil || record.Signed == "" {
-				return fmt.Errorf("%s is no receipt: it must be the JSON that GET /v1/receipts/NAME gives", args[0])
+				return fmt.Errorf("%s is no receipt: it must be the JSON that GET /v1/receipts/NAME gives, or a proof of those that GET /v1/proofs/NETUID lists", args[0])
 			}
 			bodies := [2][]byte{}
 			for i, path := range []string{request, answer} {
@@ -74,6 +80,7 @@ func verifyCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&request, "request", "", "file with the request's body as it was sent")
 	f.StringVar(&answer, "answer", "", "file with the answer's body as it came, whole or a stream")
+	f.StringVar(&model, "model", "", "file of the model that a proof names, to run it again")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
