@@ -72,7 +72,7 @@ func unpack(packed []byte, name string) (string, error) {
 }
 
 // everyPage is all that the site has.
-var everyPage = []string{"/", "/subnets/1", "/subnets/2", "/subnets/1/miners/1", "/validators", "/money", "/try", "/nowhere"}
+var everyPage = []string{"/", "/subnets/1", "/subnets/2", "/subnets/1/miners/1", "/subnets/1/models", "/subnets/2/models", "/subnets/1/models/" + someDigest, "/validators", "/money", "/try", "/nowhere"}
 
 // TestNoPageHasAnAccessibilityFinding asks axe of every page, wide and narrow, light and dark.
 func TestNoPageHasAnAccessibilityFinding(t *testing.T) {

@@ -1,6 +1,9 @@
 package web
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // palette is the number of colours that lines of a plot take in turn.
 const palette = 8
@@ -25,6 +28,43 @@ func (s Subnet) Models() []string {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
+
+// Price is what a million tokens of one model cost at one validator, in rao.
+type Price struct{ In, Out uint64 }
+
+// Offer is a model with its dearest server's prices, at each validator that has a gateway.
+type Offer struct {
+	Model  string
+	Prices []Price
+}
+
+// Doors are the validators that consumers can ask.
+func (s *Snapshot) Doors() []Validator {
+	return slices.DeleteFunc(slices.Clone(s.Validators), func(v Validator) bool { return v.Gateway == "" || v.Jailed })
+}
+
+// Offers are a subnet's models with what they cost at each of Doors, by name.
+func (s *Snapshot) Offers(sub Subnet) []Offer {
+	cards := map[string]Price{}
+	for _, m := range sub.Miners {
+		if m.Model != "" {
+			have := cards[m.Model]
+			cards[m.Model] = Price{max(have.In, m.CardIn), max(have.Out, m.CardOut)}
+		}
+	}
+	var list []Offer
+	for _, model := range slices.Sorted(maps.Keys(cards)) {
+		o := Offer{Model: model}
+		for _, v := range s.Doors() {
+			o.Prices = append(o.Prices, Price{dearer(cards[model].In, v.Markup), dearer(cards[model].Out, v.Markup)})
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+// dearer is a price with a mark-up in basis points.
+func dearer(rao, markup uint64) uint64 { return rao + rao/10_000*markup + rao%10_000*markup/10_000 }
 
 // Judges counts the validators that are not jailed.
 func (s *Snapshot) Judges() int {

@@ -2,6 +2,8 @@
 //
 //	/                  the network's pulse, its subnets and validators, and a box to ask the market
 //	/subnets/NETUID    one subnet's miners, moving live
+//	/subnets/NETUID/models         its open models: capability over size, who holds and held which place
+//	/subnets/NETUID/models/DIGEST  one of them: card, servers, its latest questions with its answers
 //	/validators        who judges, with what stake, trust and dividends
 //	/try               ask the market
 //

@@ -41,6 +41,7 @@ func reasons(sub *Subnet, at int) []string {
 	if !m.Connected {
 		list = append(list, "It is not connected to this gateway: who does not answer counts as absent and earns less every epoch.")
 	}
+	list = append(list, m.Audits.reasons()...)
 	s := m.Score
 	if s == nil {
 		return append(list, "This gateway's validator has not judged it yet: a newcomer is asked first, until it has about a hundred answers behind it.")
@@ -62,6 +63,20 @@ func reasons(sub *Subnet, at int) []string {
 		list = append(list, "No answer of it was certainly better than chance: what it says is wrong, or is in a form that is not what was asked.")
 	}
 	return list
+}
+
+// reasons says what running its answers again has to do with a server's pay.
+func (a *Audits) reasons() []string {
+	if a == nil {
+		return nil
+	}
+	if !a.Paid && a.Near != nil {
+		return []string{"This validator pays it nothing: " + a.Why + ".", a.Near.said()}
+	}
+	if !a.Paid {
+		return []string{"This validator pays it nothing: " + a.Why + "."}
+	}
+	return []string{fmt.Sprintf("Of its last %d answers that were run again on its model %d were the model's, %d were not.", len(a.Last), a.Right, a.False)}
 }
 
 // paidLike tells whether two miners share a place.

@@ -18,8 +18,8 @@ type page struct {
 	DemoKey string
 	Origin  string // of the request, for examples that can be copied
 	Subnet  *Subnet
-	Line    *Line  // of the miner whose page it is
-	Model   *Model // whose page it is
+	Line    *Line      // of the miner whose page it is
+	Model   *Inspected // whose page it is
 	Message string
 }
 

@@ -42,6 +42,9 @@ type Site struct {
 	failure error     // of the latest question, nil if it was answered
 	tried   time.Time
 	history history
+
+	examining sync.Mutex // held over a question to the Source about one model
+	exams     map[string]seen
 }
 
 // New makes the pages over a source. Run keeps their plots filled.
@@ -49,7 +52,7 @@ func New(source Source, opt Options) *Site {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	s := &Site{source: source, opt: opt, pages: parsePages(), history: newHistory()}
+	s := &Site{source: source, opt: opt, pages: parsePages(), history: newHistory(), exams: map[string]seen{}}
 	s.mux = http.NewServeMux()
 	s.routes()
 	return s
@@ -64,6 +67,7 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /subnets/{netuid}/miners/{uid}", s.line)
 	s.mux.HandleFunc("GET /subnets/{netuid}/models", s.models)
 	s.mux.HandleFunc("GET /subnets/{netuid}/models.json", s.models)
+	s.mux.HandleFunc("GET /subnets/{netuid}/places.json", s.places)
 	s.mux.HandleFunc("GET /subnets/{netuid}/models/{digest}", s.model)
 	s.mux.HandleFunc("GET /validators", s.validators)
 	s.mux.HandleFunc("GET /validators.json", s.validators)

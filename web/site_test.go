@@ -25,6 +25,9 @@ type stage struct {
 	snap  Snapshot
 	err   error
 	asked int
+
+	exams  map[string]*Exam // by digest
+	looked int              // questions about a model
 }
 
 func (s *stage) Snapshot(context.Context) (*Snapshot, error) {
@@ -36,6 +39,13 @@ func (s *stage) Snapshot(context.Context) (*Snapshot, error) {
 	}
 	snap := s.snap
 	return &snap, nil
+}
+
+func (s *stage) Exam(_ context.Context, _ uint32, digest string) (*Exam, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.looked++
+	return s.exams[digest], s.err
 }
 
 func (s *stage) change(f func(*Snapshot)) {
@@ -60,7 +70,7 @@ func market() Snapshot {
 			share := []float64{0.61, 0.22, 0.11, 0.05, 0.01, 0}[i]
 			out = append(out, Miner{
 				UID: uint32(i), HotKey: peer, Owner: "agora1qyqszqgpqyqszqgpqyqszqgpqyqszqgp", Model: m, Engine: "native",
-				Incentive: share, Emission: uint64(share * 3.1e9), Connected: i != 4, PriceIn: 52_500_000, PriceOut: 210_000_000,
+				Incentive: share, Emission: uint64(share * 3.1e9), Income: uint64(share * 5e9), Connected: i != 4, PriceIn: 52_500_000, PriceOut: 210_000_000, CardIn: 50_000_000, CardOut: 200_000_000,
 				Score: &Score{Value: 0.9 - float64(i)*0.15, Low: 0.86 - float64(i)*0.15, High: 0.93 - float64(i)*0.15, Items: 412, Service: 1, Ready: true, Tier: i},
 			})
 		}
@@ -71,7 +81,7 @@ func market() Snapshot {
 	var validators []Validator
 	for _, name := range []string{"Athens", "Corinth", "Rhodes", "Thebes"} {
 		validators = append(validators, Validator{
-			Name: name, Operator: "agora1xyzxyzxyzxyzxyzxyzxyzxyzxyzxyzq2", Stake: 250_000e9, Share: .25, Commission: .1, Voices: voices,
+			Name: name, Operator: "agora1xyzxyzxyzxyzxyzxyzxyzxyzxyzxyzq2", Stake: 250_000e9, Share: .25, Commission: .1, Voices: voices, Gateway: "http://127.0.0.1/v1", Markup: uint64(100 * len(name)),
 		})
 	}
 	return Snapshot{
@@ -120,7 +130,7 @@ func TestPagesAreWholeWithoutScript(t *testing.T) {
 		"/subnets/1":            {"chat-xl", "the next in <b class=\"num\">6</b> blocks", "90.0 %", "412"},
 		"/subnets/continuation": {"ngram-6", "own scores until the first epoch"},
 		"/validators":           {"Rhodes", "250,000", "98.0 %", "judging"},
-		"/money":                {"12.5", "0.250000001", "0.0525", "per million tokens"},
+		"/money":                {"12.5", "0.250000001", "0.0525", "per million tokens", "0.053 / 0.212", "0.0535 / 0.214"},
 		"/try":                  {"chat: the best miner", "curl " + srv.URL},
 	} {
 		resp, body := get(t, srv.URL+path)
@@ -136,11 +146,12 @@ func TestPagesAreWholeWithoutScript(t *testing.T) {
 func TestASubnetsPageShowsItsModule(t *testing.T) {
 	snap := market()
 	snap.Subnets[0].Module = &Module{
-		Digest: "sha256:ab", Name: "rivers", Source: "<b>source</b>", Calls: 4242, Failed: 1, MeanMS: .25, Next: "sha256:cd", NextAt: time.Unix(1_800_000_000, 0),
+		Digest: "sha256:ab", Name: "rivers", Source: "<b>source</b>", About: "Names rivers.", Items: 4242, Scores: 8484, Asks: 77, Failed: 1, MeanMS: .25, Judges: []string{"agora1judge"},
+		Tried: []Tried{{UID: 3, Items: 12, Mean: .75}}, Next: "sha256:cd", NextAt: time.Unix(1_800_000_000, 0),
 	}
 	srv := open(t, &stage{snap: snap}, Options{})
 	_, body := get(t, srv.URL+"/subnets/1")
-	for _, text := range []string{"rivers", `href="/v1/tasks/ab"`, "sha256:ab", "4242", "0.25", "&lt;b&gt;source", "sha256:cd", "2027-01-15 08:00"} {
+	for _, text := range []string{"rivers", `href="/v1/tasks/ab"`, "sha256:ab", "4242", "8484", "0.25", "&lt;b&gt;source", "Names rivers.", "agora1judge", "uid 3", "0.75", "of 12 items", `/v1/tasks/ab/evidence`, "77", "sha256:cd", "2027-01-15 08:00"} {
 		require.Contains(t, body, text)
 	}
 	snap.Subnets[0].Module.Problem = "nobody has it"

@@ -2,14 +2,19 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
+
+	"agora/engine/near"
 )
 
 // Source gives what the pages show. It is asked at most once per second, however many people look.
 type Source interface {
 	// Snapshot returns the state of the market now. The caller does not change it, and neither may the Source.
 	Snapshot(ctx context.Context) (*Snapshot, error)
+	// Exam returns what was found out about an open model; nil where it is not examined here. It is asked when somebody looks.
+	Exam(ctx context.Context, netuid uint32, digest string) (*Exam, error)
 }
 
 // Snapshot is the market at one height. Amounts are in rao, 10⁹ to the TAO.
@@ -62,6 +67,7 @@ type Subnet struct {
 	Miners      []Miner `json:"miners"`
 	Open        bool    `json:"open"`   // models are published and examined; else they are black boxes
 	Listed      []Model `json:"models"` // in the order of their commits
+	Held        []Held  `json:"-"`      // who held which place, newest first
 }
 
 // Module is a subnet's task as the chain names it and this validator runs it.
@@ -69,12 +75,24 @@ type Module struct {
 	Digest  string    `json:"digest"` // "sha256:<hex>"; the file is at /v1/tasks/ and the hex
 	Name    string    `json:"name"`   // what the module calls itself; empty until it is here
 	Source  string    `json:"source"` // where its author says that its source is
-	Calls   uint64    `json:"calls"`  // items and scores of this validator since it started
-	Failed  uint64    `json:"failed"` // of them
+	About   string    `json:"about"`  // what it says that it asks
+	Items   uint64    `json:"items"`  // that this validator drew since it started
+	Scores  uint64    `json:"scores"` // that it gave
+	Asks    uint64    `json:"asks"`   // questions that its scores put to models
+	Failed  uint64    `json:"failed"` // items and scores
+	Judges  []string  `json:"judges"` // operators whose voices speak in the subnet
 	MeanMS  float64   `json:"mean_ms"`
 	Problem string    `json:"problem"` // why it does not judge here
 	Next    string    `json:"next"`    // digest of the one that follows, if one is announced
 	NextAt  time.Time `json:"next_at"` // not before
+	Tried   []Tried   `json:"tried"`   // what the next one thinks of the miners until then
+}
+
+// Tried is what the task that waits to judge thinks of a miner.
+type Tried struct {
+	UID   uint32  `json:"uid"`
+	Items int     `json:"items"`
+	Mean  float64 `json:"mean"`
 }
 
 // File is the path of the module's file.
@@ -93,7 +111,56 @@ type Miner struct {
 	Connected bool    `json:"connected"` // to this gateway
 	PriceIn   uint64  `json:"price_in"`  // per million tokens read, with this gateway's mark-up
 	PriceOut  uint64  `json:"price_out"` // per million tokens written
-	Income    uint64  `json:"income"`    // of its owner, for answers to this gateway's consumers in the subnet
+	CardIn    uint64  `json:"card_in"`   // as its card says, without a mark-up
+	CardOut   uint64  `json:"card_out"`
+	Income    uint64  `json:"income"` // of its owner, for answers to this gateway's consumers in the subnet
+	Audits    *Audits `json:"audits"` // of a server of an open model; nil where answers are not run again
+}
+
+// Audits are what one validator found when it ran a server's answers on the named model again.
+type Audits struct {
+	Paid    bool    `json:"paid"`   // its gate is open
+	Closed  bool    `json:"closed"` // two answers were false
+	Why     string  `json:"why"`
+	Answers uint64  `json:"answers"` // that could have been audited
+	Right   int     `json:"right"`   // of the latest audits
+	False   int     `json:"false"`
+	Last    []Audit `json:"last"` // the newest last
+
+	Near *Near `json:"near,omitempty"` // of a server on another engine; nil where nothing was measured
+
+	Service  float64 `json:"service"`  // that its weight is multiplied with, 0 to 1
+	Asked    uint64  `json:"asked"`    // about how many requests of this validator's own that is by
+	Answered uint64  `json:"answered"` // of them
+
+	Capacity float64   `json:"capacity"` // tokens in a second, the mean of Figures; 0 where Figures are nil
+	Figures  []float64 `json:"figures"`  // of the last moments, the newest last; nil before anything was measured in the subnet
+}
+
+// Near is how far a server on another engine is from its model's own answers, which decides nothing and is never paid.
+type Near struct {
+	Distance float64                 `json:"distance"`         // nats a token, the mean over Tokens
+	Peak     float64                 `json:"peak"`             // nats, the mean of the answers' largest
+	Tokens   float64                 `json:"tokens"`           // of the latest answers
+	Honest   *near.Figures           `json:"honest,omitempty"` // what was measured of an honest server with this model and engine; nil where nobody did
+	Others   map[string]near.Figures `json:"others,omitempty"` // and of others
+}
+
+// said is what a page says of it.
+func (n *Near) said() string {
+	text := fmt.Sprintf("It runs another engine. Its answers are %.4f nats a token from its model's over %.0f tokens, %.2f where an answer is farthest", n.Distance, n.Tokens, n.Peak)
+	if n.Honest == nil {
+		return text + "; nobody has measured yet how far an honest server with this engine is (agora model calibrate)."
+	}
+	return fmt.Sprintf("%s; of an honest server with this engine %.4f and %.2f were measured over %d tokens.", text, n.Honest.Distance, n.Honest.Peak, n.Honest.Tokens)
+}
+
+// Audit is one of them.
+type Audit struct {
+	At      time.Time `json:"at"`
+	Receipt string    `json:"receipt"` // its name
+	Outcome string    `json:"outcome"` // "right", "false", "void", "unknown"
+	Reason  string    `json:"reason,omitempty"`
 }
 
 // Score is what one validator found, with the bounds it is sure of; 0 to 1, higher is better.
@@ -102,6 +169,8 @@ type Score struct {
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
 	Items int     `json:"items"` // challenges judged
+
+	Weight float64 `json:"weight"` // that the validator would give it now, relative to others
 
 	Service float64 `json:"service"`           // how quickly and reliably it answers, 0 to 1
 	Ready   bool    `json:"ready"`             // judged often enough to have a weight
@@ -118,6 +187,7 @@ type Validator struct {
 	Commission float64 `json:"commission"` // of its nominators' dividends, 0 to 1
 	Jailed     bool    `json:"jailed"`
 	Gateway    string  `json:"gateway"` // base URL, empty if it has none
+	Markup     uint64  `json:"markup"`  // above the miners' prices, in basis points
 	Voices     []Voice `json:"voices"`
 }
 

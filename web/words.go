@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -10,6 +11,7 @@ import (
 var words = template.FuncMap{
 	"tao": tao, "coins": coins, "percent": percent, "count": count, "short": short, "spell": spell, "seconds": seconds,
 	"asset": assetURL, "rank": func(i int) int { return i + 1 },
+	"px":    func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
 	"scale": func(v float64) float64 { return 100 * min(max(v, 0), 1) },
 }
 
