@@ -258,7 +258,7 @@ func firstItems(t *testing.T, c *client.Client, salt []byte, committed int64) []
 	}
 	seed := seedRecord{Salt: salt, Mix: after.Hash}.seed(chainID, 1)
 	var bodies [][]byte
-	for index := range uint64(3) {
+	for index := range uint64(32) { // of which each miner was asked some
 		bodies = append(bodies, continuation.New().Item(seed, index).Body)
 	}
 	return bodies

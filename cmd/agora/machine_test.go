@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,12 +78,24 @@ func (m *machine) patience() time.Duration {
 	return max(time.Until(end)-30*time.Second, time.Second)
 }
 
-// sh runs a script as a person would type it and returns what it printed.
+// sh runs a script as a person would type it and returns what it printed; an error names the command that ended it.
 func (m *machine) sh(script string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), m.patience())
 	defer cancel()
-	out, err := m.command(ctx, "bash", "-euo", "pipefail", "-c", script).CombinedOutput()
+	failed := filepath.Join(m.home, "failed")
+	trap := `trap 'printf %s "$BASH_COMMAND" > "` + failed + `"' ERR; `
+	out, err := m.command(ctx, "bash", "-Eeuo", "pipefail", "-c", trap+script).CombinedOutput()
+	if command, e := os.ReadFile(failed); err != nil && e == nil {
+		err = fmt.Errorf("%w at: %s", err, command)
+	}
+	os.Remove(failed)
 	return string(out), err
+}
+
+// end is the last of what a script printed: enough to see what went wrong.
+func end(out string) string {
+	const enough = 3000
+	return "…" + out[max(0, len(out)-enough):]
 }
 
 // fence is a block of commands in a page; what follows ``` says what it needs.

@@ -76,13 +76,12 @@ func TestTheDocumentedCommandsWork(t *testing.T) {
 	for _, page := range pages {
 		out, err := m.sh(blocks(t, page, "sh"))
 		if err != nil {
-			t.Errorf("%s: %v\n%s", page, err, out)
+			t.Errorf("%s: %v\n%s", page, err, end(out))
 		}
-		t.Logf("%s:\n%s", page, out)
 	}
 	// When a market has just opened, its gateways do not know all cards yet, and keep no receipts of who has none.
 	if out, err := m.sh(`eval "$(agora localnet env)"; ` + blocks(t, "consumer.md", "sh receipts")); err != nil || !strings.Contains(out, "answer     the one given") {
-		t.Errorf("consumer.md, receipts: %v\n%s", err, out)
+		t.Errorf("consumer.md, receipts: %v\n%s", err, end(out))
 	}
 	testBadRequests(t, m)
 	testPublishing(t, m)
