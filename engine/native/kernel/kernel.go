@@ -87,7 +87,11 @@ func Scores(p, q, keys []float32, groups int) { scores(p, q, keys, groups) }
 // Softmax replaces p by exp(p − top) for its largest entry top and returns the sum. Its length is a multiple of 16; what is not
 // to count is Nothing.
 func Softmax(p []float32) float32 {
-	top := largest(p)
+	return ExpSum(p, largest(p))
+}
+
+// ExpSum replaces p by exp(p − top) and returns the sum. Nothing in p exceeds top, and its length is a multiple of 16.
+func ExpSum(p []float32, top float32) float32 {
 	var sums [Lanes]float32
 	expSums(p, top, &sums)
 	return total(&sums)

@@ -194,11 +194,11 @@ func bitsOf(t *testing.T, e *llm.Engine) string {
 }
 
 var golden = map[string]string{
-	"chat-pico":  "42afee05475cce9fef988305e6a6d274",
-	"chat-nano":  "2bee78df2d832979314e1d70f4bd337b",
-	"chat-micro": "487b9065f50f51862d9bed228ff0f6d5",
-	"chat-large": "962b9d21d6077e3d72912c9990445968",
-	"chat-small": "e37736bdb803ca3a4f0b6b2723ede7a3",
+	"chat-pico":  "bbbf19b9cacb88466759d1a09d27392b",
+	"chat-nano":  "fe757f620b07ad92c577b1fe1a86f434",
+	"chat-micro": "2d72adbcfb9d077582473728f3de3094",
+	"chat-large": "9708c20910f7a20fe8e61b4f2e1dc63a",
+	"chat-small": "1d9846769eb9449d97d3860add7f377d",
 }
 
 // BenchmarkAnswers asks fresh questions one after the other; tokens are those of questions and answers.

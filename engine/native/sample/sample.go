@@ -8,6 +8,8 @@ package sample
 import (
 	"fmt"
 	"math"
+
+	"agora/engine/native/kernel"
 )
 
 // Options say how to draw. The zero value is greedy.
@@ -182,14 +184,22 @@ func (h heap) take(n int, bar, best float64) []candidate {
 	return h[len(h):end]
 }
 
-// Normaliser is ln Σ e^logit, summed in the order of ids: a token's log-probability is its logit less this.
+// Normaliser is ln Σ e^logit: a token's log-probability is its logit less this. Sixteen interleaved sums of a thousand logits each are
+// float32, their sum is not.
 func Normaliser(logits []float32) float64 {
-	top := float64(logits[greedy(logits, nil)])
+	top := logits[greedy(logits, nil)]
+	var part [1024]float32
 	sum := 0.0
-	for _, l := range logits {
-		sum += expf(float64(l) - top)
+	for len(logits) > 0 {
+		n := copy(part[:], logits)
+		logits = logits[n:]
+		whole := (n + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes
+		for i := n; i < whole; i++ {
+			part[i] = kernel.Nothing
+		}
+		sum += float64(kernel.ExpSum(part[:whole], top))
 	}
-	return top + logf(sum)
+	return float64(top) + logf(sum)
 }
 
 // Top lists the n most probable tokens, best first, of equals the lower id first.
