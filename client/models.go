@@ -20,6 +20,15 @@ func (c *Client) Models(ctx context.Context, netuid uint32) ([]modeltypes.Entry,
 	})
 }
 
+// Model is a subnet's listed model of a digest. The error is ErrNotFound where none is.
+func (c *Client) Model(ctx context.Context, netuid uint32, digest string) (modeltypes.Entry, error) {
+	r, err := c.models().Model(ctx, &modeltypes.QueryModelRequest{Netuid: netuid, Digest: digest})
+	if err != nil {
+		return modeltypes.Entry{}, err
+	}
+	return r.Entry, nil
+}
+
 // Cards is which model each neuron of a subnet served as a tempo began.
 func (c *Client) Cards(ctx context.Context, netuid uint32, epoch uint64) (modeltypes.Cards, error) {
 	r, err := c.models().Cards(ctx, &modeltypes.QueryCardsRequest{Netuid: netuid, Epoch: epoch})

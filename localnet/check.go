@@ -65,7 +65,7 @@ func Check(ctx context.Context, home string, within time.Duration, progress io.W
 	// New markets' epochs run while those of the others are looked at.
 	stranger := c.beside(ctx, c.stranger)
 	better := c.beside(ctx, func(ctx context.Context) (string, error) { return c.overtaken(ctx, r) })
-	half := c.beside(ctx, func(ctx context.Context) (string, error) { return c.degraded(ctx, r) })
+	copies := c.beside(ctx, func(ctx context.Context) (string, error) { return c.copies(ctx, r) })
 	machines := c.beside(ctx, c.machines)
 	c.run("the ranking is the true one", ctx, c.ranking)
 	c.run("12 + 30 is 42", ctx, c.sum)
@@ -79,7 +79,7 @@ func Check(ctx context.Context, home string, within time.Duration, progress io.W
 	liar := c.beside(ctx, c.liar) // takes part in the chat market until it is closed
 	c.run("no rao is lost", ctx, c.conserved)
 	c.run("a stranger opens a market", ctx, stranger)
-	c.run("half a model earns nothing", ctx, half)
+	c.run("copies and programs earn nothing", ctx, copies)
 	c.run("a better model takes the place", ctx, better)
 	c.run("five keys on one machine earn what one does", ctx, machines)
 	c.run("a liar is closed", ctx, liar)

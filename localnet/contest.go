@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"agora/chain/network"
-	modeltypes "agora/chain/x/model/types"
 	subnettypes "agora/chain/x/subnet/types"
-	"agora/engine/native/gguf"
-	"agora/engine/native/ladder"
 	"agora/engine/native/llm"
 	"agora/engine/native/store"
 	"agora/miner/publication"
@@ -22,8 +18,7 @@ import (
 )
 
 const (
-	rivalName   = "chat-micro" // the model that is degraded, and that takes a place
-	halfName    = "half"       // what is left of it is called so
+	rivalName   = "chat-micro" // the model that is copied, and that takes a place
 	contestName = "league"     // the market that the check opens for it
 	contestTask = "exact:3+grammar:1"
 	contestBy   = "nominator"      // the account that publishes and serves; the owner of a subnet is no author in it
@@ -38,70 +33,6 @@ const (
 	tempoPaid   = 3                // epochs after which what was found out in a tempo has been paid by
 	mostItems   = 3_456            // of the parameter
 )
-
-// rivals are a model and what is left of it when half of its weights are zero, as files of the check's.
-type rivals struct {
-	dir         string
-	files       *store.Store
-	whole, half store.Entry
-}
-
-// newRivals writes both.
-func newRivals(ctx context.Context) (r *rivals, err error) {
-	r = &rivals{}
-	if r.dir, err = os.MkdirTemp("", "agora-rivals"); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(r.dir))
-		}
-	}()
-	if r.files, err = store.Open(filepath.Join(r.dir, "store")); err != nil {
-		return nil, err
-	}
-	card, ok := ladder.Named(rivalName)
-	if !ok {
-		return nil, fmt.Errorf("no model %s ships", rivalName)
-	}
-	file, err := card.File()
-	if err != nil {
-		return nil, err
-	}
-	if r.whole, err = r.keep(ctx, rivalName, file); err != nil {
-		return nil, err
-	}
-	half, err := halved(file)
-	if err != nil {
-		return nil, err
-	}
-	r.half, err = r.keep(ctx, halfName, half)
-	return r, err
-}
-
-func (r *rivals) keep(ctx context.Context, name string, file []byte) (store.Entry, error) {
-	path := filepath.Join(r.dir, name+".gguf")
-	if err := os.WriteFile(path, file, 0o600); err != nil {
-		return store.Entry{}, err
-	}
-	return r.files.Get(ctx, store.Wanted{From: path, Name: name, Licence: "MIT"})
-}
-
-// halved is a model's file with the second half of every matrix zeroed: a block of zeros is a block of weights that are zero.
-func halved(file []byte) ([]byte, error) {
-	out := append([]byte{}, file...)
-	g, err := gguf.Parse(out)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range g.Tensors() { // their data lie in out
-		if len(t.Shape) > 1 {
-			_, block, _ := t.Type.Block()
-			clear(t.Data[len(t.Data)/block/2*block:])
-		}
-	}
-	return out, nil
-}
 
 // publish lists a model in a subnet as `agora model publish` does, unless an earlier check has.
 func (c *checker) publish(ctx context.Context, netuid uint32, e store.Entry) (earlier bool, err error) {
@@ -141,44 +72,6 @@ func (c *checker) serveFile(ctx context.Context, netuid uint32, r *rivals, e sto
 		halt()
 		_ = model.Close() // it was read only
 	}, nil
-}
-
-// degraded publishes a copy of a model with half of its weights zeroed in the chat market and serves it: every validator examines it, and
-// it is paid nothing.
-func (c *checker) degraded(ctx context.Context, r *rivals) (string, error) {
-	if _, err := c.publish(ctx, chatNet, r.half); err != nil {
-		return "", err
-	}
-	uid, stop, err := c.serveFile(ctx, chatNet, r, r.half)
-	if err != nil {
-		return "", err
-	}
-	defer stop()
-	found, err := c.examinedBy(ctx, chatNet, r.half.Digest, func(e daemon.Examined) bool { return e.Items >= readyItems })
-	if err != nil {
-		return "", err
-	}
-	if found.Place > 0 {
-		return "", fmt.Errorf("%s with half of its weights zeroed has place %d", rivalName, found.Place)
-	}
-	if err := c.given(ctx, r); err != nil {
-		return "", err
-	}
-	for range tempoPaid {
-		record, err := c.afterEpochs(ctx, chatNet, 1)
-		if err != nil {
-			return "", err
-		}
-		if in := incentives(record)[uid]; in > 0 {
-			return "", fmt.Errorf("uid %d has an incentive of %d for a model of which half is zero", uid, in)
-		}
-	}
-	listed, err := modeltypes.NewQueryClient(c.chain.Conn()).Model(ctx, &modeltypes.QueryModelRequest{Netuid: chatNet, Digest: r.half.Digest})
-	if err != nil || listed.Entry.Model.Earned > 0 {
-		return "", fmt.Errorf("the chain paid %d rao for it: %w", listed.Entry.Model.Earned, err)
-	}
-	return fmt.Sprintf("%s with half of its weights zeroed (%.3f, %d items) was examined by %d validators, which fetched it from its server, and earned 0: %s",
-		rivalName, capabilityOf(found), found.Items, len(c.file.Gateways), found.Why), nil
 }
 
 // given fetches the copy from the validators' gateways, as `agora model get` does, and compares the bytes.

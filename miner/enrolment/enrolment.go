@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,10 +52,14 @@ var ErrOtherModel = errors.New("this hot key's place is another model's")
 // ErrOutbid says that the bid for a seat of a full subnet was not among the highest; it was paid back.
 var ErrOutbid = errors.New("outbid")
 
+// ErrUnlisted says that a subnet of open models does not list the card's.
+var ErrUnlisted = errors.New("this subnet of open models does not list the model")
+
 // Enrol registers the hot key unless it is registered, then publishes the card unless it is published. In a full subnet a
 // registration is a bid: Enrol waits until the seats change hands after the epoch, and a bid that got none is ErrOutbid. A
 // hot key that another owner holds is an error of the chain; a price above MaxPrice is ErrTooDear. The card of another model
-// stays as it is, with ErrOtherModel, unless Replace is set: consumers ask for a model by its card's name.
+// stays as it is, with ErrOtherModel, unless Replace is set: consumers ask for a model by its card's name. What the chain would not
+// take for a card is ErrUnlisted before anything is paid.
 func Enrol(ctx context.Context, c *client.Client, r Request) (Result, error) {
 	have, found, err := find(ctx, c, r.NetUID, public(r.Hot))
 	if err != nil {
@@ -64,6 +69,9 @@ func Enrol(ctx context.Context, c *client.Client, r Request) (Result, error) {
 	if named := have.Card != nil && have.Card.Name != "" && r.Card.Name != ""; named && have.Card.Name != r.Card.Name && !r.Replace {
 		return res, fmt.Errorf("%w: uid %d of subnet %d serves %q, not %q: give --hot-key FILE for a place of its own, or --replace-card to rename this one",
 			ErrOtherModel, have.Uid, r.NetUID, have.Card.Name, r.Card.Name)
+	}
+	if err := listed(ctx, c, r); err != nil {
+		return res, err
 	}
 	if !found {
 		if res, err = register(ctx, c, r); err != nil {
@@ -83,6 +91,32 @@ func Enrol(ctx context.Context, c *client.Client, r Request) (Result, error) {
 		return res, fmt.Errorf("publish the model card: %w", err)
 	}
 	return res, nil
+}
+
+// listed says whether the chain takes the card: in an open subnet it names a listed model.
+func listed(ctx context.Context, c *client.Client, r Request) error {
+	if r.Card.Name == "" {
+		return nil
+	}
+	parameters, err := c.Parameters(ctx, r.NetUID)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(parameters, func(p subnettypes.Parameter) bool { return p.Name == subnettypes.Openness && p.Value > 0 }) {
+		return nil
+	}
+	unlisted := func(named string) error {
+		return fmt.Errorf("%w: subnet %d, %s; nothing was paid. `agora model list --subnet %d` shows what can be served, `agora model publish FILE --subnet %d` adds to it",
+			ErrUnlisted, r.NetUID, named, r.NetUID, r.NetUID)
+	}
+	if r.Card.Digest == "" {
+		return unlisted("where a card must name weights by a digest")
+	}
+	_, err = c.Model(ctx, r.NetUID, r.Card.Digest)
+	if errors.Is(err, client.ErrNotFound) {
+		return unlisted(r.Card.Digest)
+	}
+	return err
 }
 
 func public(key ed25519.PrivateKey) ed25519.PublicKey { return key.Public().(ed25519.PublicKey) }

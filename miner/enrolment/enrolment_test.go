@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"agora/chain/network"
+	modeltypes "agora/chain/x/model/types"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/client"
 	"agora/miner/enrolment"
@@ -43,6 +44,39 @@ func bidder(i int, rao uint64, waiting func(uint64)) enrolment.Request {
 	return enrolment.Request{
 		NetUID: 1, Hot: ed25519.NewKeyFromSeed(seed[:]), Owner: client.ColdSigner(stage.MinerKey(i)), MaxPrice: rao,
 		Card: subnettypes.ModelCard{Name: "model", Licence: "MIT", Input: "text", Output: "text"}, Waiting: waiting,
+	}
+}
+
+// Who cannot publish his card does not pay for a place.
+func TestAModelThatIsNotListedIsRefusedBeforeAnythingIsPaid(t *testing.T) {
+	good := "sha256:" + strings.Repeat("ab", 32)
+	s, err := stage.Open(stage.Plan{
+		ChainID: "agora-enrolment-test", Validators: 2, Miners: 1, Tempo: 40, RevealDelay: 1,
+		Subnets: []stage.Subnet{{Name: "chat", Family: "exact", Models: []modeltypes.Model{{Netuid: 1, Digest: good, Name: "model", Licence: "MIT", Format: "gguf", Parameters: 1, Bytes: 1}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := client.New(s, "agora-enrolment-test")
+	account := stage.Address(stage.MinerKey(0))
+	before, err := c.Balance(ctx, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, digest := range []string{"", "sha256:" + strings.Repeat("cd", 32)} {
+		r := bidder(0, 100*tao, nil)
+		r.Card.Digest = digest
+		if _, err := enrolment.Enrol(ctx, c, r); !errors.Is(err, enrolment.ErrUnlisted) || !strings.Contains(err.Error(), "agora model publish") {
+			t.Errorf("digest %q: %v", digest, err)
+		}
+	}
+	if after, err := c.Balance(ctx, account); err != nil || after != before {
+		t.Errorf("%d rao before, %d after: %v", before, after, err)
+	}
+	if s.Pending() > 0 {
+		t.Error("a transaction was sent")
 	}
 }
 

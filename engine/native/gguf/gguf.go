@@ -5,7 +5,9 @@ package gguf
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"agora/engine/native/mapping"
 	"agora/engine/native/tensor"
@@ -183,6 +185,9 @@ func (f *File) Tensor(name string) (tensor.Tensor, bool) {
 
 // Tensors lists all tensors in the file's order. The list is not to be changed.
 func (f *File) Tensors() []tensor.Tensor { return f.tensors }
+
+// Keys lists the metadata's keys in alphabetical order.
+func (f *File) Keys() []string { return slices.Sorted(maps.Keys(f.metadata)) }
 
 // Meta is the metadata of a key; a missing one has Kind 0xffffffff and answers every question with "no".
 func (f *File) Meta(key string) Value {

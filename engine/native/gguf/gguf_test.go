@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -62,6 +63,35 @@ func TestFileReadsBack(t *testing.T) {
 	}
 	if m, ok := f.Tensor("m"); !ok || len(m.Data) != 6*20 {
 		t.Errorf("tensor m has %d bytes", len(m.Data))
+	}
+}
+
+func TestACopyByItsKeysAndTensorsReadsAsTheFile(t *testing.T) {
+	f, err := gguf.Parse(small().Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w gguf.Writer
+	for _, key := range f.Keys() {
+		w.Keep(key, f.Meta(key))
+	}
+	for _, tensor := range f.Tensors() {
+		w.Add(tensor)
+	}
+	again, err := gguf.Parse(w.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(f.Keys(), again.Keys()) || len(f.Keys()) < 5 {
+		t.Errorf("keys %v, then %v", f.Keys(), again.Keys())
+	}
+	for _, key := range f.Keys() {
+		if !reflect.DeepEqual(f.Meta(key), again.Meta(key)) {
+			t.Errorf("%s is %v, then %v", key, f.Meta(key), again.Meta(key))
+		}
+	}
+	if !reflect.DeepEqual(f.Tensors(), again.Tensors()) {
+		t.Error("tensors differ")
 	}
 }
 

@@ -65,6 +65,20 @@ func (w *Writer) Set(key string, value any) {
 	}
 }
 
+// Keep adds a metadata value of another file as it is there.
+func (w *Writer) Keep(key string, v Value) {
+	le := binary.LittleEndian
+	w.keys++
+	w.meta = le.AppendUint32(text(w.meta, key), uint32(v.Kind))
+	switch v.Kind {
+	case typeArray:
+		w.meta = le.AppendUint64(le.AppendUint32(w.meta, uint32(v.elem)), uint64(v.n))
+	case typeString:
+		w.meta = le.AppendUint64(w.meta, uint64(len(v.raw)))
+	}
+	w.meta = append(w.meta, v.raw...)
+}
+
 // Add adds a tensor.
 func (w *Writer) Add(t tensor.Tensor) {
 	le := binary.LittleEndian

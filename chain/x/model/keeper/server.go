@@ -2,8 +2,11 @@ package keeper
 
 import (
 	"context"
+	"errors"
 
 	"cosmossdk.io/collections"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/query"
@@ -65,12 +68,20 @@ func (s messages) SetServed(c context.Context, m *types.MsgSetServed) (*types.Ms
 	return &types.MsgSetServedResponse{FromUnixNano: from}, err
 }
 
+// coded gives what is not there the gRPC code that clients act on.
+func coded(err error) error {
+	if errors.Is(err, types.ErrNoModel) || errors.Is(err, subnettypes.ErrNoSubnet) || errors.Is(err, collections.ErrNotFound) {
+		return status.Error(codes.NotFound, err.Error())
+	}
+	return err
+}
+
 // Model returns a model with what the chain says of it now.
 func (q queries) Model(c context.Context, req *types.QueryModelRequest) (*types.QueryModelResponse, error) {
 	ctx := sdk.UnwrapSDKContext(c)
 	model, err := q.Keeper.Model(ctx, req.Netuid, req.Digest)
 	if err != nil {
-		return nil, err
+		return nil, coded(err)
 	}
 	uses, err := q.uses(ctx, req.Netuid)
 	if err != nil {
@@ -149,19 +160,19 @@ func (q queries) Cards(c context.Context, req *types.QueryCardsRequest) (*types.
 	if req.Current {
 		subnet, err := q.subnets.Subnet(ctx, req.Netuid)
 		if err != nil {
-			return nil, err
+			return nil, coded(err)
 		}
 		epoch = subnet.Epoch
 	}
 	cards, err := q.CardsOf(ctx, req.Netuid, epoch)
-	return &types.QueryCardsResponse{Cards: cards}, err
+	return &types.QueryCardsResponse{Cards: cards}, coded(err)
 }
 
 // Fee says what listing a model of so many bytes costs now.
 func (q queries) Fee(c context.Context, req *types.QueryFeeRequest) (*types.QueryFeeResponse, error) {
 	ctx := sdk.UnwrapSDKContext(c)
 	if _, err := q.subnets.Subnet(ctx, req.Netuid); err != nil {
-		return nil, err
+		return nil, coded(err)
 	}
 	fee := uint64(q.subnets.Value(ctx, req.Netuid, subnettypes.ModelFee))
 	first := types.CommitFee(fee)
