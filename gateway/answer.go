@@ -45,8 +45,9 @@ type answer struct {
 	parts  uint64 // chunks delivered
 	voice  voice  // tells the stream in another API's events; nil where it is passed on as it is
 
-	nonce [16]byte
-	heard receipt.Heard // for the check of its receipt
+	nonce  [16]byte
+	heard  receipt.Heard // for the check of its receipt
+	signed *unchecked    // its receipt; nil until it is whole
 }
 
 // ask prepares the request to a miner.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"agora/wire/openai"
 	"agora/wire/receipt"
@@ -17,7 +16,7 @@ import (
 // is wrong with the receipt is in Checked.Err; the error says that there was no whole answer.
 func (p *Proofs) Challenge(ctx context.Context, by http.RoundTripper, netuid uint32, m Miner, path string, body []byte) (Checked, error) {
 	u := &unchecked{
-		Checked: Checked{NetUID: netuid, Miner: m, Body: AsStream(body), Path: path, Public: true}, nonce: p.nonce(netuid), at: time.Now(),
+		Checked: Checked{NetUID: netuid, Miner: m, Body: AsStream(body), Path: path, Public: true}, nonce: p.nonce(netuid),
 	}
 	resp, err := by.RoundTrip(Request(ctx, path, u.Body, u.nonce))
 	if err != nil {

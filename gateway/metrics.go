@@ -47,7 +47,7 @@ func newMetrics(age func() time.Duration) *metrics {
 		}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "agora_gateway_in_flight", Help: "Requests open now."}),
 		refused:  counters("agora_gateway_refused_total", "Requests answered with an error by the gateway itself.", "status"),
-		receipts: counters("agora_gateway_receipts_total", "Answers by what became of their receipts: ok, missing, bad, dropped.", "subnet", "outcome"),
+		receipts: counters("agora_gateway_receipts_total", "Answers by what became of their receipts: ok, missing, bad, late (too many waited: the signature alone is checked), dropped.", "subnet", "outcome"),
 		attempts: counters("agora_gateway_attempts_total", "Requests sent to miners.", "subnet", "uid", "outcome"),
 		breaks: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "agora_gateway_breaks_total", Help: "Times that a miner was left alone after failures in a row.",

@@ -10,19 +10,20 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"agora/gateway/receipts"
-	"agora/wire"
 	"agora/wire/openai"
 	"agora/wire/receipt"
 )
 
 const (
-	maxUnchecked = 1024              // answers whose receipts wait to be checked; further ones are dropped and counted
-	trailerTime  = 2 * time.Second   // for what follows a stream's end
-	keepEvery    = time.Second       // between two writes of the store
-	maxWaiting   = 16 * maxUnchecked // receipts that wait for a store that cannot be written; older ones go
+	maxUnchecked = 1024                   // answers whose receipts wait to be checked; of further ones the note is, later
+	trailerTime  = 2 * time.Second        // for what follows a stream's end
+	endTime      = 100 * time.Millisecond // for which an answer's end waits for its receipt
+	keepEvery    = time.Second            // between two writes of the store
+	maxWaiting   = 16 * maxUnchecked      // receipts that wait for a store that cannot be written; older ones are left as notes, or go
 )
 
 // Proofs say for whom answers are signed and what becomes of their receipts.
@@ -81,7 +82,7 @@ type unchecked struct {
 	Checked
 	heard receipt.Heard
 	nonce [16]byte
-	at    time.Time
+	noted *receipts.Noted // nil where nothing is kept
 }
 
 // nonce draws the nonce of a request to a miner.
@@ -92,20 +93,60 @@ func (p *Proofs) nonce(netuid uint32) [16]byte {
 	return Nonce(p.Tempo(netuid))
 }
 
-// proof hands an answer that was delivered whole to who checks its receipt.
-func (a *answer) proof() {
+// lastly gives the consumer an answer's last part once its receipt is written down, so that who has a whole answer finds its
+// receipt, whatever becomes of the gateway. A receipt that is late does not hold the answer up.
+func (a *answer) lastly(end func() error) error {
 	if a.Proofs == nil {
-		return
+		return end()
 	}
+	if a.stream != nil {
+		end = sync.OnceValue(end)
+		late := time.AfterFunc(endTime, func() {
+			defer func() { _ = recover() }() // the call below panics again
+			_ = end()
+		})
+		defer late.Stop()
+	}
+	a.sign()
+	return end()
+}
+
+// sign takes what the miner signed for an answer that is whole, and notes it.
+func (a *answer) sign() {
 	u := &unchecked{
 		Checked: Checked{NetUID: a.from.netuid, Subnet: a.route.subnet, Miner: a.from.Miner, Body: a.body, Path: a.path, Signed: a.receipt(), Public: a.public},
-		heard:   a.heard, nonce: a.nonce, at: time.Now(),
+		heard:   a.heard, nonce: a.nonce,
+	}
+	a.signed = u
+	if a.Proofs.Store == nil || u.Signed == "" {
+		return
+	}
+	var err error
+	u.noted, err = a.Proofs.Store.Note(&receipts.Note{
+		Nonce: a.nonce, HotKey: [ed25519.PublicKeySize]byte(a.from.HotKey), NetUID: u.NetUID, UID: u.Miner.UID, Registered: u.Miner.Registered,
+		At: time.Now(), Signed: u.Signed,
+	})
+	if err != nil {
+		a.Log.Debug("a receipt waits in memory alone", "err", err) // that it cannot be kept either is told once
+	}
+}
+
+// proof hands an answer that was delivered whole to who checks its receipt. Where too many wait, its note is checked later.
+func (a *answer) proof() {
+	if a.signed == nil {
+		return
 	}
 	select {
-	case a.unchecked <- u:
+	case a.unchecked <- a.signed:
+		return
 	default:
-		a.metrics.receipts.WithLabelValues(a.route.subnet, "dropped").Inc()
 	}
+	outcome := "dropped"
+	if n := a.signed.noted; n != nil && n.Written() {
+		a.Proofs.Store.Leave(n)
+		outcome = "late"
+	}
+	a.metrics.receipts.WithLabelValues(a.route.subnet, outcome).Inc()
 }
 
 // receipt is what the miner signed: in the header of a whole answer, in the trailer of a stream, which comes after its end.
@@ -122,56 +163,98 @@ func (a *answer) receipt() string {
 func (g *Gateway) check(ctx context.Context) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
-	var good []receipts.Record
-	failing := false
-	keep := func() {
-		if g.Proofs.Store == nil || len(good) == 0 {
-			return
-		}
-		err := g.Proofs.Store.Keep(time.Now(), good)
-		if err == nil {
-			good, failing = good[:0], false
-			return
-		}
-		if !failing {
-			g.Log.Error("receipts cannot be kept now, they wait", "receipts", len(good), "err", err)
-		}
-		failing = true
-		good = append(good[:0], good[max(0, len(good)-maxWaiting):]...)
-	}
-	defer keep()
+	k := keeper{Gateway: g}
+	k.recall()
+	defer k.keep()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			keep()
+			k.keep()
+			k.recall()
 		case u := <-g.unchecked:
-			if r, ok := g.open(u); ok {
-				good = append(good, r)
-				if !failing { // else what is noted would fill what is left of the disk
-					g.note(r)
-				}
-			}
-			if len(good) == maxUnchecked {
-				keep()
+			k.take(u.noted, g.open(u))
+			if len(k.good) == maxUnchecked {
+				k.keep()
 			}
 		}
 	}
 }
 
-// note writes a receipt down, so that it is there after the gateway was killed.
-func (g *Gateway) note(r receipts.Record) {
-	if g.Proofs.Store == nil {
-		return
-	}
-	if err := g.Proofs.Store.Note(r); err != nil {
-		g.Log.Debug("a receipt waits in memory alone", "err", err) // that it cannot be kept either is told once
+// keeper holds the receipts that count until they are kept.
+type keeper struct {
+	*Gateway
+	good    []*receipts.Noted
+	failing bool
+}
+
+// take holds a receipt that counts, and forgets the note of another.
+func (k *keeper) take(n *receipts.Noted, err error) {
+	switch {
+	case n == nil:
+	case err == nil:
+		k.good = append(k.good, n)
+	default:
+		k.settled(k.Proofs.Store.Forget(n))
 	}
 }
 
-// open checks one receipt.
-func (g *Gateway) open(u *unchecked) (receipts.Record, bool) {
+// settled tells of a note that cannot be struck out: it is checked again after a restart, and does no harm.
+func (k *keeper) settled(err error) {
+	if err != nil {
+		k.Log.Debug("a note cannot be settled", "err", err)
+	}
+}
+
+// keep writes what is held into the store. What cannot be written waits.
+func (k *keeper) keep() {
+	if len(k.good) == 0 {
+		return
+	}
+	err := k.Proofs.Store.Keep(time.Now(), k.good)
+	if err == nil {
+		k.good, k.failing = nil, false
+		return
+	}
+	if !k.failing {
+		k.Log.Error("receipts cannot be kept now, they wait", "receipts", len(k.good), "err", err)
+	}
+	k.failing = true
+	for len(k.good) > maxWaiting {
+		if n := k.good[0]; n.Written() {
+			k.Proofs.Store.Leave(n)
+		}
+		k.good = k.good[1:]
+	}
+}
+
+// recall keeps receipts of which nothing but the note is left: of answers before the gateway was killed, or more than could be
+// checked in time. They are held to what can be known without request and answer.
+func (k *keeper) recall() {
+	if k.Proofs.Store == nil || k.failing {
+		return
+	}
+	for _, n := range k.Proofs.Store.Left(maxUnchecked) {
+		k.take(n, k.Proofs.recall(&n.Note))
+	}
+	k.keep()
+}
+
+// recall checks that a note's miner signed it from its seat, for this voice on this chain and for this nonce.
+func (p *Proofs) recall(n *receipts.Note) error {
+	r, err := receipt.Open(n.Signed, n.HotKey[:])
+	if err != nil {
+		return err
+	}
+	return r.Check(&receipt.Bound{
+		ChainID: p.ChainID, Netuid: n.NetUID, UID: n.UID, Registered: n.Registered, Voice: [32]byte(p.Voice), Nonce: n.Nonce,
+		Request: r.Request, Answer: r.Answer, Tokens: r.Tokens, Digest: r.Digest, Engine: r.Engine,
+	})
+}
+
+// open checks one receipt. The error is why it does not count.
+func (g *Gateway) open(u *unchecked) error {
 	p := g.Proofs
 	u.check(p)
 	outcome := "ok"
@@ -185,7 +268,7 @@ func (g *Gateway) open(u *unchecked) (receipts.Record, bool) {
 	if p.Checked != nil {
 		p.Checked(u.Checked)
 	}
-	return receipts.Record{ID: hex.EncodeToString(u.nonce[:]), Signed: u.Signed, HotKey: wire.PeerID(u.Miner.HotKey), At: u.at}, u.Err == nil
+	return u.Err
 }
 
 // check holds an answer's receipt to what its voice knows.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
@@ -8,8 +9,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +29,8 @@ import (
 // signs adds proofs to a network and a miner that signs, of a seat that tests may change.
 func (n *network) signs(e engine.Engine, seat miner.Seat) chan Checked {
 	n.t.Helper()
-	store, err := receipts.Open(filepath.Join(n.t.TempDir(), "receipts.db"))
+	n.home = n.t.TempDir()
+	store, err := receipts.Open(filepath.Join(n.home, "receipts.db"))
 	require.NoError(n.t, err)
 	voice := n.key.Public().(ed25519.PublicKey)
 	checked := make(chan Checked, 100)
@@ -119,6 +123,129 @@ func TestEveryAnswerHasAReceiptThatItsConsumerCanCheck(t *testing.T) {
 			_, err = Verify(record, nil, answer[:len(answer)/2])
 			require.Error(t, err)
 		})
+	}
+}
+
+// A consumer who has a whole answer finds its receipt after the gateway was killed at that moment: who checks receipts is held up
+// here, more answers come than may wait for him, and a copy of what is on the disk is opened.
+func TestAReceiptThatWasNamedOutlivesTheGateway(t *testing.T) {
+	n := newNetwork(t)
+	n.unchecked = make(chan *unchecked, 2)
+	n.signs(calculator{name: "best"}, seatOf)
+	held := make(chan struct{})
+	n.Proofs.Checked = func(Checked) { <-held }
+	release := sync.OnceFunc(func() { close(held) })
+	t.Cleanup(release)
+	path := filepath.Join(n.home, "receipts.db")
+	asked := map[string]string{}
+	for i := range 8 {
+		stream := []string{"", `,"stream":true`}[i%2]
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.url+"/v1/chat/completions", strings.NewReader(`{"model":"chat","messages":[{"role":"user","content":"What is 12 + 30?"}]`+stream+`}`))
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+n.secret)
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		answer, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, 200, resp.StatusCode, string(answer))
+		asked[resp.Header.Get("X-Agora-Receipt")] = stream
+	}
+	require.Len(t, asked, 8)
+
+	again := filepath.Join(t.TempDir(), "receipts.db")
+	pages, err := filepath.Glob(path + ".notes-*")
+	require.NoError(t, err)
+	for _, name := range pages {
+		raw, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(again+strings.TrimPrefix(name, path), raw, 0o600))
+	}
+	store, err := receipts.Open(again)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	proofs := *n.Proofs
+	proofs.Store = store
+	k := keeper{Gateway: &Gateway{Config: Config{Log: n.Log, Proofs: &proofs}}}
+	k.recall()
+	for id, stream := range asked {
+		record, err := store.Find(id)
+		require.NoError(t, err, "stream %q", stream)
+		_, err = Verify(record, nil, nil)
+		require.NoError(t, err)
+	}
+
+	release() // and none is lost where the gateway goes on
+	require.Eventually(t, func() bool {
+		for id := range asked {
+			if _, err := n.Proofs.Store.Find(id); err != nil {
+				return false
+			}
+		}
+		return true
+	}, 20*time.Second, 50*time.Millisecond)
+}
+
+// What was noted counts only if its miner signed it, for this voice on this chain and for this nonce.
+func TestANoteOfSomethingElseIsNotRecalled(t *testing.T) {
+	public, key, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	p := &Proofs{ChainID: "agora-test", Voice: public}
+	r := receipt.Receipt{ChainID: "agora-test", Netuid: 1, UID: 4, Registered: 9, Voice: [32]byte(public), Nonce: [16]byte{1}}
+	signed, err := receipt.Sign(&r, key)
+	require.NoError(t, err)
+	good := receipts.Note{Nonce: r.Nonce, HotKey: [32]byte(public), NetUID: 1, UID: 4, Registered: 9, Signed: signed}
+	require.NoError(t, p.recall(&good))
+	for name, change := range map[string]func(*receipts.Note, *Proofs){
+		"nonce":        func(n *receipts.Note, _ *Proofs) { n.Nonce[1]++ },
+		"hot key":      func(n *receipts.Note, _ *Proofs) { n.HotKey[1]++ },
+		"subnet":       func(n *receipts.Note, _ *Proofs) { n.NetUID++ },
+		"seat":         func(n *receipts.Note, _ *Proofs) { n.UID++ },
+		"registration": func(n *receipts.Note, _ *Proofs) { n.Registered++ },
+		"text":         func(n *receipts.Note, _ *Proofs) { n.Signed = n.Signed[1:] },
+		"chain":        func(_ *receipts.Note, p *Proofs) { p.ChainID = "agora" },
+		"voice":        func(_ *receipts.Note, p *Proofs) { p.Voice = make([]byte, 32) },
+	} {
+		n, other := good, *p
+		change(&n, &other)
+		require.Error(t, other.recall(&n), name)
+	}
+}
+
+// A miner that keeps its stream open after the answer's end does not keep the answer from its consumer for long.
+func TestALateReceiptHoldsNoAnswerUp(t *testing.T) {
+	n := newNetwork(t)
+	n.Proofs = &Proofs{ChainID: "agora-test", Voice: n.key.Public().(ed25519.PublicKey)}
+	end := make(chan struct{})
+	n.serve("slow", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"hello"},"finish_reason":"stop"}]}`+"\n\ndata: [DONE]\n\n")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-end:
+		case <-r.Context().Done():
+		}
+	}), n.Log)
+	t.Cleanup(func() { close(end) })
+	require.NoError(t, n.Update(t.Context()))
+	for stream, last := range map[string]string{"": "hello", `,"stream":true`: "[DONE]"} {
+		began := time.Now()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.url+"/v1/chat/completions", strings.NewReader(`{"model":"chat","messages":[{"role":"user","content":"Hi"}]`+stream+`}`))
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+n.secret)
+		r.Close = true // the connection is free only when the receipt is waited for no more
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		in, seen := bufio.NewReader(resp.Body), ""
+		for err == nil && !strings.Contains(seen, last) {
+			var line string
+			line, err = in.ReadString('\n')
+			seen += line
+		}
+		require.Contains(t, seen, last)
+		require.Less(t, time.Since(began), trailerTime, "stream %q: %s", stream, seen)
+		require.NoError(t, resp.Body.Close())
 	}
 }
 

@@ -21,8 +21,10 @@ func (a *answer) deliver() error {
 		a.whole = a.priced(a.whole)
 		a.out.header().Set("Content-Type", a.kind)
 		a.out.header().Set("Content-Length", strconv.Itoa(len(a.whole)))
-		a.out.begin(http.StatusOK)
-		_ = a.out.write(a.whole, true) // a consumer that left needs no answer
+		_ = a.lastly(func() error { // a consumer that left needs no answer
+			a.out.begin(http.StatusOK)
+			return a.out.write(a.whole, true)
+		})
 		return nil
 	}
 	err := a.pass()
@@ -91,7 +93,7 @@ func (a *answer) pass() error {
 		a.watch.Reset(a.Stall)
 		if c, err = a.next(); err == io.EOF {
 			a.settleAtEnd()
-			return a.end()
+			return a.lastly(a.end)
 		}
 		if err != nil {
 			return err

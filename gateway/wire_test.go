@@ -75,6 +75,7 @@ type network struct {
 	key     ed25519.PrivateKey
 	url     string
 	secret  string
+	home    string // of what signs keeps
 	subnets []Subnet
 	stop    []context.CancelFunc
 }

@@ -310,7 +310,7 @@ func (d *desk) close(l *Ledger) error {
 	}
 	err := d.fold(ctx, l)
 	<-d.pen // and nobody gets it any more
-	return errors.Join(err, d.journal.file.end(d.journal.good))
+	return errors.Join(err, d.journal.file.End(d.journal.good))
 }
 
 // accounts are copies of all accounts, by name.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"agora/gateway/sheet"
 )
 
 // A journal is files beside the store, one after the other. Each begins with a word (8 bytes) and the length up to which it
@@ -20,7 +22,7 @@ import (
 // and the end; before the length that is on the disk it is damage.
 type journal struct {
 	where string // of the store
-	file  *sheet
+	file  *sheet.Sheet
 	good  int64  // where the next frame begins
 	frame uint64 // number of the last
 }
@@ -50,24 +52,24 @@ func (j *journal) turn() error {
 	before, length := j.file, j.good
 	if before != nil {
 		if err := before.Sync(); err != nil {
-			return errors.Join(err, next.end(0))
+			return errors.Join(err, next.End(0))
 		}
 	}
 	j.file, j.good = next, journalHead
 	if before != nil {
-		return before.end(length)
+		return before.End(length)
 	}
 	return nil
 }
 
 // begin makes a file for the next frames.
-func (j *journal) begin() (*sheet, error) {
-	s, err := newSheet(j.journalName(j.frame + 1))
+func (j *journal) begin() (*sheet.Sheet, error) {
+	s, err := sheet.New(j.journalName(j.frame + 1))
 	if err != nil {
 		return nil, err
 	}
-	if err := s.put(append([]byte(journalWord), make([]byte, journalHead-len(journalWord))...), 0); err != nil {
-		return nil, errors.Join(err, s.end(0))
+	if err := s.Put(append([]byte(journalWord), make([]byte, journalHead-len(journalWord))...), 0); err != nil {
+		return nil, errors.Join(err, s.End(0))
 	}
 	return s, nil
 }
@@ -75,11 +77,11 @@ func (j *journal) begin() (*sheet, error) {
 // write appends a frame: its records, and then the head that makes it one. What a write that failed has left the next one
 // overwrites.
 func (j *journal) write(records []byte) error {
-	if err := j.file.put(records, j.good+frameHead); err != nil {
+	if err := j.file.Put(records, j.good+frameHead); err != nil {
 		return err
 	}
 	head := headOf(records, j.frame+1)
-	if err := j.file.put(head[:], j.good); err != nil {
+	if err := j.file.Put(head[:], j.good); err != nil {
 		return err
 	}
 	j.good += int64(frameHead + len(records))
@@ -96,7 +98,7 @@ func headOf(records []byte, number uint64) (head [frameHead]byte) {
 
 // vouch notes that the disk has the file up to a length.
 func (j *journal) vouch(length int64) error {
-	return j.file.put(binary.BigEndian.AppendUint64(nil, uint64(length)), int64(len(journalWord)))
+	return j.file.Put(binary.BigEndian.AppendUint64(nil, uint64(length)), int64(len(journalWord)))
 }
 
 // files lists the journal's files with the number of each one's first frame, in order.

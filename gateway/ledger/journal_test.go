@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -109,37 +108,6 @@ func TestAJournalThatLacksAFileIsSaid(t *testing.T) {
 	again = journal{where: j.where}
 	if err := again.recall(3, func([]byte) error { return nil }); err != nil || again.frame != 4 {
 		t.Fatalf("after a fold of the first three: frame %d, %v", again.frame, err)
-	}
-}
-
-// TestASheetGrowsAndOneThatIsCutIsAnError fills more than the room, and cuts the file under it: a fault of memory is an error
-// here, and no end of the program.
-func TestASheetGrowsAndOneThatIsCutIsAnError(t *testing.T) {
-	s, err := newSheet(filepath.Join(t.TempDir(), "sheet"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	long := bytes.Repeat([]byte("agora"), roomStep/5)
-	for i := range int64(3) {
-		if err := s.put(long, i*int64(len(long))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	raw, err := os.ReadFile(s.Name())
-	if err != nil || !bytes.HasPrefix(raw, slices.Concat(long, long, long)) {
-		t.Fatalf("%d bytes, %v", len(raw), err)
-	}
-	if s.room == nil {
-		t.Skip("files are not mapped here")
-	}
-	if err := s.Truncate(0); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.put([]byte("lost"), 5_000); !errors.Is(err, errRoom) {
-		t.Fatalf("written where there is no file: %v", err)
-	}
-	if err := s.end(0); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -3,12 +3,9 @@
 package receipts
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -28,81 +25,84 @@ type Record struct {
 	At     time.Time `json:"at"`
 }
 
-// Store keeps records in a file, in one bucket for each day, and beside it, line by line, those that are noted and not kept yet. Note and
-// Keep are for one goroutine, the rest is safe for concurrent use.
+// Store keeps records in a file, in one bucket for each day, and beside it the notes of those that are not kept yet. Keep is for
+// one goroutine, the rest is safe for concurrent use.
 type Store struct {
 	db    *bbolt.DB
-	noted *os.File
+	notes notes
 }
 
-// maxNoted bounds the lines of a program that was killed, in bytes; they are a few seconds' records.
-const maxNoted = 64 << 20
-
-// Open opens the files, or makes them, and keeps what was noted before.
-func Open(path string) (_ *Store, err error) {
+// Open opens the files, or makes them. What a program before noted and did not settle is left: see Left.
+func Open(path string) (*Store, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second})
 	if err != nil {
 		return nil, fmt.Errorf("receipts: open %s: %w", path, err)
 	}
-	s := &Store{db: db}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
-	if s.noted, err = os.OpenFile(path+".noted", os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
-		return nil, fmt.Errorf("receipts: %w", err)
+	s := &Store{db: db, notes: notes{where: path}}
+	if err := s.notes.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("receipts: read what was noted: %w", err), s.Close())
 	}
-	left, err := io.ReadAll(io.LimitReader(s.noted, maxNoted))
-	if err != nil {
-		return nil, fmt.Errorf("receipts: read what was noted: %w", err)
-	}
-	if found := recordsIn(left); len(found) > 0 {
-		err = s.Keep(time.Now(), found)
-	}
-	return s, err
+	return s, nil
 }
 
-// recordsIn reads lines of records. A line that was cut, as the last may be, is none.
-func recordsIn(lines []byte) (records []Record) {
-	for line := range bytes.Lines(lines) {
-		var r Record
-		if json.Unmarshal(line, &r) == nil && r.ID != "" {
-			records = append(records, r)
-		}
+// Note writes a note down until it is kept, or forgotten, in about a microsecond. The program may be killed after that, the
+// machine may not. Where the error is not nil the note is in memory alone.
+func (s *Store) Note(n *Note) (*Noted, error) {
+	one, err := s.notes.add(n)
+	if err != nil {
+		err = fmt.Errorf("receipts: note: %w", err)
 	}
-	return records
+	return one, err
 }
 
-// Note writes a record down until it is kept. The program may be killed after that, the machine may not.
-func (s *Store) Note(r Record) error {
-	line, err := json.Marshal(r)
-	if err == nil {
-		_, err = s.noted.Write(append(line, '\n'))
-	}
+// Leave puts notes back for Left.
+func (s *Store) Leave(of ...*Noted) {
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	s.notes.left = append(s.notes.left, of...)
+}
+
+// Left takes at most so many of the notes that nobody has at hand: of a program that was killed, and those that were put back.
+func (s *Store) Left(most int) []*Noted {
+	s.notes.mu.Lock()
+	defer s.notes.mu.Unlock()
+	n := min(most, len(s.notes.left))
+	taken := s.notes.left[:n:n]
+	s.notes.left = s.notes.left[n:]
+	return taken
+}
+
+// Forget settles a note that is not to be kept.
+func (s *Store) Forget(n *Noted) error { return s.notes.settle([]*Noted{n}) }
+
+// Close closes the files. Nothing may be kept after it; a note is then in memory alone.
+func (s *Store) Close() error { return errors.Join(s.notes.close(), s.db.Close()) }
+
+const day = "2006-01-02"
+
+// Keep writes the records of notes in one transaction, settles them, and drops the days that are over. After an error new notes
+// take no more of the disk until it succeeds.
+func (s *Store) Keep(now time.Time, of []*Noted) error {
+	err := s.write(now, of)
+	s.notes.mu.Lock()
+	s.notes.tight = err != nil
+	s.notes.mu.Unlock()
 	if err != nil {
-		return fmt.Errorf("receipts: note: %w", err)
+		return fmt.Errorf("receipts: keep: %w", err)
+	}
+	if err := s.notes.settle(of); err != nil {
+		return fmt.Errorf("receipts: settle: %w", err)
 	}
 	return nil
 }
 
-// Close closes the files.
-func (s *Store) Close() error {
-	if s.noted == nil {
-		return s.db.Close()
-	}
-	return errors.Join(s.noted.Close(), s.db.Close())
-}
-
-const day = "2006-01-02"
-
-// Keep writes records, all that were noted, in one transaction, and drops the days that are over.
-func (s *Store) Keep(now time.Time, records []Record) error {
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+func (s *Store) write(now time.Time, of []*Noted) error {
+	return s.db.Update(func(tx *bbolt.Tx) error {
 		if err := drop(tx, now.Add(-Kept).UTC().Format(day)); err != nil {
 			return err
 		}
-		for _, r := range records {
+		for _, n := range of {
+			r := n.Record()
 			b, err := tx.CreateBucketIfNotExists([]byte(r.At.UTC().Format(day)))
 			if err != nil {
 				return err
@@ -117,13 +117,6 @@ func (s *Store) Keep(now time.Time, records []Record) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("receipts: keep: %w", err)
-	}
-	if err := s.noted.Truncate(0); err != nil {
-		return fmt.Errorf("receipts: forget what was noted: %w", err)
-	}
-	return nil
 }
 
 // drop removes the days before that one.

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"agora/gateway/sheet"
 )
 
 // TestAFullDiskTakesNoMoney lets the journal have no more room than it has: the entry that needs more is refused, and every
@@ -19,7 +21,7 @@ func TestAFullDiskTakesNoMoney(t *testing.T) {
 	if _, err := l.Sign(ctx, name, held); err != nil {
 		t.Fatal(err)
 	}
-	lift := smallFiles(t, 3*roomStep/2)
+	lift := smallFiles(t, 3*sheet.Step/2)
 	charged := uint64(0)
 	for i := 0; ; i++ {
 		if i > 100_000 {

@@ -1,4 +1,4 @@
-package ledger
+package sheet
 
 import (
 	"errors"
