@@ -47,3 +47,18 @@ func TestAmountsAreReadInTaoAndToTheRao(t *testing.T) {
 		}
 	}
 }
+
+func TestAmountsOfFlagsAreReadToTheRao(t *testing.T) {
+	for typed, want := range map[string]string{"5": "5tao", "1.5tao": "1.5tao", "0": "0tao", "250000000rao": "0.25tao", "0.000000001": "0.000000001tao"} {
+		var a inTAO
+		if err := a.Set(typed); err != nil || a.String() != want {
+			t.Errorf("%s became %s, %v", typed, a.String(), err)
+		}
+	}
+	for _, typed := range []string{"", "-1", "1e30", "much", "0.0000000001", "9999999999999999999999"} {
+		a := inTAO(7)
+		if err := a.Set(typed); err == nil || a != 7 {
+			t.Errorf("%q became %s", typed, a.String())
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,24 @@ func money(text string) (uint64, error) {
 	}
 	return n.Uint64(), nil
 }
+
+// inTAO is a flag whose amount money reads, in rao.
+type inTAO uint64
+
+func (a *inTAO) Set(text string) error {
+	n, err := money(text)
+	if err == nil {
+		*a = inTAO(n)
+	}
+	return err
+}
+
+func (a *inTAO) String() string {
+	text := fmt.Sprintf("%d.%09d", uint64(*a)/1_000_000_000, uint64(*a)%1_000_000_000)
+	return strings.TrimRight(strings.TrimRight(text, "0"), ".") + "tao"
+}
+
+func (a *inTAO) Type() string { return "amount" }
 
 // meter counts what validators owe; nil where the model is free.
 func (m *mining) meter(c *client.Client, info engine.Info) (*miner.Meter, *enrolment.Allowance, error) {

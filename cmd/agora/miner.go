@@ -14,8 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cosmossdk.io/math"
-
 	"agora/chain/network"
 	"agora/client"
 	"agora/engine"
@@ -46,7 +44,7 @@ type mining struct {
 	model        string
 	digest       string
 	licence      string
-	maxPrice     string
+	maxPrice     inTAO
 	capacity     int
 	allowPrivate bool
 	timeout      time.Duration
@@ -93,7 +91,8 @@ func minerCommand() *cobra.Command {
 	f.StringVar(&m.model, "model", "", "model at the backend, one of agora model list, or the digest of one that is published in the subnet")
 	f.StringVar(&m.digest, "digest", "", "digest of the model that the backend serves, where it is published in the subnet: validators show how near its answers are, and pay those of the exact engine only")
 	f.StringVar(&m.licence, "licence", "NOASSERTION", "SPDX identifier of the model's licence")
-	f.StringVar(&m.maxPrice, "max-price", "10", "most TAO to pay for registering; in a full subnet this is the bid for a seat, and what others do not bid comes back")
+	m.maxPrice = 10 * network.TAO
+	f.Var(&m.maxPrice, "max-price", "most to pay for registering; in a full subnet this is the bid for a seat, and what others do not bid comes back")
 	f.StringVar(&m.priceIn, "price-in", "0", "TAO per million tokens read, e.g. 0.05tao")
 	f.StringVar(&m.priceOut, "price-out", "0", "TAO per million tokens written, e.g. 0.2tao")
 	f.IntVar(&m.capacity, "capacity", 8, "requests worked on at once")
@@ -294,10 +293,6 @@ func publishedTemplate(ctx context.Context, c *client.Client, netuid uint32, dig
 
 func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client, info engine.Info) (miner.Seat, ed25519.PrivateKey, error) {
 	info.Capacity = m.capacity
-	limit, err := math.LegacyNewDecFromStr(m.maxPrice)
-	if err != nil || limit.IsNegative() {
-		return miner.Seat{}, nil, fmt.Errorf("--max-price %q is no amount of TAO", m.maxPrice)
-	}
 	cold, err := m.cold(cmd, c)
 	if err != nil {
 		return miner.Seat{}, nil, err
@@ -310,7 +305,7 @@ func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client
 	card := enrolment.Card(info)
 	card.PriceIn, card.PriceOut = m.rates.In, m.rates.Out
 	r, err := enrolment.Enrol(ctx, c, enrolment.Request{
-		NetUID: m.subnet, Hot: hot, Owner: cold, MaxPrice: limit.MulInt64(network.TAO).TruncateInt().Uint64(), Card: card,
+		NetUID: m.subnet, Hot: hot, Owner: cold, MaxPrice: uint64(m.maxPrice), Card: card,
 		Replace: m.replace, Before: func() error {
 			if m.anyway {
 				return nil

@@ -35,7 +35,7 @@ func (m *models) calibrateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found, err := c.run(cmd.Context(), e, &progress{to: cmd.ErrOrStderr()})
+			found, err := c.run(cmd.Context(), e, &progress{to: cmd.ErrOrStderr(), plain: true})
 			if err = errors.Join(err, end()); err != nil {
 				return err
 			}

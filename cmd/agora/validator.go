@@ -25,7 +25,7 @@ func validatorCommand() *cobra.Command {
 	var limits gateway.Config
 	var tasks daemon.Tasks
 	var runFor time.Duration
-	var joinPrice float64
+	joinPrice := inTAO(network.TAO)
 	cmd := &cobra.Command{
 		Use:   "validator",
 		Short: "Judge models and serve consumers",
@@ -70,7 +70,7 @@ func validatorCommand() *cobra.Command {
 			}
 			d, err := daemon.New(daemon.Config{
 				Client: c, HotKey: hot, Cold: cold, Ledger: ledgerAt, RPC: publicRPC, Operator: sdk.AccAddress(cold.PubKey().Address()).String(),
-				Join: daemon.Join{Signer: cold, MaxPrice: uint64(max(0, joinPrice) * network.TAO)},
+				Join: daemon.Join{Signer: cold, MaxPrice: uint64(joinPrice)},
 				Home: r.home, Wire: wire, HTTP: http, Gateway: limits, Tasks: tasks, Models: models, Cores: cores, Log: r.log(cmd),
 			})
 			if err != nil {
@@ -93,7 +93,7 @@ func validatorCommand() *cobra.Command {
 	cmd.Flags().StringVar(&publicRPC, "public-rpc", "", "RPC address of a node that consumers can open channels through; told to who pays without one")
 	cmd.Flags().StringVar(&models, "models", "", "folder of model files: what is examined is kept here, and given to whoever asks; the user's cache folder if empty")
 	cmd.Flags().IntVar(&cores, "exam-cores", 1, "processor cores that examinations of open models and audits may keep busy")
-	cmd.Flags().Float64Var(&joinPrice, "join-price", 1, "most TAO to pay for registering a voice in a subnet that is judged here and new; 0 takes voices by hand only")
+	cmd.Flags().Var(&joinPrice, "join-price", "most to pay for registering a voice in a subnet that is judged here and new; 0 takes voices by hand only")
 	cmd.Flags().DurationVar(&runFor, "for", 0, "stop after this long; 0 runs until Ctrl-C")
 	cmd.AddCommand(keyCommand(), voiceCommand(), explainCommand())
 	return cmd
