@@ -36,13 +36,14 @@ func faults(lasts time.Duration, only string) error {
 		name string
 		run  func() error
 	}
-	list := []fault{{"half of the miners die and come back", l.die}, {"half of the miners are cut off and come back", l.cutOff}}
+	list := []fault{{"half of the miners die and come back", l.die}, {"half of the miners are cut off and come back", l.cutOff}, {"the link to half of the miners is cut", l.partition}}
 	for _, how := range []string{"stall", "rubbish", "flood", "broken", "other", "long", "short", "chunks", "half"} {
 		list = append(list, fault{"half of the miners go astray: " + how, func() error { return l.astray(how) }})
 	}
 	list = append(list,
 		fault{"the chain is away", l.chainAway},
-		fault{"the gateway is killed", l.killed},
+		fault{"clocks are off by 90 s", l.clocks},
+		fault{"the gateway and a miner are killed", l.killed},
 		fault{"the gateway's disk is full", l.diskFull})
 	for _, f := range list {
 		if !strings.Contains(f.name, only) {
@@ -247,15 +248,30 @@ func missing(addr string, names []string) (n int) {
 	return n
 }
 
-// killed kills the gateway with -9 again and again while consumers ask; it is started again at once, on the same ports and folder.
+// told judges what consumers who ask again were answered, and that the receipts that were named are there.
+func (l *lab) told(name string, a *asker, addr string) error {
+	time.Sleep(2 * time.Second) // receipts are checked beside the answers and written once a second
+	lost := missing(addr, a.receipts)
+	fmt.Printf("%-48s %6d of %6d answered within four tries; of %d receipts that were named %d are lost\n", name, a.ok, a.asked, len(a.receipts), lost)
+	if float64(a.ok) < l.least*float64(a.asked) {
+		return fmt.Errorf("fewer than %.1f %%", 100*l.least)
+	}
+	if lost > 0 {
+		return fmt.Errorf("%d receipts are lost", lost)
+	}
+	return nil
+}
+
+// killed kills the gateway and a miner with -9, every ten seconds or six times, while consumers ask; each is started again at once, the
+// gateway on the same ports and folder.
 func (l *lab) killed() error {
 	home, err := os.MkdirTemp("", "faults")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(home)
-	gateway, well, _, err := l.market(home, false)
-	defer func() { stopAll(well, gateway) }()
+	gateway, well, others, err := l.market(home, true)
+	defer func() { stopAll(append(others, well, gateway)...) }()
 	if err != nil {
 		return err
 	}
@@ -263,21 +279,20 @@ func (l *lab) killed() error {
 	a := &asker{addr: func() string { return addr }}
 	done := make(chan struct{})
 	go func() { defer close(done); a.run(l.lasts) }()
-	kills := 0
-	for tick := time.NewTicker(max(l.lasts/6, 2*time.Second)); ; kills++ {
+	tick := time.NewTicker(min(max(l.lasts/6, 2*time.Second), 10*time.Second))
+	defer tick.Stop()
+	for kills := 0; ; kills++ {
 		select {
 		case <-done:
-			tick.Stop()
-			time.Sleep(2 * time.Second) // for receipts, which are written once a second
-			lost := missing(addr, a.receipts)
-			fmt.Printf("%-48s %6d of %6d answered within four tries, %d kills; of %d receipts that were named %d are lost\n", "the gateway is killed", a.ok, a.asked, kills, len(a.receipts), lost)
-			if float64(a.ok) < l.least*float64(a.asked) {
-				return fmt.Errorf("fewer than %.1f %%", 100*l.least)
-			}
-			return nil
+			return l.told(fmt.Sprintf("the gateway and a miner are killed %d times", kills), a, addr)
 		case <-tick.C:
+			i := kills % len(others)
 			gateway.kill()
+			others[i].kill()
 			if gateway, err = start("gateway", strconv.Itoa(miners), home, addr, hub); err != nil {
+				return err
+			}
+			if others[i], err = l.miners(gateway, miners/2+i, miners/2+i+1); err != nil {
 				return err
 			}
 		}

@@ -32,7 +32,14 @@ func start(stage string, args ...string) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &part{name: stage, cmd: exec.Command(self, append([]string{"-stage", stage}, args...)...)}
+	return startBy([]string{self}, stage, args...)
+}
+
+// startBy runs a stage by a command that becomes this program, or a build of it.
+func startBy(command []string, stage string, args ...string) (*part, error) {
+	args = append(append(command[1:len(command):len(command)], "-stage", stage), args...)
+	p := &part{name: stage, cmd: exec.Command(command[0], args...)}
+	var err error
 	p.cmd.Stderr = os.Stderr
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -70,6 +77,9 @@ func (p *part) stop() {
 
 // kill ends a process at once.
 func (p *part) kill() {
+	if p == nil {
+		return
+	}
 	p.end.Do(func() {
 		_ = p.cmd.Process.Kill() // it is gone where this fails
 		_ = p.cmd.Wait()
