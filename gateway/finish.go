@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/hex"
 	"log/slog"
 	"strconv"
 	"time"
@@ -71,7 +72,7 @@ func (c *call) access(one generation, took time.Duration) {
 		slog.String("subnet", one.subnet), slog.String("model", one.model), slog.String("miner", one.provider), slog.Int("attempts", len(c.tried)),
 		slog.Int("status", one.status), slog.Bool("stream", c.Stream), slog.Bool("left", one.left), slog.Int("bytes", len(c.body)),
 		slog.Int("tokens_in", one.usage.PromptTokens), slog.Int("tokens_out", one.usage.CompletionTokens), slog.Uint64("rao", one.rao),
-		slog.String("trace", traceOf(c.ctx)), slog.Int64("first_us", one.first.Microseconds()), slog.Int64("took_us", took.Microseconds()))
+		slog.String("trace", traceOf(c.ctx)), slog.String("receipt", c.receiptName()), slog.Int64("first_us", one.first.Microseconds()), slog.Int64("took_us", took.Microseconds()))
 }
 
 // traceOf is the id of the trace that a request belongs to, empty where its consumer named none.
@@ -80,4 +81,12 @@ func traceOf(ctx context.Context) string {
 		return sc.TraceID().String()
 	}
 	return ""
+}
+
+// receiptName is the name of the receipt of the answer that was given, and the id of its trace at the miner.
+func (c *call) receiptName() string {
+	if c.given == nil {
+		return ""
+	}
+	return hex.EncodeToString(c.given.nonce[:])
 }

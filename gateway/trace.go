@@ -46,7 +46,8 @@ func Tracer(ctx context.Context, url string) (tracer api.Tracer, end func(contex
 var traceContext = propagation.TraceContext{}
 
 // joined is a context in the trace that a consumer's header traceparent names, and tells the header back in the answer. Miners do
-// not get it: it would tell them which requests belong together.
+// not get it: it would tell them which requests belong together, and challenges from requests. What they do is a trace of its own,
+// of every request's nonce, to which the request's span is linked.
 func joined(ctx context.Context, w http.ResponseWriter, r *http.Request) context.Context {
 	parent := r.Header.Get("Traceparent")
 	if parent == "" {
@@ -64,7 +65,11 @@ func (c *call) trace(one generation, now time.Time) {
 	if c.Spans == nil {
 		return
 	}
-	_, span := c.Spans.Start(c.ctx, c.name+" "+c.Model, api.WithTimestamp(c.arrived), api.WithSpanKind(api.SpanKindServer))
+	options := []api.SpanStartOption{api.WithTimestamp(c.arrived), api.WithSpanKind(api.SpanKindServer)}
+	if c.given != nil {
+		options = append(options, api.WithLinks(c.given.trace()))
+	}
+	_, span := c.Spans.Start(c.ctx, c.name+" "+c.Model, options...)
 	if !span.IsRecording() {
 		span.End()
 		return
@@ -82,4 +87,11 @@ func (c *call) trace(one generation, now time.Time) {
 		span.SetStatus(codes.Error, http.StatusText(one.status))
 	}
 	span.End(api.WithTimestamp(now))
+}
+
+// trace is what the miner's work on an answer is traced as: see receipt.TraceParent.
+func (a *answer) trace() api.Link {
+	return api.Link{SpanContext: api.NewSpanContext(api.SpanContextConfig{
+		TraceID: a.nonce, SpanID: [8]byte(a.nonce[8:]), TraceFlags: api.FlagsSampled, Remote: true,
+	})}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -14,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"agora/wire/receipt"
 )
 
 const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -33,12 +36,19 @@ func TestRequestsAreSpansOfTheirConsumersTrace(t *testing.T) {
 	resp, text := m.post("/v1/chat/completions", ask, with("Traceparent", traceparent))
 	require.Equal(t, http.StatusOK, resp.StatusCode, text)
 	require.Equal(t, traceparent, resp.Header.Get("Traceparent"))
-	require.Empty(t, (<-asked).Get("Traceparent"), "a miner must not know which requests belong together")
+	got := <-asked
+	require.Empty(t, got.Get("Traceparent"), "a miner must not know which requests belong together")
 	require.Eventually(t, func() bool { return len(recorder.Ended()) == 1 }, time.Minute, time.Millisecond)
 	span := recorder.Ended()[0]
 	require.Equal(t, "chat chat", span.Name())
 	require.Equal(t, "4bf92f3577b34da6a3ce929d0e0e4736", span.SpanContext().TraceID().String())
 	require.Equal(t, "00f067aa0ba902b7", span.Parent().SpanID().String())
+	require.Len(t, span.Links(), 1)
+	at := span.Links()[0].SpanContext
+	nonce, err := hex.DecodeString(got.Get(receipt.NonceHeader))
+	require.NoError(t, err)
+	require.Equal(t, receipt.TraceParent([16]byte(nonce)), "00-"+at.TraceID().String()+"-"+at.SpanID().String()+"-"+at.TraceFlags().String())
+	require.Contains(t, access.String(), `"receipt":"`+at.TraceID().String())
 	told := map[string]string{}
 	for _, a := range span.Attributes() {
 		told[string(a.Key)] = a.Value.String()

@@ -86,6 +86,7 @@ func (s *signing) chosen(a *chatAnswer, usage openai.Usage) string {
 // its trailer, a whole answer's in its header.
 func (m *Miner) signed(voice ed25519.PublicKey, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		trace(r)
 		s := m.begin(voice, r)
 		if s == nil {
 			h.ServeHTTP(w, r)
@@ -99,6 +100,14 @@ func (m *Miner) signed(voice ed25519.PublicKey, h http.Handler) http.Handler {
 		}
 		c.finish(text)
 	})
+}
+
+// trace names the request's trace, for who answers behind this program.
+func trace(r *http.Request) {
+	r.Header.Del("Traceparent")
+	if nonce, err := hex.DecodeString(r.Header.Get(receipt.NonceHeader)); err == nil && len(nonce) == 16 {
+		r.Header.Set("Traceparent", receipt.TraceParent([16]byte(nonce)))
+	}
 }
 
 // begin prepares the receipt of a request, nil where the voice wants none or the miner has no seat yet.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,6 +45,21 @@ func signingMiner(t *testing.T) (*wire.Hub, *llm.Engine) {
 	serve(t, m)
 	eventually(t, "the hub lists the miner", func() bool { return hub.Connected(3, pub(hotKey("miner"))) })
 	return hub, e
+}
+
+// Who answers behind a miner gets a trace for each request, which is its nonce, whoever asks: no header of a voice's own.
+func TestARequestsTraceIsItsNonce(t *testing.T) {
+	var got string
+	h := (&Miner{}).signed(pub(hotKey("a")), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Traceparent") }))
+	nonce := "000102030405060708090a0b0c0d0e0f"
+	for _, c := range []struct{ nonce, want string }{{nonce, "00-" + nonce + "-" + nonce[16:] + "-01"}, {"", ""}, {"01", ""}} {
+		r := httptest.NewRequest(http.MethodPost, "/v1/chat/completions", strings.NewReader("{}"))
+		r.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+		r.Header.Set(receipt.NonceHeader, c.nonce)
+		if h.ServeHTTP(httptest.NewRecorder(), r); got != c.want {
+			t.Errorf("nonce %q: %q, want %q", c.nonce, got, c.want)
+		}
+	}
 }
 
 // heard asks the miner and keeps what a gateway would.

@@ -193,7 +193,7 @@ func (b *Backend) request(ctx context.Context, method, path string, body []byte)
 
 // Headers that pass; every other one stays on its side, keys and cookies first of all.
 var (
-	requestHeaders = []string{"Content-Type", "Accept"}
+	requestHeaders = []string{"Content-Type", "Accept", "Traceparent"}
 	answerHeaders  = []string{"Content-Type", "Cache-Control", "Retry-After", "X-Request-Id"}
 )
 

@@ -71,7 +71,7 @@ func TestBytesPassUnchangedButForTheModel(t *testing.T) {
 		w.Write([]byte("{ \"odd\" :1}\n"))
 	}), Options{Model: "llama3.2", Key: "backend-key"})
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/v1/chat/completions", strings.NewReader(question))
-	r.Header = http.Header{"Authorization": {"Bearer consumer-key"}, "Cookie": {"c=d"}, "X-Forwarded-For": {"1.2.3.4"}, "Content-Type": {"application/json"}}
+	r.Header = http.Header{"Authorization": {"Bearer consumer-key"}, "Cookie": {"c=d"}, "X-Forwarded-For": {"1.2.3.4"}, "Content-Type": {"application/json"}, "Traceparent": {"00-a-b-01"}}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestBytesPassUnchangedButForTheModel(t *testing.T) {
 	if want := strings.Replace(question, `"chat"`, `"llama3.2"`, 1); string(body) != want || got.URL.Path != "/v1/chat/completions" {
 		t.Errorf("the backend got %s %s", got.URL, body)
 	}
-	if got.Header.Get("Authorization") != "Bearer backend-key" || got.Header.Get("Cookie") != "" || got.Header.Get("X-Forwarded-For") != "" {
+	if got.Header.Get("Authorization") != "Bearer backend-key" || got.Header.Get("Cookie") != "" || got.Header.Get("X-Forwarded-For") != "" || got.Header.Get("Traceparent") != "00-a-b-01" {
 		t.Errorf("headers passed: %v", got.Header)
 	}
 	if resp.StatusCode != http.StatusOK || string(answer) != "{ \"odd\" :1}\n" || resp.Header.Get("Set-Cookie") != "" {

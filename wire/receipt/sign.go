@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,6 +20,12 @@ const (
 	// TokensComment begins the comment of a stream that carries the tokens.
 	TokensComment = "agora-tokens "
 )
+
+// TraceParent is the header traceparent (W3C Trace Context) of a request at its server: the nonce is the id of its trace. So a
+// server's traces and its voice's can be laid side by side, and a server learns nothing that it does not know.
+func TraceParent(nonce [16]byte) string {
+	return "00-" + hex.EncodeToString(nonce[:]) + "-" + hex.EncodeToString(nonce[8:]) + "-01"
+}
 
 // MaxSigned is the length of the longest signed receipt as text, in bytes.
 const MaxSigned = 528
