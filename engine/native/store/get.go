@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"agora/engine/native/gguf"
 )
 
 // Wanted says what to get. Only From is needed.
@@ -77,18 +79,21 @@ func (s *Store) Get(ctx context.Context, w Wanted) (Entry, error) {
 }
 
 func (s *Store) getPath(ctx context.Context, e Entry, w Wanted) (Entry, error) {
-	from, err := os.Open(w.From)
+	info, err := os.Stat(w.From)
 	if errors.Is(err, os.ErrNotExist) {
 		return Entry{}, fmt.Errorf("%w: %q is neither in the catalogue (agora model list) nor a file; a URL begins with https://", ErrNotHere, w.From)
 	}
+	if err == nil {
+		err = readable(w.From, info)
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	from, err := os.Open(w.From)
 	if err != nil {
 		return Entry{}, err
 	}
 	defer from.Close()
-	info, err := from.Stat()
-	if err != nil {
-		return Entry{}, err
-	}
 	to, err := os.CreateTemp(s.dir, "copy-*.part")
 	if err != nil {
 		return Entry{}, err
@@ -98,6 +103,27 @@ func (s *Store) getPath(ctx context.Context, e Entry, w Wanted) (Entry, error) {
 		return Entry{}, errors.Join(err, os.Remove(to.Name()))
 	}
 	return s.keep(to.Name(), e, w.SHA256)
+}
+
+// readable refuses what could not be kept before it is copied, which may fill a disk.
+func readable(name string, info os.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return fmt.Errorf("%w: %s; a folder needs no store, give its path where a name is wanted: agora model serve %s", ErrNoFile, name, name)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: %s", ErrNoFile, name)
+	case info.Size() > maxFile:
+		return fmt.Errorf("%s: %w", name, tooLarge(info.Size()))
+	}
+	g, err := gguf.Open(name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return g.Close()
+}
+
+func tooLarge(bytes int64) error {
+	return fmt.Errorf("%w: it has %d bytes, at most %d are kept", ErrTooLarge, bytes, int64(maxFile))
 }
 
 // getURL fetches a file, from where an earlier try ended.
@@ -149,13 +175,16 @@ func fetch(ctx context.Context, w Wanted, part string) (done bool, err error) {
 	case res.StatusCode != http.StatusPartialContent:
 		return false, fmt.Errorf("%s answers %s", w.From, res.Status)
 	}
-	to, err := os.OpenFile(part, flags, 0o644)
-	if err != nil {
-		return false, err
-	}
 	of := int64(0)
 	if res.ContentLength >= 0 {
 		of = have + res.ContentLength
+	}
+	if of > maxFile {
+		return false, fmt.Errorf("%s: %w", w.From, tooLarge(of))
+	}
+	to, err := os.OpenFile(part, flags, 0o644)
+	if err != nil {
+		return false, err
 	}
 	body := &counted{r: io.LimitReader(res.Body, maxFile-have), ctx: ctx, have: have, of: of, tell: w.Progress, doing: "downloading"}
 	_, err = io.Copy(to, body)

