@@ -2,10 +2,13 @@ package batch
 
 import (
 	"errors"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"agora/engine/native/model"
+	"agora/engine/native/store"
 )
 
 // stepped writes tokens, and says so and waits before each.
@@ -82,5 +85,67 @@ func TestAPassLastsAsLongAsSomebodyShouldWait(t *testing.T) {
 		if last := time.Duration(p.perPass) * each; last > 50*time.Millisecond || p.perPass > model.MaxPass || p.perPass < 8 {
 			t.Errorf("a token of %v: %d in a pass, %v", each, p.perPass, last)
 		}
+	}
+}
+
+// How long an answer's place is taken after it was given up, at any moment of reading 512 tokens, of writing, and of writing beside
+// seven others, with a real model. 200 times: -benchtime 200x.
+func BenchmarkCancel(b *testing.B) {
+	s, err := store.Open("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, err := s.Get(b.Context(), store.Wanted{From: "smollm2-135m"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m, err := model.Open(e.Path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	for _, c := range []struct {
+		name           string
+		tokens, beside int
+	}{{"reading", 512, 0}, {"writing", 40, 0}, {"writing-beside-seven", 40, 7}} {
+		b.Run(c.name, func(b *testing.B) { benchCancel(b, m, c.tokens, c.beside) })
+	}
+}
+
+func benchCancel(b *testing.B, m *model.Model, tokens, beside int) {
+	batcher := New(m, Options{})
+	defer batcher.Close()
+	others := make([]*Job, beside)
+	for i := range others {
+		others[i] = start(b, batcher, prompt(20, uint64(i)), 100*(i+1), &greedy{})
+	}
+	began := time.Now()
+	wait(b, start(b, batcher, prompt(tokens, 1e6), 1, &greedy{}))
+	whole, r := time.Since(began), rand.New(rand.NewPCG(1, 1)) // about as long as each prompt takes to read
+	var took []time.Duration
+	for seed := uint64(2e6); len(took) < b.N; seed++ {
+		for i, o := range others {
+			select {
+			case <-o.Done():
+				others[i] = start(b, batcher, prompt(20, seed<<8+uint64(i)), 700, &greedy{})
+			default:
+			}
+		}
+		j := start(b, batcher, prompt(tokens, seed), 700, &greedy{})
+		moment := time.Duration(r.Float64() * float64(whole))
+		if tokens < 512 {
+			moment += whole
+		}
+		time.Sleep(moment)
+		at := time.Now()
+		j.Cancel()
+		wait(b, j)
+		if lasted := time.Since(at); tokens < 512 || j.Made() == 0 { // else it was not being read any more
+			took = append(took, lasted)
+		}
+	}
+	slices.Sort(took)
+	for part, name := range map[int]string{50: "p50-ms", 99: "p99-ms", 100: "most-ms"} {
+		b.ReportMetric(float64(took[(len(took)-1)*part/100])/1e6, name)
 	}
 }

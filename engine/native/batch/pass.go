@@ -143,7 +143,7 @@ type pace struct {
 
 const (
 	firstPass = 16
-	aim       = 0.035 // seconds a pass
+	aim       = 0.028 // seconds a pass
 )
 
 func (p *pace) took(tokens int, d time.Duration) {
