@@ -50,7 +50,7 @@ func choicesOf(answer []byte) ([]receipt.Choice, error) {
 		}
 		return r.Choices()
 	}
-	events := openai.NewStream(bytes.NewReader(answer), 1<<20)
+	events := openai.StreamOf(answer, 1<<20)
 	for {
 		c, err := events.Next()
 		switch {

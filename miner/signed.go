@@ -240,7 +240,7 @@ func (c *copied) read() ([]receipt.Choice, *openai.Usage, error) {
 		return choices, openai.UsageOf(c.body.Bytes()), err
 	}
 	var usage *openai.Usage
-	events := openai.NewStream(bytes.NewReader(c.body.Bytes()), maxSigned)
+	events := openai.StreamOf(c.body.Bytes(), maxSigned)
 	for {
 		chunk, err := events.Next()
 		if err == io.EOF {

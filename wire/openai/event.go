@@ -103,7 +103,7 @@ func (e *EventReader) line() ([]byte, error) {
 			e.cr = false
 			e.buf = bytes.TrimPrefix(e.buf, []byte("\n"))
 		}
-		if i := bytes.IndexAny(e.buf[e.scanned:], "\r\n"); i >= 0 {
+		if i := lineEnd(e.buf[e.scanned:]); i >= 0 {
 			end := e.scanned + i
 			line := e.buf[:end]
 			e.cr = e.buf[end] == '\r'
@@ -118,6 +118,18 @@ func (e *EventReader) line() ([]byte, error) {
 		}
 		e.fill()
 	}
+}
+
+// lineEnd is where the first line ends, -1 where it goes on.
+func lineEnd(b []byte) int {
+	lf := bytes.IndexByte(b, '\n')
+	if lf >= 0 {
+		b = b[:lf]
+	}
+	if cr := bytes.IndexByte(b, '\r'); cr >= 0 {
+		return cr
+	}
+	return lf
 }
 
 // rest is what stands behind the last line end. Where the stream broke off it is worth nothing.

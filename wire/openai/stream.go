@@ -47,6 +47,11 @@ func NewStream(r io.Reader, limit int) *Stream {
 	return &Stream{events: NewEventReader(r, limit), finished: map[int]bool{}}
 }
 
+// StreamOf reads a stream that is in memory, which must not change meanwhile, events of at most limit bytes each.
+func StreamOf(data []byte, limit int) *Stream {
+	return &Stream{events: &EventReader{buf: data[:len(data):len(data)], err: io.EOF, limit: limit}, finished: map[int]bool{}}
+}
+
 // Next returns the next chunk or comment. It returns io.EOF when the answer is whole, io.ErrUnexpectedEOF where it ends
 // before that, and an *Error for one that the stream tells.
 func (s *Stream) Next() (Chunk, error) {

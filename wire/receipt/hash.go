@@ -42,8 +42,11 @@ func AnswerHash(choices []Choice) [32]byte { return sha256.Sum256(AnswerText(cho
 
 // AnswerText is the text that AnswerHash is of.
 func AnswerText(choices []Choice) []byte {
-	b := make([]byte, 0, 256)
-	b = append(b, '[')
+	size := 256 * max(1, len(choices))
+	for _, c := range choices {
+		size += len(c.Content) + len(c.Reasoning)
+	}
+	b := append(make([]byte, 0, size), '[')
 	for i, c := range choices {
 		if i > 0 {
 			b = append(b, ',')
@@ -99,7 +102,12 @@ func appendChoice(b []byte, index int, c *Choice) []byte {
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
-	for _, r := range s { // a byte that is no UTF-8 comes as U+FFFD
+	plain := 0
+	for plain < len(s) && ' ' <= s[plain] && s[plain] < utf8.RuneSelf && s[plain] != '"' && s[plain] != '\\' {
+		plain++
+	}
+	b = append(b, s[:plain]...)
+	for _, r := range s[plain:] { // a byte that is no UTF-8 comes as U+FFFD
 		switch {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))

@@ -1,10 +1,10 @@
 package receipt
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"agora/wire/walk"
 )
@@ -36,8 +36,11 @@ type callReading struct {
 
 // Members that parts of an answer may have.
 var (
-	answerMembers   = []string{"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "timings"}
-	choiceMembers   = []string{"index", "finish_reason", "logprobs"}
+	answerMembers = []string{"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "timings"}
+	choiceMembers = map[string][]string{ // by where the texts stand
+		"delta":   {"index", "finish_reason", "logprobs", "delta", "text"},
+		"message": {"index", "finish_reason", "logprobs", "message", "text"},
+	}
 	messageMembers  = []string{"role", "content", "reasoning_content", "tool_calls", "refusal"}
 	callMembers     = []string{"index", "id", "type", "function"}
 	functionMembers = []string{"name", "arguments"}
@@ -69,11 +72,11 @@ func (r *Reader) Choices() ([]Choice, error) {
 
 // add reads a part whose texts stand under that member, or under text as completions have them.
 func (r *Reader) add(data []byte, message string) error {
-	top, err := members(data, answerMembers...)
+	top, err := members(data, answerMembers)
 	if err != nil {
 		return err
 	}
-	return each(top["choices"], func(_ int, raw []byte) error { return r.choice(raw, message) })
+	return each(top.of("choices"), func(_ int, raw []byte) error { return r.choice(raw, message) })
 }
 
 // each walks over the values of a list; there are none where nothing is given.
@@ -93,12 +96,12 @@ func each(raw []byte, take func(at int, value []byte) error) error {
 }
 
 func (r *Reader) choice(raw []byte, message string) error {
-	part, err := members(raw, append(choiceMembers, message, "text")...)
+	part, err := members(raw, choiceMembers[message])
 	if err != nil {
 		return err
 	}
 	var index int
-	if err := value(part["index"], &index); err != nil {
+	if err := number(part.of("index"), &index); err != nil {
 		return err
 	}
 	if index < 0 || index >= MaxChoices {
@@ -107,52 +110,52 @@ func (r *Reader) choice(raw []byte, message string) error {
 	for len(r.choices) <= index {
 		r.choices = append(r.choices, reading{})
 	}
-	return r.choices[index].add(part, message)
+	return r.choices[index].add(&part, message)
 }
 
-func (c *reading) add(part map[string]json.RawMessage, message string) error {
-	if part[message] != nil && part["text"] != nil {
+func (c *reading) add(part *parts, message string) error {
+	if part.of(message) != nil && part.of("text") != nil {
 		return fmt.Errorf("%w: a choice with both %s and text", ErrAnswer, message)
 	}
-	if c.finish != "" && (given(part[message]) || given(part["text"])) {
+	if c.finish != "" && (given(part.of(message)) || given(part.of("text"))) {
 		return fmt.Errorf("%w: text after a finish_reason", ErrAnswer)
 	}
-	if err := more(&c.content, part["text"]); err != nil {
+	if err := more(&c.content, part.of("text")); err != nil {
 		return err
 	}
-	if err := c.message(part[message]); err != nil {
+	if err := c.message(part.of(message)); err != nil {
 		return err
 	}
-	return said(&c.finish, part["finish_reason"], "finish_reason")
+	return said(&c.finish, part.of("finish_reason"), "finish_reason")
 }
 
 func (c *reading) message(raw []byte) error {
 	if !given(raw) {
 		return nil
 	}
-	part, err := members(raw, messageMembers...)
+	part, err := members(raw, messageMembers)
 	if err != nil {
 		return err
 	}
-	if given(part["refusal"]) {
+	if given(part.of("refusal")) {
 		return fmt.Errorf("%w: a refusal", ErrAnswer)
 	}
-	if err := more(&c.content, part["content"]); err != nil {
+	if err := more(&c.content, part.of("content")); err != nil {
 		return err
 	}
-	if err := more(&c.reasoning, part["reasoning_content"]); err != nil {
+	if err := more(&c.reasoning, part.of("reasoning_content")); err != nil {
 		return err
 	}
-	return each(part["tool_calls"], func(at int, raw []byte) error { return c.call(raw, at) })
+	return each(part.of("tool_calls"), func(at int, raw []byte) error { return c.call(raw, at) })
 }
 
 // call adds to the call of that index, or of its place in the list where it says none.
 func (c *reading) call(raw []byte, at int) error {
-	part, err := members(raw, callMembers...)
+	part, err := members(raw, callMembers)
 	if err != nil {
 		return err
 	}
-	if err := value(part["index"], &at); err != nil {
+	if err := number(part.of("index"), &at); err != nil {
 		return err
 	}
 	if at < 0 || at > len(c.calls) {
@@ -162,52 +165,70 @@ func (c *reading) call(raw []byte, at int) error {
 		c.calls = append(c.calls, callReading{})
 	}
 	call := &c.calls[at]
-	if err := said(&call.id, part["id"], "id"); err != nil {
+	if err := said(&call.id, part.of("id"), "id"); err != nil {
 		return err
 	}
-	if !given(part["function"]) {
+	if !given(part.of("function")) {
 		return nil
 	}
-	function, err := members(part["function"], functionMembers...)
+	function, err := members(part.of("function"), functionMembers)
 	if err != nil {
 		return err
 	}
-	if err := said(&call.name, function["name"], "name"); err != nil {
+	if err := said(&call.name, function.of("name"), "name"); err != nil {
 		return err
 	}
-	return more(&call.arguments, function["arguments"])
+	return more(&call.arguments, function.of("arguments"))
+}
+
+// parts are members of an object by their names, of which there are at most maxParts.
+type parts struct {
+	names  []string
+	values [maxParts][]byte
+}
+
+const maxParts = 10
+
+// of is the value of a member; nil where there is none.
+func (p *parts) of(name string) []byte {
+	if i := slices.Index(p.names, name); i >= 0 {
+		return p.values[i]
+	}
+	return nil
 }
 
 // members reads an object whose members have these names, each at most once.
-func members(data []byte, names ...string) (map[string]json.RawMessage, error) {
-	out := make(map[string]json.RawMessage, 8)
-	err := walk.Object(data, func(key, value []byte) error {
+func members(data []byte, names []string) (p parts, err error) {
+	p.names = names
+	err = walk.Object(data, func(key, value []byte) error {
 		i := slices.IndexFunc(names, func(name string) bool { return string(key) == name })
 		if i < 0 {
 			return fmt.Errorf("%w: member %.40q is not known here", ErrAnswer, key)
 		}
-		if _, twice := out[names[i]]; twice {
+		if p.values[i] != nil {
 			return fmt.Errorf("%w: member %q stands twice", ErrAnswer, key)
 		}
-		out[names[i]] = value
+		p.values[i] = value
 		return nil
 	})
 	if fault := (*walk.Error)(nil); errors.As(err, &fault) {
-		return nil, fmt.Errorf("%w: a part that is no JSON object: %w", ErrAnswer, err)
+		return p, fmt.Errorf("%w: a part that is no JSON object: %w", ErrAnswer, err)
 	}
-	return out, err
+	return p, err
 }
 
-func given(raw json.RawMessage) bool { return raw != nil && string(raw) != "null" }
+func given(raw []byte) bool { return raw != nil && string(raw) != "null" }
 
-// value reads what is given into v, and leaves v where nothing is.
-func value(raw json.RawMessage, v any) error {
+// number reads what is given into n, and leaves n where nothing is.
+func number(raw []byte, n *int) error {
 	if !given(raw) {
 		return nil
 	}
-	if err := json.Unmarshal(raw, v); err != nil {
+	given, err := strconv.Atoi(string(raw))
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
+	*n = given
 	return nil
 }
 
@@ -224,14 +245,14 @@ func textOf(raw []byte) ([]byte, error) {
 }
 
 // more adds to a text that comes in parts.
-func more(text *[]byte, raw json.RawMessage) error {
+func more(text *[]byte, raw []byte) error {
 	s, err := textOf(raw)
 	*text = append(*text, s...)
 	return err
 }
 
 // said reads a text that is said once; saying nothing, or the same again, changes nothing.
-func said(text *string, raw json.RawMessage, name string) error {
+func said(text *string, raw []byte, name string) error {
 	b, err := textOf(raw)
 	if err != nil {
 		return err
