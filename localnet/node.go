@@ -13,7 +13,6 @@ import (
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
-	dbm "github.com/cosmos/cosmos-db"
 
 	"cosmossdk.io/log/v2"
 
@@ -92,14 +91,14 @@ const treeCache = 1_000
 // startNode starts node i. A damaged store is an error that says how to start afresh.
 func (p *plan) startNode(ctx context.Context, i int) (*node.Node, error) {
 	c := p.cometConfig(i)
-	db, err := node.OpenDB(c, dbm.GoLevelDBBackend)
+	db, err := node.OpenSmallDB(c)
 	if errors.Is(err, node.ErrInUse) {
 		return nil, err
 	}
 	if err != nil {
 		return nil, damaged(p.Home, err)
 	}
-	n, err := node.Start(ctx, c, db, settings{
+	n, err := node.Start(ctx, c, db, node.SmallDBProvider, settings{
 		"home": c.RootDir, "chain-id": p.file.ChainID, "pruning": "default", "minimum-gas-prices": "0rao",
 		"iavl-cache-size": treeCache, "mempool.max-txs": -1,
 	}, log.NewNopLogger())

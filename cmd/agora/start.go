@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	cmtcfg "github.com/cometbft/cometbft/config"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -72,7 +73,7 @@ func runNode(svr *server.Context, c client.Context, cfg serverconfig.Config) (er
 	if err != nil {
 		return err
 	}
-	n, err := node.Start(ctx, svr.Config, db, svr.Viper, svr.Logger)
+	n, err := node.Start(ctx, svr.Config, db, cmtcfg.DefaultDBProvider, svr.Viper, svr.Logger)
 	if err != nil {
 		return err
 	}

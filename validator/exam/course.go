@@ -301,12 +301,24 @@ func (c *Course) sitting(ctx context.Context, epoch uint64) (Sitting, error) {
 		return t, err
 	}
 	c.sittings[epoch] = t
-	for old := range c.sittings {
-		if old+Backlog < epoch {
+	c.forget(epoch)
+	return t, nil
+}
+
+// whole is how many of the latest sittings are kept as they were; what is examined of an earlier one needs its items alone.
+const whole = 32
+
+// forget lets go of what nobody asks of sittings before an epoch. The lock is held.
+func (c *Course) forget(epoch uint64) {
+	for old, t := range c.sittings {
+		switch {
+		case old+Backlog < epoch:
 			delete(c.sittings, old)
+		case old+whole < epoch && t.Models != nil:
+			t.Models, t.Servers, t.Parts = nil, nil, nil
+			c.sittings[old] = t
 		}
 	}
-	return t, nil
 }
 
 func (c *Course) now() uint64 {
