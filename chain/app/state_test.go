@@ -109,6 +109,15 @@ func TestTheNumberOfProcessorsDoesNotMatter(t *testing.T) {
 // imported begins a chain from the export of w, with its next block.
 func imported(t *testing.T, w *scenario.World) *app.App {
 	t.Helper()
+	a := begun(t, w)
+	goOn(t, w)
+	play(t, a, w.Blocks[len(w.Blocks)-1])
+	return a
+}
+
+// begun is a chain before its first block that has the export of w.
+func begun(t *testing.T, w *scenario.World) *app.App {
+	t.Helper()
 	exported, err := w.App.Export(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -124,8 +133,6 @@ func imported(t *testing.T, w *scenario.World) *app.App {
 	if len(res.Validators) != len(exported.Validators) {
 		t.Errorf("%d validators begin, %d were exported", len(res.Validators), len(exported.Validators))
 	}
-	goOn(t, w)
-	play(t, a, w.Blocks[len(w.Blocks)-1])
 	return a
 }
 

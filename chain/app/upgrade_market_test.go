@@ -13,7 +13,7 @@ import (
 
 // TestUpgradeToPaymentChannels is the rehearsal of v4, and of v3 with it: testdata/state-v3 was written by the program before payment
 // channels and state-v2 by the one before models were listed, each at the last block before an upgrade named after it. This program takes
-// them over. Everybody keeps every rao, there is no channel, and blocks go on.
+// them over. Everybody keeps every rao, there is no channel, running tempos have every parameter of the table, and blocks go on.
 func TestUpgradeToPaymentChannels(t *testing.T) {
 	for _, from := range []before{beforeV3, beforeV4} {
 		t.Run(from.plan, func(t *testing.T) { bringsChannels(t, from) })
@@ -34,6 +34,11 @@ func bringsChannels(t *testing.T, from before) {
 	after := look(t, a, ctx)
 	if diff := cmp.Diff(earlier.balances, after.balances); diff != "" {
 		t.Errorf("the upgrade moved money:\n%s", diff)
+	}
+	for _, s := range after.markets.Subnets {
+		if snapshot, err := a.Yuma.Snapshot(ctx, s.Netuid); s.Started && (err != nil || snapshot.Validate() != nil) {
+			t.Errorf("%s: the running tempo's snapshot: %v, %v", s.Name, err, snapshot.Validate())
+		}
 	}
 	g, err := a.Market.ExportGenesis(ctx)
 	if err != nil {

@@ -49,7 +49,7 @@ func (AppModule) IsAppModule() {}
 func (AppModule) Name() string { return types.ModuleName }
 
 // ConsensusVersion counts incompatible changes of the state.
-func (AppModule) ConsensusVersion() uint64 { return 3 }
+func (AppModule) ConsensusVersion() uint64 { return 4 }
 
 // RegisterLegacyAminoCodec registers nothing: the module has no amino types.
 func (AppModule) RegisterLegacyAminoCodec(*codec.LegacyAmino) {}
@@ -74,6 +74,7 @@ func (am AppModule) RegisterServices(cfg module.Configurator) {
 	for i, migrate := range []module.MigrationHandler{
 		func(ctx sdk.Context) error { return migrator.Migrate1to2(ctx) },
 		func(ctx sdk.Context) error { return migrator.Migrate2to3(ctx) },
+		func(ctx sdk.Context) error { return migrator.Migrate3to4(ctx) },
 	} {
 		if err := cfg.RegisterMigration(types.ModuleName, uint64(i+1), migrate); err != nil {
 			panic(fmt.Sprintf("yuma: migration: %v", err)) // only a version registered twice can fail here

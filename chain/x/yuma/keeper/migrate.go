@@ -110,16 +110,27 @@ func (m Migrator) moveBonds(ctx sdk.Context) error {
 // Migrate2to3 writes the parameters that are new since, the owner's share among them, into the snapshots of running tempos,
 // with what they are now.
 func (m Migrator) Migrate2to3(ctx sdk.Context) error {
-	snapshots, err := values(ctx, m.k.snapshots)
-	if err != nil {
-		return err
-	}
 	share, err := m.k.emission.OwnerShare(ctx)
 	if err != nil {
 		return err
 	}
+	return m.complete(ctx, func(s *types.Snapshot) { s.OwnerShare = share })
+}
+
+// Migrate3to4 writes the parameters that are new since into the snapshots of running tempos, with what they are now: without them
+// the state could not be a genesis.
+func (m Migrator) Migrate3to4(ctx sdk.Context) error {
+	return m.complete(ctx, func(*types.Snapshot) {})
+}
+
+// complete gives every running tempo's snapshot the parameters of the table that it lacks, and what else set does.
+func (m Migrator) complete(ctx sdk.Context, set func(*types.Snapshot)) error {
+	snapshots, err := values(ctx, m.k.snapshots)
+	if err != nil {
+		return err
+	}
 	for _, s := range snapshots {
-		s.OwnerShare = share
+		set(&s)
 		settings := m.k.subnets.Settings(ctx, s.Netuid)
 		for i, now := range settings {
 			if then := s.Find(now.Name); then != nil {
