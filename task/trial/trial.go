@@ -107,7 +107,7 @@ func (r *Report) warn(items []wasm.Item) {
 		seen[string(i.Body)]++
 	}
 	if again := len(items) - len(seen); again*10 > len(items) {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("items repeat: %d of %d were asked before, so their answers can be kept in a list", again, len(items)))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("items repeat: %d of %d were asked before; a validator asks none twice, and pays nobody for less than some hundred answers, which can be kept in a list besides", again, len(items)))
 	}
 	differ := slices.ContainsFunc(r.Items, func(l Line) bool { return l.Score != r.Items[0].Score })
 	if !differ {

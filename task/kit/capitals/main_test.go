@@ -10,7 +10,7 @@ import (
 // The task is ordinary Go: its tests run without a sandbox, with go test.
 func TestItemsAreFreshAndScored(t *testing.T) {
 	seen := map[string]bool{}
-	for i := range uint64(20) {
+	for i := range uint64(200) {
 		item := guest.Served().Item([32]byte{1}, i)
 		seen[string(item.Request)] = true
 		right := []byte(`{"choices":[{"message":{"role":"assistant","content":"` + string(item.Key) + `."}}]}`)
@@ -21,8 +21,8 @@ func TestItemsAreFreshAndScored(t *testing.T) {
 			t.Errorf("the question tells the answer: %s", item.Request)
 		}
 	}
-	if len(seen) < 5 {
-		t.Errorf("%d different questions among 20", len(seen))
+	if len(seen) < 198 { // by chance two may be the same
+		t.Errorf("%d different questions among 200: a validator asks none twice, and pays nobody for less than 100 answers", len(seen))
 	}
 }
 

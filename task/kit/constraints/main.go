@@ -19,7 +19,7 @@ type rule struct {
 }
 
 var forms = map[string]string{
-	"words": "It has exactly {n} words.", "commas": "It has exactly {n} commas.", "holds": "It contains the word {t}.",
+	"words": "It has exactly {n} words.", "commas": "It has exactly {n} commas.", "holds": "Use the word {t}.",
 	"avoids": "The letter {t} is nowhere in it.", "begins": "Its first letter is {t}.", "ends": "Its last character is {t}.",
 	"lower": "It is all in lower case.",
 }
@@ -49,16 +49,16 @@ func (r rule) holds(text string) bool {
 	return text == low
 }
 
-// draw picks a number of words and three more conditions, which can be kept together.
+// draw picks a word that must be there, a number of words and two more conditions, which can be kept together.
 func draw(s *guest.Source) []rule {
 	noun, first := guest.Pick(s, nouns), guest.Pick(s, strings.Split("abcdfghlmoprstw", ""))
 	avoid := guest.Pick(s, strings.Split("aeiounrt", ""))
 	for strings.Contains(noun+first, avoid) {
 		avoid = guest.Pick(s, strings.Split("aeiounrtxz", ""))
 	}
-	more := []rule{{"holds", noun, 0}, {"begins", first, 0}, {"avoids", avoid, 0}, {"commas", "", 1 + s.Intn(2)}, {"ends", guest.Pick(s, []string{"!", "?", "..."}), 0}, {"lower", "", 0}}
-	rules := []rule{{"words", "", 6 + s.Intn(7)}}
-	for range 3 {
+	more := []rule{{"begins", first, 0}, {"avoids", avoid, 0}, {"commas", "", 1 + s.Intn(2)}, {"ends", guest.Pick(s, []string{"!", "?", "..."}), 0}, {"lower", "", 0}}
+	rules := []rule{{"holds", noun, 0}, {"words", "", 6 + s.Intn(7)}}
+	for range 2 {
 		at := s.Intn(len(more))
 		rules = append(rules, more[at])
 		more = append(more[:at:at], more[at+1:]...)
@@ -72,12 +72,15 @@ func item(seed [32]byte, index uint64) guest.Item {
 	return guest.Chat("", "Write one English sentence, and nothing else. "+strings.Trim(fmt.Sprint(rules), "[]"), 64, key)
 }
 
-// score is the square of the share of conditions that are kept, so that most of the pay is for keeping all.
+// score is the square of the share of conditions that are kept, so that most of the pay is for keeping all; 0 without the word.
 func score(key, answer []byte) (float64, string) {
 	var rules []rule
 	text, err := guest.Text(answer)
-	if err != nil || json.Unmarshal(key, &rules) != nil || text == "" {
+	if err != nil || json.Unmarshal(key, &rules) != nil || len(rules) == 0 || text == "" {
 		return 0, "no answer"
+	}
+	if !rules[0].holds(text) {
+		return 0, "broken: " + rules[0].String()
 	}
 	kept, broken := 0.0, ""
 	for _, r := range rules {

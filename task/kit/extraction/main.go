@@ -48,15 +48,15 @@ func draw(s *guest.Source) (order, string) {
 func item(seed [32]byte, index uint64) guest.Item {
 	o, letter := draw(guest.NewSource(seed, index))
 	key, _ := json.Marshal(o) // texts and numbers marshal
-	return guest.Chat("", letter+"\n\nGive the order of this letter as a JSON object with the keys name (of the writer), city, item, count, total (count times price) and date.", 256, key)
+	return guest.Chat("", letter+"\n\nGive the order of this letter as a JSON object with the keys name (of the writer), city, item, count, total (count times price) and date.", 128, key)
 }
 
-// score is the share of the six fields that are right, none for what is no JSON object.
+// score is the share of the six fields that are right in the first JSON object of an answer, 0 where there is none.
 func score(key, answer []byte) (float64, string) {
 	text, err := guest.Text(answer)
-	from, to := strings.IndexByte(text, '{'), strings.LastIndexByte(text, '}')
+	from := max(0, strings.IndexByte(text, '{'))
 	var want, got map[string]any
-	if err != nil || from < 0 || to < from || json.Unmarshal([]byte(text[from:to+1]), &got) != nil || json.Unmarshal(key, &want) != nil {
+	if err != nil || json.NewDecoder(strings.NewReader(text[from:])).Decode(&got) != nil || json.Unmarshal(key, &want) != nil {
 		return 0, "no JSON object in the answer"
 	}
 	right, wrong := 0, ""
