@@ -38,7 +38,7 @@ func (a Ask) TooLong(context int) *Error {
 	if context <= 0 || a.least() < context {
 		return nil
 	}
-	return Invalid("messages", "the request has about %d tokens; this model reads at most %d", a.Tokens, context).WithCode(CodeContext)
+	return Invalid("messages", "the request has about %d tokens; this model reads at most %d: shorten it", a.Tokens, context).WithCode(CodeContext)
 }
 
 // Fits says whether the request has room in a context of so many tokens by the rule of thumb and a margin of a quarter, with
