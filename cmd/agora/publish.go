@@ -146,7 +146,7 @@ func (p *publishing) handed(cmd *cobra.Command, c *client.Client, netuid uint32,
 		from = s.Next.From.UTC().Format(time.RFC3339)
 	}
 	return p.print(cmd, map[string]any{"netuid": netuid, "digest": "sha256:" + d.String(), "validators": taken, "from": from},
-		fmt.Sprintf("subnet %d: sha256:%s judges from %s; %d validators have it\n", netuid, d, from, taken))
+		fmt.Sprintf("subnet %d: sha256:%s judges from %s; validators that have it: %d\n", netuid, d, from, taken))
 }
 
 // hand gives a module to every validator that has a gateway; one is enough, for they have it from each other.
@@ -257,7 +257,7 @@ func (p *publishing) begin(cmd *cobra.Command, c *client.Client, queue *client.Q
 	if _, err := queue.Send(cmd.Context(), &subnettypes.MsgStartSubnet{Owner: queue.Address(), Netuid: netuid}); err != nil {
 		return fmt.Errorf("start subnet %d: %w", netuid, err)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "subnet %d has started: emission begins when miners earn\n", netuid)
+	fmt.Fprintf(cmd.ErrOrStderr(), "subnet %d has started: it is paid once miners earn incentive and stake votes for it (docs/governance.md)\n", netuid)
 	return nil
 }
 
