@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-yamux/v5"
@@ -28,16 +29,17 @@ type stream struct {
 	conn  *yamux.Stream
 	limit io.LimitedReader // what the answer's header may still take
 	r     *bufio.Reader
-	w     *bufio.Writer
 	since time.Time // when it began to wait
 }
 
 func newStream(conn *yamux.Stream) *stream {
 	s := &stream{conn: conn, limit: io.LimitedReader{R: conn, N: math.MaxInt64}}
 	s.r = bufio.NewReader(&s.limit)
-	s.w = bufio.NewWriterSize(conn, 8<<10)
 	return s
 }
+
+// writers are what requests are written through: no stream holds one while it waits for an answer.
+var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 8<<10) }}
 
 // transport is one miner as an http.RoundTripper.
 type transport struct {
@@ -138,9 +140,13 @@ func (s *stream) send(r *http.Request) *sending {
 	out := &sending{r: r, done: make(chan struct{})}
 	write := func() {
 		defer close(out.done)
-		if out.err = r.Write(s.w); out.err == nil {
-			out.err = s.w.Flush()
+		w := writers.Get().(*bufio.Writer)
+		w.Reset(s.conn)
+		if out.err = r.Write(w); out.err == nil {
+			out.err = w.Flush()
 		}
+		w.Reset(nil)
+		writers.Put(w)
 	}
 	// net/http reads a length of 0 with a body as unknown.
 	empty := r.Body == nil || r.Body == http.NoBody
