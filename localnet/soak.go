@@ -15,7 +15,6 @@ type Soak struct {
 	For     time.Duration
 	Settled time.Duration // from when on the live heap may not grow by more than a tenth
 	Every   time.Duration // between two lines
-	Slack   float64       // MB by which it may grow besides: what a short look at a small heap cannot tell from examinations under way
 	Out     io.Writer
 }
 
@@ -49,7 +48,7 @@ func (s Soak) Watch(ctx context.Context, home string) error {
 			settled = lately(heaps)
 		}
 		if spent >= s.For {
-			return s.grown(settled, lately(heaps))
+			return grown(s.Out, settled, lately(heaps))
 		}
 		select {
 		case <-ctx.Done():
@@ -59,9 +58,9 @@ func (s Soak) Watch(ctx context.Context, home string) error {
 	}
 }
 
-func (s Soak) grown(before, after float64) error {
-	fmt.Fprintf(s.Out, "live heap %.1f MB once settled, %.1f MB at the end: %.2f times\n", before, after, after/before)
-	if after > allowed*before+s.Slack {
+func grown(out io.Writer, before, after float64) error {
+	fmt.Fprintf(out, "live heap %.1f MB once settled, %.1f MB at the end: %.2f times\n", before, after, after/before)
+	if after > allowed*before {
 		return fmt.Errorf("%w: from %.1f MB to %.1f MB, %.2f times", ErrGrows, before, after, after/before)
 	}
 	return nil

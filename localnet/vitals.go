@@ -39,6 +39,7 @@ func AskVitals(ctx context.Context, home string) (Vitals, error) {
 func (m *Market) vitals() (Vitals, error) {
 	v := Vitals{Height: m.nodes[0].App.LastBlockHeight(), Goroutines: runtime.NumGoroutine()}
 	runtime.GC() // the last one may be minutes old where little is allocated
+	runtime.GC() // pools, as those of the engine's scratch memory, are empty after the second only
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	v.LiveHeap = int64(live[0].Value.Uint64())
