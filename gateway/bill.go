@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -198,12 +199,19 @@ func (b *bill) settle(ctx context.Context, c *call, m *candidate, used price.Tok
 		return err
 	}
 	b.account, b.cost, b.base, b.used = a, charged, min(base, charged), used
-	b.metrics.paid.WithLabelValues(c.route.subnet, "miner").Add(float64(b.base))
-	b.metrics.paid.WithLabelValues(c.route.subnet, "markup").Add(float64(b.cost - b.base))
 	if b.Till.Miners != nil && b.base > 0 && m.Owner != "" {
 		b.Till.Miners.Owe(work(m, used, b.base))
 	}
 	return nil
+}
+
+// count adds what was charged to the metrics.
+func (b *bill) count(subnet string) {
+	if b == nil || b.cost == 0 {
+		return
+	}
+	b.metrics.paid.WithLabelValues(subnet, "miner").Add(float64(b.base))
+	b.metrics.paid.WithLabelValues(subnet, "markup").Add(float64(b.cost - b.base))
 }
 
 // enclose lets what a miner is owed go with a request to it.
@@ -249,7 +257,7 @@ func (a *answer) billed(c openai.Chunk) []byte {
 	if a.voice != nil { // other doors have no word for it
 		_ = a.out.comment([]byte("cost " + TAO(a.bill.cost) + " TAO")) // who left is found out by the chunk
 	}
-	return peek.WithUsage(c.Data, a.bill.tell())
+	return peek.WithUsage(slices.Clip(c.Data), a.bill.tell()) // behind it is the next chunk
 }
 
 // settleAtEnd charges a stream that told no usage of its own at its end.
@@ -297,9 +305,9 @@ func (b *bill) abandoned(c *call, m *candidate, told *openai.Usage) {
 // bytesPerToken is more than a token of text has on average in any language that models are trained on.
 const bytesPerToken = 8
 
-// tell is what a consumer reads of the cost: members of the answer's usage.
-func (b *bill) tell() string {
-	text := append(appendTAO(append(make([]byte, 0, 128), `"cost":`...), b.cost), `,"cost_details":{`...)
+// tell is what a consumer reads of the cost: members for the answer's usage.
+func (b *bill) tell() []byte {
+	text := append(appendTAO(append(make([]byte, 0, openai.Spare), `,"cost":`...), b.cost), `,"cost_details":{`...)
 	for i, part := range [...]struct {
 		name string
 		rao  uint64
@@ -309,7 +317,7 @@ func (b *bill) tell() string {
 		}
 		text = strconv.AppendUint(append(text, part.name...), part.rao, 10)
 	}
-	return string(append(text, '}'))
+	return append(text, '}')
 }
 
 // answerTo says in a header how the payment went, to who pays with vouchers: the bearer of a key reads the usage.

@@ -24,6 +24,7 @@ func (c *call) finish(v *visit, status int) {
 		c.count(one)
 		c.generations.keep(one)
 	}
+	c.bill.count(c.route.subnet)
 	c.Log.Debug("served", "request", c.out.id, "subnet", c.route.subnet, "miner", one.provider, "status", status, "attempts", len(c.tried), "took", took)
 	c.access(one, took)
 	c.trace(one, now)

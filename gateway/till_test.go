@@ -159,6 +159,19 @@ func TestAnAnswerSaysWhatItCost(t *testing.T) {
 	require.EqualValues(t, price7, m.charged("channel/4"))
 }
 
+func TestWhatWasChargedIsCounted(t *testing.T) {
+	m, _ := newShop(t, nil)
+	m.sells(1, says("It is 42."))
+	m.post("/v1/chat/completions", ask)
+	m.post("/v1/chat/completions", askStream)
+	m.post("/v1/chat/completions", `{"model":"no such model"}`)
+	require.Eventually(t, func() bool { // an answer is counted after its end
+		_, text := m.post("/metrics", "", func(r *http.Request) { r.Method = http.MethodGet })
+		return strings.Contains(text, `agora_gateway_charged_rao_total{part="miner",subnet="chat"} 1.4e+06`) &&
+			strings.Contains(text, `agora_gateway_charged_rao_total{part="markup",subnet="chat"} 70000`)
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
 func TestAStreamSaysWhatItCostInItsUsage(t *testing.T) {
 	m, b := newShop(t, nil)
 	m.sells(1, says("one two three"))

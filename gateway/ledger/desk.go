@@ -18,14 +18,16 @@ const (
 )
 
 // desk keeps the accounts of a file in memory, where nobody else writes. Whoever makes an entry changes them under the lock
-// and waits until the journal has it; one of those who wait has the pen and writes for all of them.
+// and waits until the journal has it: who gets the pen first writes for all of them.
 type desk struct {
-	pen     chan struct{} // holds a token while nobody writes; who takes it alone touches journal
-	journal journal
 	folding sync.Mutex // one fold at a time; before the pen
 
-	mu       sync.Mutex // guards the book and what follows; after the pen
+	pen     sync.Mutex // guards the journal; before mu
+	journal journal
+
+	mu       sync.Mutex // guards the book and what follows
 	book     *book
+	work     work   // of the entry that is made
 	pending  []byte // records that no frame has yet
 	spare    []byte
 	next     *frame // of pending
@@ -36,29 +38,26 @@ type desk struct {
 	folded   time.Time
 }
 
-// frame is one write to the journal that somebody waits for.
+// frame is one write to the journal that somebody waits for. The pen guards it.
 type frame struct {
-	done chan struct{} // closed when it is written, or cannot be
+	done bool // it is written, or cannot be
 	err  error
 }
 
-func newFrame() *frame { return &frame{done: make(chan struct{})} }
-
-func newDesk(where string) *desk {
-	d := &desk{pen: make(chan struct{}, 1), book: newBook(), next: newFrame(), journal: journal{where: where}, folded: time.Now()}
-	d.pen <- struct{}{}
-	return d
+func newDesk(l *Ledger, where string) *desk {
+	b := newBook()
+	return &desk{book: b, work: work{Ledger: l, book: b}, next: new(frame), journal: journal{where: where}, folded: time.Now()}
 }
 
 // do makes an entry and waits until it is written. What an entry that is refused has changed all the same is written too.
-func (d *desk) do(l *Ledger, account string, apply func(*work) error) error {
+func (d *desk) do(account string, apply func(*work) error) error {
 	d.mu.Lock()
 	if d.closed || d.stuck {
 		d.mu.Unlock()
-		return fmt.Errorf("%w: it is closing, or its disk is full", ErrStore)
+		return errDesk
 	}
-	w := work{Ledger: l, book: d.book, account: d.book.accounts[account]}
-	err := apply(&w)
+	d.work.account = d.book.accounts[account]
+	err := apply(&d.work)
 	before := len(d.pending)
 	d.pending = d.book.record(d.pending)
 	written := len(d.pending) - before
@@ -68,16 +67,32 @@ func (d *desk) do(l *Ledger, account string, apply func(*work) error) error {
 	if written == 0 {
 		return err
 	}
-	select {
-	case <-mine.done:
-	case <-d.pen:
+	d.pen.Lock()
+	defer d.pen.Unlock()
+	if !mine.done {
 		d.write()
-		d.pen <- struct{}{}
 	}
 	if mine.err != nil {
 		return mine.err
 	}
 	return err
+}
+
+// errDesk is an entry that is not taken.
+var errDesk = fmt.Errorf("%w: it is closing, or its disk is full", ErrStore)
+
+// account is a copy of an account.
+func (d *desk) account(id string) (Account, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || d.stuck {
+		return Account{}, errDesk
+	}
+	a := d.book.accounts[id]
+	if a == nil {
+		return Account{}, fmt.Errorf("%w: %s", ErrUnknown, id)
+	}
+	return *a, nil
 }
 
 // write puts what is pending into a frame and tells who waits. Its caller has the pen.
@@ -88,7 +103,7 @@ func (d *desk) write() {
 		d.mu.Unlock()
 		return
 	}
-	d.pending, d.next = d.spare[:0], newFrame()
+	d.pending, d.next = d.spare[:0], new(frame)
 	d.mu.Unlock()
 	err := d.journal.write(records)
 	d.mu.Lock()
@@ -99,13 +114,16 @@ func (d *desk) write() {
 		d.spare, d.unsynced = records, true
 	}
 	d.mu.Unlock()
-	close(f.done)
+	f.done = true
 }
 
 // record writes what an entry changed behind b, and forgets that it changed.
 func (b *book) record(records []byte) []byte {
 	records = append(records, b.journal...)
 	b.journal = b.journal[:0]
+	if len(b.dirty)+len(b.changed) == 0 {
+		return records
+	}
 	for id := range b.dirty {
 		records = appendAccount(records, b.accounts[id])
 		b.stale[id] = true
@@ -158,9 +176,9 @@ func (d *desk) keep(ctx context.Context, l *Ledger) {
 		d.unsynced = false
 		d.mu.Unlock()
 		if stuck {
-			<-d.pen
+			d.pen.Lock()
 			d.write()
-			d.pen <- struct{}{}
+			d.pen.Unlock()
 		}
 		if due {
 			fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), foldLimit)
@@ -184,14 +202,14 @@ func (d *desk) sync() {
 
 // syncFile is sync for who folds.
 func (d *desk) syncFile() error {
-	<-d.pen
+	d.pen.Lock()
 	length := d.journal.good
-	d.pen <- struct{}{}
+	d.pen.Unlock()
 	if err := d.journal.file.Sync(); err != nil {
 		return err
 	}
-	<-d.pen
-	defer func() { d.pen <- struct{}{} }()
+	d.pen.Lock()
+	defer d.pen.Unlock()
 	return d.journal.vouch(length)
 }
 
@@ -225,8 +243,8 @@ type fold struct {
 
 // turn takes what is to be folded, and turns to a new file. It returns nothing where there is nothing.
 func (d *desk) turn() (*fold, string, error) {
-	<-d.pen
-	defer func() { d.pen <- struct{}{} }()
+	d.pen.Lock()
+	defer d.pen.Unlock()
 	d.write()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -270,9 +288,8 @@ func (d *desk) writeRest() error {
 	if d.stuck = err != nil; d.stuck {
 		return err
 	}
-	d.pending = d.pending[:0]
-	close(d.next.done)
-	d.next = newFrame()
+	d.pending, d.next.done = d.pending[:0], true
+	d.next = new(frame)
 	return nil
 }
 
@@ -309,7 +326,8 @@ func (d *desk) close(l *Ledger) error {
 		return nil
 	}
 	err := d.fold(ctx, l)
-	<-d.pen // and nobody gets it any more
+	d.pen.Lock()
+	defer d.pen.Unlock()
 	return errors.Join(err, d.journal.file.End(d.journal.good))
 }
 

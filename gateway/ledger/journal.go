@@ -25,6 +25,7 @@ type journal struct {
 	file  *sheet.Sheet
 	good  int64  // where the next frame begins
 	frame uint64 // number of the last
+	whole []byte // memory for one
 }
 
 const (
@@ -74,17 +75,14 @@ func (j *journal) begin() (*sheet.Sheet, error) {
 	return s, nil
 }
 
-// write appends a frame: its records, and then the head that makes it one. What a write that failed has left the next one
-// overwrites.
+// write appends a frame. What a write that failed, or was cut off, has left the next one overwrites.
 func (j *journal) write(records []byte) error {
-	if err := j.file.Put(records, j.good+frameHead); err != nil {
-		return err
-	}
 	head := headOf(records, j.frame+1)
-	if err := j.file.Put(head[:], j.good); err != nil {
+	j.whole = append(append(j.whole[:0], head[:]...), records...)
+	if err := j.file.Put(j.whole, j.good); err != nil {
 		return err
 	}
-	j.good += int64(frameHead + len(records))
+	j.good += int64(len(j.whole))
 	j.frame++
 	return nil
 }

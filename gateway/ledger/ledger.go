@@ -70,7 +70,7 @@ func Open(ctx context.Context, where string, lease time.Duration) (*Ledger, erro
 	}
 	run := l.clerk
 	if !d.shared {
-		l.desk = newDesk(where)
+		l.desk = newDesk(l, where)
 		run = func(ctx context.Context) { l.desk.keep(ctx, l) }
 		if err := l.desk.open(ctx, l); err != nil {
 			return nil, errors.Join(err, db.Close())
@@ -96,7 +96,7 @@ func (l *Ledger) Close() error {
 // do makes an entry and waits until it is written: at the desk, or by the clerk.
 func (l *Ledger) do(ctx context.Context, account string, apply func(*work) error) error {
 	if l.desk != nil {
-		return l.desk.do(l, account, apply)
+		return l.desk.do(account, apply)
 	}
 	e := &entry{account: account, apply: apply, done: make(chan error, 1)}
 	select {
@@ -140,14 +140,18 @@ func (l *Ledger) Keep(ctx context.Context, a Account) error {
 
 // Account is a copy of an account. The error is ErrUnknown.
 func (l *Ledger) Account(ctx context.Context, id string) (a Account, err error) {
+	if l.desk != nil {
+		return l.desk.account(id)
+	}
+	read := new(Account)
 	err = l.do(ctx, id, func(w *work) error {
 		have, err := w.known(id)
 		if err == nil {
-			a = *have
+			*read = *have
 		}
 		return err
 	})
-	return a, err
+	return *read, err
 }
 
 // Request is what a consumer asks for.

@@ -8,10 +8,11 @@ import (
 )
 
 // WithUsage puts members into the "usage" object of an answer or a chunk, in front of its end; where there is no such
-// object it adds one. members is text like `"a":1,"b":2`. What is no JSON object stays as it is.
-func WithUsage(answer []byte, members string) []byte {
+// object it adds one. members is text like `,"a":1,"b":2`, its first comma for what stands before it. What is no JSON object
+// stays as it is. Room behind the answer, up to its capacity, is used.
+func WithUsage(answer, members []byte) []byte {
 	if end := lastUsage(answer); end > 0 {
-		return slices.Concat(answer[:end], []byte(","+members), answer[end:])
+		return slices.Insert(answer, end, members...)
 	}
 	var usage []byte
 	fields := 0
@@ -27,20 +28,19 @@ func WithUsage(answer []byte, members string) []byte {
 	to := from + len(usage)
 	if len(usage) == 0 || usage[0] != '{' {
 		if usage != nil { // null, or something that is no usage
-			return slices.Concat(answer[:from], []byte("{"+members+"}"), answer[to:])
+			return slices.Concat(answer[:from], []byte{'{'}, members[1:], []byte{'}'}, answer[to:])
 		}
 		end := bytes.LastIndexByte(answer, '}')
-		comma := ","
+		name := `,"usage":{`
 		if fields == 0 {
-			comma = ""
+			name = name[1:]
 		}
-		return slices.Concat(answer[:end], []byte(comma+`"usage":{`+members+"}"), answer[end:])
+		return slices.Concat(answer[:end], []byte(name), members[1:], []byte{'}'}, answer[end:])
 	}
-	comma := ","
 	if len(bytes.TrimSpace(usage[1:len(usage)-1])) == 0 {
-		comma = ""
+		members = members[1:]
 	}
-	return slices.Concat(answer[:to-1], []byte(comma+members), answer[to-1:])
+	return slices.Insert(answer, to-1, members...)
 }
 
 // lastUsage is where the "usage" object of an answer ends that has members and stands last, or before little; 0 where that cannot be told

@@ -2,6 +2,7 @@ package peek
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 )
 
@@ -19,7 +20,7 @@ func TestMembersGoIntoTheUsage(t *testing.T) {
 		`{"a":",\"usage\":{\"n\":1}}","usage":{"n":"}"} , "x_y":{"n":1}}`: `{"a":",\"usage\":{\"n\":1}}","usage":{"n":"}","cost":2} , "x_y":{"n":1}}`,
 		`no JSON`: `no JSON`,
 	} {
-		if got := string(WithUsage([]byte(in), `"cost":2`)); got != want {
+		if got := string(WithUsage([]byte(in), []byte(`,"cost":2`))); got != want {
 			t.Errorf("%s\ngave %s\nwant %s", in, got, want)
 		}
 	}
@@ -45,7 +46,7 @@ func FuzzWithUsage(f *testing.F) {
 			return
 		}
 		var out map[string]json.RawMessage
-		got := WithUsage(in, `"cost":2`)
+		got := WithUsage(slices.Clone(in), []byte(`,"cost":2`))
 		if json.Unmarshal(in, &out) != nil {
 			return
 		}

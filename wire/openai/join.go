@@ -144,7 +144,10 @@ func (c *joined) addLogprobs(raw json.RawMessage, entries *int) error {
 	return nil
 }
 
-// Whole is the answer so far, JSON; members stand in the order of their names.
+// Spare is the room that Whole leaves behind an answer, in bytes, for what a gateway adds to its usage.
+const Spare = 160
+
+// Whole is the answer so far, JSON; members stand in the order of their names. There is Spare room behind it.
 func (w *Joined) Whole() ([]byte, error) {
 	top := make(map[string]json.RawMessage, len(w.top)+2)
 	maps.Copy(top, w.top)
@@ -163,7 +166,7 @@ func (w *Joined) Whole() ([]byte, error) {
 	if w.chat {
 		top["object"] = json.RawMessage(`"chat.completion"`)
 	}
-	return object(top), nil
+	return object(top, Spare), nil
 }
 
 // whole is one choice.
@@ -184,12 +187,12 @@ func (c *joined) whole(index int, chat bool) ([]byte, error) {
 	if out[name], err = json.Marshal(said); err != nil {
 		return nil, err
 	}
-	return object(out), nil
+	return object(out, 0), nil
 }
 
-// object writes members whose values are JSON already.
-func object(members map[string]json.RawMessage) []byte {
-	size := 2
+// object writes members whose values are JSON already, with room for so many bytes behind it.
+func object(members map[string]json.RawMessage, spare int) []byte {
+	size := 2 + spare
 	for name, value := range members {
 		size += len(name) + len(value) + 4
 	}
