@@ -34,7 +34,7 @@ type stream struct {
 
 func newStream(conn *yamux.Stream) *stream {
 	s := &stream{conn: conn, limit: io.LimitedReader{R: conn, N: math.MaxInt64}}
-	s.r = bufio.NewReader(&s.limit)
+	s.r = bufio.NewReaderSize(&s.limit, 1<<10) // a header; bodies are read past it, and thousands may wait
 	return s
 }
 

@@ -12,7 +12,7 @@ var ErrEventTooLong = errors.New("openai: server-sent event is larger than the l
 
 const (
 	maxField = 1 << 10 // bytes that a line may have beside its data
-	minRead  = 4 << 10 // bytes of a reader's first buffer
+	minRead  = 1 << 10 // bytes of a reader's first buffer
 )
 
 // Event is one server-sent event, or a comment that stood between lines.
