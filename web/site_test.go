@@ -147,16 +147,19 @@ func TestASubnetsPageShowsItsModule(t *testing.T) {
 	snap := market()
 	snap.Subnets[0].Module = &Module{
 		Digest: "sha256:ab", Name: "rivers", Source: "<b>source</b>", About: "Names rivers.", Items: 4242, Scores: 8484, Asks: 77, Failed: 1, MeanMS: .25, Judges: []string{"agora1judge"},
+		Files: []File{{"main.go", "package <main>"}, {"words.go", strings.Repeat("x", shownSource)}},
 		Tried: []Tried{{UID: 3, Items: 12, Mean: .75}}, Next: "sha256:cd", NextAt: time.Unix(1_800_000_000, 0),
 	}
 	srv := open(t, &stage{snap: snap}, Options{})
 	_, body := get(t, srv.URL+"/subnets/1")
-	for _, text := range []string{"rivers", `href="/v1/tasks/ab"`, "sha256:ab", "4242", "8484", "0.25", "&lt;b&gt;source", "Names rivers.", "agora1judge", "uid 3", "0.75", "of 12 items", `/v1/tasks/ab/evidence`, "77", "sha256:cd", "2027-01-15 08:00"} {
+	for _, text := range []string{"rivers", `href="/v1/tasks/ab"`, "sha256:ab", "4242", "8484", "0.25", "&lt;b&gt;source", "Names rivers.", "agora1judge", "uid 3", "0.75", "of 12 items", `/v1/tasks/ab/evidence`, "77", `href="/v1/tasks/ab/source"`, "<summary>main.go</summary>", "package &lt;main&gt;", "sha256:cd", "2027-01-15 08:00"} {
 		require.Contains(t, body, text)
 	}
-	snap.Subnets[0].Module.Problem = "nobody has it"
+	require.NotContains(t, body, "words.go", "what makes the page too large is not on it")
+	snap.Subnets[0].Module.Problem, snap.Subnets[0].Module.Files = "nobody has it", nil
 	_, body = get(t, open(t, &stage{snap: snap}, Options{}).URL+"/subnets/1")
 	require.Contains(t, body, "It does not judge here: nobody has it")
+	require.NotContains(t, body, "/source", "a module that carries none")
 }
 
 func TestModelNamesCannotBecomeMarkup(t *testing.T) {

@@ -75,6 +75,7 @@ type Module struct {
 	Digest  string    `json:"digest"` // "sha256:<hex>"; the file is at /v1/tasks/ and the hex
 	Name    string    `json:"name"`   // what the module calls itself; empty until it is here
 	Source  string    `json:"source"` // where its author says that its source is
+	Files   []File    `json:"-"`      // of its source, as far as it carries them
 	About   string    `json:"about"`  // what it says that it asks
 	Items   uint64    `json:"items"`  // that this validator drew since it started
 	Scores  uint64    `json:"scores"` // that it gave
@@ -86,6 +87,23 @@ type Module struct {
 	Next    string    `json:"next"`    // digest of the one that follows, if one is announced
 	NextAt  time.Time `json:"next_at"` // not before
 	Tried   []Tried   `json:"tried"`   // what the next one thinks of the miners until then
+}
+
+// File is one of a module's source.
+type File struct{ Name, Text string }
+
+// shownSource bounds what a page shows of a module's source, in bytes: pages are asked for again and again.
+const shownSource = 16 << 10
+
+// Shown is the source that fits on a page.
+func (m *Module) Shown() []File {
+	size := 0
+	for i, f := range m.Files {
+		if size += len(f.Text); size > shownSource {
+			return m.Files[:i]
+		}
+	}
+	return m.Files
 }
 
 // Tried is what the task that waits to judge thinks of a miner.

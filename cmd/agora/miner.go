@@ -27,6 +27,7 @@ import (
 	"agora/mechanism/price"
 	"agora/miner"
 	"agora/miner/enrolment"
+	"agora/validator/daemon"
 	"agora/wallet"
 	"agora/wire/blob"
 )
@@ -50,6 +51,7 @@ type mining struct {
 	timeout      time.Duration
 	firstByte    time.Duration
 	anyway       bool
+	wait         time.Duration
 	replace      bool
 	priceIn      string
 	priceOut     string
@@ -100,6 +102,7 @@ func minerCommand() *cobra.Command {
 	f.DurationVar(&m.firstByte, "first-byte", 0, "for the backend to begin an answer (2m)")
 	f.BoolVar(&m.allowPrivate, "allow-private", false, "dial validators on private and loopback addresses: local networks only")
 	f.BoolVar(&m.anyway, "register-anyway", false, "pay for a place although no validator can be dialled")
+	f.DurationVar(&m.wait, "wait", time.Hour, "for a validator that judges the subnet, before anything is paid: a new subnet has none in its first minute; 0 does not wait")
 	f.BoolVar(&m.replace, "replace-card", false, "rename the place of this hot key where it is another model's")
 	f.DurationVar(&m.every, "report", time.Minute, "print how the miner does this often; 0 is never")
 	f.StringVar(&m.metrics, "metrics", "", "address at which Prometheus is answered, e.g. 127.0.0.1:9464; without it nowhere")
@@ -306,13 +309,7 @@ func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client
 	card.PriceIn, card.PriceOut = m.rates.In, m.rates.Out
 	r, err := enrolment.Enrol(ctx, c, enrolment.Request{
 		NetUID: m.subnet, Hot: hot, Owner: cold, MaxPrice: uint64(m.maxPrice), Card: card,
-		Replace: m.replace, Before: func() error {
-			if m.anyway {
-				return nil
-			}
-			return enrolment.Reachable(ctx, c, m.subnet, m.allowPrivate)
-		},
-		Waiting: waiting(cmd, m.subnet),
+		Replace: m.replace, Before: func() error { return m.judged(ctx, cmd, c) }, Waiting: waiting(cmd, m.subnet),
 	})
 	if err != nil {
 		return miner.Seat{}, nil, err
@@ -321,6 +318,32 @@ func (m *mining) enrol(ctx context.Context, cmd *cobra.Command, c *client.Client
 		fmt.Fprintf(cmd.OutOrStdout(), "registered for at most %d rao\n", r.Price)
 	}
 	return miner.Seat{ChainID: c.ChainID(), NetUID: m.subnet, UID: r.UID, Registered: r.Registered, Model: info}, hot, nil
+}
+
+// firstLook is the time between two looks for the first validator of a subnet.
+const firstLook = 2 * time.Second
+
+// judged waits until a validator judges the subnet. Nothing is paid before.
+func (m *mining) judged(ctx context.Context, cmd *cobra.Command, c *client.Client) error {
+	if m.anyway {
+		return nil
+	}
+	out, most, waited := cmd.OutOrStdout(), m.wait, false
+	if m.runFor > 0 {
+		most = min(most, m.runFor)
+	}
+	p := enrolment.Patience{For: most, Every: firstLook, Told: func(reason error) {
+		waited = true
+		fmt.Fprintf(out, "no validator judges subnet %d yet; waiting up to %s (they look every %s for new subnets): %v\n",
+			m.subnet, most, daemon.JoinEvery, reason)
+	}}
+	if err := p.Await(ctx, c, m.subnet, m.allowPrivate); err != nil {
+		return err
+	}
+	if waited {
+		fmt.Fprintf(out, "a validator judges subnet %d now\n", m.subnet)
+	}
+	return nil
 }
 
 // waiting tells whoever registers in a full subnet why it takes long.

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/hex"
 	"fmt"
+	"io"
+	"net"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -11,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"agora/chain/network"
 	subnettypes "agora/chain/x/subnet/types"
 	"agora/client"
 	"agora/engine/native/ladder"
+	"agora/miner/enrolment"
 	"agora/scenario/stage"
 	"agora/task/kit"
 	"agora/task/shelf"
@@ -136,5 +141,72 @@ func (n *town) serves(model string) {
 	}
 	if s, err := n.client.Subnet(n.t.Context(), 3); err != nil || s.Started || s.Mechanism.Id != servingMechanism {
 		n.t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// Who mines a subnet that was just opened is told to wait, and goes on by himself once a validator has come; nothing is paid before.
+func TestAMinerMayComeBeforeTheValidatorsOfANewSubnet(t *testing.T) {
+	n := openTown(t)
+	sums, err := filepath.Abs(filepath.Join("..", "..", "task/kit/sums/sums.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.run("agora subnet new sums --task "+sums+" --yes $owner", "subnet 2 has started")
+	n.run("agora miner --subnet 2 --model ngram-2 --allow-private --max-price 100 --wait 0 $owner", "nothing was paid")
+	n.run("agora miner --subnet 2 --model ngram-2 --allow-private --max-price 100 --wait 1s $owner", "no validator judges subnet 2 yet; waiting up to 1s (they look every 30s for new subnets)")
+	ctx, cancel := context.WithTimeout(t.Context(), n.patience())
+	defer cancel()
+	said, end := io.Pipe()
+	early := n.command(ctx, filepath.Join(n.bin, "agora"), "miner", "--subnet", "2", "--model", "ngram-2", "--allow-private", "--max-price", "100",
+		"--from", "owner", "--keyring-backend", "test", "--node", n.node)
+	early.Stdout, early.Stderr = end, end
+	if err := early.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- early.Wait(); end.Close() }()
+	lines := bufio.NewScanner(said)
+	until(t, lines, "waiting up to 1h")
+	if neurons, err := n.client.Neurons(ctx, 2); err != nil || len(neurons) != 0 {
+		t.Errorf("before a validator came the subnet has %d neurons: %v", len(neurons), err)
+	}
+	n.judges(ctx, 2)
+	for _, want := range []string{"a validator judges subnet 2 now", "registered for at most", "mining subnet 2 as uid 1 with ngram-2"} {
+		until(t, lines, want)
+	}
+	cancel()
+	said.Close() // nobody reads on
+	<-ended      // it was killed
+}
+
+// until reads lines as far as one that holds this.
+func until(t *testing.T, lines *bufio.Scanner, want string) {
+	t.Helper()
+	var all []string
+	for lines.Scan() {
+		if all = append(all, lines.Text()); strings.Contains(lines.Text(), want) {
+			return
+		}
+	}
+	t.Fatalf("it does not say %q but:\n%s", want, strings.Join(all, "\n"))
+}
+
+// judges has the validator take a voice in a subnet, at an address that can be dialled.
+func (n *town) judges(ctx context.Context, netuid uint32) {
+	n.t.Helper()
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { l.Close() })
+	operator := stage.ValidatorKey(0)
+	place, err := enrolment.Enrol(ctx, n.client, enrolment.Request{NetUID: netuid, Hot: stage.ValidatorHot(0), Owner: client.ColdSigner(operator), MaxPrice: 100 * network.TAO})
+	if err == nil {
+		_, err = n.client.Queue(client.ColdSigner(operator)).Send(ctx,
+			&subnettypes.MsgSetProfile{Operator: stage.Address(operator), Addresses: []string{l.Addr().String()}, Identity: subnettypes.Identity{Name: "validator"}},
+			&subnettypes.MsgSetVoice{Operator: stage.Address(operator), Netuid: netuid, Uid: place.UID})
+	}
+	if err != nil {
+		n.t.Fatal(err)
 	}
 }

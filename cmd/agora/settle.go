@@ -28,6 +28,8 @@ const (
 	verboseFlag  = "verbose"
 	waitStandard = time.Minute
 	waitPoll     = 250 * time.Millisecond
+	sendTurns    = 6               // times that a transaction is signed for a sequence that others take too
+	sendPause    = 2 * time.Second // until the block that has the other's
 )
 
 // settle makes every command under tx that sends a transaction end as the transaction does: it waits for its block and
@@ -66,12 +68,15 @@ func settleOne(cmd *cobra.Command, asks bool) {
 		if asks && !ctx.SkipConfirm && !ctx.GenerateOnly && !ctx.Simulate && !ctx.IsAux && !interactive(cmd.InOrStdin()) {
 			return usageError{fmt.Errorf("nobody can confirm, for the standard input is no terminal: give --yes")}
 		}
-		out := &reply{to: cmd.OutOrStdout(), codec: ctx.Codec, brief: !*verbose && ctx.OutputFormat == flags.OutputFormatText}
+		out := &reply{to: cmd.OutOrStdout(), codec: ctx.Codec, turns: sendTurns, brief: !*verbose && ctx.OutputFormat == flags.OutputFormatText}
 		cmd.SetOut(out)
 		if err := client.SetCmdClientContext(cmd, client.GetClientContextFromCmd(cmd).WithOutput(out)); err != nil {
 			return err
 		}
-		if err := send(cmd, args); err != nil || out.got == nil {
+		if !asks || !ctx.SkipConfirm || ctx.Offline || cmd.Flags().Changed(flags.FlagSequence) {
+			out.turns = 1
+		}
+		if err := out.send(cmd.Context(), func() error { return send(cmd, args) }); err != nil || out.got == nil {
 			return boundUntil(ctx, cmd, args, err)
 		}
 		return boundUntil(ctx, cmd, args, out.conclude(ctx.WithOutput(out.to), *wait))
@@ -127,6 +132,33 @@ type reply struct {
 	codec codec.Codec
 	brief bool // three lines instead of the whole document
 	got   *sdk.TxResponse
+	turns int // how often it is sent at most
+}
+
+// send signs and sends until no other program has sent with the same key in between, as a validator does that takes a voice: one is
+// refused then, and nothing has happened.
+func (r *reply) send(ctx context.Context, run func() error) error {
+	for turn := 1; ; turn++ {
+		r.got = nil
+		err := run()
+		if turn >= r.turns || !overtaken(err, r.got) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(sendPause):
+		}
+	}
+}
+
+// overtaken tells whether a transaction was refused for its sequence, when it was tried or when a node looked at it.
+func overtaken(err error, got *sdk.TxResponse) bool {
+	taken := sdkerrors.ErrWrongSequence
+	if err != nil {
+		return strings.Contains(err.Error(), taken.Error())
+	}
+	return got != nil && got.Codespace == taken.Codespace() && got.Code == taken.ABCICode()
 }
 
 // Write implements io.Writer; the SDK writes a document at once, and a line break after JSON.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,21 +92,27 @@ func loaded(ctx context.Context, path string, judge wasm.Asker) (*wasm.Module, [
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	m, end, err := hosted(ctx, path, code, judge)
+	return m, code, end, err
+}
+
+// hosted runs a module's file here.
+func hosted(ctx context.Context, path string, code []byte, judge wasm.Asker) (*wasm.Module, func(), error) {
 	cache := ""
 	if dir, err := os.UserCacheDir(); err == nil {
 		cache = filepath.Join(dir, "agora", "tasks")
 	}
 	host, err := wasm.NewHost(ctx, wasm.Config{Cache: cache, Ask: judge})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	end := func() { host.Close(context.WithoutCancel(ctx)) } // the process ends next
 	m, err := host.Load(ctx, code)
 	if err != nil {
 		end()
-		return nil, nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return m, code, end, nil
+	return m, end, nil
 }
 
 func taskTryCommand() *cobra.Command {
@@ -220,18 +227,48 @@ type packed struct {
 	Bytes  int              `json:"bytes"`
 	Fuel   uint64           `json:"fuel_of_an_item"`
 	Memory int              `json:"memory_bytes"`
+	Source []string         `json:"source"` // names of the files that it carries
+}
+
+// carrying is a module's file with these files as its source, where some are named.
+func carrying(code []byte, paths []string) ([]byte, error) {
+	if len(paths) == 0 {
+		return code, nil
+	}
+	if len(wasm.SourceOf(code)) > 0 {
+		return nil, usageError{errors.New("--with-source is for a module in another language; this one carries its source")}
+	}
+	var files []wasm.File
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, wasm.File{Name: filepath.Base(path), Text: string(text)})
+	}
+	return wasm.WithSource(code, files)
 }
 
 func taskPackCommand() *cobra.Command {
 	var to string
+	var with []string
 	var out output
 	cmd := &cobra.Command{
-		Use:     "pack FILE|FOLDER",
-		Short:   "Build a task's module, check it, and print its digest",
+		Use:   "pack FILE|FOLDER",
+		Short: "Build a task's module, check it, and print its digest",
+		Long: "Builds the module of a folder, or takes a file as it is, and checks it. The module of a folder carries the Go files there, tests\n" +
+			"aside, so that the page of its subnet shows the source.",
 		Example: "  agora task new lakes && agora task pack lakes",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, code, end, err := loaded(cmd.Context(), args[0], noJudge{})
+			code, err := module(cmd.Context(), args[0])
+			if err == nil {
+				code, err = carrying(code, with)
+			}
+			if err != nil {
+				return err
+			}
+			m, end, err := hosted(cmd.Context(), args[0], code, noJudge{})
 			if err != nil {
 				return err
 			}
@@ -246,13 +283,23 @@ func taskPackCommand() *cobra.Command {
 			if err := os.WriteFile(to, code, 0o644); err != nil {
 				return err
 			}
-			p := packed{m.Description(), "sha256:" + m.Digest().String(), to, len(code), item.Fuel, m.Memory()}
-			return out.print(cmd, p, fmt.Sprintf("%s (%d bytes) is the task %s\ndigest %s\n", to, p.Bytes, p.Task.Name, p.Digest))
+			p := packed{m.Description(), "sha256:" + m.Digest().String(), to, len(code), item.Fuel, m.Memory(), namesOf(m.Source())}
+			return out.print(cmd, p, fmt.Sprintf("%s (%d bytes) is the task %s\nsource %s\ndigest %s\n",
+				to, p.Bytes, p.Task.Name, cmp.Or(strings.Join(p.Source, ", "), "none in it"), p.Digest))
 		},
 	}
 	out.flag(cmd)
 	cmd.Flags().StringVar(&to, "to", "", "file to write; NAME.wasm")
+	cmd.Flags().StringSliceVar(&with, "with-source", nil, "source of a module in another language, to be carried in it")
 	return cmd
+}
+
+func namesOf(files []wasm.File) []string {
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = f.Name
+	}
+	return names
 }
 
 func taskRecomputeCommand() *cobra.Command {

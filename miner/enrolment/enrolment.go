@@ -15,7 +15,6 @@ import (
 	"agora/client"
 	"agora/engine"
 	"agora/miner"
-	"agora/wire"
 )
 
 // proofLife is how many blocks a registration may take to get into one.
@@ -253,33 +252,3 @@ func (d *Directory) Validators(ctx context.Context) ([]miner.Endpoint, error) {
 	d.list, d.read = list, time.Now()
 	return list, nil
 }
-
-// Reachable looks whether any validator of the subnet can be dialled, before money is spent on a place where nobody
-// would ask. The error says what stands in the way.
-func Reachable(ctx context.Context, c *client.Client, netuid uint32, allowPrivate bool) error {
-	voices, err := c.Voices(ctx, netuid)
-	if err != nil {
-		return err
-	}
-	var reason error
-	tried := 0
-	for _, v := range voices {
-		for _, address := range v.Addresses {
-			if tried++; tried > maxDialled {
-				break
-			}
-			if err := wire.Reachable(ctx, address, allowPrivate); err == nil {
-				return nil
-			} else if reason == nil || errors.Is(err, wire.ErrPrivate) {
-				reason = err
-			}
-		}
-	}
-	if reason == nil {
-		return fmt.Errorf("no validator of subnet %d has published an address yet, so nobody would judge this miner: wait for one, or give --register-anyway", netuid)
-	}
-	return fmt.Errorf("none of subnet %d's validators can be dialled, nothing was paid: %w; --register-anyway pays without", netuid, reason)
-}
-
-// maxDialled bounds the addresses that Reachable tries.
-const maxDialled = 16

@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"agora/task/wasm"
 )
 
 //go:embed guest/*.go capitals/*.go captions/*.go code/*.go constraints/*.go extraction/*.go reading/*.go retrieval/*.go speech/*.go translation/*.go
@@ -84,8 +86,48 @@ func renamed(text, task, template string) string {
 		"Command "+template+" is", "Command "+task+" is").Replace(text)
 }
 
-// Build makes a module of the Go package in a folder, with the toolchain of this machine. The same source and toolchain give the same bytes.
+// Build makes a module of the Go package in a folder, with the toolchain of this machine. It carries the source that lies there, where
+// that is little enough. The same source and toolchain give the same bytes.
 func Build(ctx context.Context, folder string) ([]byte, error) {
+	code, err := compile(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
+	files, err := source(folder)
+	if err != nil {
+		return nil, err
+	}
+	if with, err := wasm.WithSource(code, files); err == nil {
+		return with, nil
+	}
+	return code, nil
+}
+
+// source is what a folder holds in Go, without tests and what lies deeper: main.go first.
+func source(folder string) (files []wasm.File, err error) {
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		f := wasm.File{Name: filepath.Base(path), Text: string(text)}
+		if f.Name == "main.go" {
+			files = slices.Insert(files, 0, f)
+			continue
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+func compile(ctx context.Context, folder string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "agora-task-")
 	if err != nil {
 		return nil, err

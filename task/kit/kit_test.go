@@ -48,6 +48,30 @@ func TestTemplatesAreShortAndStandAlone(t *testing.T) {
 	}
 }
 
+// What a module carries of its folder is its Go, main.go first, and no tests.
+func TestTheSourceOfAFolderIsItsGo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "mine")
+	if err := Write(dir, "mine", "reading"); err != nil {
+		t.Fatal(err)
+	}
+	files, err := source(dir)
+	if err != nil || len(files) != 2 || files[0].Name != "main.go" || files[1].Name != "font.go" || !strings.Contains(files[0].Text, `Name: "mine"`) {
+		t.Errorf("%v, %v", files, err)
+	}
+	for _, template := range Templates() {
+		dir := filepath.Join(t.TempDir(), "mine")
+		if err := Write(dir, "mine", template); err != nil {
+			t.Fatal(err)
+		}
+		if files, err = source(dir); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wasm.WithSource(nil, files); err != nil {
+			t.Errorf("%s: %v", template, err)
+		}
+	}
+}
+
 // What a template is in the sandbox is what its test sees outside. Building the modules takes the processor minutes, so this is of the
 // nightly tests.
 func TestTemplatesBuildAndTestInAFolderOfTheirOwn(t *testing.T) {

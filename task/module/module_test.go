@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"agora/task"
 	"agora/task/continuation"
 	"agora/task/exact"
+	"agora/task/kit"
 	"agora/task/wasm"
 )
 
@@ -35,17 +38,24 @@ func TestBuiltInFamiliesAreTheSameAsModules(t *testing.T) {
 	}
 }
 
-func same(t *testing.T, host *wasm.Host, f task.Family) {
-	file := filepath.Join(t.TempDir(), "task.wasm")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, "./"+f.Name())
+// built is the module of a family.
+func built(tb testing.TB, family string) []byte {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "task.wasm")
+	build := exec.CommandContext(tb.Context(), "go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, "./"+family)
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		tb.Fatalf("%v\n%s", err, out)
 	}
 	code, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
+	return code
+}
+
+func same(t *testing.T, host *wasm.Host, f task.Family) {
+	code := built(t, f.Name())
 	m, err := host.Load(t.Context(), code)
 	if err != nil {
 		t.Fatal(err)
@@ -105,5 +115,37 @@ func answers(r *rand.Rand, seed task.Seed, index uint64) [][]byte {
 	return [][]byte{
 		chat(exact.At(seed, index).Answer), chat("The answer is 17."), []byte("{"),
 		fmt.Appendf(nil, `{"choices":[{"text":"a","logprobs":{"top_logprobs":[%s]}}]}`, list),
+	}
+}
+
+// What a module takes to start: a host of its own, as in a process that starts, whose folder has the machine code already. The
+// processor's time beside the clock's, since others may use the machine.
+func BenchmarkStart(b *testing.B) {
+	codes := map[string][]byte{"assemblyscript": kit.Sums(), "exact": built(b, "exact")}
+	for _, name := range slices.Sorted(maps.Keys(codes)) {
+		b.Run(name, func(b *testing.B) {
+			c := wasm.Config{Cache: b.TempDir()}
+			start(b, c, codes[name])
+			var m meter
+			m.begin()
+			for b.Loop() {
+				start(b, c, codes[name])
+			}
+			m.end()
+			b.ReportMetric(float64(m.sum.Milliseconds())/float64(b.N), "cpu-ms/op")
+		})
+	}
+}
+
+func start(b *testing.B, c wasm.Config, code []byte) {
+	host, err := wasm.NewHost(b.Context(), c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := host.Load(b.Context(), code); err != nil {
+		b.Fatal(err)
+	}
+	if err := host.Close(context.Background()); err != nil {
+		b.Fatal(err)
 	}
 }

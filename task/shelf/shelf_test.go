@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -50,6 +52,37 @@ func serve(t *testing.T, s *Shelf, wanted ...wasm.Digest) string {
 	}))
 	t.Cleanup(server.Close)
 	return server.URL + "/"
+}
+
+// Who asks a validator for a module's source reads what it carries; one that carries none has none to show.
+func TestAModulesSourceIsServed(t *testing.T) {
+	bare, without := sums(t)
+	code, err := wasm.WithSource(bare, []wasm.File{{Name: "sums.ts", Text: "export const a = 1;\n"}, {Name: "b.ts", Text: "// <b>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Budget{})
+	for _, c := range [][]byte{bare, code} {
+		if err := s.Put(wasm.DigestOf(c), bytes.NewReader(c)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := serve(t, s) + strings.TrimPrefix(Path, "/")
+	for path, want := range map[string]string{
+		wasm.DigestOf(code).String() + SourcePath: "200 text/plain; charset=utf-8 -- sums.ts --\nexport const a = 1;\n-- b.ts --\n// <b>\n",
+		without.String() + SourcePath:             "404 text/plain; charset=utf-8 there is no such module here, or it carries no source\n",
+		strings.Repeat("0", 64) + SourcePath:      "404 text/plain; charset=utf-8 there is no such module here, or it carries no source\n",
+	} {
+		resp, err := http.Get(at + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if got := fmt.Sprintf("%d %s %s", resp.StatusCode, resp.Header.Get("Content-Type"), body); err != nil || got != want {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+	}
 }
 
 // An owner gives a module to one validator; the others fetch it from each other.

@@ -113,6 +113,7 @@ func (h *Host) Load(ctx context.Context, code []byte) (*Module, error) {
 		return nil, err
 	}
 	m := &Module{host: h, digest: DigestOf(code), compiled: compiled, names: rewritten.Globals, room: make(chan struct{}, instances)}
+	m.source = SourceOf(code)
 	m.asks = slices.Contains(rewritten.Imports, askImport)
 	h.hold(m, true)
 	if err := m.start(ctx); err != nil {

@@ -36,6 +36,7 @@ type Module struct {
 	compiled wazero.CompiledModule
 	names    []string // of the exported globals
 	asks     bool
+	source   []File
 	about    Description
 	image    image
 	room     chan struct{} // calls under way
@@ -61,6 +62,9 @@ func (m *Module) Digest() Digest { return m.digest }
 
 // Description is what the module says of itself.
 func (m *Module) Description() Description { return m.about }
+
+// Source is what the module carries of its source; nil where it carries none.
+func (m *Module) Source() []File { return m.source }
 
 // Asks says that the module can ask models.
 func (m *Module) Asks() bool { return m.asks }

@@ -18,13 +18,15 @@ type Join struct {
 }
 
 const (
-	joinEvery = 30 * time.Second // between two looks without an event
-	proofLife = 100              // blocks that a registration may take
+	// JoinEvery is the time between two looks without an event.
+	JoinEvery = 30 * time.Second
+
+	proofLife = 100 // blocks that a registration may take
 )
 
 // joinAll takes a voice in each subnet that is judged here and has none of the operator, until ctx ends.
 func (d *Daemon) joinAll(ctx context.Context) {
-	look := time.NewTicker(joinEvery)
+	look := time.NewTicker(JoinEvery)
 	defer look.Stop()
 	refused := map[uint32]bool{} // that were told of already
 	for {

@@ -234,20 +234,17 @@ func (m *modules) handler() http.Handler {
 	})
 }
 
-// describe says what a subnet's module is and used, for its page; false where there is none here.
-func (m *modules) describe(named subnettypes.Mechanism) (about wasm.Description, cost wasm.Cost, problem string, ok bool) {
+// running is a subnet's module, for its page; nil where there is none here, and why.
+func (m *modules) running(named subnettypes.Mechanism) (t *shelf.Task, problem string) {
 	d, err := shelf.ParseDigest(named.Digest)
 	if err != nil {
-		return about, cost, fmt.Sprint(err), false
+		return nil, err.Error()
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	mod := m.tasks[d]
-	if mod == nil || mod.task == nil {
-		if mod != nil {
-			problem = mod.lastErr
-		}
-		return about, cost, problem, false
+	if mod == nil {
+		return nil, ""
 	}
-	return mod.task.Description(), mod.task.Cost(), "", true
+	return mod.task, mod.lastErr
 }

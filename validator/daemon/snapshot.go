@@ -14,6 +14,7 @@ import (
 	"agora/engine/near"
 	"agora/mechanism/score"
 	"agora/task/continuation"
+	"agora/task/shelf"
 	"agora/validator"
 	"agora/validator/audit"
 	"agora/validator/exam"
@@ -239,18 +240,15 @@ func (m *market) moduleOf(net subnettypes.Subnet, graph yumatypes.QueryMetagraph
 	if net.Mechanism.Id != subnettypes.TaskModule || m.modules == nil {
 		return nil
 	}
-	about, cost, problem, _ := m.modules.describe(net.Mechanism)
-	w := &web.Module{
-		Digest: net.Mechanism.Digest, Name: about.Name, About: about.About, Source: about.Source, Problem: problem,
-		Items: cost.Items, Scores: cost.Scores, Asks: cost.Asks, Failed: cost.Failed, Judges: []string{}, Tried: []web.Tried{},
+	t, problem := m.modules.running(net.Mechanism)
+	w := &web.Module{Digest: net.Mechanism.Digest, Problem: problem, Judges: []string{}, Tried: []web.Tried{}}
+	if t != nil {
+		fillTask(w, t)
 	}
 	for _, u := range graph.Uids {
 		if u.Voice {
 			w.Judges = append(w.Judges, u.Owner)
 		}
-	}
-	if cost.Calls > 0 {
-		w.MeanMS = cost.Time.Seconds() * 1000 / float64(cost.Calls)
 	}
 	if net.Next != nil && net.Next.Mechanism.Digest != net.Mechanism.Digest {
 		w.Next, w.NextAt = net.Next.Mechanism.Digest, net.Next.From
@@ -261,6 +259,19 @@ func (m *market) moduleOf(net subnettypes.Subnet, graph yumatypes.QueryMetagraph
 		}
 	}
 	return w
+}
+
+// fillTask adds what a module says of itself, carries and took.
+func fillTask(w *web.Module, t *shelf.Task) {
+	about, cost := t.Description(), t.Cost()
+	w.Name, w.About, w.Source = about.Name, about.About, about.Source
+	w.Items, w.Scores, w.Asks, w.Failed = cost.Items, cost.Scores, cost.Asks, cost.Failed
+	if cost.Calls > 0 {
+		w.MeanMS = cost.Time.Seconds() * 1000 / float64(cost.Calls)
+	}
+	for _, f := range t.Module.Source() {
+		w.Files = append(w.Files, web.File(f))
+	}
 }
 
 func kindOf(net subnettypes.Subnet) web.Kind {
