@@ -121,7 +121,11 @@ func answers(r *rand.Rand, seed task.Seed, index uint64) [][]byte {
 // What a module takes to start: a host of its own, as in a process that starts, whose folder has the machine code already. The
 // processor's time beside the clock's, since others may use the machine.
 func BenchmarkStart(b *testing.B) {
-	codes := map[string][]byte{"assemblyscript": kit.Sums(), "exact": built(b, "exact")}
+	capitals, err := kit.Module(b.Context(), "capitals")
+	if err != nil {
+		b.Fatal(err)
+	}
+	codes := map[string][]byte{"assemblyscript": kit.Sums(), "capitals": capitals, "exact": built(b, "exact")}
 	for _, name := range slices.Sorted(maps.Keys(codes)) {
 		b.Run(name, func(b *testing.B) {
 			c := wasm.Config{Cache: b.TempDir()}

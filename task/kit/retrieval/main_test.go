@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"hash/fnv"
+	"io"
+	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -58,4 +62,33 @@ func TestTheBetterVectorsWin(t *testing.T) {
 	if !(a > b && b > c) || a < 0.9 {
 		t.Errorf("who knows all words scores %.2f, some %.2f, none %.2f", a, b, c)
 	}
+}
+
+// server asks an OpenAI-compatible server of this machine for the vectors, given its base URL without /v1.
+func server(t *testing.T, base string) guest.Engine {
+	return func(path string, request []byte) []byte {
+		resp, err := http.Post(base+path, "application/json", bytes.NewReader(request))
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s %.200s %v", base, resp.Status, answer, err)
+		}
+		return answer
+	}
+}
+
+// RETRIEVAL_SERVERS names two servers of embeddings, the better model's first: http://127.0.0.1:8001,http://127.0.0.1:8002
+func TestRealModelsAreToldApart(t *testing.T) {
+	better, worse, ok := strings.Cut(os.Getenv("RETRIEVAL_SERVERS"), ",")
+	if !ok {
+		t.Skip("RETRIEVAL_SERVERS names none")
+	}
+	good, poor, words := server(t, better), server(t, worse), embedder(nil)
+	task, seed := guest.Served(), [32]byte{9}
+	t.Logf("%s scores %.2f, %s %.2f, words alone %.2f", better, guest.Mean(task, seed, 12, good), worse, guest.Mean(task, seed, 12, poor), guest.Mean(task, seed, 12, words))
+	guest.Ordered(t, guest.Seeds(), 3, good, poor) // 24 triplets: 24 sentences through the model for each item
 }

@@ -64,6 +64,7 @@ func (w *writer) function(s signature, code []byte) ([]byte, error) {
 		head = append(head, opBlock)
 		head = append(head, b.resultOf(s.results)...)
 	}
+	b.out = make([]byte, 0, 2*len(code)+16) // what metering adds is less, as a rule
 	b.instructions()
 	if b.r.err != nil {
 		return nil, b.r.err

@@ -40,6 +40,10 @@ func (r *reader) take(n int) []byte {
 
 // u32 reads an unsigned LEB128 number of at most 32 bits.
 func (r *reader) u32() uint32 {
+	if r.at < len(r.data) && r.data[r.at] < 0x80 { // as most are
+		r.at++
+		return uint32(r.data[r.at-1])
+	}
 	var v uint64
 	for shift := 0; shift < 35; shift += 7 {
 		b := r.byte()

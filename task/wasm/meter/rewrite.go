@@ -57,7 +57,11 @@ func (w *writer) exportGlobals() (names []string) {
 // assemble writes the module's binary form.
 func (w *writer) assemble(bodies [][]byte) []byte {
 	m := w.module
-	out := bytes.Clone(magic)
+	size := len(magic)
+	for _, b := range bodies {
+		size += 2 * len(b)
+	}
+	out := append(make([]byte, 0, size), magic...)
 	put := func(id byte, body []byte) {
 		if body != nil {
 			out = append(out, id)
@@ -74,8 +78,21 @@ func (w *writer) assemble(bodies [][]byte) []byte {
 	put(secExport, vector(m.exports, func(to []byte, e export) []byte { return u32(append(text(to, e.name), e.kind), e.at) }))
 	put(secElement, m.raw[secElement])
 	put(secDataCount, m.raw[secDataCount])
-	put(secCode, vector(bodies, func(to, b []byte) []byte { return append(u32(to, uint32(len(b))), b...) }))
+	put(secCode, joined(bodies))
 	put(secData, m.raw[secData])
+	return out
+}
+
+// joined is a vector of functions' bodies, which are most of a module.
+func joined(bodies [][]byte) []byte {
+	size := 5
+	for _, b := range bodies {
+		size += 5 + len(b)
+	}
+	out := u32(make([]byte, 0, size), uint32(len(bodies)))
+	for _, b := range bodies {
+		out = append(u32(out, uint32(len(b))), b...)
+	}
 	return out
 }
 
