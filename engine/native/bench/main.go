@@ -39,6 +39,7 @@ var (
 	rounds = flag.Int("rounds", 5, "turns that each engine gets")
 	jobsOf = flag.String("jobs", "", "only the jobs whose name contains this")
 	asQ40  = flag.Bool("q4_0", true, "also measure the file with its Q4_1 matrices written as Q4_0")
+	single = flag.Bool("alone", false, "only what has no counterpart in llama.cpp, which is then not needed")
 )
 
 // job is something to do: a prompt, so many tokens after it, so many times together. What is measured is the difference
@@ -59,6 +60,9 @@ func main() {
 
 func run() error {
 	fmt.Printf("%d rounds, kernels %s, processor ms per token: median (least–most)\n\n", *rounds, kernel.Level())
+	if *single {
+		return alone(*path)
+	}
 	fmt.Println("| file, job | Agora | llama.cpp | ratio of medians |")
 	fmt.Println("| --- | --- | --- | --- |")
 	if err := compare(filepath.Base(*path), *path); err != nil {
@@ -189,23 +193,25 @@ func alone(path string) error {
 	return portable(m)
 }
 
-// portable measures short answers in portable code and in the fastest that there is, in turns.
+// portable measures short jobs in portable code and in the fastest that there is, in turns.
 func portable(m *model.Model) error {
 	defer kernel.Use(kernel.Level())
-	j := job{"", 8, 12, 1}
-	spent := map[string][]float64{}
-	for range *rounds {
-		for _, level := range kernel.Levels() {
-			kernel.Use(level)
-			ms, err := measure(j, func(n int) (float64, error) { return generate(m, j, n) })
-			if err != nil {
-				return err
+	levels := kernel.Levels()
+	for _, j := range []job{{"decode", 8, 12, 1}, {"prefill 128", 128, 1, 1}} {
+		spent := map[string][]float64{}
+		for range *rounds {
+			for _, level := range levels {
+				kernel.Use(level)
+				ms, err := measure(j, func(n int) (float64, error) { return generate(m, j, n) })
+				if err != nil {
+					return err
+				}
+				spent[level] = append(spent[level], ms)
 			}
-			spent[level] = append(spent[level], ms)
 		}
+		plain, fast := spent["portable"], spent[levels[len(levels)-1]]
+		fmt.Printf("portable code, %s: %s ms per token, vectors %s, ratio %.1f\n", j.name, summary(plain), summary(fast), median(plain)/median(fast))
 	}
-	plain, fast := spent["portable"], spent[kernel.Levels()[len(spent)-1]]
-	fmt.Printf("portable code, decode: %s ms per token, vectors %s, ratio %.1f\n", summary(plain), summary(fast), median(plain)/median(fast))
 	return nil
 }
 

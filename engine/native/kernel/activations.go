@@ -16,12 +16,9 @@ type Activations struct {
 	x       []float32 // n rows of cols numbers, stride apart
 	stride  int
 	memory  []byte
-	blocks  []byte  // quantised, n rows; empty until a matrix wants them
-	pairs   []pairs // for portable code, one per block
+	blocks  []byte     // quantised, n rows; empty until a matrix wants them
+	words   [4][]words // for portable code, one per block, for each class of weights; empty until they are wanted
 }
-
-// pairs are what portable code multiplies four columns by, at a time, and what it adds to lanes of bytes: see eights.
-type pairs struct{ by, less [16]uint64 }
 
 const (
 	actBytes  = 64
@@ -50,12 +47,12 @@ func (a *Activations) quantise() {
 	if len(a.memory) < a.n*size+64 {
 		a.memory = make([]byte, a.n*size+64)
 	}
+	for i, w := range a.words {
+		a.words[i] = w[:0]
+	}
 	a.blocks = aligned(a.memory)[:a.n*size]
 	for i := range a.n {
 		quantiseRow(a.blocks[i*size:(i+1)*size], a.row(i))
-	}
-	if usePairs {
-		a.pair()
 	}
 }
 
@@ -89,22 +86,5 @@ func portableQuantise(dst []byte, x []float32) {
 		put(act128, uint32(-128*s))
 		put(actLow, uint32(-32*half[0]))
 		put(actHigh, uint32(-32*half[1]))
-	}
-}
-
-// pair prepares what portable code multiplies by: y + x·2¹⁶ for each two columns whose weights are two bytes apart.
-func (a *Activations) pair() {
-	n := len(a.blocks) / actBytes
-	if cap(a.pairs) < n {
-		a.pairs = make([]pairs, n)
-	}
-	a.pairs = a.pairs[:n]
-	for i := range n {
-		q, p := (*[Block]int8)(unsafe.Pointer(&a.blocks[i*actBytes])), &a.pairs[i]
-		for j := range p.by {
-			at := 4*(j/2) + j%2
-			p.by[j] = uint64(int64(q[at+2]) + int64(q[at])<<16)
-			p.less[j] = middle - 128*lanes16*p.by[j]
-		}
 	}
 }

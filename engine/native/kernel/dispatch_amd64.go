@@ -30,11 +30,11 @@ func Level() string { return level }
 func Use(name string) {
 	if slices.Contains(Levels(), name) {
 		level = name
-		vector, wide, usePairs = name != "portable", name == "avx512-vnni", name == "portable"
+		vector, wide = name != "portable", name == "avx512-vnni"
 	}
 }
 
-var vector, wide, usePairs bool
+var vector, wide bool
 
 func init() { Use(level) }
 

@@ -26,11 +26,11 @@ func Level() string { return level }
 func Use(name string) {
 	if slices.Contains(Levels(), name) {
 		level = name
-		vector, usePairs = name != "portable", name == "portable"
+		vector = name != "portable"
 	}
 }
 
-var vector, usePairs bool
+var vector bool
 
 func init() { Use(level) }
 

@@ -11,8 +11,6 @@ func Level() string { return "portable" }
 // Use chooses one of Levels, for tests and measurements; no product may be under way.
 func Use(string) {}
 
-const usePairs = true
-
 func squares(x []float32) float32                            { return portableSquares(x) }
 func scaleBy(out, x, w []float32, scale float32)             { portableScale(out, x, w, scale) }
 func addTo(x, y []float32)                                   { portableAdd(x, y) }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -75,6 +76,7 @@ func TestProductIsRightToTheActivationsRounding(t *testing.T) {
 
 // The largest numbers that formats hold neither saturate nor overflow.
 func TestExtremeNumbersAddUpExactly(t *testing.T) {
+	defer Use(Level())
 	x := make([]float32, 256)
 	for _, sign := range []float32{1, -1} {
 		for i := range x {
@@ -98,11 +100,14 @@ func TestExtremeNumbersAddUpExactly(t *testing.T) {
 				for _, w := range raw.Floats()[:256] {
 					want += float64(w) * float64(x[0])
 				}
-				var a Activations
-				a.Set(x, 1, 256, 256)
-				m.Multiply(out, 16, &a)
-				if math.Abs(float64(out[0])-want) > 1e-5*math.Abs(want)+1e-3 {
-					t.Errorf("%s of %#x times %v: %v, want %v", kind, fill, x[0], out[0], want)
+				for _, level := range Levels() {
+					Use(level)
+					var a Activations
+					a.Set(x, 1, 256, 256)
+					m.Multiply(out, 16, &a)
+					if math.Abs(float64(out[0])-want) > 1e-5*math.Abs(want)+1e-3 {
+						t.Errorf("%s of %#x times %v at %s: %v, want %v", kind, fill, x[0], level, out[0], want)
+					}
 				}
 			}
 		}
@@ -151,6 +156,19 @@ func TestWeightsThatAreNotFiniteAreRefused(t *testing.T) {
 	}
 }
 
+func TestMatrixOfPartsOfBlocksIsRefused(t *testing.T) {
+	for _, kind := range kinds {
+		raw := modeltest.Random(rand.New(rand.NewPCG(1, 1)), "w", kind, 0.1, 256, 2)
+		raw.Shape = []int{16, 32}
+		if weights, _, _ := kind.Block(); weights > Block {
+			raw.Shape = []int{128, 4}
+		}
+		if _, err := Pack(raw); !errors.Is(err, ErrWeights) {
+			t.Errorf("%v of %s: %v", raw.Shape, kind, err)
+		}
+	}
+}
+
 func BenchmarkMultiply(b *testing.B) {
 	r := rand.New(rand.NewPCG(3, 1))
 	for _, kind := range kinds {
@@ -175,15 +193,15 @@ func BenchmarkPortable(b *testing.B) {
 	r := rand.New(rand.NewPCG(3, 1))
 	for _, kind := range kinds {
 		b.Run(kind.String(), func(b *testing.B) {
-			m, _ := packed(b, r, kind, 576, 576)
-			x, out := random(r, 576), make([]float32, m.Width())
+			m, _ := packed(b, r, kind, 768, 576)
+			x, out := random(r, 768), make([]float32, m.Width())
 			best := map[string]time.Duration{}
 			for b.Loop() {
 				for _, level := range Levels() {
 					Use(level)
 					began := time.Now()
 					var a Activations
-					a.Set(x, 1, 576, 576)
+					a.Set(x, 1, 768, 768)
 					m.Multiply(out, m.Width(), &a)
 					if took := time.Since(began); best[level] == 0 || took < best[level] {
 						best[level] = took
@@ -191,7 +209,7 @@ func BenchmarkPortable(b *testing.B) {
 				}
 			}
 			plain, fast := best["portable"], best[Levels()[len(Levels())-1]]
-			b.ReportMetric(float64(plain.Nanoseconds())/(576*.576), "ns/kMAC")
+			b.ReportMetric(float64(plain.Nanoseconds())/(768*.576), "ns/kMAC")
 			b.ReportMetric(float64(plain)/float64(fast), "times")
 			b.ReportMetric(0, "ns/op")
 		})

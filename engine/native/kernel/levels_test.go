@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"agora/engine/native/modeltest"
 )
 
 // at runs body at every level and compares what it returns, bit by bit, with portable code.
@@ -42,6 +44,35 @@ func TestLevelsMultiplyAlike(t *testing.T) {
 				return out
 			})
 		}
+	}
+}
+
+// Weights at either end of their range, times activations at either end of theirs, with signs that agree or not.
+func TestLevelsMultiplyExtremesAlike(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 5))
+	for _, kind := range kinds[:6] {
+		raw := modeltest.Random(r, "w", kind, 0.1, 256, 256)
+		_, size, _ := kind.Block()
+		for i := range raw.Data {
+			if j := i % size; j >= 16 && j < 208 { // no scales
+				raw.Data[i] = []byte{0, 0xff, 0x80, 0x7f, 0x0f, 0xf0}[r.IntN(6)]
+			}
+		}
+		m, err := Pack(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := make([]float32, 16*256)
+		for i := range x {
+			x[i] = float32(254*r.IntN(2) - 127)
+		}
+		at(t, kind.String(), func() []float32 {
+			out := make([]float32, 16*256)
+			var a Activations
+			a.Set(x, 16, 256, 256)
+			m.Multiply(out, 256, &a)
+			return out
+		})
 	}
 }
 

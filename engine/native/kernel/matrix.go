@@ -44,14 +44,16 @@ func (m *Matrix) Width() int { return (m.Rows + Lanes - 1) / Lanes * Lanes }
 // Bytes is the memory that the weights take.
 func (m *Matrix) Bytes() int { return len(m.quants) + len(m.scales) }
 
-// Pack copies a matrix of Shape [cols, rows] into the order of the loops. cols must be a multiple of 32.
+// Pack copies a matrix of Shape [cols, rows] into the order of the loops. cols must be a multiple of 32, and
+// of the format's own blocks.
 func Pack(t tensor.Tensor) (*Matrix, error) { return NewRoom(Packed(t)).Pack(t) }
 
 // Pack is Pack into this room.
 func (r *Room) Pack(t tensor.Tensor) (*Matrix, error) {
 	l, ok := layouts[t.Type]
-	if !ok || len(t.Shape) != 2 || t.Shape[0]%Block != 0 {
-		return nil, fmt.Errorf("%w: %s is %v of %s; a matrix needs columns in a multiple of %d", ErrWeights, t.Name, t.Shape, t.Type, Block)
+	weights, _, _ := t.Type.Block()
+	if whole := max(Block, weights); !ok || len(t.Shape) != 2 || t.Shape[0]%whole != 0 {
+		return nil, fmt.Errorf("%w: %s is %v of %s; a matrix needs columns in a multiple of %d", ErrWeights, t.Name, t.Shape, t.Type, whole)
 	}
 	m := &Matrix{Rows: t.Shape[1], Cols: t.Shape[0], kind: t.Type, layout: l, room: r}
 	chunks := m.Width() / Lanes * (m.Cols / Block)
