@@ -17,11 +17,11 @@ import (
 // where x are the activations' numbers and dx their scale; the inner sums are integers. Floats: four sums, of the columns
 // that are 0, 1, 2, 3 modulo 4, added as (0+1)+(2+3).
 func portableMultiply(out []float32, stride int, m *Matrix, a *Activations, lo, hi int) {
+	fillHalves()
 	if m.layout.scales == 0 {
 		multiplyFloats(out, stride, m, a, lo, hi)
 		return
 	}
-	fillHalves()
 	blocks, words := m.Cols/Block, a.wordsFor(m.kind)
 	for g := lo; g < hi; g++ {
 		quants, scales := m.group(g)
@@ -128,20 +128,47 @@ var fillHalves = sync.OnceFunc(func() {
 	}
 })
 
+// together is for how many tokens weights of 16 rows are decoded once.
+const together = 8
+
 func multiplyFloats(out []float32, stride int, m *Matrix, a *Activations, lo, hi int) {
 	var w [Block * Lanes]float32
 	for g := lo; g < hi; g++ {
-		for i := range a.n {
-			var sum [Lanes][4]float32
-			x := a.row(i)
+		for from := 0; from < a.n; from += together {
+			var sums [together][Lanes][4]float32
+			n, quants := min(together, a.n-from), m.quants[g*m.Cols/Block*m.layout.quants:]
 			for b := range m.Cols / Block {
-				q, _ := m.chunk(g, b)
-				tensor.Decode(w[:], m.kind, q)
-				addFloats(&sum, &w, (*[Block]float32)(x[b*Block:]))
+				decodeFloats(&w, m.kind, quants[b*m.layout.quants:])
+				for i := range n {
+					addFloats(&sums[i], &w, (*[Block]float32)(a.row(from + i)[b*Block:]))
+				}
 			}
-			for r, s := range sum {
-				out[i*stride+g*Lanes+r] = (s[0] + s[1]) + (s[2] + s[3])
+			for i := range n {
+				for r, s := range sums[i] {
+					out[(from+i)*stride+g*Lanes+r] = (s[0] + s[1]) + (s[2] + s[3])
+				}
 			}
+		}
+	}
+}
+
+// decodeFloats decodes 32 columns of 16 rows, column by column.
+func decodeFloats(w *[Block * Lanes]float32, kind tensor.Type, q []byte) {
+	switch kind {
+	case tensor.F32:
+		b := (*[4 * len(w)]byte)(q)[:]
+		for i := range w {
+			w[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		}
+	case tensor.F16:
+		b := (*[2 * len(w)]byte)(q)[:]
+		for i := range w {
+			w[i] = halves[binary.LittleEndian.Uint16(b[2*i:])]
+		}
+	case tensor.BF16:
+		b := (*[2 * len(w)]byte)(q)[:]
+		for i := range w {
+			w[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
 		}
 	}
 }
@@ -152,10 +179,11 @@ func addFloats(sum *[Lanes][4]float32, w *[Block * Lanes]float32, x *[Block]floa
 		s := &sum[r]
 		a, b, c, d := s[0], s[1], s[2], s[3]
 		for k := 0; k < Block; k += 4 {
-			a += float32(w[k*Lanes+r] * x[k])
-			b += float32(w[(k+1)*Lanes+r] * x[k+1])
-			c += float32(w[(k+2)*Lanes+r] * x[k+2])
-			d += float32(w[(k+3)*Lanes+r] * x[k+3])
+			v := (*[4 * Lanes]float32)(w[k*Lanes:])
+			a += float32(v[r] * x[k])
+			b += float32(v[Lanes+r] * x[k+1])
+			c += float32(v[2*Lanes+r] * x[k+2])
+			d += float32(v[3*Lanes+r] * x[k+3])
 		}
 		s[0], s[1], s[2], s[3] = a, b, c, d
 	}
