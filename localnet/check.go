@@ -64,7 +64,9 @@ func Check(ctx context.Context, home string, within time.Duration, progress io.W
 	defer c.room.Close() // its models were only read
 	// New markets' epochs run while those of the others are looked at.
 	stranger := c.beside(ctx, c.stranger)
-	better := c.beside(ctx, func(ctx context.Context) (string, error) { return c.overtaken(ctx, r) })
+	contest := newRounds()
+	better := c.beside(ctx, func(ctx context.Context) (string, error) { return c.overtaken(ctx, r, contest) })
+	withheld := c.beside(ctx, func(ctx context.Context) (string, error) { return c.withheld(ctx, contest, r) })
 	copies := c.beside(ctx, func(ctx context.Context) (string, error) { return c.copies(ctx, r) })
 	machines := c.beside(ctx, c.machines)
 	c.run("the ranking is the true one", ctx, c.ranking)
@@ -81,6 +83,7 @@ func Check(ctx context.Context, home string, within time.Duration, progress io.W
 	c.run("a stranger opens a market", ctx, stranger)
 	c.run("copies and programs earn nothing", ctx, copies)
 	c.run("a better model takes the place", ctx, better)
+	c.run("a reveal that is withheld gains nothing", ctx, withheld)
 	c.run("five keys on one machine earn what one does", ctx, machines)
 	c.run("a liar is closed", ctx, liar)
 	c.run("the next one takes over", ctx, c.failover)

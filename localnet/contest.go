@@ -124,8 +124,9 @@ func (c *checker) examined(ctx context.Context, netuid uint32, digest string, wa
 }
 
 // overtaken opens a market for a contest, in which what is left of a model has the only place. Then the whole model is published, better by
-// at least leastLead, and takes the place.
-func (c *checker) overtaken(ctx context.Context, r *rivals) (_ string, err error) {
+// at least leastLead, and takes the place. The market stays as it is until nobody uses it any more.
+func (c *checker) overtaken(ctx context.Context, r *rivals, use *rounds) (_ string, err error) {
+	defer close(use.open)
 	s, err := c.create(ctx, contestName, subnettypes.Mechanism{Id: contestTask}, "A contest of open models that a check opens.")
 	if err != nil {
 		return "", err
@@ -143,6 +144,8 @@ func (c *checker) overtaken(ctx context.Context, r *rivals) (_ string, err error
 		return "", err
 	}
 	defer stop()
+	use.open <- s.Netuid
+	defer use.wait(ctx)
 	holder, err := c.examinedBy(ctx, s.Netuid, r.half.Digest, func(e daemon.Examined) bool { return e.Place == 1 || e.Items >= readyItems })
 	if err != nil {
 		return "", err
