@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -36,6 +37,8 @@ func (m *Market) serveControl() (stop func() error, err error) {
 	}
 	mux.HandleFunc("POST /miners/{name}/stop", order(m.StopMiner))
 	mux.HandleFunc("POST /miners/{name}/start", order(m.StartMiner))
+	mux.HandleFunc("POST /nodes/{node}/left-out", m.node((*proposer).serveLeaveOut))
+	mux.HandleFunc("GET /nodes/{node}/left-out", m.node((*proposer).serveLeftOut))
 	mux.HandleFunc("POST /settle", func(w http.ResponseWriter, r *http.Request) {
 		if err := m.Settle(r.Context()); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -59,6 +62,18 @@ func (m *Market) serveControl() (stop func() error, err error) {
 		}
 		return err
 	}, nil
+}
+
+// node answers an order to one of the chain's nodes, whose number the path names.
+func (m *Market) node(do func(*proposer, http.ResponseWriter, *http.Request)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		i, err := strconv.Atoi(r.PathValue("node"))
+		if err != nil || i < 0 || i >= len(m.blocks) {
+			http.Error(w, fmt.Sprintf("no node %q: this market has nodes 0 to %d", r.PathValue("node"), len(m.blocks)-1), http.StatusNotFound)
+			return
+		}
+		do(m.blocks[i], w, r)
+	}
 }
 
 // order tells the market that runs on home to stop or start a miner.

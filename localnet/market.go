@@ -31,6 +31,7 @@ import (
 type Market struct {
 	*plan
 	nodes   []*node.Node
+	blocks  []*proposer // of each node
 	clients []*client.Client
 	judges  []*daemon.Daemon
 	workers []*worker
@@ -95,11 +96,12 @@ func openLog(home string, m *Market) (*slog.Logger, error) {
 
 func (m *Market) startNodes(ctx context.Context) error {
 	for i := range m.Validators {
-		n, err := m.startNode(m.ctx, i)
+		play := &proposer{}
+		n, err := m.startNode(m.ctx, i, play)
 		if err != nil {
 			return err
 		}
-		m.nodes = append(m.nodes, n)
+		m.nodes, m.blocks = append(m.nodes, n), append(m.blocks, play)
 		m.clients = append(m.clients, client.New(n.Client(), m.file.ChainID))
 		m.daemons.Go(func() { m.watch(i, n) })
 	}

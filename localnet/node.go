@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	abci "github.com/cometbft/cometbft/abci/types"
 	cmtcfg "github.com/cometbft/cometbft/config"
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/p2p"
@@ -88,8 +89,8 @@ func (s settings) Get(key string) any { return s[key] }
 // that a market of four nodes with 15 stores each grows until then.
 const treeCache = 1_000
 
-// startNode starts node i. A damaged store is an error that says how to start afresh.
-func (p *plan) startNode(ctx context.Context, i int) (*node.Node, error) {
+// startNode starts node i, whose blocks play proposes. A damaged store is an error that says how to start afresh.
+func (p *plan) startNode(ctx context.Context, i int, play *proposer) (*node.Node, error) {
 	c := p.cometConfig(i)
 	db, err := node.OpenSmallDB(c)
 	if errors.Is(err, node.ErrInUse) {
@@ -101,7 +102,10 @@ func (p *plan) startNode(ctx context.Context, i int) (*node.Node, error) {
 	n, err := node.Start(ctx, c, db, node.SmallDBProvider, settings{
 		"home": c.RootDir, "chain-id": p.file.ChainID, "pruning": "default", "minimum-gas-prices": "0rao",
 		"iavl-cache-size": treeCache, "mempool.max-txs": -1,
-	}, log.NewNopLogger())
+	}, log.NewNopLogger(), func(a abci.Application) abci.Application {
+		play.Application = a
+		return play
+	})
 	if err != nil {
 		return nil, damaged(p.Home, err)
 	}

@@ -9,8 +9,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -19,24 +17,17 @@ import (
 	subnettypes "agora/chain/x/subnet/types"
 	yumatypes "agora/chain/x/yuma/types"
 	"agora/client"
-	"agora/engine/native/store"
-	"agora/mechanism/frontier"
 	"agora/miner/enrolment"
 	"agora/task"
-	"agora/validator"
-	"agora/validator/exam"
 )
 
 const (
-	withholderName  = "withholder"      // the hot key by which the check speaks for a validator
-	withholderPrice = 64 * network.TAO  // at most, for its place
-	withheldLeast   = 2                 // tempos in which it withholds its reveal
-	revealedLeast   = 1                 // and in which it does not
-	withheldWithin  = 10                // tempos in which there must be so many, since it has the voice
-	withheldItems   = 32                // by which both seeds of a tempo are compared
-	withheldPart    = 120. / (30 * 240) // of the tempos of thirty days: every second one of a day, each of 360 blocks
-	withheldPoints  = 0.5               // of capability that it may move a pair of models by so
-	voiceWithin     = 4                 // tempos until the validator has a voice, and another key may have it
+	withholderName  = "withholder"     // the hot key by which the check speaks for a validator
+	withholderPrice = 64 * network.TAO // at most, for its place
+	withheldLeast   = 2                // tempos in which it withholds its reveal
+	revealedLeast   = 1                // and in which it does not
+	withheldWithin  = 10               // tempos in which there must be so many, since it has the voice
+	voiceWithin     = 4                // tempos until the validator has a voice, and another key may have it
 )
 
 // rounds are the tempos of a market that the check has open for a while, for another check to speak in.
@@ -65,6 +56,7 @@ type withholder struct {
 	queue    *client.Queue
 	sealed   map[uint64]sealed // by the epoch of the commit
 	choices  []choice
+	leaver   string // the number of the node that leaves the others' reveals out of its blocks; "" if none does yet
 }
 
 // sealed is what a commit hides.
@@ -75,16 +67,18 @@ type sealed struct {
 
 // choice is a tempo at whose end the voice could choose between two seeds, by revealing or not.
 type choice struct {
-	epoch           uint64 // that the seed is of
-	revealed        bool
-	told, kept      task.Seed // what the seed is with its salt and without
-	dividends       uint32    // of 65,535, that its voice had of the tempo before
-	proposers, open int       // of the blocks in which it could reveal, how many different ones, and how many blocks
+	epoch      uint64 // that the seed is of
+	revealed   bool
+	told, kept task.Seed // what the seed is with its salt and without
+	dividends  uint32    // of 65,535, that its voice had of the tempo before
+	proposers  int       // of the blocks in which it could reveal, how many different ones
+	first      string    // the address of the first of them
+	left, late int       // reveals that the leaver left out and that others took, and those that came when no block but its own was left
 }
 
 // withheld speaks for one of the validators in the contest that the check has open, and withholds every second reveal. The chain makes the
-// seed of the others' salts, the voice has no dividends of the tempo, no proposer could have kept its reveal out, and what the better one of
-// two seeds is worth for a model moves its lead by less than half a point.
+// seed of the others' salts, the voice has no dividends of the tempo, reveals that a proposer leaves out come into the next one's blocks, and
+// what the better one of two seeds is worth for a model moves its lead by less than half a point.
 func (c *checker) withheld(ctx context.Context, in *rounds, r *rivals) (_ string, err error) {
 	defer close(in.over)
 	var netuid uint32
@@ -103,6 +97,7 @@ func (c *checker) withheld(ctx context.Context, in *rounds, r *rivals) (_ string
 		return "", err
 	}
 	defer func() { err = errors.Join(err, giveBack(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, w.endLeaving(context.WithoutCancel(ctx))) }()
 	if err := w.speak(ctx); err != nil {
 		return "", err
 	}
@@ -192,12 +187,15 @@ func (w *withholder) speak(ctx context.Context) error {
 		if err := w.look(ctx, s); err != nil {
 			return err
 		}
-		if withheld, revealed := w.count(); withheld >= withheldLeast && revealed >= revealedLeast {
+		if err := w.chooseLeaver(ctx); err != nil {
+			return err
+		}
+		if withheld, revealed := w.count(); withheld >= withheldLeast && revealed >= revealedLeast && w.leftOut() >= leftOutLeast {
 			return nil
 		}
 	}
 	withheld, revealed := w.count()
-	return fmt.Errorf("in %d tempos the voice could withhold %d reveals and make %d", withheldWithin, withheld, revealed)
+	return fmt.Errorf("in %d tempos the voice could withhold %d reveals and make %d, and a proposer left out %d", withheldWithin, withheld, revealed, w.leftOut())
 }
 
 func (w *withholder) count() (withheld, revealed int) {
@@ -295,11 +293,15 @@ func (w *withholder) look(ctx context.Context, s yumatypes.Schedule) error {
 	if !ok || !has {
 		return nil
 	}
-	c, err := w.drawn(ctx, s.Epoch, v.salt)
+	rows, err := w.rows(ctx, s.Epoch)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(w.paid(ctx, s.Epoch, &c), w.proposed(ctx, s, &c)); err != nil {
+	c, err := w.drawn(ctx, s.Epoch, v.salt, rows)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(w.paid(ctx, s.Epoch, &c), w.proposed(ctx, s, &c), w.taken(ctx, s, rows, &c)); err != nil {
 		return err
 	}
 	w.choices = append(w.choices, c)
@@ -307,11 +309,7 @@ func (w *withholder) look(ctx context.Context, s yumatypes.Schedule) error {
 }
 
 // drawn holds the seed that followed a tempo to the salts that were revealed in it.
-func (w *withholder) drawn(ctx context.Context, epoch uint64, salt []byte) (c choice, err error) {
-	rows, err := w.rows(ctx, epoch)
-	if err != nil {
-		return c, err
-	}
+func (w *withholder) drawn(ctx context.Context, epoch uint64, salt []byte, rows []yumatypes.Row) (c choice, err error) {
 	before, err := w.chain.Seed(ctx, w.netuid, epoch)
 	if err != nil {
 		return c, err
@@ -395,97 +393,12 @@ func (w *withholder) proposed(ctx context.Context, s yumatypes.Schedule, c *choi
 			return err
 		}
 		who[told.Result.Block.Header.Proposer] = true
-		c.open++
+		if height == s.RevealFrom {
+			c.first = told.Result.Block.Header.Proposer
+		}
 	}
 	if c.proposers = len(who); c.proposers < 2 {
 		return fmt.Errorf("one proposer had all blocks from %d to %d", s.RevealFrom, s.RevealUntil)
 	}
 	return nil
-}
-
-// judge computes what the better seed of each choice would have been worth to a model against its half.
-func (w *withholder) judge(ctx context.Context, r *rivals) (string, error) {
-	dir, err := os.MkdirTemp("", "agora-seeds")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir) // a folder of the system's
-	kept, err := exam.OpenStore(filepath.Join(dir, "exam.db"))
-	if err != nil {
-		return "", err
-	}
-	defer kept.Close() // nobody reads it again
-	gained, fewest, dividends := 0.0, len(w.file.Validators), uint32(0)
-	for _, c := range w.choices {
-		told, err := w.lead(ctx, kept, r, c.told)
-		if err != nil {
-			return "", err
-		}
-		other, err := w.lead(ctx, kept, r, c.kept)
-		if err != nil {
-			return "", err
-		}
-		gained += max(0, other-told) / float64(len(w.choices))
-		fewest, dividends = min(fewest, c.proposers), max(dividends, c.dividends)
-	}
-	withheld, revealed := w.count()
-	points := gained * withheldPart
-	detail := fmt.Sprintf("a voice of %s of the stake withheld %d of %d reveals: these seeds are of the others' salts, and it had nothing of these tempos' dividends (where it revealed, up to %.3f of them); "+
-		"each window to reveal in had blocks of %d proposers or more; the better of two seeds moves a lead by %.1f points in a tempo, %.2f in thirty days where it is chosen in every second tempo of one",
-		part(len(w.file.Validators)), withheld, withheld+revealed, float64(dividends)/65535, fewest, gained, points)
-	if points > withheldPoints {
-		return "", fmt.Errorf("%s: more than %.1f", detail, withheldPoints)
-	}
-	return detail, nil
-}
-
-// part is a word for one of n.
-func part(n int) string {
-	if n == 4 {
-		return "a quarter"
-	}
-	return fmt.Sprintf("one in %d parts", n)
-}
-
-// lead is by how many points a model is better than its half on the items of a seed.
-func (w *withholder) lead(ctx context.Context, kept *exam.Store, r *rivals, seed task.Seed) (float64, error) {
-	whole, err := w.capability(ctx, kept, chatNet, r.whole, seed)
-	if err != nil {
-		return 0, err
-	}
-	half, err := w.capability(ctx, kept, w.netuid, r.half, seed)
-	return 100 * (whole - half), err
-}
-
-// capability is a model's mean score on the items of a seed.
-func (w *withholder) capability(ctx context.Context, kept *exam.Store, netuid uint32, e store.Entry, seed task.Seed) (float64, error) {
-	digest, ok := exam.ParseDigest(e.Digest)
-	if !ok {
-		return 0, fmt.Errorf("no digest: %q", e.Digest)
-	}
-	listed, err := w.chain.Model(ctx, netuid, e.Digest)
-	if err != nil {
-		return 0, err
-	}
-	contest, err := exam.ParseContest(contestTask)
-	if err != nil {
-		return 0, err
-	}
-	var questions []exam.Question
-	for i := range uint64(withheldItems) {
-		item, err := contest.Item(ctx, exam.Drawn{Seed: seed}, i)
-		if err != nil {
-			return 0, err
-		}
-		questions = append(questions, item...)
-	}
-	results, _, err := w.room.Examine(ctx, kept, validator.Listed(digest, listed), questions)
-	if err != nil {
-		return 0, err
-	}
-	sum := frontier.Score(0)
-	for i := range withheldItems {
-		sum += contest.Score(results[i*len(contest.Parts):])
-	}
-	return float64(sum) / float64(frontier.Whole) / withheldItems, nil
 }

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	cmtdb "github.com/cometbft/cometbft-db"
+	abci "github.com/cometbft/cometbft/abci/types"
 	cmtcfg "github.com/cometbft/cometbft/config"
 	cmtnode "github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/p2p"
@@ -78,8 +79,8 @@ func opened(c *cmtcfg.Config, open func(name, dir string) (dbm.DB, error)) (dbm.
 
 // Start opens the application on db, runs a node with it and starts making or following blocks. It refuses to run
 // without the validator's key or its record where there is data. Close stops it and closes db; after an error db is closed. CometBFT's own
-// stores come from stores.
-func Start(ctx context.Context, c *cmtcfg.Config, db dbm.DB, stores cmtcfg.DBProvider, options servertypes.AppOptions, logger log.Logger) (_ *Node, err error) {
+// stores come from stores. Where as is not nil CometBFT sees the application as it returns it.
+func Start(ctx context.Context, c *cmtcfg.Config, db dbm.DB, stores cmtcfg.DBProvider, options servertypes.AppOptions, logger log.Logger, as func(abci.Application) abci.Application) (_ *Node, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.Close())
@@ -97,7 +98,11 @@ func Start(ctx context.Context, c *cmtcfg.Config, db dbm.DB, stores cmtcfg.DBPro
 	if err != nil {
 		return nil, err
 	}
-	comet, err := cmtnode.NewNodeWithContext(ctx, c, pv, name, proxy.NewLocalClientCreator(server.NewCometABCIWrapper(a)), genesis(c),
+	seen := server.NewCometABCIWrapper(a)
+	if as != nil {
+		seen = as(seen)
+	}
+	comet, err := cmtnode.NewNodeWithContext(ctx, c, pv, name, proxy.NewLocalClientCreator(seen), genesis(c),
 		stores, cmtnode.DefaultMetricsProvider(c.Instrumentation), servercmtlog.CometLoggerWrapper{Logger: logger})
 	if err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func runNode(svr *server.Context, c client.Context, cfg serverconfig.Config) (er
 	if err != nil {
 		return err
 	}
-	n, err := node.Start(ctx, svr.Config, db, cmtcfg.DefaultDBProvider, svr.Viper, svr.Logger)
+	n, err := node.Start(ctx, svr.Config, db, cmtcfg.DefaultDBProvider, svr.Viper, svr.Logger, nil)
 	if err != nil {
 		return err
 	}
