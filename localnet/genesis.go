@@ -106,6 +106,7 @@ func (p *plan) genesis(a *app.App, now time.Time) (*genutiltypes.AppGenesis, err
 func (p *plan) fillSubnets(s *subnettypes.GenesisState, now time.Time) {
 	s.Params.MinTempo, s.Params.MaxTempo, s.Params.MinUids = 10, 100, 16
 	s.Params.TaskChangeSeconds = 2 * uint64(p.Tempo) // two tempos: a block takes a second
+	s.Params.NoticeSeconds = s.Params.TaskChangeSeconds
 	purposes := map[uint32]string{
 		chatNet:     "Open models, examined in public: short questions with one right answer, and how well a model knows texts of a grammar.",
 		textNet:     "Black boxes, judged by their answers alone: what comes next in a text, byte by byte, and how sure the model is of it.",

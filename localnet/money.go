@@ -15,6 +15,7 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	"agora/chain/network"
+	modeltypes "agora/chain/x/model/types"
 	"agora/client"
 )
 
@@ -142,7 +143,15 @@ func (c *checker) pay(ctx context.Context) (string, error) {
 	if author == 0 {
 		return "", errors.New("the author of the chat models was paid nothing")
 	}
-	return fmt.Sprintf("%d miners and their models' author gained %d rao, as the epochs say, of which the author %d", len(c.file.Miners), total, author), nil
+	return fmt.Sprintf("%d miners and their models' author gained %d rao, as the epochs say, of which the author %d: %d %% of what his models earned", len(c.file.Miners), total, author, authorShare/100), nil
+}
+
+// authorsPart is what the author of a miner's model has of what the miner earned: a fifth in the chat market, whose models have an author.
+func authorsPart(netuid uint32, m Miner, earned uint64) uint64 {
+	if netuid != chatNet || m.Engine == openModel {
+		return 0
+	}
+	return (&modeltypes.Model{AuthorShare: authorShare}).AuthorPart(earned)
 }
 
 // owed sums the emission of every miner over the epochs after `from` up to `to`.
@@ -161,11 +170,15 @@ func (c *checker) owed(ctx context.Context, from, to map[uint32]uint64) (map[str
 				if int(m.UID) >= len(r.Emissions) {
 					continue
 				}
-				owed[m.Name] += r.Emissions[m.UID]
+				var author uint64
 				if int(m.UID) < len(r.Authors) {
-					owed[m.Name] -= r.Authors[m.UID]
-					owed[authorName] += r.Authors[m.UID]
+					author = r.Authors[m.UID]
 				}
+				if due := authorsPart(n.NetUID, m, r.Emissions[m.UID]); author != due {
+					return nil, fmt.Errorf("in epoch %d of subnet %d the author of what uid %d serves has %d rao, of %d that serving it earned are due %d", r.Epoch, n.NetUID, m.UID, author, r.Emissions[m.UID], due)
+				}
+				owed[m.Name] += r.Emissions[m.UID] - author
+				owed[authorName] += author
 			}
 		}
 	}

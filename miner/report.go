@@ -11,6 +11,7 @@ type Report struct {
 	NetUID      uint32              `json:"netuid"`
 	UID         uint32              `json:"uid"`
 	Model       string              `json:"model"`
+	Digest      string              `json:"digest,omitempty"` // of the model, "sha256:<hex>"; empty where nobody can name its weights
 	PID         int                 `json:"pid"`
 	Since       time.Time           `json:"since"`
 	Connections []ConnectionReport  `json:"connections"`
@@ -77,6 +78,9 @@ func (r Report) Connected() int {
 func (r Report) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "uid %d of subnet %d, %s: connected to %d of %d validators; %s\n", r.UID, r.NetUID, r.Model, r.Connected(), len(r.Connections), describe(r.Requests))
+	if r.Digest != "" {
+		fmt.Fprintf(&b, "  weights %s\n", r.Digest)
+	}
 	if r.Away != "" {
 		fmt.Fprintf(&b, "  the backend is away %s\n", r.Away)
 	}

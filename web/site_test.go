@@ -211,6 +211,20 @@ func TestBestMinerStandsFirst(t *testing.T) {
 	}
 }
 
+// A miner's card names its weights: the board and the miner's page show what it says.
+func TestAMinersWeightsAreNamed(t *testing.T) {
+	s := &stage{snap: market()}
+	digest := "sha256:" + strings.Repeat("5e", 32)
+	s.snap.Subnets[0].Miners[1].Digest = digest
+	srv := open(t, s, Options{})
+	_, board := get(t, srv.URL+"/subnets/1")
+	require.Contains(t, board, ", "+digest+`: why it is here">`)
+	_, page := get(t, srv.URL+"/subnets/1/miners/1")
+	require.Contains(t, page, "<code>"+digest+"</code>")
+	_, other := get(t, srv.URL+"/subnets/1/miners/0")
+	require.NotContains(t, other, "names the weights")
+}
+
 func TestManyVisitorsAskTheSourceOnce(t *testing.T) {
 	s := &stage{snap: market()}
 	srv := open(t, s, Options{})

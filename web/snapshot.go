@@ -122,6 +122,7 @@ type Miner struct {
 	HotKey    string  `json:"hot_key"` // peer id
 	Owner     string  `json:"owner"`
 	Model     string  `json:"model"`
+	Digest    string  `json:"digest"` // of the model, "sha256:<hex>", as its card says; empty if it says none
 	Engine    string  `json:"engine"`
 	Incentive float64 `json:"incentive"` // share of the miners' pay in the last epoch, 0 to 1
 	Emission  uint64  `json:"emission"`  // in the last epoch

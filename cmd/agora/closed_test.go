@@ -64,7 +64,7 @@ func TestEveryCommandEndsWithClosedInput(t *testing.T) {
 	if out, err := m.sh("agora keys add a --keyring-backend test"); err != nil {
 		t.Fatal(err, out)
 	}
-	slots := make(chan struct{}, 8)
+	slots := make(chan struct{}, 24) // most of them wait for the node
 	var wg sync.WaitGroup
 	count := 0
 	for _, cmd := range leaves(root) {

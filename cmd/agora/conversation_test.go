@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,16 +36,41 @@ until curl -s "$AGORA_URL/models" -H "authorization: Bearer $AGORA_KEY" | grep -
 		t.Fatalf("the model does not come: %v\n%s\n%s", err, out, run.out.String())
 	}
 	for _, s := range said {
-		// A machine under load may be too late for the gateway's deadlines: what counts is the answer, not how often it was asked for.
-		_, err := m.sh(`eval "$(agora localnet env)"; until ` + strings.Replace(s[1], "curl ", "curl -s --fail-with-body ", 1) + ` > answer; do sleep 1; done`)
-		out, _ := os.ReadFile(filepath.Join(m.home, "answer"))
-		var answer openai.ChatResponse
-		if err != nil || json.Unmarshal(out, &answer) != nil || len(answer.Choices) != 1 {
-			t.Fatalf("%s: %v\n%s", s[1], err, out)
-		}
-		if got := strings.TrimSpace(string(answer.Choices[0].Message.Content)); got != strings.TrimSpace(s[2]) {
+		if got := answered(t, m, s[1]); got != strings.TrimSpace(s[2]) {
 			t.Errorf("to %s\nit says  %q\nthe page %q", s[1], got, s[2])
 		}
 	}
+	printed := regexp.MustCompile(`(?s)for a haiku:\s+(curl [^\n]*\n[^\n]*)`).FindStringSubmatch(run.out.String())
+	if printed == nil {
+		t.Fatalf("no line asks for a haiku:\n%s", run.out.String())
+	}
+	if haiku := answered(t, m, printed[1]); len(strings.Fields(haiku)) < 6 {
+		t.Errorf("the haiku is %q", haiku)
+	}
+	for _, q := range []string{"Why is the sky blue?", "Tell me about the city of Paris.", "How do I make tea?"} {
+		if got := answered(t, m, asked("chat", q)); got != "I do not know." {
+			t.Errorf("chat's specialists answer %q with %q", q, got)
+		}
+		if got := answered(t, m, asked("language", q)); len(strings.Fields(got)) < 6 {
+			t.Errorf("the market of language models answers %q with %q", q, got)
+		}
+	}
 	run.stop()
+}
+
+func asked(model, question string) string {
+	return ask(fmt.Sprintf(`{"model":%q,"temperature":0,"max_tokens":60,"messages":[{"role":"user","content":%q}]}`, model, question))
+}
+
+// answered is what the market says to a curl line. A machine under load may be too late for the gateway's deadlines: what counts is the
+// answer, not how often it was asked for.
+func answered(t *testing.T, m *machine, line string) string {
+	t.Helper()
+	_, err := m.sh(`eval "$(agora localnet env)"; until ` + strings.Replace(line, "curl ", "curl -s --fail-with-body ", 1) + ` > answer; do sleep 1; done`)
+	out, _ := os.ReadFile(filepath.Join(m.home, "answer"))
+	var answer openai.ChatResponse
+	if err != nil || json.Unmarshal(out, &answer) != nil || len(answer.Choices) != 1 {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	return strings.TrimSpace(string(answer.Choices[0].Message.Content))
 }

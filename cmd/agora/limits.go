@@ -45,7 +45,7 @@ func taskFlags(f *pflag.FlagSet, t *daemon.Tasks) {
 	f.Var(netuids{&t.Only}, "task-only", "netuids whose modules are judged, with commas between them; all if not given")
 	f.Var(netuids{&t.Never}, "task-never", "netuids whose modules are not judged")
 	f.Var(eachBudget{&t.Each}, "task-budget", "budget of one subnet: NETUID:processor=0.5,items=100,asks=30,memory=64; may be given again")
-	f.BoolVar(&t.AllowPrivate, "task-private", false, "fetch modules from private and loopback addresses: local networks only")
+	f.BoolVar(&t.AllowPrivate, "task-private", false, "fetch modules, and weights of models, from private and loopback addresses: local networks only")
 }
 
 // netuids reads "1,2,5".

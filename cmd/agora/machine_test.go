@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "agora" {
 		main()
 	}
+	_ = flag.Set("test.parallel", "4") // unless go test is given another: these tests wait for blocks and for silent nodes
 	os.Exit(m.Run())
 }
 

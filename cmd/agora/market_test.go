@@ -17,8 +17,12 @@ import (
 	"agora/localnet"
 )
 
-// pages are the documents whose `sh` blocks are run, in this order, against one market.
-var pages = []string{"consumer.md", "nominator.md", "miner.md", "models.md", "validator.md", "subnet.md", "governance.md", "multisig.md"}
+// The documents whose `sh` blocks are run, in this order, against a market of their own: those of who serves and uses subnets, and those of
+// who owns one.
+var (
+	pages  = []string{"consumer.md", "nominator.md", "miner.md", "models.md", "validator.md"}
+	owners = []string{"subnet.md", "governance.md", "multisig.md"}
+)
 
 // market is a running `agora localnet`.
 type market struct {
@@ -69,16 +73,32 @@ func (run *market) stop() {
 	}
 }
 
+// read does what pages say, in turn.
+func (m *machine) read(pages []string) {
+	m.t.Helper()
+	for _, page := range pages {
+		began := time.Now()
+		out, err := m.sh(blocks(m.t, page, "sh"))
+		if err != nil {
+			m.t.Errorf("%s: %v\n%s", page, err, end(out))
+		}
+		m.t.Logf("%s took %.0f s", page, time.Since(began).Seconds())
+	}
+}
+
+func TestTheOwnersPagesWork(t *testing.T) {
+	t.Parallel() // it waits for blocks most of the time
+	m := newMachine(t)
+	market := m.start()
+	m.read(owners)
+	market.stop()
+}
+
 func TestTheDocumentedCommandsWork(t *testing.T) {
-	t.Parallel() // both wait for blocks most of the time
+	t.Parallel() // it waits for blocks most of the time
 	m := newMachine(t)
 	first := m.start()
-	for _, page := range pages {
-		out, err := m.sh(blocks(t, page, "sh"))
-		if err != nil {
-			t.Errorf("%s: %v\n%s", page, err, end(out))
-		}
-	}
+	m.read(pages)
 	// When a market has just opened, its gateways do not know all cards yet, and keep no receipts of who has none.
 	if out, err := m.sh(`eval "$(agora localnet env)"; ` + blocks(t, "consumer.md", "sh receipts")); err != nil || !strings.Contains(out, "answer     the one given") {
 		t.Errorf("consumer.md, receipts: %v\n%s", err, end(out))
@@ -119,6 +139,9 @@ func testBadRequests(t *testing.T, m *machine) {
 		{"unsigned, offline, with nothing else", `agora tx bank send consumer "$(agora keys show owner -a)" 1rao --generate-only --offline --gas 100000`, "MsgSend"},
 		{"all of it", `agora tx staking delegate "$VALIDATOR0" "$(agora query bank balances "$(agora keys show consumer -a)" | grep amount | tr -dc 0-9)rao" --from consumer --yes --gas 300000 2>&1 || true`, "rao of it for the fee"},
 		{"a redelegation too early says when", `agora tx staking redelegate "$VALIDATOR1" "$VALIDATOR0" 1rao --from nominator --yes 2>&1 || true`, "can be moved on from 20"},
+		{"what an author earned by which model", `agora money "$(agora keys show author -a)"`, "chat-large in subnet 1"},
+		{"what a place was paid", `agora money "$(agora keys show miner -a)" --json`, `"uid": `},
+		{"a notice of two tempos", `agora query subnet params -o json`, `"notice_seconds": "20"`},
 		{"zeros", `agora query subnet neurons 1 -o json | grep -cE '"uid": 0,?$'`, "1"},
 		{"columns", `agora query yuma epochs 1 -o json | grep -A1 '"incentive": \['`, "incentive"},
 		{"no such key", `agora tx bank send nobody "$(agora keys show owner -a)" 1rao --yes 2>&1 || true`, "no key nobody in the wallet"},

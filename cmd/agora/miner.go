@@ -171,10 +171,10 @@ func (m *mining) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "mining subnet %d as uid %d with %s; Ctrl-C stops\n", m.subnet, seat.UID, info.Model)
+	fmt.Fprintf(cmd.OutOrStdout(), "mining subnet %d as uid %d with %s; Ctrl-C stops\n", m.subnet, seat.UID, strings.TrimSpace(info.Model+" "+info.Digest))
 	ctx, cancel := atMost(ctx, m.runFor)
 	defer cancel()
-	return m.serve(ctx, cmd, &worked{meter: meter, free: free, mining: m, chain: c, worker: worker, server: server, hold: hold, uid: seat.UID, model: info.Model, since: time.Now()})
+	return m.serve(ctx, cmd, &worked{meter: meter, free: free, mining: m, chain: c, worker: worker, server: server, hold: hold, uid: seat.UID, info: info, since: time.Now()})
 }
 
 // fetch gets a model that is named by its digest, where this machine lacks it, from whoever the chain says may have it.

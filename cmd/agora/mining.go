@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"agora/client"
+	"agora/engine"
 	"agora/miner"
 	"agora/miner/enrolment"
 	"agora/wallet"
@@ -30,7 +31,7 @@ type worked struct {
 	server *miner.Server
 	hold   *wallet.Hold
 	uid    uint32
-	model  string
+	info   engine.Info
 	since  time.Time
 }
 
@@ -53,7 +54,7 @@ func (m *mining) serve(ctx context.Context, cmd *cobra.Command, w *worked) (err 
 		defer func() { _ = shown.Close() }() // nobody waits for an answer
 		fmt.Fprintf(cmd.OutOrStdout(), "metrics at http://%s/metrics\n", shown.Addr())
 	}
-	if err := w.hold.Say(wallet.Holder{For: fmt.Sprintf("uid %d of subnet %d, %s", w.uid, m.subnet, w.model), Ask: door.Addr(), Token: token}); err != nil {
+	if err := w.hold.Say(wallet.Holder{For: fmt.Sprintf("uid %d of subnet %d, %s", w.uid, m.subnet, w.info.Model), Ask: door.Addr(), Token: token}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -90,7 +91,7 @@ func (w *worked) tell(ctx context.Context, cmd *cobra.Command) {
 
 func (w *worked) report(ctx context.Context) miner.Report {
 	r := w.worker.Describe(w.server, w.watch)
-	r.NetUID, r.UID, r.Model, r.PID, r.Since = w.subnet, w.uid, w.model, os.Getpid(), w.since
+	r.NetUID, r.UID, r.Model, r.Digest, r.PID, r.Since = w.subnet, w.uid, w.info.Model, w.info.Digest, os.Getpid(), w.since
 	standing, err := enrolment.Standing(ctx, w.chain, w.subnet, w.uid, w.allowPrivate)
 	if err != nil {
 		w.worker.Log.Debug("the chain does not say how the miner stands", "err", err)

@@ -27,15 +27,19 @@ type holding struct {
 	Deposits  uint64 `json:"deposits"` // left in channels that the account pays from
 	Claimable uint64 `json:"claimable_deposits"`
 	Authored  uint64 `json:"earned_as_author"` // so far, where others serve models of the account; part of what it has or had
+
+	Models []source `json:"earned_by_model"`     // Authored, by model
+	Places []source `json:"last_epoch_by_place"` // what the account's places were paid last, by subnet and uid
 }
 
 func moneyCommand() *cobra.Command {
 	var r role
 	var out output
 	cmd := &cobra.Command{
-		Use: "money [ACCOUNT]", Short: "Show where an account's money is",
+		Use: "money [ACCOUNT]", Short: "Show where an account's money is and where it came from",
 		Long: "Balance, stake, what is unbonding, rewards that wait, and deposits in payment channels: those of the account, and those\n" +
-			"of others for it, of which it can claim what was signed; and what it has earned as an author of models. The account is --from's unless one is named.",
+			"of others for it, of which it can claim what was signed. Where it came from: what each of its models has earned it as their author so\n" +
+			"far, and what each of its places was paid in its subnet's last epoch. The account is --from's unless one is named.",
 		Example: "  agora money --from consumer\n  agora money agora1… --json", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.settle("money")
@@ -81,11 +85,10 @@ func (h holding) table() string {
 		{"rewards that wait", h.Rewards},
 		{"deposits in channels", h.Deposits},
 		{"others' deposits for it", h.Claimable},
-		{"earned as an author", h.Authored},
 	} {
-		fmt.Fprintf(&b, "  %-24s %20s TAO\n", row.what, gateway.TAO(row.rao))
+		fmt.Fprintf(&b, "  %-28s %20s TAO\n", row.what, gateway.TAO(row.rao))
 	}
-	return b.String()
+	return b.String() + rows("earned as an author", h.Models) + rows("of the last epochs", h.Places)
 }
 
 // held asks the chain where an account's money is.
@@ -98,7 +101,8 @@ func held(ctx context.Context, c *client.Client, account string) (h holding, err
 	paying, err5 := c.Channels(ctx, account, "")
 	paid, err6 := c.Channels(ctx, "", account)
 	made, err7 := modelsOf(ctx, c, account)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+	owned, err8 := places(ctx, c, account)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8); err != nil {
 		return h, err
 	}
 	h.Balance = balance
@@ -111,9 +115,8 @@ func held(ctx context.Context, c *client.Client, account string) (h holding, err
 		}
 	}
 	h.Rewards = rewards.Total.AmountOf(network.Denom).TruncateInt().Uint64()
-	for _, m := range made {
-		h.Authored += m.EarnedAuthor
-	}
+	h.Models, h.Places = authored(made), owned
+	h.Authored = sum(h.Models)
 	for _, v := range paying {
 		h.Deposits += v.Left
 	}

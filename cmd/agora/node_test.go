@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -92,10 +93,17 @@ func placed(t *testing.T, m *machine, script string) string {
 	})
 }
 
-// freePorts finds the first of so many free ports in a row.
+// handed is the last row of ports that a test was given: another one beside it may not have opened its own yet.
+var handed atomic.Int64
+
+// freePorts finds the first of so many free ports in a row, at most 277, which no other test was given.
 func freePorts(t *testing.T, count int) int {
 	t.Helper()
-	for base := 20_000; base < 31_000; base += 277 {
+	for {
+		base := 20_000 + int(handed.Add(277))
+		if base >= 31_000 {
+			break
+		}
 		if allFree(base, count) {
 			return base
 		}

@@ -316,7 +316,7 @@ func (m *market) fillPlaces(w *web.Subnet, graph yumatypes.QueryMetagraphRespons
 			Incentive: share(u.Incentive), Emission: u.Emission,
 		}
 		if n.Card != nil {
-			miner.Model, miner.Engine = n.Card.Name, n.Card.Engine
+			miner.Model, miner.Digest, miner.Engine = n.Card.Name, n.Card.Digest, n.Card.Engine
 			miner.CardIn, miner.CardOut = n.Card.PriceIn, n.Card.PriceOut
 			miner.PriceIn, miner.PriceOut = m.dearer(n.Card.PriceIn), m.dearer(n.Card.PriceOut)
 		}
