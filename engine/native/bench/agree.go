@@ -57,6 +57,7 @@ func tokenised(path string) error {
 		}
 	}
 	fmt.Printf("tokenisation: %d of %d random texts alike (seed %d)\n", alike, texts, seed)
+	hold(path, "texts cut otherwise", float64(texts-alike))
 	return nil
 }
 

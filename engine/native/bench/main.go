@@ -39,6 +39,7 @@ var (
 	rounds = flag.Int("rounds", 5, "turns that each engine gets")
 	jobsOf = flag.String("jobs", "", "only the jobs whose name contains this")
 	asQ40  = flag.Bool("q4_0", true, "also measure the file with its Q4_1 matrices written as Q4_0")
+	check  = flag.Bool("check", false, "end with an error where a figure is above its aim")
 	single = flag.Bool("alone", false, "only what has no counterpart in llama.cpp, which is then not needed")
 )
 
@@ -54,6 +55,9 @@ var jobs = []job{{"decode", 40, 200, 1}, {"prefill 512", 512, 1, 1}, {"8 togethe
 func main() {
 	flag.Parse()
 	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+	if err := verdict(); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -122,7 +126,9 @@ func compare(name, path string) error {
 			}
 			ours, theirs = append(ours, a), append(theirs, b)
 		}
-		fmt.Printf("| %s %s | %s | %s | %.2f |\n", name, j.name, summary(ours), summary(theirs), median(ours)/median(theirs))
+		ratio := median(ours) / median(theirs)
+		fmt.Printf("| %s %s | %s | %s | %.2f |\n", name, j.name, summary(ours), summary(theirs), ratio)
+		hold(name, j.name, ratio)
 	}
 	return nil
 }
@@ -181,15 +187,16 @@ func alone(path string) error {
 		return err
 	}
 	defer m.Close()
-	var check []float64
+	var checked []float64
 	for range *rounds {
 		before := processor()
 		if _, err := m.NewRunner().Forward(model.Input{Sequence: m.NewSequence(), Tokens: tokens(240), Logits: 201}); err != nil {
 			return err
 		}
-		check = append(check, (processor()-before)*1e3/200)
+		checked = append(checked, (processor()-before)*1e3/200)
 	}
-	fmt.Printf("checking an answer of 200 tokens after 40: %s ms per answer token, %.0f per processor second\n", summary(check), 1e3/median(check))
+	fmt.Printf("checking an answer of 200 tokens after 40: %s ms per answer token, %.0f per processor second\n", summary(checked), 1e3/median(checked))
+	hold(filepath.Base(path), "checking a token, ms", median(checked))
 	return portable(m)
 }
 
@@ -211,6 +218,7 @@ func portable(m *model.Model) error {
 		}
 		plain, fast := spent["portable"], spent[levels[len(levels)-1]]
 		fmt.Printf("portable code, %s: %s ms per token, vectors %s, ratio %.1f\n", j.name, summary(plain), summary(fast), median(plain)/median(fast))
+		hold("", "portable "+j.name+", of vectors", median(plain)/median(fast))
 	}
 	return nil
 }
@@ -231,6 +239,7 @@ func load(path string) error {
 		}
 	}
 	fmt.Printf("\nloading: %s s by the clock, %s of processors\n", summary(clock), summary(spent))
+	hold(filepath.Base(path), "loading, s", median(clock))
 	return nil
 }
 

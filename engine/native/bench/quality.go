@@ -82,6 +82,8 @@ func quality(path string) error {
 		c.add(answer.Logprobs, y)
 	}
 	fmt.Printf("\nlog-probabilities of %d tokens, mean difference: Agora to llama.cpp %.4f, Agora to float32 %.4f, llama.cpp to float32 %.4f\n", a.n, a.mean(), b.mean(), c.mean())
+	hold(path, "log-probabilities to llama.cpp", a.mean())
+	hold(path, "log-probabilities to float32, of llama.cpp's", b.mean()/c.mean())
 	return nil
 }
 
