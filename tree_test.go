@@ -28,6 +28,7 @@ var rules = map[string][]string{
 	"chain/app":                    {"mechanism", "chain"},
 	"chain":                        {"mechanism", "chain"},
 	"wire":                         {"wire"},
+	"wire/http1":                   {},
 	"wire/x402":                    {"mechanism/voucher"},
 	"wallet":                       {},
 	"wallet/pay":                   {"mechanism/voucher", "wire/x402", "wire/openai"},

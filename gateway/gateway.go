@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"agora/wire/blob"
+	"agora/wire/http1"
 	"agora/wire/openai"
 )
 
@@ -52,10 +53,10 @@ func New(c Config) (*Gateway, error) {
 	return g, nil
 }
 
-// Server is an http.Server for this gateway, or for a handler that contains it, with the time limits that a public
+// Server is a server for this gateway, or for a handler that contains it, with the time limits that a public
 // server needs. It has no limit on the whole answer: a stream may take long.
-func Server(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
+func Server(h http.Handler) *http1.Server {
+	return &http1.Server{Handler: h, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 }
 
 // Run keeps the ranking fresh and checks receipts until ctx ends. While the ranking cannot be read, the last one stays in force.

@@ -56,15 +56,20 @@ func minerName(i int) string { return "miner " + strconv.Itoa(i) }
 // secret is the consumer's key.
 func secret() string { return gateway.SecretFrom(sha256.Sum256([]byte("consumer"))) }
 
-// listen serves HTTP on loopback, and says where.
-func listen(h http.Handler) (string, error) { return listenAt("127.0.0.1:0", h) }
+// server is what serves HTTP: the gateway's, or the standard library's.
+type server interface{ Serve(net.Listener) error }
 
-func listenAt(addr string, h http.Handler) (string, error) {
+// listen serves HTTP on loopback by the standard library's server, and says where.
+func listen(h http.Handler) (string, error) {
+	return listenAt("127.0.0.1:0", &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute})
+}
+
+func listenAt(addr string, s server) (string, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return "", err
 	}
-	go func() { _ = gateway.Server(h).Serve(l) }() // ends with the process
+	go func() { _ = s.Serve(l) }() // ends with the process
 	return l.Addr().String(), nil
 }
 
@@ -183,7 +188,7 @@ func serveGateway(args []string) error {
 	if err := g.Update(context.Background()); err != nil {
 		return err
 	}
-	addr, err := listenAt(door, g)
+	addr, err := listenAt(door, gateway.Server(g))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,86 @@
+package http1
+
+import "time"
+
+// begin notes how the request under way is ended.
+func (c *conn) begin(cancel func()) {
+	c.watchMu.Lock()
+	defer c.watchMu.Unlock()
+	c.leave = cancel
+}
+
+// current ends the request under way when it is called.
+func (c *conn) current() func() {
+	c.watchMu.Lock()
+	defer c.watchMu.Unlock()
+	return c.leave
+}
+
+// arm lets the watcher begin, should the answer take long: all of the request was read.
+func (c *conn) arm() {
+	c.watchMu.Lock()
+	defer c.watchMu.Unlock()
+	if c.watch != unwatched {
+		return
+	}
+	c.watch = armed
+	if c.timer == nil {
+		c.timer = time.AfterFunc(watchAfter, c.watcher)
+		return
+	}
+	c.timer.Reset(watchAfter)
+}
+
+// watcher waits for what a client sends while its request is answered: its end, which ends the request too, or the first byte of
+// the next request, which is kept. stopWatch waits for it.
+func (c *conn) watcher() {
+	c.watchMu.Lock()
+	if c.watch != armed || c.in.hasEarly {
+		c.watchMu.Unlock()
+		return
+	}
+	c.watch = watching
+	ended := make(chan struct{})
+	c.ended = ended
+	c.watchMu.Unlock()
+
+	var p [1]byte
+	n, err := c.rwc.Read(p[:])
+
+	c.watchMu.Lock()
+	defer c.watchMu.Unlock()
+	defer close(ended)
+	switch {
+	case n == 1:
+		c.in.early, c.in.hasEarly = p[0], true
+	case err != nil && c.watch == watching:
+		c.left = true
+		c.leave()
+	}
+	c.ended = nil
+}
+
+// stopWatch ends the watch. False says that the client was seen to leave.
+func (c *conn) stopWatch() bool {
+	c.watchMu.Lock()
+	if c.watch == armed {
+		c.timer.Stop()
+	}
+	ended := c.ended
+	c.watch = unwatched
+	if ended != nil {
+		c.watch = aborting
+		_ = c.rwc.SetReadDeadline(time.Unix(1, 0)) // ends a read that waits
+	}
+	left := c.left
+	c.watchMu.Unlock()
+	if ended == nil {
+		return !left
+	}
+	<-ended
+	c.watchMu.Lock()
+	defer c.watchMu.Unlock()
+	c.watch = unwatched
+	_ = c.rwc.SetReadDeadline(time.Time{})
+	return !c.left
+}

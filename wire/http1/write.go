@@ -1,0 +1,149 @@
+package http1
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// framing are the headers that say where an answer ends; the server writes them.
+var framing = map[string]bool{"Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Trailer": true}
+
+func appendDecimal(b []byte, n int) []byte     { return strconv.AppendInt(b, int64(n), 10) }
+func appendHexadecimal(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 16) }
+
+// appendStatus adds a status line.
+func appendStatus(b []byte, minor, status int) []byte {
+	b = append(append(append(b, protos[minor]...), ' '), byte('0'+status/100), byte('0'+status/10%10), byte('0'+status%10), ' ')
+	if text := http.StatusText(status); text != "" {
+		b = append(b, text...)
+	} else {
+		b = appendDecimal(append(b, "status code "...), status)
+	}
+	return append(b, "\r\n"...)
+}
+
+// appendHeader adds the handler's header but for what frames the answer, and notes that.
+func (w *response) appendHeader(b []byte) []byte {
+	w.typed = !bodyAllowed(w.status)
+	for name, values := range w.header {
+		switch name {
+		case "Content-Length":
+			w.declare(values)
+			continue
+		case "Connection":
+			if len(values) > 0 {
+				w.connection = strings.ToLower(values[0])
+			}
+			continue
+		case "Transfer-Encoding":
+			continue
+		case "Trailer":
+			w.trailers = true
+		case "Content-Type":
+			if w.status == http.StatusNotModified {
+				continue
+			}
+			w.typed = true
+		case "Content-Encoding":
+			w.typed = w.typed || len(values) > 0 && values[0] != "" // what is packed is not looked into
+		case "Date":
+			w.dated = true
+		}
+		if !strings.HasPrefix(name, http.TrailerPrefix) {
+			b = appendField(b, name, values)
+		}
+	}
+	return b
+}
+
+// declare takes the handler's word for the answer's length, if it is one.
+func (w *response) declare(values []string) {
+	if len(values) == 0 || !bodyAllowed(w.status) {
+		return
+	}
+	if n, ok := decimal(values[0]); ok {
+		w.length = n
+	}
+}
+
+// appendField adds a header line for each value. A line's end in a value would begin another header, and becomes a blank.
+func appendField(b []byte, name string, values []string) []byte {
+	if !isToken(name) {
+		return b
+	}
+	for _, v := range values {
+		b = append(append(b, name...), ": "...)
+		from := len(b)
+		b = append(b, strings.Trim(v, " \t\r\n")...)
+		for i, c := range b[from:] {
+			if c == '\n' || c == '\r' {
+				b[from+i] = ' '
+			}
+		}
+		b = append(b, "\r\n"...)
+	}
+	return b
+}
+
+// appendFraming adds the rest of the header: what kind the body is of, where it ends, and what becomes of the connection.
+func (w *response) appendFraming(b, next []byte) []byte {
+	if !w.typed && w.written > 0 {
+		first := w.piece.body
+		if len(first) == 0 {
+			first = next
+		}
+		b = append(append(append(b, "Content-Type: "...), http.DetectContentType(first)...), "\r\n"...)
+	}
+	if !w.dated {
+		b = append(b, date(time.Now())...)
+	}
+	switch {
+	case w.length >= 0:
+		b = append(strconv.AppendInt(append(b, "Content-Length: "...), w.length, 10), "\r\n"...)
+	case w.chunks:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	switch {
+	case w.ends && w.minor > 0:
+		b = append(b, "Connection: close\r\n"...)
+	case !w.ends && w.connection != "":
+		b = append(append(append(b, "Connection: "...), strings.Trim(w.header.Get("Connection"), " \t\r\n")...), "\r\n"...)
+	case !w.ends && w.keeps:
+		b = append(b, "Connection: keep-alive\r\n"...)
+	}
+	return append(b, "\r\n"...)
+}
+
+// appendTrailers adds what the handler says after the body.
+func (w *response) appendTrailers(b []byte) []byte {
+	for _, name := range w.announced() {
+		b = appendField(b, name, w.header[name])
+	}
+	for name, values := range w.header {
+		if name, ok := strings.CutPrefix(name, http.TrailerPrefix); ok && !framing[name] {
+			b = appendField(b, name, values)
+		}
+	}
+	return b
+}
+
+// stamp is the Date header of one second.
+type stamp struct {
+	second int64
+	line   string
+}
+
+var lastStamp atomic.Pointer[stamp]
+
+// date is the Date header at a moment, as a whole line.
+func date(now time.Time) string {
+	if s := lastStamp.Load(); s != nil && s.second == now.Unix() {
+		return s.line
+	}
+	s := &stamp{now.Unix(), "Date: " + now.UTC().Format(http.TimeFormat) + "\r\n"}
+	lastStamp.Store(s)
+	return s.line
+}
