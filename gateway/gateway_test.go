@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -74,13 +75,25 @@ func newMarket(t *testing.T, change func(*Config)) *market {
 	}
 	m.Gateway, err = New(c)
 	require.NoError(t, err)
-	srv := httptest.NewUnstartedServer(m.Gateway)
-	srv.Config = Server(m.Gateway)
-	srv.Start()
-	t.Cleanup(srv.Close)
-	m.url = srv.URL
+	m.url = open(t, m.Gateway)
 	m.refresh()
 	return m
+}
+
+// open serves a gateway on loopback until the test's end, and says where. Requests that are open then get five seconds.
+func open(t testing.TB, g *Gateway) (url string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := Server(g)
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		require.NoError(t, s.Shutdown(ctx))
+		require.ErrorIs(t, <-done, http.ErrServerClosed)
+	})
+	return "http://" + l.Addr().String()
 }
 
 func (m *market) Standings(context.Context) ([]Subnet, error) { return m.subnets, nil }

@@ -100,11 +100,7 @@ func newNetwork(t testing.TB, engines ...engine.Engine) *network {
 	n.Gateway, err = New(Config{Miners: hub, Ranking: n, Keys: keys, Log: quiet})
 	require.NoError(t, err)
 	require.NoError(t, n.Update(t.Context()))
-	srv := httptest.NewUnstartedServer(nil)
-	srv.Config = Server(n.Gateway)
-	srv.Start()
-	t.Cleanup(srv.Close)
-	n.url = srv.URL
+	n.url = open(t, n.Gateway)
 	return n
 }
 

@@ -172,7 +172,11 @@ func (c *conn) linger() {
 		return
 	}
 	if c.rwc.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-		_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, io.LimitReader(c.rwc, maxUnread), make([]byte, readSize)) // until it ends
+		for p := make([]byte, readSize); ; {
+			if _, err := c.rwc.Read(p); err != nil {
+				return
+			}
+		}
 	}
 }
 
