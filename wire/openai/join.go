@@ -1,13 +1,13 @@
 package openai
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"agora/wire/walk"
 )
@@ -180,11 +180,12 @@ func (c *joined) whole(index int, chat bool) ([]byte, error) {
 			return nil, err
 		}
 	}
-	name, said := "text", any(c.text)
 	if chat {
-		name, said = "message", c.message.whole()
+		out["message"], err = c.message.whole()
+	} else {
+		out["text"] = appendText(nil, c.text.valid())
 	}
-	if out[name], err = json.Marshal(said); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return object(out, 0), nil
@@ -197,15 +198,17 @@ func object(members map[string]json.RawMessage, spare int) []byte {
 		size += len(name) + len(value) + 4
 	}
 	out := append(make([]byte, 0, size), '{')
-	for i, name := range slices.Sorted(maps.Keys(members)) {
+	var few [16]string // most have no more
+	names := few[:0]
+	for name := range members {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i, name := range names {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		key, err := json.Marshal(name)
-		if err != nil { // strings always marshal
-			panic(err)
-		}
-		out = append(append(append(out, key...), ':'), members[name]...)
+		out = append(append(appendText(out, name), ':'), members[name]...)
 	}
 	return append(out, '}')
 }
@@ -213,10 +216,8 @@ func object(members map[string]json.RawMessage, spare int) []byte {
 // text grows without being copied each time; it is written as a string.
 type text []byte
 
-// MarshalText writes a text as a string.
-func (t text) MarshalText() ([]byte, error) {
-	return []byte(strings.ToValidUTF8(string(t), "\ufffd")), nil
-}
+// valid is a text with one sign for bytes in a row that are no UTF-8.
+func (t text) valid() text { return bytes.ToValidUTF8(t, []byte("\ufffd")) }
 
 func (t *text) add(raw json.RawMessage) error {
 	s, ok := walk.Text(raw)
@@ -335,43 +336,6 @@ func (m *merged) call(index int, id string) *toolCall {
 		}
 	}
 	return nil
-}
-
-// whole is a message; it has a role, and a content even where that is null.
-func (m *merged) whole() map[string]any {
-	out := m.object()
-	if out["role"] == nil {
-		out["role"] = "assistant"
-	}
-	if out["content"] == nil {
-		out["content"] = nil
-	}
-	return out
-}
-
-func (m *merged) object() map[string]any {
-	out := map[string]any{}
-	for key, t := range m.texts {
-		out[key] = *t
-	}
-	for key, raw := range m.last {
-		out[key] = raw
-	}
-	for key, p := range m.parts {
-		out[key] = p.object()
-	}
-	for key, list := range m.lists {
-		out[key] = list
-	}
-	if len(m.calls) > 0 {
-		calls := make([]map[string]any, len(m.calls))
-		for i, c := range m.calls {
-			calls[i] = c.object()
-			delete(calls[i], "index")
-		}
-		out["tool_calls"] = calls
-	}
-	return out
 }
 
 // membersOf are the members of an object as they stand in it; null has none. They are parts of raw.

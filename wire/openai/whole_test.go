@@ -1,0 +1,82 @@
+package openai
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// told is a member's value as encoding/json takes it.
+func (m *member) told() any {
+	switch {
+	case m.text != nil:
+		return strings.ToValidUTF8(string(*m.text), "\ufffd")
+	case m.part != nil:
+		return objectOf(m.part.members(nil, ""))
+	case m.list != nil:
+		return m.list
+	case m.calls == nil:
+		return m.raw
+	}
+	calls := []any{}
+	for _, c := range m.calls {
+		calls = append(calls, objectOf(c.members(nil, "index")))
+	}
+	return calls
+}
+
+func objectOf(all []member) map[string]any {
+	out := map[string]any{}
+	for i := range all {
+		out[all[i].name] = all[i].told()
+	}
+	return out
+}
+
+// FuzzMessage holds the text of a message that was put together to that of encoding/json.
+func FuzzMessage(f *testing.F) {
+	for _, s := range []string{
+		`{"content":"a<b>&\"\\\n\t\u0001\u2028é😀","role":"us<er","n":1.50,"list":[ 1, "<" ],"part":{"y":"z","x":{"w":null}}}`,
+		`{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{ }"}},{"index":1,"id":"b"}],"content":null}`,
+		`{"content":[1],"refusal":"no","type":"x y"}`, "{\"content\":\"\xff\xfe\"}",
+	} {
+		f.Add([]byte(s), []byte(s))
+	}
+	f.Fuzz(func(t *testing.T, one, other []byte) {
+		var m merged
+		entries := 0
+		for _, part := range [][]byte{one, other} {
+			if m.add(part, &entries) != nil {
+				return
+			}
+		}
+		want := objectOf(m.members(nil, ""))
+		if want["role"] == nil {
+			want["role"] = "assistant"
+		}
+		if want["content"] == nil {
+			want["content"] = nil
+		}
+		text, err := json.Marshal(want)
+		if err != nil {
+			return // a list of what walk takes and encoding/json does not
+		}
+		got, err := m.whole()
+		if err != nil || string(got) != string(text) {
+			t.Errorf("%s, %v; want %s", got, err, text)
+		}
+	})
+}
+
+func TestTextsAreWrittenAsStrings(t *testing.T) {
+	for c := range rune(0x3000) {
+		s := "a" + string(c) + "b"
+		want, err := json.Marshal(s)
+		if got := appendText(nil, s); err != nil || string(got) != string(want) {
+			t.Fatalf("%s, want %s", got, want)
+		}
+	}
+	if got := appendText(nil, "a\xff\xfeb"); string(got) != "\"a\ufffd\ufffdb\"" {
+		t.Errorf("%s", got)
+	}
+}
