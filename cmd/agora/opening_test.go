@@ -99,7 +99,7 @@ func TestMarketsOfOpenModelsAreOpenedByACommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	sums, second := filepath.Join(folder, "task/kit/sums/sums.wasm"), filepath.Join(folder, "validator/daemon/testdata/second.wasm")
-	model := ladder.Cards()[0].Digest
+	model, other := ladder.Cards()[0].Digest, ladder.Cards()[1].Digest
 	for _, c := range []struct{ script, want string }{
 		{"agora subnet new sums --task " + sums + " --open --dry-run $owner", "it examines open models, which stays so"},
 		{"agora subnet new asks --task " + second + " --open --yes $owner", "cannot examine open ones"},
@@ -108,6 +108,9 @@ func TestMarketsOfOpenModelsAreOpenedByACommand(t *testing.T) {
 		{"agora subnet new neither $owner", "exit code 2"},
 		{"agora subnet new bad --serve chat --yes $owner", "exit code 2"},
 		{"agora subnet new sums --task " + sums + " --open --tempo 20 --reveal-delay 1 --yes $owner", "subnet 2 has started"},
+		{"agora subnet new poems --serve " + model + "," + other + " --dry-run $owner", "serves 2 models; it locks at most"},
+		{"agora subnet new poems --serve " + model + " --serve " + other + " --dry-run $owner", "serves 2 models; it locks at most"},
+		{"agora subnet new poems --serve " + model + " " + other + " --dry-run $owner", "exit code 2"},
 		{"agora subnet new poems --serve " + model + " --commons --dry-run $owner", "serves 1 models; it locks at most"},
 		{"agora subnet new poems --serve " + model + " --commons --yes $owner", "subnet 3, poems, serves 1 models once they are published in it"},
 	} {

@@ -189,7 +189,7 @@ func subnetCommand() *cobra.Command {
 			"that authors publish there, which cannot be changed later.\n\n" +
 			"With --serve the subnet examines nothing: it names models by their digests, and whoever serves one is paid for serving it.\n" +
 			"Its owner publishes them in it and starts it; until then he can change what it serves, afterwards a change waits 14 days.",
-		Example: "  agora subnet new colours --task colours --from owner\n  agora subnet new poems --serve sha256:… --commons --from owner",
+		Example: "  agora subnet new colours --task colours --from owner\n  agora subnet new poems --serve sha256:…,sha256:… --commons --from owner",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -207,7 +207,7 @@ func subnetCommand() *cobra.Command {
 	create.Flags().Int64Var(&p.tempo, "tempo", 0, "with --task: blocks between two epochs; the network's default if not given")
 	create.Flags().Int64Var(&p.reveal, "reveal-delay", 0, "with --task: tempos for which weights stay hidden; 4 if not given")
 	create.Flags().BoolVar(&p.models, "open", false, "with --task: it examines open models instead of judging answers (docs/models.md)")
-	create.Flags().StringArrayVar(&market.digests, "serve", nil, "digest of a model to serve; give it again for more, each gets an equal part")
+	create.Flags().StringSliceVar(&market.digests, "serve", nil, "digests of the models to serve, with commas between them or the flag given again; each gets an equal part")
 	create.Flags().BoolVar(&market.commons, "commons", false, "with --serve: the models were public before, nobody is their author")
 	cmd.AddCommand(create)
 	return cmd
