@@ -152,7 +152,7 @@ func (m *Market) startDaemons() error {
 	if err != nil {
 		return err
 	}
-	m.room = exam.NewRoom(&exam.Shelf{Fetch: m.fetch(here, fetched)}, 1) // one for all: a result is a fact about a digest
+	m.room = exam.NewRoom(m.shelf(here, fetched), 1) // one for all: a result is a fact about a digest
 	for i, c := range m.clients {
 		name := fmt.Sprintf("validator%d", i)
 		home := filepath.Join(nodeHome(m.Home, i), "validator")

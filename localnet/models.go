@@ -2,6 +2,7 @@ package localnet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -36,20 +37,22 @@ func (m *Market) library() (here, fetched *store.Store, err error) {
 	return here, fetched, err
 }
 
-// fetch finds weights on this machine, else at the servers that name them, as a validator of its own would.
-func (m *Market) fetch(here, fetched *store.Store) func(context.Context, exam.Listed) (string, error) {
+// shelf finds weights on this machine, else at the servers that name them, as a validator of its own would.
+func (m *Market) shelf(here, fetched *store.Store) *exam.Shelf {
 	weights := &daemon.Weights{Store: fetched, Chain: m.clients[0], Private: true, Servers: func(digest string) []blob.Peer {
 		if d := m.first.Load(); d != nil {
 			return d.Servers(digest)
 		}
 		return nil
 	}}
-	return func(ctx context.Context, l exam.Listed) (string, error) {
+	fetch := func(ctx context.Context, l exam.Listed) (string, error) {
 		if e, err := here.FindDigest(exam.SpellDigest(l.Digest)); err == nil {
 			return e.Path, nil
 		}
 		return weights.Fetch(ctx, l)
 	}
+	mend := func(l exam.Listed) error { return errors.Join(here.Mend(exam.SpellDigest(l.Digest)), weights.Mend(l)) }
+	return &exam.Shelf{Fetch: fetch, Mend: mend}
 }
 
 // published lists the chat models that the market's author publishes, best first: all that ship.

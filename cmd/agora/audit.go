@@ -33,9 +33,12 @@ func auditCommand() *cobra.Command {
 			if again.Client, err = client.Dial(nodeOf(node)); err != nil {
 				return err
 			}
-			if again.Fetch, err = from.fetch(again.Client); err != nil {
+			shelf, err := from.shelf(again.Client)
+			if err != nil {
 				return err
 			}
+			again.Room = exam.NewRoom(shelf, 1)
+			defer func() { err = errors.Join(err, again.Room.Close()) }()
 			if again.Epoch == 0 {
 				if again.Epoch, err = lastTold(cmd.Context(), again.Client, again.NetUID); err != nil {
 					return err
@@ -82,13 +85,16 @@ func (w *weightsFrom) flags(f *pflag.FlagSet) {
 	f.BoolVar(&w.allowPrivate, "allow-private", false, "also ask private and loopback addresses for weights: local networks only")
 }
 
-// fetch finds a model's file.
-func (w *weightsFrom) fetch(c *client.Client) (func(context.Context, exam.Listed) (string, error), error) {
+// shelf finds models' files.
+func (w *weightsFrom) shelf(c *client.Client) (*exam.Shelf, error) {
 	if w.folder != "" {
-		return exam.Folder(filepath.Clean(w.folder)), nil
+		return &exam.Shelf{Fetch: exam.Folder(filepath.Clean(w.folder))}, nil
 	}
 	weights, err := weightsHere(c, "", w.allowPrivate)
-	return weights.Fetch, err
+	if err != nil {
+		return nil, err
+	}
+	return &exam.Shelf{Fetch: weights.Fetch, Mend: weights.Mend}, nil
 }
 
 func auditedText(r *daemon.Audited) string {

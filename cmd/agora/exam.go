@@ -100,7 +100,7 @@ func newExamination(ctx context.Context, c *client.Client, netuid uint32, weight
 	if err != nil {
 		return nil, nil, err
 	}
-	fetch, err := weights.fetch(c)
+	shelf, err := weights.shelf(c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,7 +114,7 @@ func newExamination(ctx context.Context, c *client.Client, netuid uint32, weight
 	}
 	course = exam.NewCourse(exam.Config{
 		NetUID: netuid, Contest: contest, Rules: frontier.DefaultRules(), Chain: exam.Between(validator.PublicModels(c), from, to),
-		Room: exam.NewRoom(&exam.Shelf{Fetch: fetch}, 1), Store: store, Log: slog.New(slog.DiscardHandler),
+		Room: exam.NewRoom(shelf, 1), Store: store, Log: slog.New(slog.DiscardHandler),
 	})
 	course.Begin(schedule.Epoch)
 	return course, func() { _, _, _ = store.Close(), os.RemoveAll(dir), done() }, nil

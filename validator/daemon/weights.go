@@ -33,7 +33,7 @@ type directory interface {
 	Profiles(ctx context.Context) ([]subnettypes.Profile, error)
 }
 
-// Fetch is a model's file on this machine. The error is exam.ErrNotHere where nobody gives it.
+// Fetch is a model's file on this machine. The error is exam.ErrNotHere where nobody gives it, else of ctx, of the chain or of the disk.
 func (w *Weights) Fetch(ctx context.Context, m exam.Listed) (string, error) {
 	e, err := w.Get(ctx, m)
 	return e.Path, err
@@ -43,12 +43,12 @@ func (w *Weights) Fetch(ctx context.Context, m exam.Listed) (string, error) {
 func (w *Weights) Get(ctx context.Context, m exam.Listed) (store.Entry, error) {
 	defer w.turn(m.Digest)()
 	digest := exam.SpellDigest(m.Digest)
-	if e, err := w.Store.FindDigest(digest); err == nil {
-		return e, nil
+	if e, err := w.Store.FindDigest(digest); !errors.Is(err, store.ErrNotHere) {
+		return e, err
 	}
 	profiles, err := w.Chain.Profiles(ctx)
 	if err != nil {
-		return store.Entry{}, fmt.Errorf("%w: %w", exam.ErrNotHere, err)
+		return store.Entry{}, fmt.Errorf("who gives %.19s: %w", digest, err)
 	}
 	var peers []blob.Peer
 	if w.Servers != nil {
@@ -63,10 +63,18 @@ func (w *Weights) Get(ctx context.Context, m exam.Listed) (store.Entry, error) {
 	e, err := w.Store.Fetch(ctx, store.Published{
 		Digest: digest, Name: cmp.Or(m.Name, digest[len("sha256:"):][:12]), Licence: m.Licence, Root: m.Root, Bytes: m.Bytes,
 	}, append(peers, blob.Peers(gateways, m.Sources, asks)...), w.Progress)
-	if err != nil {
-		return e, errors.Join(exam.ErrNotHere, err)
+	for _, theirs := range []error{blob.ErrNoPeer, blob.ErrWrong, blob.ErrTooLarge, blob.ErrManifest} {
+		if errors.Is(err, theirs) {
+			return e, errors.Join(exam.ErrNotHere, err)
+		}
 	}
-	return e, nil
+	return e, err
+}
+
+// Mend puts away what is damaged of a model's files here, so that Fetch gets them again.
+func (w *Weights) Mend(m exam.Listed) error {
+	defer w.turn(m.Digest)()
+	return w.Store.Mend(exam.SpellDigest(m.Digest))
 }
 
 // turn waits until nobody else fetches a model.

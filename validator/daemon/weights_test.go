@@ -90,7 +90,7 @@ func examined(t *testing.T, w *Weights, m exam.Listed) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	room := exam.NewRoom(&exam.Shelf{Fetch: w.Fetch}, 1)
+	room := exam.NewRoom(&exam.Shelf{Fetch: w.Fetch, Mend: w.Mend}, 1)
 	questions, err := contest.Item(t.Context(), exam.Drawn{Seed: [32]byte{1}}, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -161,5 +161,65 @@ func TestModelsThatShipAreGivenByTheirDigests(t *testing.T) {
 		if err != nil || e.Digest != card.Digest || e.Parameters != int64(card.Parameters) {
 			t.Errorf("%s: %+v, %v", card.Name, e, err)
 		}
+	}
+}
+
+// A file that was damaged on this disk after it was fetched is put away and fetched again, and the model is examined.
+func TestADamagedFileIsFetchedAgain(t *testing.T) {
+	l, m := library(t)
+	url, _ := door(t, l, nil)
+	for name, damage := range map[string]func(path string) error{
+		"a byte": func(path string) error {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			data[len(data)-1000] ^= 1
+			return os.WriteFile(path, data, 0o600)
+		},
+		"its beginning": func(path string) error {
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.Write(make([]byte, 64))
+			return errors.Join(err, f.Close())
+		},
+		"cut short": func(path string) error { return os.Truncate(path, 100) },
+	} {
+		w := &Weights{Store: emptyStore(t), Chain: gateways{url}, Private: true}
+		path, err := w.Fetch(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := damage(path); err != nil {
+			t.Fatal(err)
+		}
+		examined(t, w, m)
+		path, err = w.Fetch(t.Context(), m)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if id, err := store.Identify(path); err != nil || id.Digest != exam.SpellDigest(m.Digest) {
+			t.Errorf("%s: the store has %+v, %v", name, id, err)
+		}
+	}
+}
+
+// Nobody is said to keep weights back where the disk of this machine takes none.
+func TestADiskThatTakesNothingIsNotTheGivers(t *testing.T) {
+	l, m := library(t)
+	url, _ := door(t, l, nil)
+	blocked := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(filepath.Join(blocked, "models"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Weights{Store: s, Chain: gateways{url}, Private: true}
+	if _, err := w.Fetch(t.Context(), m); err == nil || errors.Is(err, exam.ErrNotHere) {
+		t.Errorf("%v", err)
 	}
 }

@@ -32,6 +32,7 @@ type Course struct {
 	cfg   Config
 	woken chan struct{}
 	drawn func() bool // whether a result is computed although it was taken; nil for one in recomputed
+	clock func() time.Time
 
 	mu       sync.Mutex
 	epoch    uint64 // that runs
@@ -40,6 +41,7 @@ type Course struct {
 	sittings map[uint64]Sitting // the latest ones
 	missing  map[uint64]bool    // tempos that the chain tells nothing of
 	faults   map[[32]byte]string
+	waits    map[[32]byte]wait // models that are tried again
 	progress Progress
 }
 
@@ -52,13 +54,14 @@ type Progress struct {
 	Behind   int    `json:"behind"`   // models × tempos that are still to be examined
 	Unsound  int    `json:"unsound"`  // models that cannot be run
 	Absent   int    `json:"absent"`   // models whose weights nobody gives
+	Waiting  int    `json:"waiting"`  // models that this machine could not examine, through no fault of theirs
 
 	Taken      uint64 `json:"taken"`              // models × tempos taken from others since the start
 	Recomputed uint64 `json:"recomputed"`         // of what others told, computed all the same
 	Deceived   string `json:"deceived,omitempty"` // which of it was false: since then nothing that others tell counts
 
 	Seconds   float64 `json:"seconds"`              // spent on examinations since the start, by all that share the room
-	LastError string  `json:"last_error,omitempty"` // of the latest try
+	LastError string  `json:"last_error,omitempty"` // of the latest try, and of models that wait for another one
 }
 
 // NewCourse makes a course. What the store knows of a model counts once a card names it.
@@ -67,8 +70,8 @@ func NewCourse(c Config) *Course {
 		c.Log = slog.Default()
 	}
 	return &Course{
-		cfg: c, woken: make(chan struct{}, 1), board: frontier.NewBoard(c.Rules), listed: map[[32]byte]Listed{},
-		sittings: map[uint64]Sitting{}, missing: map[uint64]bool{}, faults: map[[32]byte]string{},
+		cfg: c, woken: make(chan struct{}, 1), clock: time.Now, board: frontier.NewBoard(c.Rules), listed: map[[32]byte]Listed{},
+		sittings: map[uint64]Sitting{}, missing: map[uint64]bool{}, faults: map[[32]byte]string{}, waits: map[[32]byte]wait{},
 	}
 }
 
@@ -121,14 +124,17 @@ func (c *Course) Work(ctx context.Context) (behind bool) {
 	}
 	jobs, err := c.open(ctx, t)
 	c.report(err)
+	jobs, waiting := c.due(jobs)
 	jobs = c.take(ctx, t, jobs)
+	c.behind(len(jobs) + waiting)
 	for len(jobs) > 0 && ctx.Err() == nil && c.now() == epoch {
 		n := min(len(jobs), cap(c.cfg.Room.cores))
-		behind = c.together(ctx, jobs[:n]) || behind
-		jobs = jobs[n:]
-		c.edit(func(p *Progress) { p.Behind = len(jobs) })
+		failed := c.together(ctx, jobs[:n])
+		left, later := c.due(jobs[n:])
+		jobs, waiting = left, waiting+failed+later
+		c.behind(len(jobs) + waiting)
 	}
-	return behind || len(jobs) > 0 || err != nil
+	return waiting > 0 || len(jobs) > 0 || err != nil
 }
 
 // job is one model in one tempo.
@@ -138,17 +144,23 @@ type job struct {
 	told  *expected // by others, to be held to; nil for nothing
 }
 
-// together does jobs at the same time and says whether one failed.
-func (c *Course) together(ctx context.Context, jobs []job) (failed bool) {
+// together does jobs at the same time and says how many failed.
+func (c *Course) together(ctx context.Context, jobs []job) (failed int) {
 	errs := make([]error, len(jobs))
 	var group sync.WaitGroup
 	for i, j := range jobs {
 		group.Go(func() { errs[i] = c.examine(ctx, j) })
 	}
 	group.Wait()
-	err := errors.Join(errs...)
-	c.report(err)
-	return err != nil
+	for _, err := range errs {
+		if err != nil {
+			failed++
+		}
+	}
+	if failed > 0 {
+		c.report(errors.Join(errs...))
+	}
+	return failed
 }
 
 // examine does one job.
@@ -167,6 +179,7 @@ func (c *Course) examine(ctx context.Context, j job) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.waits, j.model.Digest)
 	c.progress.Examined++
 	return c.board.Count(j.model.Digest, j.tempo.Epoch, j.tempo.Height, scores)
 }
@@ -195,6 +208,7 @@ func (c *Course) scores(ctx context.Context, j job) ([]frontier.Score, []answere
 		return zeros(j.tempo.Items), nil, c.cfg.Store.setFault(j.model.Digest, err.Error())
 	}
 	if err != nil {
+		c.postpone(ctx, j.model.Digest, err)
 		return nil, nil, err
 	}
 	scores := make([]frontier.Score, j.tempo.Items)
@@ -258,6 +272,7 @@ func (c *Course) admit(t Sitting) error {
 		rules.Margin = t.Margin
 		c.board.Adopt(rules)
 	}
+	c.keepWaits(t.Models)
 	for _, m := range t.Models {
 		if err := c.know(m); err != nil {
 			return err
@@ -357,6 +372,8 @@ func (c *Course) edit(change func(*Progress)) {
 	change(&c.progress)
 }
 
+func (c *Course) behind(jobs int) { c.edit(func(p *Progress) { p.Behind = jobs }) }
+
 // report notes what became of the latest try.
 func (c *Course) report(err error) {
 	text := ""
@@ -379,5 +396,6 @@ func (c *Course) Progress() Progress {
 	defer c.mu.Unlock()
 	p := c.progress
 	p.Unsound, p.Seconds = len(c.faults), work.Seconds()
+	c.tellWaits(&p)
 	return p
 }

@@ -217,7 +217,7 @@ func TestModelsThatCannotAnswerHaveNothingWithAReason(t *testing.T) {
 		"breaks":        {library{model: puppet{chat: func(context.Context, *openai.ChatRequest) error { panic("index out of range") }}}, "the engine broke: index out of range"},
 		"sleeps":        {library{model: puppet{chat: func(ctx context.Context, _ *openai.ChatRequest) error { <-ctx.Done(); return ctx.Err() }}}, "no answer within"},
 		"refuses":       {library{model: puppet{chat: func(context.Context, *openai.ChatRequest) error { return openai.Invalid("messages", "no") }}}, "no"},
-		"does not load": {library{err: errors.New("no such tensor")}, "no such tensor"},
+		"does not load": {library{err: fmt.Errorf("%w: no such tensor", ErrFault)}, "no such tensor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := Listed{Model: frontier.Model{Digest: [32]byte{1}, Parameters: 1}}

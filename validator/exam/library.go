@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"agora/engine/native/batch"
+	"agora/engine/native/digest"
+	"agora/engine/native/gguf"
 	"agora/engine/native/ladder"
 	"agora/engine/native/llm"
 )
@@ -17,6 +20,8 @@ import (
 type Shelf struct {
 	// Fetch returns the path of a model's file, fetching it where it is not here. Its error is ErrNotHere where nobody gives it.
 	Fetch func(ctx context.Context, m Listed) (path string, err error)
+	// Mend puts away what is damaged of a model's files, so that Fetch gets them again. Nil where nothing is fetched.
+	Mend func(m Listed) error
 }
 
 // Folder fetches from a folder of files that are named by their digests, in hexadecimal, with any ending.
@@ -30,49 +35,103 @@ func Folder(dir string) func(context.Context, Listed) (string, error) {
 	}
 }
 
-// Open implements Library.
+// Open implements Library. A file that does not hold the model is put away and fetched again, once.
 func (s *Shelf) Open(ctx context.Context, m Listed) (*Specimen, error) {
-	digest := SpellDigest(m.Digest)
-	if _, ships := ladder.Named(digest); ships {
-		e, err := ladder.Open(digest, llm.Options{Template: m.Template, Batch: once})
-		if err != nil {
-			return nil, err
-		}
-		return specimen(e, digest)
+	wanted := SpellDigest(m.Digest)
+	if card, ships := ladder.Named(wanted); ships {
+		return openShipped(card, m)
 	}
 	if s.Fetch == nil {
-		return nil, fmt.Errorf("%w: %s", ErrNotHere, digest)
+		return nil, fmt.Errorf("%w: %s", ErrNotHere, wanted)
 	}
+	model, err := s.fetched(ctx, m)
+	if !errors.Is(err, ErrDamaged) || s.Mend == nil {
+		return model, err
+	}
+	if failed := s.Mend(m); failed != nil {
+		return nil, errors.Join(err, failed)
+	}
+	return s.fetched(ctx, m)
+}
+
+func (s *Shelf) fetched(ctx context.Context, m Listed) (*Specimen, error) {
 	path, err := s.Fetch(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	return OpenFile(path, m, digest)
+	return OpenFile(path, m)
 }
 
-// errDigest says that a file is another model.
-var errDigest = errors.New("the file holds another model")
+func openShipped(card ladder.Card, m Listed) (*Specimen, error) {
+	file, err := card.File()
+	if err != nil {
+		return nil, err
+	}
+	f, err := gguf.Parse(file)
+	if err != nil {
+		return nil, err
+	}
+	return load(f, llm.Options{Name: card.Name, Licence: card.Licence, Template: m.Template}, card.Digest)
+}
+
+// ErrDamaged says that a file does not hold the model of its digest. That is the fault of whoever keeps it, not of the model.
+var ErrDamaged = errors.New("exam: the file does not hold the model")
 
 // once is how an examiner's model works: no text is read a second time, so none is kept.
 var once = batch.Options{Kept: 1}
 
-// OpenFile loads a model's file and holds it to its digest.
-func OpenFile(path string, m Listed, digest string) (*Specimen, error) {
-	e, err := llm.Open(path, llm.Options{Name: m.Name, Licence: m.Licence, Template: m.Template, Batch: once})
+// OpenFile loads a model's file and holds it to its digest. Errors are those of Library, and ErrDamaged.
+func OpenFile(path string, m Listed) (*Specimen, error) {
+	f, err := gguf.Open(path)
+	if errors.Is(err, gguf.ErrFormat) || errors.Is(err, gguf.ErrDamaged) || errors.Is(err, gguf.ErrUnsupported) {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err) // what has no parts has no digest
+	}
 	if err != nil {
 		return nil, err
 	}
-	return specimen(e, digest)
+	return load(f, llm.Options{Name: m.Name, Licence: m.Licence, Template: m.Template}, SpellDigest(m.Digest))
 }
 
-// specimen closes an engine of another digest.
-func specimen(e *llm.Engine, digest string) (*Specimen, error) {
+// load makes a specimen of an open file, which it closes on errors.
+func load(f *gguf.File, o llm.Options, wanted string) (*Specimen, error) {
+	o.Batch = once
+	e, err := llm.New(f, o)
+	if err != nil {
+		return nil, errors.Join(blame(f, err, wanted), f.Close())
+	}
 	s := &Specimen{Subject: e, Parameters: uint64(e.Parameters()), Close: e.Close}
-	if got := e.Info().Digest; got != digest {
-		if got == "" {
-			got = "a file with tensors that its architecture does not read"
-		}
-		return nil, errors.Join(fmt.Errorf("%w: %s, not %s", errDigest, got, strings.TrimPrefix(digest, "sha256:")[:12]), s.Close())
+	if got := e.Info().Digest; got != wanted {
+		return nil, errors.Join(another(got, wanted), s.Close())
 	}
 	return s, nil
+}
+
+// blame says whose fault it is that an open file is no model that runs: the model's own where these are the bytes of its digest and the
+// system had no part in it.
+func blame(f *gguf.File, err error, wanted string) error {
+	if system(err) {
+		return err
+	}
+	id, unnamed := digest.Of(f)
+	switch {
+	case unnamed != nil:
+		return fmt.Errorf("%w: %w", ErrDamaged, unnamed)
+	case id.String() != wanted:
+		return another(id.String(), wanted)
+	}
+	return fmt.Errorf("%w: %w", ErrFault, err)
+}
+
+// system says that an error came from the operating system.
+func system(err error) bool {
+	var number syscall.Errno
+	return errors.As(err, &number)
+}
+
+// another says that a file holds the model of digest got, empty for none, and not the wanted one.
+func another(got, wanted string) error {
+	if got == "" {
+		got = "a file with tensors that its architecture does not read"
+	}
+	return fmt.Errorf("%w: it has %s, not %s", ErrDamaged, got, strings.TrimPrefix(wanted, "sha256:")[:12])
 }

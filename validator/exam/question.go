@@ -5,9 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 
 	"agora/engine"
+	"agora/engine/native/batch"
+	form "agora/engine/native/grammar"
+	"agora/engine/native/llm"
+	"agora/engine/native/model"
 	"agora/mechanism/frontier"
 	"agora/task"
 	"agora/task/exact"
@@ -61,12 +67,31 @@ func millionths(score float64) frontier.Score {
 	return frontier.Score(min(score, 1) * float64(frontier.Whole))
 }
 
+// ownErrors are what follows from a model and a question alone.
+var ownErrors = []error{
+	grammar.ErrText, grammar.ErrToken, grammar.ErrBits, model.ErrNotFinite, model.ErrToken, model.ErrContext,
+	batch.ErrEmpty, batch.ErrTooLong, batch.ErrTooLarge, llm.ErrNoToken, form.ErrToken,
+}
+
+// own says that an engine's error is the model's own, the same on every machine: a request that it refuses, or one of the list. What is
+// not known to be so, as a model that is closed or busy, says nothing of the model.
+func own(err error) bool {
+	var refused *openai.Error
+	if errors.As(err, &refused) {
+		return refused.Status == http.StatusBadRequest
+	}
+	return slices.ContainsFunc(ownErrors, func(one error) bool { return errors.Is(err, one) })
+}
+
 func drawPassage(seed task.Seed, index uint64) Question {
 	p := grammar.At(seed, index)
 	return Question{Family: grammar.Name, ID: p.ID, Text: string(p.Text), ask: func(ctx context.Context, s Subject) (Result, error) {
 		score, bits, err := p.Score(ctx, s)
-		if err != nil {
+		if own(err) {
 			return Result{Reason: err.Error()}, nil
+		}
+		if err != nil {
+			return Result{}, err
 		}
 		return Result{Score: millionths(score), Answer: fmt.Sprintf("%.4f bits per byte", bits)}, nil
 	}}
@@ -92,12 +117,11 @@ func askItem(ctx context.Context, s Subject, item task.Item, limit int) (Result,
 		text.Write(t.Bytes)
 		return nil
 	})
-	var refused *openai.Error
-	if errors.As(err, &refused) {
-		return Result{Reason: refused.Error()}, nil
+	if own(err) {
+		return Result{Reason: err.Error()}, nil
 	}
 	if err != nil {
-		return Result{Reason: err.Error()}, nil // of ctx, which Ask sees, or numbers that overflow
+		return Result{}, err
 	}
 	body, err := json.Marshal(openai.ChatResponse{Object: "chat.completion", Choices: []openai.ChatChoice{{
 		Message: openai.Message{Role: "assistant", Content: openai.Content(text.String())}, FinishReason: string(finish),

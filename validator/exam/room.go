@@ -64,8 +64,8 @@ func (r *Room) turn(digest [32]byte) (done func()) {
 }
 
 // Examine asks a model all questions that it was not asked before, and returns the results in the order of the questions with those
-// that are new. The error is ErrNotHere where the weights cannot be had, ErrFault with the reason where they cannot be run, else of ctx
-// or of the store.
+// that are new. The error is ErrNotHere where the weights cannot be had, ErrFault with the reason where they cannot be run, else of ctx,
+// of the store or of this machine: then the model is not examined, and nothing is known against it.
 func (r *Room) Examine(ctx context.Context, s *Store, m Listed, questions []Question) (results []Result, fresh []answered, err error) {
 	defer r.turn(m.Digest)()
 	results = make([]Result, len(questions))
@@ -138,10 +138,8 @@ func (r *Room) open(ctx context.Context, m Listed) (*Specimen, error) {
 			return nil, errors.Join(context.Cause(ctx), model.Close())
 		}
 		return nil, context.Cause(ctx)
-	case errors.Is(err, ErrNotHere):
-		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrFault, err)
+		return nil, err
 	case model.Parameters != m.Parameters:
 		return nil, errors.Join(fmt.Errorf("%w: it has %d parameters, its publication says %d", ErrFault, model.Parameters, m.Parameters), model.Close())
 	}

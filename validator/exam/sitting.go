@@ -68,8 +68,8 @@ type Specimen struct {
 
 // Library finds the weights of a model.
 type Library interface {
-	// Open loads a model whose bytes were checked against its digest. ErrNotHere says that nobody gives the bytes now; any other
-	// error that is not of ctx is the model's own: its weights cannot be run.
+	// Open loads a model whose bytes were checked against its digest. ErrNotHere says that nobody gives the bytes now; ErrFault, that
+	// these bytes cannot be run, here or anywhere. Any other error is of ctx or of this machine, and says nothing of the model.
 	Open(ctx context.Context, m Listed) (*Specimen, error)
 }
 

@@ -38,6 +38,7 @@ func (o Options) withDefaults() Options {
 // Errors of Start and Job.Err.
 var (
 	ErrBusy     = errors.New("all places are taken")
+	ErrEmpty    = errors.New("there is nothing to answer")
 	ErrTooLong  = errors.New("the text is longer than the model's context")
 	ErrTooLarge = errors.New("the text needs more memory than the model is given")
 	ErrClosed   = errors.New("the model is closed")
@@ -112,10 +113,11 @@ func New(m *model.Model, o Options) *Batcher {
 	return b
 }
 
-// Start queues an answer to a prompt, of at most limit tokens. The error is ErrBusy, ErrTooLong, ErrTooLarge or ErrClosed.
+// Start queues an answer to a prompt, of at most limit tokens. The error is ErrEmpty, ErrBusy, ErrTooLong, ErrTooLarge
+// or ErrClosed.
 func (b *Batcher) Start(prompt []int32, limit int, c Chooser) (*Job, error) {
 	if len(prompt) == 0 || limit < 1 {
-		return nil, fmt.Errorf("a prompt of %d tokens and an answer of %d", len(prompt), limit)
+		return nil, fmt.Errorf("%w: a prompt of %d tokens and an answer of %d", ErrEmpty, len(prompt), limit)
 	}
 	if n := len(prompt) + limit - 1; n > b.model.Context {
 		return nil, fmt.Errorf("%w: %d tokens with the answer, it has %d", ErrTooLong, n, b.model.Context)

@@ -173,7 +173,8 @@ func or[T any](v *T, otherwise T) T {
 	return *v
 }
 
-var errNoToken = errors.New("no token fits the form")
+// ErrNoToken says that an answer cannot go on in the form that was asked for.
+var ErrNoToken = errors.New("no token fits the form")
 
 // callsOf reads the functions called in an answer's text.
 func callsOf(text string, choice int) (string, []openai.ToolCall) {

@@ -129,7 +129,7 @@ func (e *Engine) begin(a *ask, choice int) (*writer, error) {
 func (w *writer) Choose(position int, logits []float32) (id int32, done bool) {
 	id = w.sampler.Choose(logits, position, w.allowed())
 	if id < 0 {
-		w.err = errNoToken
+		w.err = ErrNoToken
 		return 0, true
 	}
 	w.ids = append(w.ids, id)

@@ -36,9 +36,10 @@ func Identify(path string) (id Identity, err error) {
 	return Identity{ggufFormat, sum.String(), sum.Parameters}, nil
 }
 
-// FindDigest is the stored model that computes what a digest says.
+// FindDigest is the stored model that computes what a digest says, by its card: who reads the file and finds another one asks Mend. The
+// error is ErrNotHere, or the system's.
 func (s *Store) FindDigest(wanted string) (Entry, error) {
-	list, err := s.List()
+	list, _, err := s.entries()
 	if err != nil {
 		return Entry{}, err
 	}
@@ -56,6 +57,40 @@ func (s *Store) FindDigest(wanted string) (Entry, error) {
 		}
 	}
 	return Entry{}, fmt.Errorf("%w (%w): %.80s", ErrNotHere, fs.ErrNotExist, wanted)
+}
+
+// Mend holds what is stored of a digest to its cards, since somebody found that it is not the model: a damaged file is removed, so that it
+// can be fetched again, and the card of a whole one gets the digest that it has. Errors are the system's.
+func (s *Store) Mend(digest string) error {
+	whole, damaged, err := s.entries()
+	errs := []error{err}
+	for _, d := range damaged {
+		if d.Digest == digest {
+			errs = append(errs, d.remove())
+		}
+	}
+	for _, e := range whole {
+		if e.Digest == digest {
+			errs = append(errs, s.mend(e))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) mend(e Entry) error {
+	sum, _, err := hashOf(e.Path)
+	if err != nil {
+		return err
+	}
+	if sum != e.SHA256 {
+		return e.remove()
+	}
+	id, err := Identify(e.Path)
+	if id.Format == "" {
+		return err
+	}
+	e.Format, e.Digest, e.Parameters = id.Format, id.Digest, id.Parameters
+	return s.write(e)
 }
 
 // Give implements blob.Library: what the store has, it gives.
@@ -76,8 +111,11 @@ type Published struct {
 
 // Fetch gets a published model from whoever has it, or finds it here. progress may be nil.
 func (s *Store) Fetch(ctx context.Context, p Published, peers []blob.Peer, progress func(have, of int64)) (Entry, error) {
-	if e, err := s.FindDigest(p.Digest); err == nil {
-		return e, nil
+	if e, err := s.FindDigest(p.Digest); !errors.Is(err, ErrNotHere) {
+		return e, err
+	}
+	if err := s.Mend(p.Digest); err != nil {
+		return Entry{}, err
 	}
 	if err := checkName(p.Name); err != nil {
 		return Entry{}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -69,5 +70,67 @@ func TestWhatIsNoModelIsNotKept(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(s.Dir()); len(left) != 0 {
 		t.Errorf("%v stays", left)
+	}
+}
+
+// flip changes one byte of a file and nothing that can be seen from outside.
+func flip(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-1000] ^= 1
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestADamagedFileIsPutAwayAndAWholeOneIsLeft(t *testing.T) {
+	for name, damage := range map[string]func(e Entry){
+		"a byte":    func(e Entry) { flip(t, e.Path) },
+		"cut short": func(e Entry) { must(t, os.Truncate(e.Path, e.Bytes/2)) },
+		"a folder":  func(e Entry) { must(t, errors.Join(os.Remove(e.Path), os.Mkdir(e.Path, 0o700))) },
+	} {
+		s, e := published(t)
+		other, err := s.Get(t.Context(), Wanted{From: write(t, "other.gguf", modelFile())})
+		must(t, err)
+		must(t, s.Mend(e.Digest))
+		if got, err := s.FindDigest(e.Digest); err != nil || got != e {
+			t.Fatalf("%s: a whole file is not left: %+v, %v", name, got, err)
+		}
+		damage(e)
+		if got, err := s.FindDigest(other.Digest); err != nil || got != other {
+			t.Errorf("%s: the other model is %+v, %v", name, got, err)
+		}
+		must(t, s.Mend(e.Digest))
+		if _, err := s.FindDigest(e.Digest); !errors.Is(err, ErrNotHere) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if list, err := s.List(); err != nil || len(list) != 1 || list[0] != other {
+			t.Errorf("%s: left are %+v, %v", name, list, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(s.Dir(), "*")); err != nil || len(left) != 2 {
+			t.Errorf("%s: left are %v, %v", name, left, err)
+		}
+	}
+}
+
+// A card that names another digest than its whole file has, as one of another program may, costs nobody the file.
+func TestAFalseCardIsCorrected(t *testing.T) {
+	s, e := published(t)
+	right := e.Digest
+	e.Digest = "sha256:" + strings.Repeat("0", 64)
+	must(t, s.write(e))
+	must(t, s.Mend(e.Digest))
+	if got, err := s.FindDigest(right); err != nil || got.Path != e.Path {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -45,6 +45,7 @@ var (
 	ErrNoFile  = errors.New("not a file")
 
 	ErrTooLarge = errors.New("the file is too large for the store")
+	ErrDamaged  = errors.New("remove it and get the model again")
 )
 
 // Open uses a folder, which it makes when something is stored. An empty dir is the user's cache folder.
@@ -62,25 +63,44 @@ func Open(dir string) (*Store, error) {
 // Dir is the store's folder.
 func (s *Store) Dir() string { return s.dir }
 
-// List is what is stored, by name.
+// List is what is stored, by name. The error is ErrDamaged where a file or its card is.
 func (s *Store) List() ([]Entry, error) {
-	cards, err := filepath.Glob(filepath.Join(s.dir, "*.json"))
+	list, damaged, err := s.entries()
+	for _, d := range damaged {
+		err = cmp.Or(err, d.err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	var list []Entry
+	return list, nil
+}
+
+// broken is what is left of a damaged model: its card, as far as it can be read, and what is wrong with it or with its file.
+type broken struct {
+	Entry
+	err error
+}
+
+// entries lists what is stored, by name, apart from what can be seen to be damaged without reading it all. Errors are the system's.
+func (s *Store) entries() (whole []Entry, damaged []broken, err error) {
+	cards, err := filepath.Glob(filepath.Join(s.dir, "*.json"))
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, path := range cards {
 		e, err := s.read(path)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // removed meanwhile, or its file was
+		switch {
+		case errors.Is(err, os.ErrNotExist): // removed meanwhile, or its file was
+		case errors.Is(err, ErrDamaged):
+			damaged = append(damaged, broken{e, err})
+		case err != nil:
+			return nil, nil, err
+		default:
+			whole = append(whole, e)
 		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, e)
 	}
-	slices.SortFunc(list, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
-	return list, nil
+	slices.SortFunc(whole, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	return whole, damaged, nil
 }
 
 func (s *Store) read(path string) (Entry, error) {
@@ -90,7 +110,7 @@ func (s *Store) read(path string) (Entry, error) {
 	}
 	var e Entry
 	if err := json.Unmarshal(raw, &e); err != nil {
-		return Entry{}, fmt.Errorf("%s is damaged: %w; remove it and get the model again", path, err)
+		return Entry{}, fmt.Errorf("%s is damaged: %w; %w", path, err, ErrDamaged)
 	}
 	e.Path = strings.TrimSuffix(path, ".json") + e.ending()
 	info, err := os.Stat(e.Path)
@@ -98,7 +118,7 @@ func (s *Store) read(path string) (Entry, error) {
 		return Entry{}, err
 	}
 	if info.Size() != e.Bytes {
-		return Entry{}, fmt.Errorf("%s has %d bytes, not %d; remove it and get the model again", e.Path, info.Size(), e.Bytes)
+		return e, fmt.Errorf("%s has %d bytes, not %d; %w", e.Path, info.Size(), e.Bytes, ErrDamaged)
 	}
 	return e, nil
 }
@@ -126,7 +146,18 @@ func (s *Store) Remove(name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.Remove(strings.TrimSuffix(e.Path, e.ending())+".json"), os.Remove(e.Path))
+	return e.remove()
+}
+
+// remove takes card and file away; what is gone already is no error.
+func (e Entry) remove() error {
+	var errs []error
+	for _, path := range []string{strings.TrimSuffix(e.Path, e.ending()) + ".json", e.Path} {
+		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // checkName refuses names that could not stand in a request, a path or a card.
@@ -182,13 +213,16 @@ func hashOf(path string) (sum string, size int64, err error) {
 
 // write puts the entry's card beside its file, whole or not at all. Another model of the same name loses the name.
 func (s *Store) write(e Entry) error {
-	others, err := s.List()
+	others, damaged, err := s.entries()
 	if err != nil {
 		return err
 	}
+	for _, d := range damaged {
+		others = append(others, d.Entry)
+	}
 	for _, o := range others {
 		if o.Name == e.Name && o.SHA256 != e.SHA256 {
-			if err := s.Remove(o.Name); err != nil {
+			if err := o.remove(); err != nil {
 				return err
 			}
 		}

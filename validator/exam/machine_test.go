@@ -1,0 +1,200 @@
+package exam
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"agora/engine/native/batch"
+	"agora/engine/native/digest"
+	"agora/engine/native/gguf"
+	"agora/engine/native/modeltest"
+	"agora/engine/native/tensor"
+	"agora/mechanism/frontier"
+	"agora/wire/openai"
+)
+
+func smallModel(seed uint64) []byte {
+	return modeltest.Model(modeltest.Shape{Architecture: "llama", Types: []tensor.Type{tensor.Q80}, Embedding: tensor.Q80, Width: 64, Seed: seed})
+}
+
+// publishedFile lists the model of a file's bytes.
+func publishedFile(t *testing.T, file []byte) Listed {
+	t.Helper()
+	f, err := gguf.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := digest.Of(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Listed{Model: frontier.Model{Digest: id.Digest, Parameters: uint64(id.Parameters), Bytes: uint64(len(file))}, Name: "m", Template: "chatml"}
+}
+
+func put(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// notExamined holds a course to it that its model has no result, that the reason is told, and that nothing is known against the model.
+func notExamined(t *testing.T, own *Course, m Listed) {
+	t.Helper()
+	if !own.Work(t.Context()) || own.board.Has(m.Digest, 0) {
+		t.Error("counts as examined")
+	}
+	if tempos, err := own.Tempos(m.Digest, 9); err != nil || len(tempos) != 0 {
+		t.Errorf("scores are filed: %v, %v", tempos, err)
+	}
+	if reason, err := own.cfg.Store.Fault(m.Digest); err != nil || reason != "" {
+		t.Errorf("a fault of the model is filed: %q, %v", reason, err)
+	}
+	if p := own.Progress(); p.Waiting != 1 || p.LastError == "" || p.Unsound != 0 || p.Behind != 1 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// Whatever this machine or its disk may have caused is no score. Once it is over, the model is examined.
+func TestAFaultOfTheMachineIsNoScoreOfTheModel(t *testing.T) {
+	file := smallModel(1)
+	flipped := append([]byte(nil), file...)
+	flipped[len(flipped)-1000] ^= 1
+	m := publishedFile(t, file)
+	for name, state := range map[string]func(path string) error{
+		"a folder":       func(path string) error { return os.Mkdir(path, 0o700) },
+		"no way to it":   func(path string) error { return os.Symlink(path, path) },
+		"no file":        func(string) error { return nil },
+		"a damaged byte": func(path string) error { return os.WriteFile(path, flipped, 0o600) },
+		"cut short":      func(path string) error { return os.WriteFile(path, file[:len(file)/2], 0o600) },
+		"no model":       func(path string) error { return os.WriteFile(path, make([]byte, 4096), 0o600) },
+		"another model":  func(path string) error { return os.WriteFile(path, smallModel(2), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "m.gguf")
+			if err := state(path); err != nil {
+				t.Fatal(err)
+			}
+			room := NewRoom(&Shelf{Fetch: func(context.Context, Listed) (string, error) { return path, nil }}, 1)
+			own, now := course(t, &chain{models: []Listed{m}, items: 1}, room, filepath.Join(t.TempDir(), "exam.db")), time.Now()
+			own.clock = func() time.Time { return now }
+			own.Begin(0)
+			notExamined(t, own, m)
+			put(t, path, file)
+			now = now.Add(again)
+			if own.Work(t.Context()) || !own.board.Has(m.Digest, 0) {
+				t.Errorf("not examined once it is there: %s", own.Progress().LastError)
+			}
+			if p := own.Progress(); p.Waiting != 0 || p.LastError != "" || p.Unsound != 0 {
+				t.Errorf("%+v", p)
+			}
+		})
+	}
+}
+
+func TestErrorsOfTheSystemAreNoScoreOfTheModel(t *testing.T) {
+	m := Listed{Model: frontier.Model{Digest: [32]byte{1}, Parameters: 1}}
+	answers := func(err error) library {
+		return library{model: puppet{chat: func(context.Context, *openai.ChatRequest) error { return err }}}
+	}
+	for name, l := range map[string]library{
+		"no more files":  {err: &os.PathError{Op: "open", Path: "m.gguf", Err: syscall.EMFILE}},
+		"not allowed":    {err: &os.PathError{Op: "open", Path: "m.gguf", Err: syscall.EACCES}},
+		"no memory":      {err: fmt.Errorf("map: %w", syscall.ENOMEM)},
+		"closed":         answers(batch.ErrClosed),
+		"busy":           answers(openai.Errorf(429, "busy")),
+		"something else": answers(errors.New("nobody knows")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			own := course(t, &chain{models: []Listed{m}, items: 1}, NewRoom(l, 1), filepath.Join(t.TempDir(), "exam.db"))
+			own.Begin(0)
+			notExamined(t, own, m)
+		})
+	}
+}
+
+// The bytes are those of the digest, and they are no model that runs: that is so on every machine.
+func TestWhatCannotBeRunAnywhereHasNothing(t *testing.T) {
+	sick := smallModel(1)
+	f, err := gguf.Parse(sick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	norm, _ := f.Tensor("output_norm.weight")
+	copy(norm.Data, []byte{0, 0, 0xc0, 0x7f}) // NaN; the tensor lies in the file's bytes
+	foreign := publishedFile(t, smallModel(1))
+	foreign.Template = "nobody's"
+	for want, c := range map[string]struct {
+		file []byte
+		m    Listed
+	}{
+		"not finite": {sick, publishedFile(t, sick)},
+		"nobody's":   {smallModel(1), foreign},
+	} {
+		t.Run(want, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "m.gguf")
+			put(t, path, c.file)
+			room := NewRoom(&Shelf{Fetch: func(context.Context, Listed) (string, error) { return path, nil }}, 1)
+			own := course(t, &chain{models: []Listed{c.m}, items: 2}, room, filepath.Join(t.TempDir(), "exam.db"))
+			own.Begin(0)
+			if own.Work(t.Context()) {
+				t.Fatal(own.Progress().LastError)
+			}
+			tempos, err := own.Tempos(c.m.Digest, 9)
+			if err != nil || len(tempos) != 1 || len(tempos[0].Scores) != 2 || tempos[0].Scores[0]+tempos[0].Scores[1] != 0 {
+				t.Errorf("filed: %v, %v", tempos, err)
+			}
+			if reason, err := own.cfg.Store.Fault(c.m.Digest); err != nil || !strings.Contains(reason, want) {
+				t.Errorf("the reason is %q, %v", reason, err)
+			}
+		})
+	}
+}
+
+// counting counts how often a model is asked for that cannot be had.
+type counting struct{ tries int }
+
+func (c *counting) Open(context.Context, Listed) (*Specimen, error) {
+	c.tries++
+	return nil, syscall.EIO
+}
+
+// A model of which many tempos are open is tried once, then after pauses that double up to a bound.
+func TestPausesBetweenTriesGrowAndAreBounded(t *testing.T) {
+	l, m := &counting{}, Listed{Model: frontier.Model{Digest: [32]byte{1}}}
+	own, now := course(t, &chain{models: []Listed{m}, items: 1}, NewRoom(l, 1), filepath.Join(t.TempDir(), "exam.db")), time.Now()
+	own.clock = func() time.Time { return now }
+	own.Begin(20)
+	tries := func(d time.Duration) int {
+		before := l.tries
+		for end := now.Add(d); now.Before(end); now = now.Add(again) {
+			if !own.Work(t.Context()) {
+				t.Fatal("it counts as examined")
+			}
+		}
+		return l.tries - before
+	}
+	if !own.Work(t.Context()) || l.tries != 1 {
+		t.Fatalf("%d tries at once", l.tries)
+	}
+	if n, most := tries(longest), int(math.Log2(float64(longest/again)))+1; n < 2 || n > most {
+		t.Errorf("%d tries in %v, want at most %d", n, longest, most)
+	}
+	if n := tries(10 * longest); n < 8 || n > 11 {
+		t.Errorf("%d tries in %v", n, 10*longest)
+	}
+	if p := own.Progress(); p.Behind != 21 || p.Waiting != 1 || !strings.Contains(p.LastError, syscall.EIO.Error()) {
+		t.Errorf("%+v", p)
+	}
+}
