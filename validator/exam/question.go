@@ -26,6 +26,10 @@ type Subject interface {
 	engine.Chatter
 	task.Reader
 	Info() engine.Info
+	// Work is how many multiplications reading so many tokens takes at most, the same on every machine.
+	Work(tokens int) uint64
+	// ChatWork is that of a request with its longest answer. Errors are those of Chat.
+	ChatWork(r *openai.ChatRequest) (uint64, error)
 }
 
 // Bounds of an answer, in tokens: of a family that is built in, and of a task that somebody wrote, which may ask for less.
@@ -70,7 +74,7 @@ func millionths(score float64) frontier.Score {
 // ownErrors are what follows from a model and a question alone.
 var ownErrors = []error{
 	grammar.ErrText, grammar.ErrToken, grammar.ErrBits, model.ErrNotFinite, model.ErrToken, model.ErrContext,
-	batch.ErrEmpty, batch.ErrTooLong, batch.ErrTooLarge, llm.ErrNoToken, form.ErrToken,
+	batch.ErrEmpty, batch.ErrTooLong, batch.ErrTooLarge, llm.ErrNoToken, form.ErrToken, ErrWork,
 }
 
 // own says that an engine's error is the model's own, the same on every machine: a request that it refuses, or one of the list. What is

@@ -17,7 +17,8 @@ import (
 type Room struct {
 	library Library
 	cores   chan struct{}
-	limit   time.Duration // for one question
+	most    uint64        // multiplications for one question
+	limit   time.Duration // for one question, beside what its work takes a slow machine
 
 	mu    sync.Mutex
 	known map[key]Result
@@ -34,13 +35,13 @@ type key struct{ digest, question [32]byte }
 
 // Bounds of a room.
 const (
-	keptResults  = 1 << 13         // remembered for other validators of this process, which ask the same within minutes
-	DefaultLimit = 5 * time.Minute // for one question; a model within the subnet's size needs seconds
+	keptResults = 1 << 13         // remembered for other validators of this process, which ask the same within minutes
+	patience    = 5 * time.Minute // for one question, beside its work: a machine that does nothing for so long stands still
 )
 
 // NewRoom makes a room for so many examinations at once, each on one core; at least one.
 func NewRoom(library Library, cores int) *Room {
-	return &Room{library: library, cores: make(chan struct{}, max(1, cores)), limit: DefaultLimit, known: map[key]Result{}, busy: map[[32]byte]*sync.Mutex{}, lent: map[[32]byte]*loan{}}
+	return &Room{library: library, cores: make(chan struct{}, max(1, cores)), most: MaxWork, limit: patience, known: map[key]Result{}, busy: map[[32]byte]*sync.Mutex{}, lent: map[[32]byte]*loan{}}
 }
 
 // Effort is how many questions were put to models since the start, and the time that took, loading included.
@@ -146,23 +147,15 @@ func (r *Room) open(ctx context.Context, m Listed) (*Specimen, error) {
 	return model, nil
 }
 
-// put puts one question. A model that breaks, or takes longer than the limit, has nothing.
+// put puts one question. A model that breaks, or needs more work than there may be, has nothing; an engine that does not answer is an error.
 func (r *Room) put(ctx context.Context, s Subject, q Question) (result Result, err error) {
 	defer func() {
 		if broken := recover(); broken != nil {
 			result, err = Result{Reason: fmt.Sprintf("the engine broke: %v\n%.1000s", broken, debug.Stack())}, nil
 		}
 	}()
-	limited, cancel := context.WithTimeoutCause(ctx, r.limit, errLate)
-	defer cancel()
-	result, err = q.Ask(limited, s)
-	if errors.Is(err, errLate) && ctx.Err() == nil {
-		return Result{Reason: fmt.Sprintf("no answer within %s", r.limit)}, nil
-	}
-	return result, err
+	return q.Ask(ctx, &metered{Subject: s, left: r.most, patience: r.limit})
 }
-
-var errLate = errors.New("exam: out of time")
 
 // recall finds a result that this process or the store has.
 func (r *Room) recall(s *Store, digest, question [32]byte) (Result, bool, error) {

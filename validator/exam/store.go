@@ -53,7 +53,7 @@ func OpenStore(path string) (*Store, error) {
 				return err
 			}
 		}
-		return nil
+		return renew(tx)
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w %s: %w", ErrStore, path, err), db.Close())
