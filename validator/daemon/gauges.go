@@ -18,6 +18,7 @@ var (
 	againGauge    = prometheus.NewDesc("agora_exam_recomputed_total", "Of the results that others told, those that were computed all the same, since the start.", []string{"netuid"}, nil)
 	deceivedGauge = prometheus.NewDesc("agora_exam_deceived", "1 if one of them was false: nothing that others tell counts since.", []string{"netuid"}, nil)
 	unsoundGauge  = prometheus.NewDesc("agora_exam_unsound", "Models that cannot be run.", []string{"netuid"}, nil)
+	absentGauge   = prometheus.NewDesc("agora_exam_absent", "Models whose weights nobody gives.", []string{"netuid"}, nil)
 	waitingGauge  = prometheus.NewDesc("agora_exam_waiting", "Models that this machine could not examine, through no fault of theirs.", []string{"netuid"}, nil)
 	answersGauge  = prometheus.NewDesc("agora_audit_answers_total", "Answers of servers of open models with a receipt that counts, since the start.", nil, nil)
 	auditsGauge   = prometheus.NewDesc("agora_audits_total", "Answers that were drawn to be run again since the start, by outcome: right, false, void, unknown, let_go.", []string{"outcome"}, nil)
@@ -27,7 +28,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{behindGauge, examinedGauge, takenGauge, againGauge, deceivedGauge, unsoundGauge, waitingGauge, secondsGauge, answersGauge, auditsGauge, closedGauge} {
+	for _, d := range []*prometheus.Desc{behindGauge, examinedGauge, takenGauge, againGauge, deceivedGauge, unsoundGauge, absentGauge, waitingGauge, secondsGauge, answersGauge, auditsGauge, closedGauge} {
 		out <- d
 	}
 }
@@ -51,6 +52,7 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(againGauge, prometheus.CounterValue, float64(p.Recomputed), netuid)
 		out <- prometheus.MustNewConstMetric(deceivedGauge, prometheus.GaugeValue, deceived, netuid)
 		out <- prometheus.MustNewConstMetric(unsoundGauge, prometheus.GaugeValue, float64(p.Unsound), netuid)
+		out <- prometheus.MustNewConstMetric(absentGauge, prometheus.GaugeValue, float64(p.Absent), netuid)
 		out <- prometheus.MustNewConstMetric(waitingGauge, prometheus.GaugeValue, float64(p.Waiting), netuid)
 		out <- prometheus.MustNewConstMetric(closedGauge, prometheus.GaugeValue, float64(len(s.Closed)), netuid)
 		seconds = p.Seconds

@@ -381,12 +381,7 @@ func (c *Course) report(err error) {
 		text = err.Error()
 		c.cfg.Log.Warn("examination", "netuid", c.cfg.NetUID, "err", err)
 	}
-	c.edit(func(p *Progress) {
-		p.LastError, p.Absent = text, 0
-		if errors.Is(err, ErrNotHere) {
-			p.Absent = 1
-		}
-	})
+	c.edit(func(p *Progress) { p.LastError = text })
 }
 
 // Progress says how far the course is.

@@ -61,7 +61,7 @@ func notExamined(t *testing.T, own *Course, m Listed) {
 	if reason, err := own.cfg.Store.Fault(m.Digest); err != nil || reason != "" {
 		t.Errorf("a fault of the model is filed: %q, %v", reason, err)
 	}
-	if p := own.Progress(); p.Waiting != 1 || p.LastError == "" || p.Unsound != 0 || p.Behind != 1 {
+	if p := own.Progress(); p.Waiting != 1 || p.Absent != 0 || p.LastError == "" || p.Unsound != 0 || p.Behind != 1 {
 		t.Errorf("%+v", p)
 	}
 }
@@ -197,4 +197,42 @@ func TestPausesBetweenTriesGrowAndAreBounded(t *testing.T) {
 	if p := own.Progress(); p.Behind != 21 || p.Waiting != 1 || !strings.Contains(p.LastError, syscall.EIO.Error()) {
 		t.Errorf("%+v", p)
 	}
+}
+
+// shelves says of each model, by the first byte of its digest, why it cannot be had; nil for a model that can.
+type shelves map[byte]error
+
+func (s shelves) Open(_ context.Context, m Listed) (*Specimen, error) {
+	if err := s[m.Digest[0]]; err != nil {
+		return nil, err
+	}
+	return library{model: puppet{chat: func(context.Context, *openai.ChatRequest) error { return nil }}}.Open(context.Background(), m)
+}
+
+func TestModelsWhoseWeightsNobodyGivesAreCounted(t *testing.T) {
+	here := shelves{1: ErrNotHere, 2: nil, 3: ErrNotHere, 4: syscall.EIO}
+	c := &chain{items: 1}
+	for d := byte(1); d <= 4; d++ {
+		c.models = append(c.models, Listed{Model: frontier.Model{Digest: [32]byte{d}, Index: uint32(d), Parameters: 1}})
+	}
+	own, now := course(t, c, NewRoom(here, 1), filepath.Join(t.TempDir(), "exam.db")), time.Now()
+	own.clock = func() time.Time { return now }
+	own.Begin(0)
+	told := func(absent, waiting, behind int) {
+		t.Helper()
+		left := own.Work(t.Context())
+		if p := own.Progress(); p.Absent != absent || p.Waiting != waiting || p.Behind != behind || left != (behind > 0) || (p.LastError == "") != (behind == 0) {
+			t.Errorf("%+v", p)
+		}
+	}
+	told(2, 1, 3)
+	told(2, 1, 3) // while all wait
+	here[1], now = nil, now.Add(again)
+	told(1, 1, 2)
+	c.models = c.models[:3] // in the next tempo no card names the last one any more
+	own.Begin(1)
+	now = now.Add(longest)
+	told(1, 0, 2) // in two tempos
+	here[3], now = nil, now.Add(longest)
+	told(0, 0, 0)
 }

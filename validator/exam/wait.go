@@ -12,6 +12,7 @@ import (
 // disk failed. It has no result, and is tried again.
 type wait struct {
 	reason string
+	absent bool          // nobody gives its weights
 	pause  time.Duration // until the next try
 	until  time.Time
 }
@@ -31,7 +32,7 @@ func (c *Course) postpone(ctx context.Context, digest [32]byte, err error) {
 		return
 	}
 	w.reason, w.pause = fmt.Sprintf("model %s: %v", short(digest), err), min(longest, max(again, 2*w.pause))
-	w.until = now.Add(w.pause)
+	w.absent, w.until = errors.Is(err, ErrNotHere), now.Add(w.pause)
 	c.waits[digest] = w
 }
 
@@ -63,9 +64,13 @@ func (c *Course) keepWaits(models []Listed) {
 
 // tellWaits adds the models that wait, and why the next of them does where the latest try says nothing. The lock is held.
 func (c *Course) tellWaits(p *Progress) {
-	p.Waiting = len(c.waits)
 	var next wait
 	for _, w := range c.waits {
+		if w.absent {
+			p.Absent++
+		} else {
+			p.Waiting++
+		}
 		if next.reason == "" || w.until.Before(next.until) {
 			next = w
 		}
