@@ -123,7 +123,7 @@ func (a *answer) sign() {
 	}
 	var err error
 	u.noted, err = a.Proofs.Store.Note(&receipts.Note{
-		Nonce: a.nonce, HotKey: [ed25519.PublicKeySize]byte(a.from.HotKey), NetUID: u.NetUID, UID: u.Miner.UID, Registered: u.Miner.Registered,
+		Nonce: a.nonce, HotKey: [ed25519.PublicKeySize]byte(a.from.HotKey), Voice: [ed25519.PublicKeySize]byte(a.Proofs.Voice), NetUID: u.NetUID, UID: u.Miner.UID, Registered: u.Miner.Registered,
 		At: time.Now(), Signed: u.Signed,
 	})
 	if err != nil {
@@ -241,14 +241,19 @@ func (k *keeper) recall() {
 	k.keep()
 }
 
-// recall checks that a note's miner signed it from its seat, for this voice on this chain and for this nonce.
+// recall checks that a note's miner signed it from its seat, for the voice that asked on this chain and for this nonce. The voice may have
+// another hot key since.
 func (p *Proofs) recall(n *receipts.Note) error {
 	r, err := receipt.Open(n.Signed, n.HotKey[:])
 	if err != nil {
 		return err
 	}
+	voice := n.Voice
+	if voice == [32]byte{} {
+		voice = [32]byte(p.Voice)
+	}
 	return r.Check(&receipt.Bound{
-		ChainID: p.ChainID, Netuid: n.NetUID, UID: n.UID, Registered: n.Registered, Voice: [32]byte(p.Voice), Nonce: n.Nonce,
+		ChainID: p.ChainID, Netuid: n.NetUID, UID: n.UID, Registered: n.Registered, Voice: voice, Nonce: n.Nonce,
 		Request: r.Request, Answer: r.Answer, Tokens: r.Tokens, Digest: r.Digest, Engine: r.Engine,
 	})
 }

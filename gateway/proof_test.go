@@ -205,11 +205,36 @@ func TestANoteOfSomethingElseIsNotRecalled(t *testing.T) {
 		"text":         func(n *receipts.Note, _ *Proofs) { n.Signed = n.Signed[1:] },
 		"chain":        func(_ *receipts.Note, p *Proofs) { p.ChainID = "agora" },
 		"voice":        func(_ *receipts.Note, p *Proofs) { p.Voice = make([]byte, 32) },
+		"noted voice":  func(n *receipts.Note, _ *Proofs) { n.Voice[0] = r.Voice[0] + 1 },
 	} {
 		n, other := good, *p
 		change(&n, &other)
 		require.Error(t, other.recall(&n), name)
 	}
+}
+
+// A gateway that was killed and comes back with another hot key keeps the receipts of answers under the old one.
+func TestANoteOutlivesTheVoicesKey(t *testing.T) {
+	public, key, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	next, _, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	r := receipt.Receipt{ChainID: "agora-test", Netuid: 1, UID: 4, Registered: 9, Voice: [32]byte(public), Nonce: [16]byte{1}}
+	signed, err := receipt.Sign(&r, key)
+	require.NoError(t, err)
+	note := receipts.Note{Nonce: r.Nonce, HotKey: [32]byte(public), Voice: [32]byte(public), NetUID: 1, UID: 4, Registered: 9, Signed: signed}
+	path := filepath.Join(t.TempDir(), "receipts.db")
+	s, err := receipts.Open(path)
+	require.NoError(t, err)
+	_, err = s.Note(&note)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	again, err := receipts.Open(path)
+	require.NoError(t, err)
+	defer again.Close()
+	left := again.Left(1)
+	require.Len(t, left, 1)
+	require.NoError(t, (&Proofs{ChainID: "agora-test", Voice: next}).recall(&left[0].Note))
 }
 
 // A miner that keeps its stream open after the answer's end does not keep the answer from its consumer for long.

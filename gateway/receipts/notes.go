@@ -23,6 +23,7 @@ import (
 type Note struct {
 	Nonce      [16]byte
 	HotKey     [ed25519.PublicKeySize]byte // of who is to have signed
+	Voice      [ed25519.PublicKeySize]byte // hot key of the validator for whom; zero in a note of a program before
 	NetUID     uint32
 	UID        uint32
 	Registered uint64 // block at which the seat was taken
@@ -56,7 +57,7 @@ var (
 // which every note is settled, goes. Safe for concurrent use.
 //
 // A page is heads with what follows them: CRC-32C of that (4 bytes, big endian), its length (2), whether it is settled (1), and
-// one unused. A head without a length is the end, one whose sum is another is of a write that a kill cut off.
+// whether it names the voice (1). A head without a length is the end, one whose sum is another is of a write that a kill cut off.
 type notes struct {
 	where string // of the store
 
@@ -81,8 +82,10 @@ type page struct {
 const (
 	maxPages  = 32 // some 50,000 notes
 	headBytes = 8
-	settledAt = 6  // in a head
-	bodyBytes = 72 // of a note, without what was signed
+	settledAt = 6       // in a head
+	voiceAt   = 7       // in a head
+	bareBytes = 72      // of a note, without the voice and what was signed
+	bodyBytes = 72 + 32 // with the voice
 	pageGlob  = ".notes-*"
 )
 
@@ -92,10 +95,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func appendNote(b []byte, n *Note) []byte {
 	at := len(b)
 	b = append(b, make([]byte, headBytes)...)
+	b[at+voiceAt] = 1
 	b = append(append(b, n.Nonce[:]...), n.HotKey[:]...)
 	b = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, n.NetUID), n.UID)
 	b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, n.Registered), uint64(n.At.UnixNano()))
-	b = append(b, n.Signed...)
+	b = append(append(b, n.Voice[:]...), n.Signed...)
 	body := b[at+headBytes:]
 	binary.BigEndian.PutUint32(b[at:], crc32.Checksum(body, castagnoli))
 	binary.BigEndian.PutUint16(b[at+4:], uint16(len(body)))
@@ -108,23 +112,29 @@ func notesIn(raw []byte) (open []*Noted) {
 		head := raw[at : at+headBytes]
 		length := int(binary.BigEndian.Uint16(head[4:]))
 		begin := at + headBytes
-		if length <= bodyBytes || begin+length > len(raw) || crc32.Checksum(raw[begin:begin+length], castagnoli) != binary.BigEndian.Uint32(head) {
+		fixed := bareBytes
+		if head[voiceAt] == 1 {
+			fixed = bodyBytes
+		}
+		if length <= fixed || begin+length > len(raw) || crc32.Checksum(raw[begin:begin+length], castagnoli) != binary.BigEndian.Uint32(head) {
 			return open
 		}
 		if head[settledAt] == 0 {
-			open = append(open, &Noted{Note: noteOf(raw[begin : begin+length])})
+			open = append(open, &Noted{Note: noteOf(raw[begin:begin+length], fixed)})
 		}
 		at = begin + length
 	}
 	return open
 }
 
-func noteOf(body []byte) (n Note) {
+// noteOf reads a note of which fixed bytes are not what was signed: bareBytes or bodyBytes.
+func noteOf(body []byte, fixed int) (n Note) {
 	copy(n.Nonce[:], body)
 	copy(n.HotKey[:], body[16:])
 	n.NetUID, n.UID = binary.BigEndian.Uint32(body[48:]), binary.BigEndian.Uint32(body[52:])
 	n.Registered, n.At = binary.BigEndian.Uint64(body[56:]), time.Unix(0, int64(binary.BigEndian.Uint64(body[64:]))).UTC()
-	n.Signed = string(body[bodyBytes:])
+	copy(n.Voice[:], body[bareBytes:fixed])
+	n.Signed = string(body[fixed:])
 	return n
 }
 

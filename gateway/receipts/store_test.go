@@ -1,7 +1,9 @@
 package receipts
 
 import (
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +16,7 @@ import (
 
 // noteAt is a note of that name, its first byte, and of a moment.
 func noteAt(name byte, at time.Time) *Note {
-	return &Note{Nonce: [16]byte{name}, HotKey: [32]byte{9, name}, NetUID: 1, UID: 2, Registered: 3, At: at.UTC().Round(0), Signed: "text"}
+	return &Note{Nonce: [16]byte{name}, HotKey: [32]byte{9, name}, Voice: [32]byte{8, name}, NetUID: 1, UID: 2, Registered: 3, At: at.UTC().Round(0), Signed: "text"}
 }
 
 // put keeps a note.
@@ -150,6 +152,21 @@ func TestACutNoteIsTheEnd(t *testing.T) {
 	}
 	if len(notesIn(raw)) != 2 {
 		t.Fatal("whole")
+	}
+}
+
+// Notes of a program that did not write the voice down are read, without one.
+func TestANoteWithoutAVoiceIsRead(t *testing.T) {
+	want := noteAt(1, time.Now())
+	raw := appendNote(nil, want)
+	body := append(append([]byte(nil), raw[headBytes:headBytes+bareBytes]...), want.Signed...)
+	head := make([]byte, headBytes)
+	binary.BigEndian.PutUint32(head, crc32.Checksum(body, castagnoli))
+	binary.BigEndian.PutUint16(head[4:], uint16(len(body)))
+	old := append(head, body...)
+	want.Voice = [32]byte{}
+	if got := notesIn(append(old, raw...)); len(got) != 2 || got[0].Note != *want || got[1].Voice != [32]byte{8, 1} {
+		t.Fatalf("%+v", got)
 	}
 }
 
