@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
 	"slices"
 	"time"
 )
@@ -16,6 +20,7 @@ type Soak struct {
 	Settled time.Duration // from when on the live heap may not grow by more than a tenth
 	Every   time.Duration // between two lines
 	Out     io.Writer
+	Heap    string // folder for profiles of this process's heap once settled and at the end, settled.pprof and end.pprof; "" for none
 }
 
 // allowed is how much the live heap may grow between Settled and the end.
@@ -46,9 +51,12 @@ func (s Soak) Watch(ctx context.Context, home string) error {
 		heaps = append(heaps, mega(v.LiveHeap))
 		if settled == 0 && spent >= s.Settled {
 			settled = lately(heaps)
+			if err := s.profile("settled"); err != nil {
+				return err
+			}
 		}
 		if spent >= s.For {
-			return grown(s.Out, settled, lately(heaps))
+			return errors.Join(s.profile("end"), grown(s.Out, settled, lately(heaps)))
 		}
 		select {
 		case <-ctx.Done():
@@ -56,6 +64,19 @@ func (s Soak) Watch(ctx context.Context, home string) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// profile leaves what the live heap is made of, where that is wanted: `go tool pprof -diff_base settled.pprof end.pprof` shows what grew.
+func (s Soak) profile(name string) error {
+	if s.Heap == "" {
+		return nil
+	}
+	f, err := os.Create(filepath.Join(s.Heap, name+".pprof"))
+	if err != nil {
+		return err
+	}
+	runtime.GC()
+	return errors.Join(pprof.Lookup("heap").WriteTo(f, 0), f.Close())
 }
 
 // look asks for the vitals several times, and takes those with the smallest live heap: answers, examinations and audits that

@@ -24,12 +24,13 @@ func main() {
 	every := flag.Duration("every", time.Minute, "between two lines")
 	validators := flag.Int("validators", 4, "nodes with a validator")
 	blocks := flag.Duration("block-time", time.Second, "pause between blocks")
+	heap := flag.String("heap", "", "a folder for profiles of the heap once settled and at the end")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	o := localnet.Defaults()
 	o.Validators, o.BlockTime = *validators, *blocks
-	if err := run(ctx, o, localnet.Soak{For: *lasts, Settled: *settled, Every: *every, Out: os.Stdout}); err != nil {
+	if err := run(ctx, o, localnet.Soak{For: *lasts, Settled: *settled, Every: *every, Out: os.Stdout, Heap: *heap}); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
