@@ -39,7 +39,7 @@ type mark struct {
 	Trivial bool   `json:"t,omitempty"`
 }
 
-// saved is a board's snapshot.
+// saved is a board's snapshot, as save writes it.
 type saved struct {
 	Board  json.RawMessage `json:"board"`
 	Family string          `json:"family"`
@@ -197,14 +197,15 @@ func (m mark) result() score.Result {
 func (b *book) save() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	board, err := json.Marshal(b.board)
+	data, err := b.board.AppendJSON([]byte(`{"board":`))
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(saved{board, b.family, b.proven})
+	family, err := json.Marshal(b.family)
 	if err != nil {
 		return err
 	}
+	data = fmt.Appendf(data, `,"family":%s,"proven":%t}`, family, b.proven)
 	if err := b.store.snapshot(b.netuid, data); err != nil {
 		return err
 	}

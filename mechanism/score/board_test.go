@@ -242,6 +242,13 @@ func TestBoardSurvivesARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var form snapshot
+	if err := json.Unmarshal(data, &form); err != nil {
+		t.Fatal(err)
+	}
+	if whole, err := json.Marshal(form); err != nil || string(whole) != string(data) {
+		t.Errorf("in pieces it is written otherwise than as a whole: %v\n%.300s\n%.300s", err, data, whole)
+	}
 	back, err := Restore(DefaultParams(), data)
 	if err != nil {
 		t.Fatal(err)

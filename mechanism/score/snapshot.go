@@ -51,18 +51,43 @@ const snapshotVersion = 2
 // ErrSnapshot says that a saved board cannot be used; delete the file and the board fills again from new items.
 var ErrSnapshot = errors.New("score: saved board is damaged")
 
-// MarshalJSON writes the board, without its Params.
-func (b *Board) MarshalJSON() ([]byte, error) {
-	s := snapshot{Version: snapshotVersion, First: b.first, Items: b.items}
+// MarshalJSON writes the board as AppendJSON does.
+func (b *Board) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil) }
+
+// AppendJSON appends the board, without its Params, as a snapshot in JSON. Items and miners are encoded one by one: a whole board is
+// megabytes, and encoding/json keeps the buffers that it has grown.
+func (b *Board) AppendJSON(to []byte) ([]byte, error) {
+	var miners []minerSnapshot
 	for _, uid := range b.UIDs() {
 		r := b.records[uid]
-		s.Miners = append(s.Miners, minerSnapshot{uid, r.registered, r.since, r.asked, r.gate, r.doubt, r.service, r.errors, r.marks})
+		miners = append(miners, minerSnapshot{uid, r.registered, r.since, r.asked, r.gate, r.doubt, r.service, r.errors, r.marks})
 	}
+	var pairs []twinsSnapshot
 	for pair, t := range b.twins {
-		s.Twins = append(s.Twins, twinsSnapshot{pair, *t})
+		pairs = append(pairs, twinsSnapshot{pair, *t})
 	}
-	slices.SortFunc(s.Twins, func(x, y twinsSnapshot) int { return slices.Compare(x.Pair[:], y.Pair[:]) })
-	return json.Marshal(s)
+	slices.SortFunc(pairs, func(x, y twinsSnapshot) int { return slices.Compare(x.Pair[:], y.Pair[:]) })
+	to = fmt.Appendf(to, `{"version":%d,"first":%d,"items":`, snapshotVersion, b.first)
+	to, err1 := appendList(to, b.items)
+	to, err2 := appendList(append(to, `,"miners":`...), miners)
+	to, err3 := appendList(append(to, `,"twins":`...), pairs)
+	return append(to, '}'), errors.Join(err1, err2, err3)
+}
+
+// appendList appends a list in JSON, encoding one element at a time.
+func appendList[T any](to []byte, list []T) ([]byte, error) {
+	to = append(to, '[')
+	for i := range list {
+		one, err := json.Marshal(&list[i])
+		if err != nil {
+			return to, err
+		}
+		if i > 0 {
+			to = append(to, ',')
+		}
+		to = append(to, one...)
+	}
+	return append(to, ']'), nil
 }
 
 // Restore reads a board that MarshalJSON wrote, also that of the version before, or returns ErrSnapshot or ErrParams.

@@ -35,7 +35,7 @@ type key struct{ digest, question [32]byte }
 
 // Bounds of a room.
 const (
-	keptResults = 1 << 13         // remembered for other validators of this process, which ask the same within minutes
+	keptResults = 1 << 11         // remembered for other validators of this process, which ask the same within minutes
 	patience    = 5 * time.Minute // for one question, beside its work: a machine that does nothing for so long stands still
 )
 
