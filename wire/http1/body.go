@@ -28,7 +28,6 @@ type body struct {
 
 	mu     sync.Mutex // guards what follows, and the connection's input while the body lasts
 	chunks bool       // it comes in chunks
-	begun  bool       // the first chunk has
 	left   int64      // bytes to come, of the body or of this chunk
 	noise  int        // bytes of extensions
 	err    error      // that of all later reads; io.EOF at the proper end

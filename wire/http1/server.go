@@ -80,7 +80,8 @@ func (s *Server) Serve(l net.Listener) error {
 // passes says whether an error of Accept goes by while the listener is there.
 func passes(err error) bool {
 	var n net.Error
-	return errors.As(err, &n) && n.Temporary() //nolint:staticcheck // nothing else tells a want of files from a listener that is gone
+	//lint:ignore SA1019 nothing else tells a want of files from a listener that is gone
+	return errors.As(err, &n) && n.Temporary()
 }
 
 func (s *Server) listen(l net.Listener) bool {
