@@ -204,6 +204,8 @@ func (p puppet) Tokens(string) ([]int32, int) { return nil, 0 }
 
 func (p puppet) Work(tokens int) uint64 { return uint64(tokens) }
 
+func (p puppet) Memory(tokens int) uint64 { return uint64(tokens) }
+
 func (p puppet) ChatWork(*openai.ChatRequest) (uint64, error) { return 1, nil }
 
 func (p puppet) Written([]int32) [][]byte { return nil }

@@ -10,13 +10,19 @@ import (
 	"agora/wire/openai"
 )
 
-// MaxWork is how many multiplications a model may need for a question; whoever needs more has nothing. It follows from the model and the
-// question alone, so that all examiners agree, whatever their machines. One core of 2026 does so many in about five minutes: 1,024 tokens
-// of 16 billion parameters, 8,192 of 2 billion.
-const MaxWork = 1 << 44
+// MaxWork is how many multiplications of weights a model may need for a question, and what takes as long; MaxMemory the bytes of keys and
+// values to read a text. Whoever needs more has nothing. Both follow from the model and the question alone, so that all examiners agree,
+// whatever their machines. One core of 2026 does so many multiplications in about five minutes: 1,024 tokens of 14 billion parameters.
+const (
+	MaxWork   = 1 << 44
+	MaxMemory = 1 << 30
+)
 
-// ErrWork says that a question would take a model more than MaxWork.
-var ErrWork = errors.New("exam: the question takes this model too much work")
+// What a question would take a model more than there may be of: MaxWork and MaxMemory.
+var (
+	ErrWork   = errors.New("exam: the question takes this model too much work")
+	ErrMemory = errors.New("exam: the question takes this model too much memory")
+)
 
 // slowest is the multiplications in a second below which a machine is held to stand still.
 const slowest = 1_000_000_000
@@ -47,6 +53,9 @@ func (m *metered) Chat(ctx context.Context, r *openai.ChatRequest, emit func(eng
 
 // Score implements task.Reader.
 func (m *metered) Score(ctx context.Context, ids []int32) (scores []float64, err error) {
+	if need := m.Memory(len(ids)); need > MaxMemory { // the batcher bounds that of Chat
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrMemory, need, MaxMemory)
+	}
 	err = m.do(ctx, m.Work(len(ids)), func(ctx context.Context) (err error) {
 		scores, err = m.Subject.Score(ctx, ids)
 		return err

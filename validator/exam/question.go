@@ -26,8 +26,10 @@ type Subject interface {
 	engine.Chatter
 	task.Reader
 	Info() engine.Info
-	// Work is how many multiplications reading so many tokens takes at most, the same on every machine.
+	// Work is how many multiplications reading so many tokens takes at most, or takes as long as, and Memory the bytes of keys and values:
+	// the same on every machine.
 	Work(tokens int) uint64
+	Memory(tokens int) uint64
 	// ChatWork is that of a request with its longest answer. Errors are those of Chat.
 	ChatWork(r *openai.ChatRequest) (uint64, error)
 }
@@ -74,7 +76,7 @@ func millionths(score float64) frontier.Score {
 // ownErrors are what follows from a model and a question alone.
 var ownErrors = []error{
 	grammar.ErrText, grammar.ErrToken, grammar.ErrBits, model.ErrNotFinite, model.ErrToken, model.ErrContext,
-	batch.ErrEmpty, batch.ErrTooLong, batch.ErrTooLarge, llm.ErrNoToken, form.ErrToken, ErrWork,
+	batch.ErrEmpty, batch.ErrTooLong, batch.ErrTooLarge, llm.ErrNoToken, form.ErrToken, ErrWork, ErrMemory,
 }
 
 // own says that an engine's error is the model's own, the same on every machine: a request that it refuses, or one of the list. What is

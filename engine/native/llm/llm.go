@@ -47,6 +47,7 @@ type Engine struct {
 	info     engine.Info
 	context  int
 	ends     []int32 // tokens that end an answer
+	readable uint64  // bytes of keys and values of a text that is read, see mostRead
 	runners  sync.Pool
 	whyNot   error // why there is no template
 	weights  int64 // parameters, 0 where the file is no model with a name
@@ -141,7 +142,7 @@ func build(p parts, o Options) (*Engine, error) {
 	if o.Context > 0 {
 		e.context = min(e.model.Context, o.Context)
 	}
-	e.ends = e.tokens.Ends()
+	e.ends, e.readable = e.tokens.Ends(), mostRead
 	e.vocab = sync.OnceValue(e.words)
 	e.batcher = batch.New(e.model, o.Batch)
 	e.runners.New = func() any { return e.model.NewRunner() }

@@ -2,6 +2,7 @@ package llm
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"agora/engine"
+	"agora/engine/native/batch"
 	"agora/engine/native/model"
 	"agora/engine/native/modeltest"
 	"agora/engine/native/store"
@@ -84,5 +86,18 @@ func answerWithinMemory(t *testing.T, path string) {
 	t.Logf("%.1f MB; the file %.1f, keys and values of %d tokens %.1f", float64(resident)*1024/1e6, float64(info.Size())/1e6, used.TotalTokens, float64(cache)/1e6)
 	if resident<<10 > most {
 		t.Errorf("that is more than %.1f", float64(most)/1e6)
+	}
+}
+
+// Whoever makes a model chooses what its keys and values take; who reads an answer again does not end by it.
+func TestATextThatNeedsTooMuchMemoryIsNotRead(t *testing.T) {
+	e := small(t, Options{})
+	ids := modeltest.Text(2*model.Page, 1)
+	if scores, err := e.Score(t.Context(), ids); err != nil || len(scores) != len(ids)-1 {
+		t.Fatal(len(scores), err)
+	}
+	e.readable = e.Memory(len(ids)) - 1
+	if scores, err := e.Score(t.Context(), ids); !errors.Is(err, batch.ErrTooLarge) || len(scores) > 0 {
+		t.Errorf("%d scores, %v", len(scores), err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"agora/engine"
+	"agora/engine/native/batch"
 	"agora/engine/native/model"
 	"agora/engine/native/sample"
 	"agora/wire/openai"
@@ -75,8 +76,16 @@ func (e *Engine) Score(ctx context.Context, ids []int32) ([]float64, error) {
 	return scores, err
 }
 
-// each calls see with the logits before each of the ids that follow a prompt, until it says no.
+// mostRead bounds the keys and values of a text that is read for Replay and Score, in bytes: 8,192 tokens of a model of 8 billion
+// parameters take 1 GiB, and the shape of a small file could ask for a thousand times as much.
+const mostRead = 4 << 30
+
+// each calls see with the logits before each of the ids that follow a prompt, until it says no. The error is batch.ErrTooLarge for a text
+// of more than mostRead, else of the model or of ctx.
 func (e *Engine) each(ctx context.Context, prompt, ids []int32, see func(position int, logits []float32) bool) error {
+	if need := e.model.Memory(len(prompt) + len(ids)); need > e.readable {
+		return fmt.Errorf("%w: %d bytes, at most %d", batch.ErrTooLarge, need, e.readable)
+	}
 	for _, id := range ids {
 		if id < 0 || int(id) >= e.model.Vocab {
 			return fmt.Errorf("%w: %d", model.ErrToken, id)
