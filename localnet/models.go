@@ -52,7 +52,7 @@ func (m *Market) shelf(here, fetched *store.Store) *exam.Shelf {
 		return weights.Fetch(ctx, l)
 	}
 	mend := func(l exam.Listed) error { return errors.Join(here.Mend(exam.SpellDigest(l.Digest)), weights.Mend(l)) }
-	return &exam.Shelf{Fetch: fetch, Mend: mend}
+	return &exam.Shelf{Fetch: fetch, Mend: mend, Within: exam.FetchWithin}
 }
 
 // published lists the chat models that the market's author publishes, best first: all that ship.

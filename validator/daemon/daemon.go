@@ -106,7 +106,7 @@ func New(cfg Config) (_ *Daemon, err error) {
 	d := &Daemon{joinNow: make(chan struct{}, 1)}
 	d.weights = &Weights{Store: models, Chain: cfg.Client, Private: cfg.Tasks.AllowPrivate, Servers: d.Servers}
 	if cfg.Room == nil {
-		d.room = exam.NewRoom(&exam.Shelf{Fetch: d.Fetch, Mend: d.weights.Mend}, cfg.Cores)
+		d.room = exam.NewRoom(&exam.Shelf{Fetch: d.Fetch, Mend: d.weights.Mend, Within: exam.FetchWithin}, cfg.Cores)
 		cfg.Room = d.room
 	}
 	d.cfg = cfg

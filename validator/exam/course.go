@@ -41,7 +41,8 @@ type Course struct {
 	sittings map[uint64]Sitting // the latest ones
 	missing  map[uint64]bool    // tempos that the chain tells nothing of
 	faults   map[[32]byte]string
-	waits    map[[32]byte]wait // models that are tried again
+	waits    map[[32]byte]wait          // models that are tried again
+	costs    map[[32]byte]time.Duration // of each model's latest try
 	progress Progress
 }
 
@@ -71,7 +72,7 @@ func NewCourse(c Config) *Course {
 	}
 	return &Course{
 		cfg: c, woken: make(chan struct{}, 1), clock: time.Now, board: frontier.NewBoard(c.Rules), listed: map[[32]byte]Listed{},
-		sittings: map[uint64]Sitting{}, missing: map[uint64]bool{}, faults: map[[32]byte]string{}, waits: map[[32]byte]wait{},
+		sittings: map[uint64]Sitting{}, missing: map[uint64]bool{}, faults: map[[32]byte]string{}, waits: map[[32]byte]wait{}, costs: map[[32]byte]time.Duration{},
 	}
 }
 
@@ -105,7 +106,8 @@ func (c *Course) Run(ctx context.Context) {
 	}
 }
 
-// Work examines what is open: the running tempo first, then those before it, oldest first. It says whether something is left.
+// Work examines what is open: models that take little time first, and of those that are alike the running tempo first, then those before
+// it, oldest first. It says whether something is left.
 func (c *Course) Work(ctx context.Context) (behind bool) {
 	epoch := c.now()
 	t, err := c.sitting(ctx, epoch)
@@ -125,13 +127,14 @@ func (c *Course) Work(ctx context.Context) (behind bool) {
 	jobs, err := c.open(ctx, t)
 	c.report(err)
 	jobs, waiting := c.due(jobs)
-	jobs = c.take(ctx, t, jobs)
+	jobs = c.cheapest(c.take(ctx, t, jobs))
 	c.behind(len(jobs) + waiting)
 	for len(jobs) > 0 && ctx.Err() == nil && c.now() == epoch {
 		n := min(len(jobs), cap(c.cfg.Room.cores))
-		failed := c.together(ctx, jobs[:n])
+		failed, lacking := c.together(ctx, jobs[:n])
 		left, later := c.due(jobs[n:])
-		jobs, waiting = left, waiting+failed+later
+		left, without := drawable(left, lacking)
+		jobs, waiting = left, waiting+failed+later+without
 		c.behind(len(jobs) + waiting)
 	}
 	return waiting > 0 || len(jobs) > 0 || err != nil
@@ -144,27 +147,33 @@ type job struct {
 	told  *expected // by others, to be held to; nil for nothing
 }
 
-// together does jobs at the same time and says how many failed.
-func (c *Course) together(ctx context.Context, jobs []job) (failed int) {
+// together does jobs at the same time and says how many failed, and which tasks cannot draw items here.
+func (c *Course) together(ctx context.Context, jobs []job) (failed int, lacking map[string]bool) {
 	errs := make([]error, len(jobs))
 	var group sync.WaitGroup
 	for i, j := range jobs {
 		group.Go(func() { errs[i] = c.examine(ctx, j) })
 	}
 	group.Wait()
-	for _, err := range errs {
+	lacking = map[string]bool{}
+	for i, err := range errs {
 		if err != nil {
 			failed++
+		}
+		if errors.Is(err, errItems) {
+			lacking[jobs[i].tempo.Task] = true
 		}
 	}
 	if failed > 0 {
 		c.report(errors.Join(errs...))
 	}
-	return failed
+	return failed, lacking
 }
 
 // examine does one job.
 func (c *Course) examine(ctx context.Context, j job) error {
+	began := c.clock()
+	defer func() { c.spend(j.model.Digest, c.clock().Sub(began)) }()
 	scores, asked, err := c.scores(ctx, j)
 	if err != nil {
 		return fmt.Errorf("model %s, tempo %d: %w", short(j.model.Digest), j.tempo.Epoch, err)
@@ -186,7 +195,7 @@ func (c *Course) examine(ctx context.Context, j job) error {
 
 // scores is what a model gets for the items of a tempo; nothing for one that cannot be run.
 func (c *Course) scores(ctx context.Context, j job) ([]frontier.Score, []answered, error) {
-	reason, err := c.cfg.Store.Fault(j.model.Digest)
+	reason, err := c.cfg.Store.Fault(j.model)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -198,14 +207,14 @@ func (c *Course) scores(ctx context.Context, j job) ([]frontier.Score, []answere
 	for i := range j.tempo.Items {
 		item, err := c.cfg.Contest.Item(ctx, j.tempo.drawn(), uint64(i))
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("%w: %w", errItems, err)
 		}
 		questions = append(questions, item...)
 	}
 	results, asked, err := c.cfg.Room.Examine(ctx, c.cfg.Store, j.model, questions)
 	if errors.Is(err, ErrFault) {
 		c.fault(j.model, err.Error())
-		return zeros(j.tempo.Items), nil, c.cfg.Store.setFault(j.model.Digest, err.Error())
+		return zeros(j.tempo.Items), nil, c.cfg.Store.setFault(j.model, err.Error())
 	}
 	if err != nil {
 		c.postpone(ctx, j.model.Digest, err)

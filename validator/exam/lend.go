@@ -48,7 +48,7 @@ func (r *Room) Lend(ctx context.Context, m Listed) (model *Specimen, done func()
 func (r *Room) borrow(ctx context.Context, m Listed) (*loan, error) {
 	r.lending.Lock()
 	defer r.lending.Unlock()
-	l := r.lent[m.Digest]
+	l := r.lent[m.edition()]
 	if l == nil {
 		r.makeRoom(m.Bytes)
 		model, err := r.open(ctx, m)
@@ -56,7 +56,7 @@ func (r *Room) borrow(ctx context.Context, m Listed) (*loan, error) {
 			return nil, err
 		}
 		l = &loan{model: model, bytes: m.Bytes}
-		r.lent[m.Digest] = l
+		r.lent[m.edition()] = l
 	}
 	l.users++
 	l.used = time.Now()
@@ -66,11 +66,11 @@ func (r *Room) borrow(ctx context.Context, m Listed) (*loan, error) {
 // makeRoom gives up the models that were lent longest ago, until so many bytes more fit. The lock is held.
 func (r *Room) makeRoom(bytes uint64) {
 	for {
-		sum, oldest := bytes, [32]byte{}
-		for digest, l := range r.lent {
+		sum, oldest := bytes, edition{}
+		for model, l := range r.lent {
 			sum += l.bytes
 			if o := r.lent[oldest]; l.users == 0 && (o == nil || l.used.Before(o.used)) {
-				oldest = digest
+				oldest = model
 			}
 		}
 		l := r.lent[oldest]
@@ -87,8 +87,8 @@ func (r *Room) Close() error {
 	r.lending.Lock()
 	defer r.lending.Unlock()
 	var errs []error
-	for digest, l := range r.lent {
-		delete(r.lent, digest)
+	for model, l := range r.lent {
+		delete(r.lent, model)
 		errs = append(errs, l.model.Close())
 	}
 	return errors.Join(errs...)

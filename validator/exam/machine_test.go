@@ -58,7 +58,7 @@ func notExamined(t *testing.T, own *Course, m Listed) {
 	if tempos, err := own.Tempos(m.Digest, 9); err != nil || len(tempos) != 0 {
 		t.Errorf("scores are filed: %v, %v", tempos, err)
 	}
-	if reason, err := own.cfg.Store.Fault(m.Digest); err != nil || reason != "" {
+	if reason, err := own.cfg.Store.Fault(m); err != nil || reason != "" {
 		t.Errorf("a fault of the model is filed: %q, %v", reason, err)
 	}
 	if p := own.Progress(); p.Waiting != 1 || p.Absent != 0 || p.LastError == "" || p.Unsound != 0 || p.Behind != 1 {
@@ -155,7 +155,7 @@ func TestWhatCannotBeRunAnywhereHasNothing(t *testing.T) {
 			if err != nil || len(tempos) != 1 || len(tempos[0].Scores) != 2 || tempos[0].Scores[0]+tempos[0].Scores[1] != 0 {
 				t.Errorf("filed: %v, %v", tempos, err)
 			}
-			if reason, err := own.cfg.Store.Fault(c.m.Digest); err != nil || !strings.Contains(reason, want) {
+			if reason, err := own.cfg.Store.Fault(c.m); err != nil || !strings.Contains(reason, want) {
 				t.Errorf("the reason is %q, %v", reason, err)
 			}
 		})
@@ -235,4 +235,79 @@ func TestModelsWhoseWeightsNobodyGivesAreCounted(t *testing.T) {
 	told(1, 0, 2) // in two tempos
 	here[3], now = nil, now.Add(longest)
 	told(0, 0, 0)
+}
+
+// A model is what its publication says of its bytes. Another subnet's publication of the same bytes has no part in it.
+func TestAFalsePublicationInOneSubnetIsNothingToAnother(t *testing.T) {
+	model := library{model: puppet{chat: func(context.Context, *openai.ChatRequest) error { return nil }}}
+	honest := Listed{Model: frontier.Model{Digest: [32]byte{1}, Parameters: 1}}
+	lies := honest
+	lies.Parameters = 2
+	room := NewRoom(model, 1)
+	theirs := course(t, &chain{models: []Listed{lies}, items: 1}, room, filepath.Join(t.TempDir(), "exam.db"))
+	theirs.Begin(0)
+	if theirs.Work(t.Context()) || theirs.Progress().Unsound != 1 {
+		t.Fatalf("%+v", theirs.Progress())
+	}
+	cfg := theirs.cfg
+	cfg.NetUID, cfg.Chain = 2, &chain{models: []Listed{honest}, items: 1}
+	own := NewCourse(cfg)
+	own.Begin(0)
+	if own.Work(t.Context()) || own.Progress().Unsound != 0 {
+		t.Errorf("%+v", own.Progress())
+	}
+	if reason, err := cfg.Store.Fault(lies); err != nil || reason == "" {
+		t.Errorf("what is false is forgotten: %q, %v", reason, err)
+	}
+	lies.Parameters, lies.Template = 1, "another"
+	first, done1, err1 := room.Lend(t.Context(), honest)
+	if err1 != nil {
+		t.Fatal(err1)
+	}
+	done1()
+	second, done2, err2 := room.Lend(t.Context(), lies)
+	if err2 != nil || first == second {
+		t.Fatal("one is lent for the other", err2)
+	}
+	done2()
+	if err := room.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A peer that gives a file byte by byte does not keep the core from other models.
+func TestWeightsThatComeSlowlyAreFetchedInPieces(t *testing.T) {
+	file := smallModel(1)
+	m, path, tries := publishedFile(t, file), filepath.Join(t.TempDir(), "m.gguf"), 0
+	put(t, path, file)
+	shelf := &Shelf{Within: 20 * time.Millisecond, Fetch: func(ctx context.Context, _ Listed) (string, error) {
+		if tries++; tries == 1 {
+			<-ctx.Done()
+			return "", context.Cause(ctx)
+		}
+		return path, nil
+	}}
+	own, now := course(t, &chain{models: []Listed{m}, items: 1}, NewRoom(shelf, 1), filepath.Join(t.TempDir(), "exam.db")), time.Now()
+	own.clock = func() time.Time { return now }
+	own.Begin(0)
+	notExamined(t, own, m)
+	now = now.Add(again)
+	if own.Work(t.Context()) || !own.board.Has(m.Digest, 0) {
+		t.Errorf("not examined once all came: %s", own.Progress().LastError)
+	}
+}
+
+// Each try may fetch a whole file that turns out to be another one.
+func TestModelsWhoseWeightsNobodyGivesAreTriedRarely(t *testing.T) {
+	m, tries := Listed{Model: frontier.Model{Digest: [32]byte{1}}}, 0
+	shelf := &Shelf{Fetch: func(context.Context, Listed) (string, error) { tries++; return "", ErrNotHere }}
+	own, now := course(t, &chain{models: []Listed{m}, items: 1}, NewRoom(shelf, 1), filepath.Join(t.TempDir(), "exam.db")), time.Now()
+	own.clock = func() time.Time { return now }
+	own.Begin(0)
+	for end := now.Add(time.Hour); now.Before(end); now = now.Add(again) {
+		own.Work(t.Context())
+	}
+	if tries < 8 || tries > 16 {
+		t.Errorf("%d tries in an hour", tries)
+	}
 }

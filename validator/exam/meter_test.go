@@ -14,6 +14,7 @@ import (
 	"agora/engine/native/ladder"
 	"agora/engine/native/llm"
 	"agora/mechanism/frontier"
+	"agora/task"
 	"agora/wire/openai"
 )
 
@@ -119,7 +120,7 @@ func TestAnEarlierStoresFalseZerosAreForgotten(t *testing.T) {
 	file(late, 1, Result{Reason: "no answer within 5m0s"}, 0, 7)
 	file(late, 2, Result{Score: 5}, 5, 7)
 	file(sound, 1, Result{Reason: "the engine broke"}, 0, 0)
-	err = errors.Join(s.setFault(faulty, "open m.gguf: permission denied"), s.db.Update(func(tx *bbolt.Tx) error {
+	err = errors.Join(s.setFault(Listed{Model: frontier.Model{Digest: faulty}}, "open m.gguf: permission denied"), s.db.Update(func(tx *bbolt.Tx) error {
 		return tx.Bucket(metaBucket).Delete(rulesKey) // as an earlier version left it
 	}))
 	if err != nil {
@@ -141,13 +142,73 @@ func TestAnEarlierStoresFalseZerosAreForgotten(t *testing.T) {
 			}
 			have[digest[0]] = len(list)
 		}
-		reason, err1 := s.Fault(faulty)
+		reason, err1 := s.Fault(Listed{Model: frontier.Model{Digest: faulty}})
 		_, asked, err2 := s.Result(late, [32]byte{1})
 		_, kept, err3 := s.Result(late, [32]byte{2})
 		if text, _ := json.Marshal(have); string(text) != `{"1":0,"2":1,"3":1}` || reason != "" || asked || !kept || errors.Join(err1, err2, err3) != nil {
 			t.Errorf("tempos left %s, fault %q, late result %v, sound one %v: %v", text, reason, asked, kept, errors.Join(err1, err2, err3))
 		}
 		file(sound, 1, Result{Reason: "the engine broke"}, 0, 0)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fat is a puppet that needs so many bytes to read anything.
+type fat struct {
+	puppet
+	memory uint64
+}
+
+func (f fat) Memory(int) uint64 { return f.memory }
+
+func (f fat) Score(context.Context, []int32) ([]float64, error) { return []float64{-1}, nil }
+
+// A model of a few megabytes could have so many keys and values for a token that reading a text ends every examiner.
+func TestWhatTakesTooMuchMemoryHasNothingAndIsNotBegun(t *testing.T) {
+	read := func(memory uint64) ([]float64, error) {
+		return (&metered{Subject: fat{memory: memory}, left: MaxWork, patience: time.Hour}).Score(t.Context(), []int32{1, 2})
+	}
+	if scores, err := read(MaxMemory); err != nil || len(scores) != 1 {
+		t.Errorf("with what there may be: %v, %v", scores, err)
+	}
+	if scores, err := read(MaxMemory + 1); !errors.Is(err, ErrMemory) || !own(err) || scores != nil {
+		t.Errorf("with a byte more: %v, %v", scores, err)
+	}
+}
+
+// An item has several questions: it may have something although the machine was too slow for one of them. And what others told may have
+// been their machines' fault.
+func TestAnEarlierStoresHalfAndTakenZerosAreForgotten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "exam.db")
+	s, err := OpenStore(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, seed := [32]byte{1}, task.Seed{9}
+	late := []answered{{drawPassage(seed, 1).ID, Result{Reason: "no answer within 5m0s"}}}
+	right := []answered{{drawPassage(task.Seed{8}, 1).ID, Result{Score: 5}}}
+	err = errors.Join(
+		s.file(1, Sitting{Epoch: 1, Seed: seed, Items: 2}, digest, late, []frontier.Score{7, 3}),
+		s.file(1, Sitting{Epoch: 2, Seed: task.Seed{8}, Items: 2}, digest, right, []frontier.Score{7, 5}),
+		s.take(1, Sitting{Epoch: 3, Items: 2}, digest, []frontier.Score{7, 0}),
+		s.take(1, Sitting{Epoch: 4, Items: 2}, digest, []frontier.Score{7, 7}),
+		s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Delete(rulesKey) }),
+		s.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err = OpenStore(path); err != nil {
+		t.Fatal(err)
+	}
+	var left []uint64
+	err = s.scores(1, digest, func(epoch uint64, _ int64, _ []frontier.Score) error {
+		left = append(left, epoch)
+		return nil
+	})
+	if text, _ := json.Marshal(left); string(text) != "[2,4]" || err != nil {
+		t.Errorf("left are tempos %s, %v", text, err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

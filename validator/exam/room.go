@@ -28,7 +28,7 @@ type Room struct {
 	asked uint64        // questions put to a model
 
 	lending sync.Mutex // guards lent, and lets one model load at a time
-	lent    map[[32]byte]*loan
+	lent    map[edition]*loan
 }
 
 type key struct{ digest, question [32]byte }
@@ -41,7 +41,7 @@ const (
 
 // NewRoom makes a room for so many examinations at once, each on one core; at least one.
 func NewRoom(library Library, cores int) *Room {
-	return &Room{library: library, cores: make(chan struct{}, max(1, cores)), most: MaxWork, limit: patience, known: map[key]Result{}, busy: map[[32]byte]*sync.Mutex{}, lent: map[[32]byte]*loan{}}
+	return &Room{library: library, cores: make(chan struct{}, max(1, cores)), most: MaxWork, limit: patience, known: map[key]Result{}, busy: map[[32]byte]*sync.Mutex{}, lent: map[edition]*loan{}}
 }
 
 // Effort is how many questions were put to models since the start, and the time that took, loading included.

@@ -1,7 +1,9 @@
 package exam
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -21,6 +23,21 @@ type Listed struct {
 	Sources  []string
 	Root     []byte // of its file's chunks, where the author told it
 	Time     int64  // of its publication, Unix seconds
+}
+
+// edition is a model as a publication has it: what runs, or does not. Two subnets may list one digest, and what one of them says of it is
+// nothing to the other.
+type edition struct {
+	digest     [32]byte
+	parameters uint64
+	template   string
+}
+
+func (m *Listed) edition() edition { return edition{m.Digest, m.Parameters, m.Template} }
+
+// key is the digest, the parameters in 8 bytes, and the template.
+func (e edition) key() []byte {
+	return append(binary.BigEndian.AppendUint64(bytes.Clone(e.digest[:]), e.parameters), e.template...)
 }
 
 // Server is a neuron whose card, as the tempo began, names a model.

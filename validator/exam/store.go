@@ -27,7 +27,7 @@ var (
 	sittingBucket = []byte("sittings") // netuid, epoch → sheet
 	scoreBucket   = []byte("scores")   // netuid, digest, epoch → scores of the items, 4 bytes each
 	takenBucket   = []byte("taken")    // as scores, of what others told: never told on
-	faultBucket   = []byte("faults")   // digest → fault
+	faultBucket   = []byte("faults")   // edition → fault
 	heldBucket    = []byte("held")     // netuid, epoch → digests of those that held the places from then on
 )
 
@@ -83,11 +83,11 @@ type fault struct {
 	Reason string `json:"reason"`
 }
 
-// Fault is why this version of the engine cannot run a model, empty where nothing is known against it.
-func (s *Store) Fault(digest [32]byte) (reason string, err error) {
+// Fault is why this version of the engine cannot run a model as its publication says, empty where nothing is known against it.
+func (s *Store) Fault(m Listed) (reason string, err error) {
 	var f fault
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		data := tx.Bucket(faultBucket).Get(digest[:])
+		data := tx.Bucket(faultBucket).Get(m.edition().key())
 		if data == nil {
 			return nil
 		}
@@ -99,13 +99,13 @@ func (s *Store) Fault(digest [32]byte) (reason string, err error) {
 	return f.Reason, nil
 }
 
-// setFault notes why a model cannot be run.
-func (s *Store) setFault(digest [32]byte, reason string) error {
+// setFault notes why a model cannot be run as its publication says.
+func (s *Store) setFault(m Listed, reason string) error {
 	data, err := json.Marshal(fault{llm.Version, reason})
 	if err != nil {
 		return err
 	}
-	return wrap(s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(faultBucket).Put(digest[:], data) }))
+	return wrap(s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(faultBucket).Put(m.edition().key(), data) }))
 }
 
 // answered is a question with its result.

@@ -169,6 +169,32 @@ func TestWhatAMachineLacksIsNoResult(t *testing.T) {
 	}
 }
 
+// A task that is not here is asked for once in a round, however many tempos and models wait for it; those of another task are examined.
+func TestATaskThatIsNotHereIsAskedForOnceInARound(t *testing.T) {
+	worst, best := ends()
+	c := &tasked{chain: chain{models: shipped(worst, best), items: 1}, tasks: [2]string{"sha256:away", digestOf(kit.Sums())}, until: 3}
+	here, asked := sandbox(t, kit.Sums()), 0
+	own := examiner(t, c, func(ctx context.Context, digest string) (Task, error) {
+		if digest == "sha256:away" {
+			asked++
+			return nil, errors.New("nobody has it")
+		}
+		return here(ctx, digest)
+	})
+	own.Begin(4)
+	if !own.Work(t.Context()) || asked != 1 {
+		t.Errorf("asked for %d times", asked)
+	}
+	for _, m := range c.models {
+		if own.board.Has(m.Digest, 2) || !own.board.Has(m.Digest, 3) || !own.board.Has(m.Digest, 4) {
+			t.Errorf("%s: the other task's tempos are not those that are examined", m.Name)
+		}
+	}
+	if p := own.Progress(); p.Behind != 6 || p.Waiting != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestATasksItemIsAskedWithinBounds(t *testing.T) {
 	for body, want := range map[string]int{
 		`{"model":"task","messages":[{"role":"user","content":"a"}]}`:                                            MaxTokens,

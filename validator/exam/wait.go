@@ -17,8 +17,12 @@ type wait struct {
 	until  time.Time
 }
 
-// longest bounds the pause between two tries of a model; it begins with again and doubles.
-const longest = 64 * time.Second
+// longest bounds the pause between two tries of a model, and rarely that of one whose weights nobody gives: each try may fetch a large file
+// that turns out to be another one. The pause begins with again and doubles.
+const (
+	longest = 64 * time.Second
+	rarely  = 8 * time.Minute
+)
 
 // postpone lets a model wait, each time twice as long. What ctx, the store or another one's falsehood ended is no matter of the model.
 func (c *Course) postpone(ctx context.Context, digest [32]byte, err error) {
@@ -31,8 +35,12 @@ func (c *Course) postpone(ctx context.Context, digest [32]byte, err error) {
 	if w.until.After(now) { // of another tempo, tried at the same time
 		return
 	}
-	w.reason, w.pause = fmt.Sprintf("model %s: %v", short(digest), err), min(longest, max(again, 2*w.pause))
-	w.absent, w.until = errors.Is(err, ErrNotHere), now.Add(w.pause)
+	most := longest
+	if w.absent = errors.Is(err, ErrNotHere); w.absent {
+		most = rarely
+	}
+	w.reason, w.pause = fmt.Sprintf("model %s: %v", short(digest), err), min(most, max(again, 2*w.pause))
+	w.until = now.Add(w.pause)
 	c.waits[digest] = w
 }
 
