@@ -77,7 +77,7 @@ func (e *Engine) Score(ctx context.Context, ids []int32) ([]float64, error) {
 }
 
 // mostRead bounds the keys and values of a text that is read for Replay and Score, in bytes: 8,192 tokens of a model of 8 billion
-// parameters take 1 GiB, and the shape of a small file could ask for a thousand times as much.
+// parameters take 2 GiB, and the shape of a small file could ask for a thousand times as much.
 const mostRead = 4 << 30
 
 // each calls see with the logits before each of the ids that follow a prompt, until it says no. The error is batch.ErrTooLarge for a text
