@@ -214,3 +214,15 @@ func TestAnEarlierStoresHalfAndTakenZerosAreForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Tokens may be long, and what is kept of each question of each tempo is kept for ever.
+func TestOfLongAnswersTheBeginningIsKept(t *testing.T) {
+	long := strings.Repeat("é", 1<<17)
+	q := Question{ask: func(context.Context, Subject) (Result, error) {
+		return Result{Score: 7, Answer: "a" + long, Reason: long}, nil
+	}}
+	r, err := NewRoom(nil, 1).put(t.Context(), puppet{}, q)
+	if err != nil || r.Score != 7 || len(r.Answer) != toldText-1 || len(r.Reason) != toldText || !strings.HasPrefix(long, r.Answer[1:]) {
+		t.Errorf("%d and %d bytes, score %d, %v", len(r.Answer), len(r.Reason), r.Score, err)
+	}
+}

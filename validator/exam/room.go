@@ -154,7 +154,9 @@ func (r *Room) put(ctx context.Context, s Subject, q Question) (result Result, e
 			result, err = Result{Reason: fmt.Sprintf("the engine broke: %v\n%.1000s", broken, debug.Stack())}, nil
 		}
 	}()
-	return q.Ask(ctx, &metered{Subject: s, left: r.most, patience: r.limit})
+	result, err = q.Ask(ctx, &metered{Subject: s, left: r.most, patience: r.limit})
+	result.Answer, result.Reason = kept(result.Answer), kept(result.Reason)
+	return result, err
 }
 
 // recall finds a result that this process or the store has.

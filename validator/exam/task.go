@@ -45,20 +45,28 @@ func (c Contest) drawTask(ctx context.Context, of Drawn, index uint64, q *Questi
 	if err == nil {
 		q.Text, limit, reason = asked(item)
 	}
-	id, told := q.ID, strings.ToValidUTF8(q.Text[:min(len(q.Text), toldText)], "")
+	id, text := q.ID, kept(q.Text)
 	q.ask = func(ctx context.Context, s Subject) (Result, error) {
 		if reason != "" {
 			return Result{Reason: reason}, nil
 		}
 		r, err := askItem(ctx, s, task.Item{ID: id, Path: item.Path, Body: item.Body, Score: scoreBy(ctx, t, item.Key)}, limit)
-		r.Asked = told
+		r.Asked = text
 		return r, err
 	}
 	return nil
 }
 
-// toldText is how many bytes of a task's question are kept with its answers.
+// toldText is how many bytes of a task's question, of an answer and of a reason are kept: a token may have 4,096.
 const toldText = 2 << 10
+
+// kept is the beginning of a text, or all of a short one.
+func kept(text string) string {
+	if len(text) <= toldText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:toldText], "")
+}
 
 // scoreBy judges answers by an item's key. What this machine lacks is task.ErrNoScore.
 func scoreBy(ctx context.Context, t Task, key []byte) func([]byte) (float64, error) {
