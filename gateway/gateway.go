@@ -54,7 +54,7 @@ func New(c Config) (*Gateway, error) {
 }
 
 // Server is a server for this gateway, or for a handler that contains it, with the time limits that a public
-// server needs. It has no limit on the whole answer: a stream may take long.
+// server needs. It has no limit on the whole answer: a stream may take long, as long as its client takes it.
 func Server(h http.Handler) *http1.Server {
 	return &http1.Server{Handler: h, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 }

@@ -160,6 +160,7 @@ func (g *Gateway) takeCredit(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Key string `json:"key"`
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.BodyTimeout)) // as where a request is read
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCredit))
 	if err == nil {
 		err = json.Unmarshal(raw, &ask)

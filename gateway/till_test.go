@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -404,6 +405,18 @@ func TestAWithdrawalEndsTheService(t *testing.T) {
 	resp, body = m.post("/v1/chat/completions", ask, p.pays(20*price7, ""))
 	require.Equal(t, 402, resp.StatusCode, body)
 	require.Contains(t, body, "takes the deposit back")
+}
+
+func TestSlowCreditTimesOut(t *testing.T) {
+	m, _ := newShop(t, func(c *Config) { c.BodyTimeout = 50 * time.Millisecond })
+	conn, err := net.Dial("tcp", strings.TrimPrefix(m.url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	fmt.Fprint(conn, "POST /v1/pay/credit HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
 }
 
 func TestAKeyDrawsOnItsCreditAndNoFurther(t *testing.T) {

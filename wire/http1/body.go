@@ -28,6 +28,7 @@ type body struct {
 
 	mu     sync.Mutex // guards what follows, and the connection's input while the body lasts
 	chunks bool       // it comes in chunks
+	begun  bool       // the first chunk has
 	left   int64      // bytes to come, of the body or of this chunk
 	noise  int        // bytes of extensions
 	err    error      // that of all later reads; io.EOF at the proper end
@@ -71,13 +72,7 @@ func (b *body) read(p []byte) (n int, err error) {
 	if err != nil && n == 0 {
 		return 0, b.fail(err)
 	}
-	if b.left > 0 {
-		return n, nil
-	}
-	if b.chunks {
-		if err := b.cut(); err != nil {
-			return n, b.fail(err)
-		}
+	if b.left > 0 || b.chunks {
 		return n, nil
 	}
 	return n, b.fail(io.EOF)
@@ -96,13 +91,22 @@ func (b *body) fail(err error) error {
 	return err
 }
 
-// next reads the line before a chunk; io.EOF says that it was the last, and that what follows it was read.
+// next reads the end of a chunk and the line before the next; io.EOF says that it was the last, and that what follows it was read.
 func (b *body) next() error {
+	if b.begun {
+		if err := b.cut(); err != nil {
+			return err
+		}
+	}
+	b.begun = true
 	line, err := b.line(maxChunkLine)
 	if err != nil {
 		return err
 	}
 	size, extension, _ := strings.Cut(line, ";")
+	if hasControl(extension) {
+		return errChunk
+	}
 	if b.noise += len(extension); b.noise > maxExtensions {
 		return errChunkNoise
 	}
@@ -190,12 +194,14 @@ func hexadecimal(text string) (n int64, err error) {
 	return n, nil
 }
 
-// whole says whether all of the body has come; what is not there has.
+// whole says whether all of the body has come; what is not there has. Where somebody reads it still, it has not.
 func (b *body) whole() bool {
 	if b == nil {
 		return true
 	}
-	b.mu.Lock()
+	if !b.mu.TryLock() {
+		return false
+	}
 	defer b.mu.Unlock()
 	return b.err == io.EOF
 }
@@ -205,6 +211,7 @@ func (b *body) end() {
 	if !b.mu.TryLock() {
 		_ = b.c.rwc.SetReadDeadline(time.Unix(1, 0)) // a connection that is closed interrupts him too
 		b.mu.Lock()
+		_ = b.c.rwc.SetReadDeadline(time.Time{}) // the next request's time is its own
 	}
 	defer b.mu.Unlock()
 	b.closed = true
@@ -213,16 +220,20 @@ func (b *body) end() {
 // drain reads past what is left, so that the next request can be found. False says that there is too much of it, or that it did
 // not come.
 func (b *body) drain() bool {
+	limited := false
 	if !b.mu.TryLock() {
-		b.w.limitDrain() // the handler reads it
+		limited = b.w.limitDrain() // the handler reads it
 		b.mu.Lock()
 	}
 	defer b.mu.Unlock()
 	if b.err == nil && (b.chunks || b.left <= maxUnread) {
-		b.w.limitDrain()
+		limited = b.w.limitDrain() || limited
 		for room := maxUnread; b.err == nil && room > 0; {
 			room -= b.skip()
 		}
+	}
+	if limited { // a watch that has begun is not to end with it
+		_ = b.w.SetReadDeadline(time.Time{}) // as above
 	}
 	return b.err == io.EOF
 }

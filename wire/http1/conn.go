@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -34,6 +35,10 @@ type conn struct {
 	in     input
 	idle   atomic.Int64 // since when it waits for a request, in nanoseconds since 1970; busy; closed by the server
 	timed  bool         // the header that is read has a deadline
+	posted bool         // the last request was a POST, behind which one empty line may stand
+
+	answering atomic.Int64 // since when a write of an answer waits for the client, in nanoseconds since 1970; 0 while none does
+	asking    atomic.Int64 // the same of the word that a body may come
 
 	owesContinue atomic.Bool // the client waits for a word before it sends its body
 	sending      sync.Mutex  // over that word, and over the decision not to give it
@@ -43,7 +48,7 @@ type conn struct {
 	timer   *time.Timer
 	ended   chan struct{} // closed when the watcher ends; nil while it does not read
 	leave   func()        // ends the context of the request under way
-	left    bool          // the client has
+	left    bool          // the client has, or was cut off
 }
 
 // watchState says whether the input may be read by the watcher.
@@ -84,6 +89,7 @@ func (c *conn) serve() {
 		if !c.answer(x) {
 			return
 		}
+		c.posted = x.head.method == http.MethodPost
 	}
 }
 
@@ -102,7 +108,7 @@ func (c *conn) survive() {
 
 // await waits for the first byte of a request.
 func (c *conn) await() bool {
-	if len(c.in.waiting()) > 0 {
+	if c.begun() {
 		return !c.closing.Load()
 	}
 	since := time.Now().UnixNano()
@@ -110,8 +116,25 @@ func (c *conn) await() bool {
 	if c.closing.Load() {
 		return false
 	}
-	err := c.in.fill()
-	return err == nil && c.idle.CompareAndSwap(since, busy)
+	for {
+		if c.in.fill() != nil {
+			return false
+		}
+		if c.begun() {
+			return c.idle.CompareAndSwap(since, busy)
+		}
+	}
+}
+
+// begun says whether a byte of a request has come. One empty line behind a POST is none of it: old clients send that, and RFC 9112
+// (2.2) asks for patience.
+func (c *conn) begun() bool {
+	if c.posted && bytes.HasPrefix(c.in.waiting(), crlf) {
+		c.in.r += len(crlf)
+		c.posted = false
+	}
+	waiting := c.in.waiting()
+	return len(waiting) > 0 && !(c.posted && string(waiting) == "\r")
 }
 
 // readHead reads a request's line and header. Most come in one piece and need no deadline of their own.
@@ -243,6 +266,8 @@ func (c *conn) sendContinue() {
 	c.sending.Lock()
 	defer c.sending.Unlock()
 	if c.owesContinue.Swap(false) {
+		c.asking.Store(time.Now().UnixNano())
+		defer c.asking.Store(0)
 		_, _ = io.WriteString(c.rwc, "HTTP/1.1 100 Continue\r\n\r\n") // who left is noticed when the body is read
 	}
 }

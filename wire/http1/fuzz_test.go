@@ -90,6 +90,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Add([]byte("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n000\r\nA: b\r\n\r\nGET"), uint16(1))
 	f.Add([]byte("POST / HTTP/1.1\r\nHost:\r\nContent-Length: 007\r\n\r\nabcdefgGET"), uint16(4096))
+	f.Add([]byte("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;a\rb\r\nabc\r\n0\r\n\r\nGET"), uint16(9))
 	f.Fuzz(func(t *testing.T, data []byte, piece uint16) {
 		mine, ok := ours(data, max(1, int(piece)))
 		if !ok {

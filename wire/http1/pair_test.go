@@ -151,6 +151,8 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	case path == "/late":
 		_ = http.NewResponseController(w).Flush()
 		w.Header().Set(http.TrailerPrefix+"X-Late", "late")
+	case path == "/early":
+		w.Header().Set(http.TrailerPrefix+"X-Early", "early")
 	case path == "/frozen":
 		w.Header().Set("X-One", "1")
 		w.WriteHeader(http.StatusAccepted)

@@ -170,12 +170,20 @@ func field(line string) (name, value string, err error) {
 	if !ok || !isToken(name) {
 		return "", "", errField
 	}
-	for i := range len(value) {
-		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return "", "", errField
-		}
+	if hasControl(value) {
+		return "", "", errField
 	}
 	return name, strings.Trim(value, " \t"), nil
+}
+
+// hasControl says whether a text has bytes that no line may have: controls other than tabs.
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return true
+		}
+	}
+	return false
 }
 
 // meaning reads those header lines that say how the request is to be read.

@@ -34,8 +34,8 @@ type response struct {
 	status     int   // 0 until the header is decided
 	length     int64 // that the handler declared, or that is known in the end; -1 while it is not
 	written    int64
-	connection string // what the handler says of it
-	typed      bool   // the answer has a content type, or is to have none
+	connection []string // what the handler says of it
+	typed      bool     // the answer has a content type, or is to have none
 	dated      bool
 	trailers   bool // the handler has announced some
 	decided    bool // how the body's end is told
@@ -235,11 +235,13 @@ func (w *response) settle() {
 	w.ends, w.unread = true, true
 }
 
-// limitDrain bounds the time for the rest of a body, unless its handler has.
-func (w *response) limitDrain() {
-	if !w.readTimed {
-		_ = w.SetReadDeadline(time.Now().Add(drainTime)) // as above
+// limitDrain bounds the time for the rest of a body, unless its handler has. True says that it did.
+func (w *response) limitDrain() bool {
+	if w.readTimed {
+		return false
 	}
+	_ = w.SetReadDeadline(time.Now().Add(drainTime)) // as above
+	return true
 }
 
 // decide fixes how the body's end is told, and ends the header. Next is what is written behind what waits; last says that nothing
@@ -247,9 +249,6 @@ func (w *response) limitDrain() {
 func (w *response) decide(next []byte, last bool) {
 	if w.decided {
 		return
-	}
-	if !w.duplex {
-		w.settle()
 	}
 	w.decided = true
 	w.hold()
@@ -259,7 +258,10 @@ func (w *response) decide(next []byte, last bool) {
 	}
 	known := w.length >= 0 || !has || w.isHead
 	w.chunks = !known && w.minor > 0
-	w.ends = w.ends || !known && w.minor == 0 || w.connection == "close" || w.c.closing.Load()
+	w.ends = w.ends || !known && w.minor == 0 || len(w.connection) > 0 && strings.EqualFold(w.connection[0], "close") || w.c.closing.Load()
+	if !w.duplex {
+		w.settle()
+	}
 	w.piece.out = w.appendFraming(w.piece.out, next)
 }
 
@@ -300,6 +302,10 @@ var crlf = []byte("\r\n")
 func (w *response) send(out, next []byte, chunk bool) {
 	if w.err != nil || len(out) == 0 && len(next) == 0 {
 		return
+	}
+	if !w.writeTimed {
+		w.c.answering.Store(time.Now().UnixNano())
+		defer w.c.answering.Store(0)
 	}
 	if len(next) == 0 {
 		_, w.err = w.c.rwc.Write(out)

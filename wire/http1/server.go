@@ -18,6 +18,7 @@ type Server struct {
 	Handler        http.Handler
 	HeaderTimeout  time.Duration // for a header, from its first byte on, and for a connection's first byte; 10 s
 	IdleTimeout    time.Duration // for the next request on a connection; 2 min, and up to a quarter more
+	WriteTimeout   time.Duration // for a client to take what is written at once, unless the handler has set a deadline; 2 min, and up to a quarter more
 	MaxHeaderBytes int           // of a request's line and header; beyond it 431; 32 KiB
 	Log            *slog.Logger  // of handlers that panic; slog.Default()
 
@@ -36,6 +37,7 @@ func (s *Server) prepare() {
 	s.once.Do(func() {
 		s.HeaderTimeout = cmp.Or(s.HeaderTimeout, 10*time.Second)
 		s.IdleTimeout = cmp.Or(s.IdleTimeout, 2*time.Minute)
+		s.WriteTimeout = cmp.Or(s.WriteTimeout, 2*time.Minute)
 		s.MaxHeaderBytes = cmp.Or(s.MaxHeaderBytes, 32<<10)
 		s.Log = cmp.Or(s.Log, slog.Default())
 		s.end = make(chan struct{})
@@ -125,9 +127,10 @@ func (s *Server) gone(c *conn) {
 	}
 }
 
-// sweep closes connections that have waited for a request for too long, so that none needs a timer of its own.
+// sweep closes connections that have waited for too long, for a request or for a client to take its answer, so that none needs a
+// timer of its own.
 func (s *Server) sweep(done <-chan struct{}) {
-	tick := time.NewTicker(max(s.IdleTimeout/4, time.Millisecond))
+	tick := time.NewTicker(max(min(s.IdleTimeout, s.WriteTimeout)/4, time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {
@@ -135,6 +138,7 @@ func (s *Server) sweep(done <-chan struct{}) {
 			return
 		case now := <-tick.C:
 			s.closeIdle(now.Add(-s.IdleTimeout))
+			s.closeStalled(now.Add(-s.WriteTimeout))
 		}
 	}
 }
@@ -146,6 +150,19 @@ func (s *Server) closeIdle(before time.Time) {
 	for c := range s.conns {
 		if since := c.idle.Load(); since > 0 && since <= before.UnixNano() && c.idle.CompareAndSwap(since, closed) {
 			c.rwc.Close()
+		}
+	}
+}
+
+// closeStalled closes the connections whose clients have taken nothing since before a moment, though a write waits for them.
+func (s *Server) closeStalled(before time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		for _, since := range []int64{c.answering.Load(), c.asking.Load()} {
+			if since > 0 && since <= before.UnixNano() {
+				c.rwc.Close()
+			}
 		}
 	}
 }
@@ -194,8 +211,7 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.rwc.Close()
-		c.current()()
+		c.cut()
 	}
 	return nil
 }

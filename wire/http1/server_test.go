@@ -25,6 +25,7 @@ var asked = []struct{ name, method, sent string }{
 	{"old and large", "GET", "GET /large HTTP/1.0\r\n\r\n"},
 	{"posted", "POST", "POST /body HTTP/1.1\r\n" + host + "Content-Length: 5\r\n\r\nhello"},
 	{"posted twice", "POST", "POST /body HTTP/1.1\r\n" + host + "Content-Length: 5\r\n\r\nhelloPOST /body HTTP/1.1\r\n" + host + "Content-Length: 0\r\n\r\n"},
+	{"posted with an empty line behind", "POST", "POST /body HTTP/1.1\r\n" + host + "Content-Length: 5\r\n\r\nhello\r\nPOST /body HTTP/1.1\r\n" + host + "Content-Length: 0\r\n\r\n"},
 	{"in chunks", "POST", "POST /body HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;ext=1\r\n!\r\n0\r\n\r\n"},
 	{"in chunks with trailers", "POST", "POST /body HTTP/1.1\r\n" + host + "Transfer-Encoding: Chunked\r\nTrailer: X-T\r\n\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n"},
 	{"not read", "POST", "POST /empty HTTP/1.1\r\n" + host + "Content-Length: 5\r\n\r\nhello"},
@@ -40,6 +41,7 @@ var asked = []struct{ name, method, sent string }{
 	{"stream", "GET", "GET /stream HTTP/1.1\r\n" + host + "\r\n"},
 	{"trailers", "GET", "GET /trailers HTTP/1.1\r\n" + host + "\r\n"},
 	{"late trailers", "GET", "GET /late HTTP/1.1\r\n" + host + "\r\n"},
+	{"early trailers", "GET", "GET /early HTTP/1.1\r\n" + host + "\r\n"},
 	{"frozen", "GET", "GET /frozen HTTP/1.1\r\n" + host + "\r\n"},
 	{"line ends in values", "GET", "GET /lines HTTP/1.1\r\n" + host + "\r\n"},
 	{"no content", "GET", "GET /status?204 HTTP/1.1\r\n" + host + "\r\n"},
@@ -158,6 +160,7 @@ func TestBadChunksEndTheConnection(t *testing.T) {
 	for name, body := range map[string]string{
 		"no size": "\r\nhello\r\n0\r\n\r\n", "no digit": "x\r\n", "a sign": "+5\r\nhello\r\n0\r\n\r\n", "hexadecimal mark": "0x5\r\nhello\r\n0\r\n\r\n",
 		"a blank": "5 \r\nhello\r\n0\r\n\r\n", "beyond all": "ffffffffffffffff\r\n", "LF alone": "5\nhello\r\n0\r\n\r\n", "longer": "5\r\nhello!\r\n0\r\n\r\n",
+		"CR in an extension": "5;a\rb\r\nhello\r\n0\r\n\r\n", "NUL in an extension": "5;\x00\r\nhello\r\n0\r\n\r\n",
 		"LF behind": "5\r\nhello\n0\r\n\r\n", "a long line": "5;" + strings.Repeat("x", 200) + "\r\nhello\r\n0\r\n\r\n",
 		"much noise": strings.Repeat("1;"+strings.Repeat("x", 100)+"\r\n!\r\n", 50) + "0\r\n\r\n", "a bad trailer": "5\r\nhello\r\n0\r\nX : y\r\n\r\n",
 		"long trailers": "5\r\nhello\r\n0\r\n" + strings.Repeat("X: y\r\n", 500) + "\r\n",

@@ -1,12 +1,28 @@
 package http1
 
-import "time"
+import (
+	"errors"
+	"os"
+	"time"
+)
 
 // begin notes how the request under way is ended.
 func (c *conn) begin(cancel func()) {
 	c.watchMu.Lock()
 	defer c.watchMu.Unlock()
 	c.leave = cancel
+	if c.left {
+		cancel()
+	}
+}
+
+// cut ends the connection, and the request under way or about to begin.
+func (c *conn) cut() {
+	c.rwc.Close()
+	c.watchMu.Lock()
+	defer c.watchMu.Unlock()
+	c.left = true
+	c.leave()
 }
 
 // current ends the request under way when it is called.
@@ -46,6 +62,9 @@ func (c *conn) watcher() {
 
 	var p [1]byte
 	n, err := c.rwc.Read(p[:])
+	for errors.Is(err, os.ErrDeadlineExceeded) && c.watchesOn() {
+		n, err = c.rwc.Read(p[:])
+	}
 
 	c.watchMu.Lock()
 	defer c.watchMu.Unlock()
@@ -58,6 +77,14 @@ func (c *conn) watcher() {
 		c.leave()
 	}
 	c.ended = nil
+}
+
+// watchesOn takes a handler's deadline off the input: it was for the request's body, all of which has come. False says that the watch
+// is to end.
+func (c *conn) watchesOn() bool {
+	c.watchMu.Lock()
+	defer c.watchMu.Unlock()
+	return c.watch == watching && c.rwc.SetReadDeadline(time.Time{}) == nil
 }
 
 // stopWatch ends the watch. False says that the client was seen to leave.

@@ -34,9 +34,7 @@ func (w *response) appendHeader(b []byte) []byte {
 			w.declare(values)
 			continue
 		case "Connection":
-			if len(values) > 0 {
-				w.connection = strings.ToLower(values[0])
-			}
+			w.connection = values
 			continue
 		case "Transfer-Encoding":
 			continue
@@ -52,9 +50,11 @@ func (w *response) appendHeader(b []byte) []byte {
 		case "Date":
 			w.dated = true
 		}
-		if !strings.HasPrefix(name, http.TrailerPrefix) {
-			b = appendField(b, name, values)
+		if strings.HasPrefix(name, http.TrailerPrefix) {
+			w.trailers = true
+			continue
 		}
+		b = appendField(b, name, values)
 	}
 	return b
 }
@@ -109,8 +109,8 @@ func (w *response) appendFraming(b, next []byte) []byte {
 	switch {
 	case w.ends && w.minor > 0:
 		b = append(b, "Connection: close\r\n"...)
-	case !w.ends && w.connection != "":
-		b = append(append(append(b, "Connection: "...), strings.Trim(w.header.Get("Connection"), " \t\r\n")...), "\r\n"...)
+	case !w.ends && len(w.connection) > 0:
+		b = appendField(b, "Connection", w.connection)
 	case !w.ends && w.keeps:
 		b = append(b, "Connection: keep-alive\r\n"...)
 	}
