@@ -70,8 +70,8 @@ func document() string {
 	for _, p := range types.Table() {
 		fmt.Fprintf(&b, "| `%s` | %s | %d | %d..%d | %s | %s |\n", p.Name, p.Unit, p.Default, p.Min, p.Max, p.Who, p.Reason)
 	}
-	b.WriteString("\nOnce a subnet has started, another `openness` and a higher `author_share` wait for the module's `notice_seconds` (14 days)\n")
-	b.WriteString("before the next tempo takes them.\n\n`licences` adds up the values of the licences that a subnet takes:\n\n| licence | value |\n| --- | --- |\n")
+	b.WriteString("\nOnce a subnet has started, another `openness` and a higher `author_share` wait for the module's `notice_seconds` (14 days;\n")
+	b.WriteString("two tempos on a local network) before the next tempo takes them.\n\n`licences` adds up the values of the licences that a subnet takes:\n\n| licence | value |\n| --- | --- |\n")
 	for i, licence := range types.LicenceBits() {
 		fmt.Fprintf(&b, "| %s | %d |\n", licence, 1<<i)
 	}
