@@ -10,59 +10,40 @@ import (
 	"slices"
 	"strconv"
 
-	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
-
 	yumatypes "agora/chain/x/yuma/types"
 )
 
-// leftOutLeast is how many reveals a proposer must have left out before the check is content.
+// leftOutLeast is how many reveals a proposer should have left out before the check stops waiting for one that comes in time for a first block.
 const leftOutLeast = 1
 
-// chooseLeaver lets the node that proposed the first block of a window leave the others' reveals out of its blocks from now on: in a tempo
-// of so few blocks the same ones come first again and again, and the reveals wait for the first.
-func (w *withholder) chooseLeaver(ctx context.Context) error {
-	if w.leaver != "" || len(w.choices) == 0 {
-		return nil
-	}
-	first := w.choices[len(w.choices)-1].first
+// leaveOut tells every node to leave the others' reveals of a market out of the block at a height, which one of them will propose; a netuid of
+// 0 ends it.
+func (w *withholder) leaveOut(ctx context.Context, netuid uint32, at int64) error {
+	query := url.Values{"netuid": {strconv.FormatUint(uint64(netuid), 10)}, "but": {w.queue.Address()}, "at": {strconv.FormatInt(at, 10)}}
 	for i := range w.file.Validators {
-		key := cmted25519.PrivKey(keys(w.file.Seed).node("consensus", fmt.Sprintf("validator%d", i)))
-		if key.PubKey().Address().String() == first {
-			w.leaver = strconv.Itoa(i)
-			return w.orderLeaver(ctx, w.netuid)
+		if _, err := call(ctx, w.home, http.MethodPost, fmt.Sprintf("/nodes/%d/left-out?%s", i, query.Encode())); err != nil {
+			return err
 		}
 	}
-	return fmt.Errorf("no node of this market proposes as %s", first)
+	return nil
 }
 
-// endLeaving lets the node propose what waits again.
-func (w *withholder) endLeaving(ctx context.Context) error {
-	if w.leaver == "" {
-		return nil
-	}
-	return w.orderLeaver(ctx, 0)
-}
-
-func (w *withholder) orderLeaver(ctx context.Context, netuid uint32) error {
-	query := url.Values{"netuid": {strconv.FormatUint(uint64(netuid), 10)}, "but": {w.queue.Address()}}
-	_, err := call(ctx, w.home, http.MethodPost, "/nodes/"+w.leaver+"/left-out?"+query.Encode())
-	return err
-}
-
-// taken holds the reveals that the leaver left out in a tempo to those that the chain has of it.
+// taken holds the reveals that were left out of a tempo's first block for them to those that the chain has of it.
 func (w *withholder) taken(ctx context.Context, s yumatypes.Schedule, rows []yumatypes.Row, c *choice) error {
-	if w.leaver == "" {
-		return nil
+	for i := range w.file.Validators {
+		told, err := call(ctx, w.home, http.MethodGet, fmt.Sprintf("/nodes/%d/left-out", i))
+		if err != nil {
+			return err
+		}
+		var left map[string]int64
+		if err := json.Unmarshal(told, &left); err != nil {
+			return fmt.Errorf("what node %d left out: %w", i, err)
+		}
+		if err := c.count(s, left, rows); err != nil {
+			return err
+		}
 	}
-	told, err := call(ctx, w.home, http.MethodGet, "/nodes/"+w.leaver+"/left-out")
-	if err != nil {
-		return err
-	}
-	var left map[string]int64
-	if err := json.Unmarshal(told, &left); err != nil {
-		return fmt.Errorf("what node %s left out: %w", w.leaver, err)
-	}
-	return c.count(s, left, rows)
+	return nil
 }
 
 // count finds the reveals of a tempo that were left out, by salt and height, among its rows. One that is not there although blocks of others

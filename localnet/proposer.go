@@ -18,27 +18,26 @@ import (
 )
 
 // proposer is a chain node's application as CometBFT sees it. Told to, it does the one thing that a proposer can do to the seed of an
-// examination: it leaves a market's reveals out of the blocks that it proposes.
+// examination: it leaves a market's reveals out of a block that it proposes.
 type proposer struct {
 	abci.Application
 
 	mu     sync.Mutex
 	netuid uint32           // of the market; 0 leaves nothing out
 	spared string           // the account whose reveals it proposes all the same
+	at     int64            // the height of the block that lacks them
 	left   map[string]int64 // the first height at which it left a reveal out, by the reveal's salt in hexadecimal
 }
 
 // mostLeftOut bounds what is remembered of reveals that were left out.
 const mostLeftOut = 512
 
-// leaveOut begins to leave out the reveals of a market, but those of one account; a netuid of 0 ends it. What was left out is forgotten when
-// it begins.
-func (p *proposer) leaveOut(netuid uint32, spared string) {
+// leaveOut leaves the reveals of a market, but those of one account, out of the block at a height, if this node proposes it; a netuid of 0
+// ends it. What was left out before is forgotten.
+func (p *proposer) leaveOut(netuid uint32, spared string, at int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.netuid, p.spared = netuid, spared; netuid > 0 {
-		p.left = map[string]int64{}
-	}
+	p.netuid, p.spared, p.at, p.left = netuid, spared, at, map[string]int64{}
 }
 
 // leftOut says which reveals were left out, by their salts in hexadecimal, and from which height on.
@@ -48,14 +47,19 @@ func (p *proposer) leftOut() map[string]int64 {
 	return maps.Clone(p.left)
 }
 
-// serveLeaveOut answers an order to leave out the reveals of the market "netuid" "but" those of an account.
+// serveLeaveOut answers an order to leave out the reveals of the market "netuid" "but" those of an account from the block "at" a height.
 func (p *proposer) serveLeaveOut(w http.ResponseWriter, r *http.Request) {
 	netuid, err := strconv.ParseUint(r.FormValue("netuid"), 10, 32)
 	if err != nil {
 		http.Error(w, "netuid: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	p.leaveOut(uint32(netuid), r.FormValue("but"))
+	at, err := strconv.ParseInt(r.FormValue("at"), 10, 64)
+	if err != nil {
+		http.Error(w, "at: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	p.leaveOut(uint32(netuid), r.FormValue("but"), at)
 }
 
 func (p *proposer) serveLeftOut(w http.ResponseWriter, _ *http.Request) {
@@ -75,7 +79,7 @@ func (p *proposer) PrepareProposal(ctx context.Context, req *abci.RequestPrepare
 func (p *proposer) without(txs [][]byte, height int64) [][]byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.netuid == 0 {
+	if p.netuid == 0 || height != p.at {
 		return txs
 	}
 	var kept [][]byte

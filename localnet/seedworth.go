@@ -47,7 +47,7 @@ func (w *withholder) judge(ctx context.Context, r *rivals) (string, error) {
 	withheld, revealed := w.count()
 	points := gained * withheldPart
 	detail := fmt.Sprintf("a voice of %s of the stake withheld %d of %d reveals: these seeds are of the others' salts, and it had nothing of these tempos' dividends (where it revealed, up to %.3f of them); "+
-		"each window to reveal in had blocks of %d proposers or more, %d reveals that one of them left out of his came into another's%s; the better of two seeds moves a lead by %.1f points in a tempo, %.2f in thirty days where it is chosen in every second tempo of one",
+		"each window to reveal in had blocks of %d proposers or more, %d reveals that the proposer of its first block left out came into another's%s; the better of two seeds moves a lead by %.1f points in a tempo, %.2f in thirty days where it is chosen in every second tempo of one",
 		part(len(w.file.Validators)), withheld, withheld+revealed, float64(dividends)/65535, fewest, w.leftOut(), w.late(), gained, points)
 	if points > withheldPoints {
 		return "", fmt.Errorf("%s: more than %.1f", detail, withheldPoints)
