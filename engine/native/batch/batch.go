@@ -108,7 +108,6 @@ type Batcher struct {
 // New starts a batcher. The model must stay open until Close has returned.
 func New(m *model.Model, o Options) *Batcher {
 	b := &Batcher{model: m, options: o.withDefaults(), wake: make(chan struct{}, 1), ended: make(chan struct{}), runner: m.NewRunner()}
-	b.pace.perPass = firstPass
 	go b.run()
 	return b
 }

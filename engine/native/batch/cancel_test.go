@@ -75,15 +75,29 @@ func TestACancelledAnswerIsWrittenNoFurther(t *testing.T) {
 	}
 }
 
-// Whatever a token costs, a pass takes as many as last 50 ms together, or the fewest there are.
+// Whatever a token costs, read or written, a pass lasts 50 ms at most, or has the fewest tokens there are.
 func TestAPassLastsAsLongAsSomebodyShouldWait(t *testing.T) {
 	for _, each := range []time.Duration{10 * time.Microsecond, 400 * time.Microsecond, 2 * time.Millisecond, 5 * time.Millisecond} {
-		p := pace{perPass: firstPass}
+		var p pace
 		for range 50 {
-			p.took(p.perPass, time.Duration(p.perPass)*each)
+			p.took(p.room(0), 0, time.Duration(p.room(0))*each)
 		}
-		if last := time.Duration(p.perPass) * each; last > 50*time.Millisecond || p.perPass > model.MaxPass || p.perPass < 8 {
-			t.Errorf("a token of %v: %d in a pass, %v", each, p.perPass, last)
+		if last := time.Duration(p.room(0)) * each; last > 50*time.Millisecond || p.room(0) > model.MaxPass || p.room(0) < 8 {
+			t.Errorf("a token of %v: %d in a pass, %v", each, p.room(0), last)
+		}
+		for written := 1; written < 8; written++ {
+			write := 40 * time.Millisecond / 8 // tokens that look back far, and cost more than those of prompts
+			for i := range 200 {
+				n := p.room(written)
+				last := time.Duration(n)*each + time.Duration(written)*write
+				if i > 20 && last > 50*time.Millisecond && n > 1 || n < 1 || n+written > model.MaxPass {
+					t.Fatalf("%d written of %v beside prompts' of %v: %d of these in a pass, %v", written, write, each, n, last)
+				}
+				if i%3 == 0 {
+					n = 0 // no prompt waits
+				}
+				p.took(n, written, time.Duration(n)*each+time.Duration(written)*write)
+			}
 		}
 	}
 }

@@ -11,13 +11,13 @@ import (
 // of prompts as many as keep the pass short.
 func (b *Batcher) pass() {
 	b.drop()
-	inputs, jobs, tokens := b.inputs()
+	inputs, jobs, prompts, written := b.inputs()
 	if len(inputs) == 0 {
 		return
 	}
 	began := time.Now()
 	logits, err := b.runner.Forward(inputs...)
-	b.pace.took(tokens, time.Since(began))
+	b.pace.took(prompts, written, time.Since(began))
 	if err != nil {
 		b.failed(jobs, err)
 		return
@@ -36,16 +36,14 @@ func (b *Batcher) pass() {
 }
 
 // inputs gathers what this pass reads.
-func (b *Batcher) inputs() (inputs []model.Input, jobs []*Job, tokens int) {
-	room := b.pace.perPass
+func (b *Batcher) inputs() (inputs []model.Input, jobs []*Job, prompts, written int) {
 	for _, j := range b.active {
 		if j.made > 0 {
 			inputs, jobs = append(inputs, model.Input{Sequence: j.seq, Tokens: j.pending, Logits: 1}), append(jobs, j)
-			room--
-			tokens++
+			written++
 		}
 	}
-	room = max(room, 1) // prompts go on, however many answers are being written
+	room := b.pace.room(written)
 	for _, j := range b.active {
 		if j.made > 0 || room == 0 {
 			continue
@@ -57,9 +55,9 @@ func (b *Batcher) inputs() (inputs []model.Input, jobs []*Job, tokens int) {
 		}
 		inputs, jobs = append(inputs, in), append(jobs, j)
 		room -= n
-		tokens += n
+		prompts += n
 	}
-	return inputs, jobs, tokens
+	return inputs, jobs, prompts, written
 }
 
 // choose lets the answer's chooser pick a token, and keeps a prompt that has just been read for others that begin so.
@@ -116,7 +114,7 @@ func (b *Batcher) failed(jobs []*Job, err error) {
 		return
 	}
 	for _, j := range jobs {
-		n := min(len(j.pending), b.pace.perPass)
+		n := min(len(j.pending), b.pace.room(0))
 		in := model.Input{Sequence: j.seq, Tokens: j.pending[:n]}
 		if n == len(j.pending) {
 			in.Logits = 1
@@ -134,26 +132,46 @@ func (b *Batcher) failed(jobs []*Job, err error) {
 	b.sweep()
 }
 
-// pace chooses how many tokens a pass takes, so that a pass lasts about as long as somebody should wait for a cancelled
+// pace chooses how many tokens of prompts a pass takes, so that a pass lasts about as long as somebody should wait for a cancelled
 // answer's place, or between two tokens of his own while another's prompt is read. What is computed does not depend on it.
 type pace struct {
-	perPass int
-	mean    float64 // seconds per token of full passes
+	reading float64 // seconds per token of a prompt, in passes of many; 0 is not known
+	writing float64 // seconds per token that is written beside the others that are now, with what looking back at its text takes
 }
 
 const (
 	firstPass = 16
-	aim       = 0.028 // seconds a pass
+	leastPass = 8     // tokens of prompts where nothing is being written: fewer take as long
+	aim       = 0.028 // seconds a pass, of which prompts get a third at least
 )
 
-func (p *pace) took(tokens int, d time.Duration) {
-	if tokens < p.perPass/2 {
-		return // a pass of few tokens says little about one of many
+// room is how many tokens of prompts a pass takes beside written ones. It is one at least, however many are being written.
+func (p *pace) room(written int) int {
+	n, least := firstPass-written, 1
+	if p.reading > 0 {
+		n = int(max(aim-p.writing*float64(written), aim/3) / p.reading)
 	}
-	each := d.Seconds() / float64(tokens)
-	if p.mean == 0 {
-		p.mean = each
+	if written == 0 {
+		least = leastPass
 	}
-	p.mean += (each - p.mean) / 8
-	p.perPass = min(max(int(aim/p.mean), 8), model.MaxPass)
+	return max(min(n, model.MaxPass-written), least)
+}
+
+// took learns from a pass what a token takes of the kind that took more of it.
+func (p *pace) took(prompts, written int, d time.Duration) {
+	read, wrote := p.reading*float64(prompts), p.writing*float64(written)
+	switch {
+	case written > 0 && (prompts == 0 || p.writing == 0 || wrote > read):
+		learn(&p.writing, (d.Seconds()-read)/float64(written))
+	case prompts >= p.room(written)/2: // a pass of few tokens says little about one of many
+		learn(&p.reading, (d.Seconds()-wrote)/float64(prompts))
+	}
+}
+
+func learn(mean *float64, seconds float64) {
+	seconds = max(seconds, 1e-9)
+	if *mean == 0 {
+		*mean = seconds
+	}
+	*mean += (seconds - *mean) / 8
 }
