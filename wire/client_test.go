@@ -300,21 +300,48 @@ func TestMinerHoldsABoundedAmountOfBodies(t *testing.T) {
 
 func TestHeaderWithoutEndIsCutOff(t *testing.T) {
 	h := openHub(t, everyone, Options{})
-	_, client := connect(t, h, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		conn, _, err := http.NewResponseController(w).Hijack()
+	l, err := Streams(t.Context(), ServeConfig{Key: hotKey("a"), NetUID: 1, Validator: public25519(hotKey("validator")), Addr: h.Addr(), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() { // ends with the connection
+		conn, err := l.Accept()
 		if err != nil {
-			panic(err)
+			return
 		}
 		defer conn.Close()
 		io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
-		for range 1 << 16 {
-			if _, err := io.WriteString(conn, "X-Long: "+strings.Repeat("y", 100)+"\r\n"); err != nil {
-				return
-			}
+		for err == nil {
+			_, err = io.WriteString(conn, "X-Long: "+strings.Repeat("y", 100)+"\r\n")
 		}
-	}))
+	}()
+	key := public25519(hotKey("a"))
+	eventually(t, "the hub lists the miner", func() bool { return h.Connected(1, key) })
+	client := &http.Client{Transport: h.RoundTripper(1, key)}
 	if _, err := client.Get("http://miner/"); err == nil || !strings.Contains(err.Error(), "header is larger") {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// A deadline for reading is for the request's body: one that passes later ends no answer.
+func TestAReadDeadlineThatPassesEndsNoAnswer(t *testing.T) {
+	h := openHub(t, everyone, Options{})
+	_, client := connect(t, h, "a", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-r.Context().Done():
+			io.WriteString(w, "left")
+		case <-time.After(200 * time.Millisecond):
+			io.WriteString(w, "answered")
+		}
+	}))
+	for range 2 {
+		if got := ask(t, client, "body"); got != "answered" {
+			t.Errorf("got %q", got)
+		}
 	}
 }
 

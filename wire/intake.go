@@ -2,15 +2,16 @@ package wire
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"fmt"
-	"log/slog"
+	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 
+	"github.com/libp2p/go-yamux/v5"
+
+	"agora/wire/http1"
 	"agora/wire/openai"
 )
 
@@ -20,34 +21,37 @@ const (
 	idleTimeout   = 3 * time.Minute  // for a stream without requests; longer than a hub's, so that the hub closes first
 )
 
-// http is the server of one session; its requests end with ctx.
-func (s *server) http(ctx context.Context) *http.Server {
-	return &http.Server{
-		Handler:           http.HandlerFunc(s.serve),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnState:         s.count,
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		WriteTimeout:      s.WriteTimeout,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+// http is the server of one session.
+func (s *server) http() *http1.Server {
+	return &http1.Server{
+		Handler:        http.HandlerFunc(s.serve),
+		HeaderTimeout:  headerTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: 64 << 10,
+		Log:            s.Log,
 	}
 }
 
-// count keeps track of the streams. A stream is new before the server's accept loop goes on, and closed after its last
-// handler has returned.
-func (s *server) count(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		s.streams.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		s.streams.Done()
-	}
+// streams are those of a session that a hub opens; it keeps why there are no more.
+type streams struct {
+	*yamux.Session
+	ended error
 }
 
-// serve reads the whole body before the handler starts. net/http watches for a cancelled request only from then on,
+// Accept implements net.Listener. Its error is for good, whatever ended the session.
+func (l *streams) Accept() (net.Conn, error) {
+	stream, err := l.AcceptStream()
+	if err != nil {
+		l.ended = err
+		return nil, net.ErrClosed
+	}
+	return stream, nil
+}
+
+// serve reads the whole body before the handler starts. The server watches for a cancelled request only from then on,
 // so a handler that began earlier would work on for nobody.
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.WriteTimeout)) // a stream that has ended says so when it is read
 	size := r.ContentLength
 	if size < 0 {
 		size = s.MaxBody
@@ -94,19 +98,25 @@ func (s *server) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	c := http.NewResponseController(w)
 	c.SetReadDeadline(time.Now().Add(bodyTimeout))
 	defer c.SetReadDeadline(time.Time{})
-	var buf bytes.Buffer
-	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+	if r.ContentLength >= 0 {
+		body := make([]byte, r.ContentLength)
+		_, err := io.ReadFull(r.Body, body)
+		return body, broken(err)
 	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, s.MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxBody))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return nil, openai.Errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", s.MaxBody)
 	}
-	if err != nil {
-		return nil, openai.Errorf(http.StatusBadRequest, "the body did not arrive whole: %v", fmt.Sprint(err))
+	return body, broken(err)
+}
+
+// broken is what a miner says of a body that ended too early.
+func broken(err error) error {
+	if err == nil {
+		return nil
 	}
-	return buf.Bytes(), nil
+	return openai.Errorf(http.StatusBadRequest, "the body did not arrive whole: %v", err)
 }
 
 // refuse ends the stream as well: what is left of the body is not worth reading.

@@ -80,7 +80,7 @@ func Serve(ctx context.Context, c ServeConfig) error {
 		return err
 	}
 	s := &server{ServeConfig: c.withDefaults(), tls: cfg}
-	defer s.streams.Wait()
+	defer s.handlers.Wait()
 	s.keep(ctx)
 	return nil
 }
@@ -88,7 +88,7 @@ func Serve(ctx context.Context, c ServeConfig) error {
 type server struct {
 	ServeConfig
 	tls      *tls.Config
-	streams  sync.WaitGroup // being served, their handlers included
+	handlers sync.WaitGroup // of sessions that ended
 	buffered budget
 }
 
@@ -153,16 +153,14 @@ func (s *server) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	srv := s.http(ctx)
+	srv, opened := s.http(), &streams{Session: mux}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	s.OnChange(true, nil)
-	err = srv.Serve(mux)
+	_ = srv.Serve(opened) // why is what ended the session
 	srv.Close()
-	mux.Close()
-	return reason(err)
+	s.handlers.Go(func() { _ = srv.Shutdown(context.Background()) }) // the contexts of all have ended
+	return reason(opened.ended)
 }
 
 func (s *server) dial(ctx context.Context) (*tls.Conn, error) {

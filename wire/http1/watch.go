@@ -2,7 +2,7 @@ package http1
 
 import (
 	"errors"
-	"os"
+	"net"
 	"time"
 )
 
@@ -62,7 +62,7 @@ func (c *conn) watcher() {
 
 	var p [1]byte
 	n, err := c.rwc.Read(p[:])
-	for errors.Is(err, os.ErrDeadlineExceeded) && c.watchesOn() {
+	for late(err) && c.watchesOn() {
 		n, err = c.rwc.Read(p[:])
 	}
 
@@ -77,6 +77,12 @@ func (c *conn) watcher() {
 		c.leave()
 	}
 	c.ended = nil
+}
+
+// late says whether a deadline has passed, of whatever kind of connection.
+func late(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
 }
 
 // watchesOn takes a handler's deadline off the input: it was for the request's body, all of which has come. False says that the watch
