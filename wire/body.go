@@ -3,14 +3,15 @@ package wire
 import (
 	"context"
 	"io"
+	"sync"
 	"sync/atomic"
-	"time"
+
+	"agora/wire/http1"
 )
 
 // body is an answer's body. At its end the stream goes back to wait for the next request; closed before that, the
 // stream is reset, which tells the miner to stop.
 type body struct {
-	io.ReadCloser
 	ctx  context.Context
 	p    *peer
 	s    *stream
@@ -18,13 +19,18 @@ type body struct {
 	stop func() bool // false once the request's context has ended
 	keep bool        // the miner keeps the stream open
 	done atomic.Bool
+
+	mu     sync.Mutex        // guards what follows, and the stream's input
+	answer *http1.AnswerBody // nil where there is none
 }
 
 func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.done.Load() {
 		return 0, io.EOF
 	}
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.answer.Read(p)
 	if err == nil {
 		return n, nil
 	}
@@ -45,13 +51,11 @@ func (b *body) Close() error {
 
 // atEnd looks, without waiting, whether only the end of the body is left: a reader of events stops at the last one.
 func (b *body) atEnd() bool {
-	if b.s.r.Buffered() == 0 {
+	if !b.mu.TryLock() {
 		return false
 	}
-	b.s.conn.SetReadDeadline(time.Unix(1, 0))
-	defer b.s.conn.SetReadDeadline(time.Time{})
-	_, err := b.ReadCloser.Read(make([]byte, 1))
-	return err == io.EOF
+	defer b.mu.Unlock()
+	return !b.done.Load() && b.answer.AtEnd()
 }
 
 // finish gives the stream back or resets it, once. Only a stream on which everything was said and heard is used again.
@@ -60,13 +64,8 @@ func (b *body) finish(complete bool) {
 		return
 	}
 	alive := b.stop()
-	written := false
-	select {
-	case <-b.sent.done:
-		written = b.sent.err == nil
-	default:
-	}
-	if alive && complete && written && b.keep && b.s.r.Buffered() == 0 {
+	written, err := b.sent.over()
+	if alive && complete && written && err == nil && b.keep && b.s.answers.Idle() {
 		b.p.put(b.s)
 	} else {
 		b.sent.abort(b.s)

@@ -6,13 +6,13 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io"
-	"math"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-yamux/v5"
+
+	"agora/wire/http1"
 )
 
 const (
@@ -26,20 +26,19 @@ var errStale = errors.New("wire: the miner closed the stream without answering")
 
 // stream is one yamux stream with HTTP/1.1 on it. It is used by one request at a time.
 type stream struct {
-	conn  *yamux.Stream
-	limit io.LimitedReader // what the answer's header may still take
-	r     *bufio.Reader
-	since time.Time // when it began to wait
+	conn    *yamux.Stream
+	answers *http1.Answers
+	since   time.Time // when it began to wait
 }
 
 func newStream(conn *yamux.Stream) *stream {
-	s := &stream{conn: conn, limit: io.LimitedReader{R: conn, N: math.MaxInt64}}
-	s.r = bufio.NewReaderSize(&s.limit, 1<<10) // a header; bodies are read past it, and thousands may wait
-	return s
+	// A stream's Read waits for bytes even if it has room for none.
+	wait := func() error { _, err := conn.Read(nil); return err }
+	return &stream{conn: conn, answers: http1.NewAnswers(conn, wait)}
 }
 
-// writers are what requests are written through: no stream holds one while it waits for an answer.
-var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 8<<10) }}
+// requests are what requests are put together in: no stream holds one while it waits for an answer.
+var requests = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
 // transport is one miner as an http.RoundTripper.
 type transport struct {
@@ -101,8 +100,8 @@ func (p *peer) exchange(s *stream, r *http.Request) (*http.Response, error) {
 		sent.abort(s)
 		return nil, cause(ctx, err)
 	}
-	b := &body{ReadCloser: resp.Body, ctx: ctx, p: p, s: s, sent: sent, stop: stop, keep: !resp.Close}
-	if resp.Body == http.NoBody {
+	b := &body{ctx: ctx, p: p, s: s, sent: sent, stop: stop, keep: !resp.Close}
+	if b.answer, _ = resp.Body.(*http1.AnswerBody); b.answer == nil {
 		b.finish(true)
 	}
 	resp.Body = b
@@ -115,67 +114,93 @@ func (s *stream) abandon() {
 	s.conn.Reset()
 }
 
-// sending is a request on its way out; err is valid once done is closed.
+// sending is a request on its way out; err is valid once it is done.
 type sending struct {
 	r    *http.Request
-	done chan struct{}
+	done chan struct{} // closed when it is; nil where it has been from the beginning
 	err  error
+}
+
+// over says, without waiting, whether the request is written, and how that went.
+func (out *sending) over() (bool, error) {
+	if out.done == nil {
+		return true, out.err
+	}
+	select {
+	case <-out.done:
+		return true, out.err
+	default:
+		return false, nil
+	}
 }
 
 // abort ends the stream and waits until nothing is written to it any more.
 func (out *sending) abort(s *stream) {
 	s.abandon()
-	select {
-	case <-out.done:
+	if done, _ := out.over(); done {
 		return
-	default:
-		closeBody(out.r) // its reader may be what the writer waits for
 	}
+	closeBody(out.r) // its reader may be what the writer waits for
 	<-out.done
 }
 
 // send writes a small request at once. A body that could fill the window is written beside the reading of the answer,
 // since a miner may refuse it without reading it all.
 func (s *stream) send(r *http.Request) *sending {
-	out := &sending{r: r, done: make(chan struct{})}
-	write := func() {
-		defer close(out.done)
-		w := writers.Get().(*bufio.Writer)
-		w.Reset(s.conn)
-		if out.err = r.Write(w); out.err == nil {
-			out.err = w.Flush()
-		}
-		w.Reset(nil)
-		writers.Put(w)
-	}
+	out := &sending{r: r}
 	// net/http reads a length of 0 with a body as unknown.
 	empty := r.Body == nil || r.Body == http.NoBody
 	if empty || r.ContentLength > 0 && r.ContentLength <= inlineBody {
-		write()
+		out.err = s.write(r)
 		return out
 	}
-	go write() // ended by abort or by its own end; the answer's body sees to it
+	out.done = make(chan struct{})
+	go func() { // ended by abort or by its own end; the answer's body sees to it
+		defer close(out.done)
+		out.err = s.stream(r)
+	}()
 	return out
 }
 
-func (s *stream) readResponse(r *http.Request) (*http.Response, error) {
-	s.limit.N = maxResponseHeader
-	defer func() { s.limit.N = math.MaxInt64 }()
-	if _, err := s.r.Peek(1); err != nil {
-		return nil, fmt.Errorf("%w: %w", errStale, err)
+// write writes a request in one piece.
+func (s *stream) write(r *http.Request) error {
+	room := requests.Get().(*[]byte)
+	b, usual, err := http1.AppendRequest((*room)[:0], r)
+	switch {
+	case !usual:
+		err = s.stream(r)
+	case err == nil:
+		_, err = s.conn.Write(b)
 	}
+	if *room = b; cap(b) <= 64<<10 {
+		requests.Put(room)
+	}
+	return err
+}
+
+// stream writes a request as it comes.
+func (s *stream) stream(r *http.Request) error {
+	w := bufio.NewWriterSize(s.conn, 8<<10)
+	if err := r.Write(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+func (s *stream) readResponse(r *http.Request) (*http.Response, error) {
+	limit := maxResponseHeader
 	for range maxInformational {
-		resp, err := http.ReadResponse(s.r, r)
-		if err != nil && s.limit.N <= 0 {
+		resp, err := s.answers.Next(r, &limit)
+		switch {
+		case errors.Is(err, http1.ErrNoAnswer) && limit == maxResponseHeader:
+			return nil, fmt.Errorf("%w: %w", errStale, err)
+		case err == http1.ErrLarge:
 			return nil, fmt.Errorf("wire: the miner's response header is larger than %d bytes", maxResponseHeader)
-		}
-		if err != nil {
+		case err != nil:
 			return nil, fmt.Errorf("wire: read the miner's response: %w", err)
-		}
-		if resp.StatusCode == http.StatusSwitchingProtocols {
+		case resp.StatusCode == http.StatusSwitchingProtocols:
 			return nil, errors.New("wire: the miner switched protocols, which nobody asked for")
-		}
-		if resp.StatusCode >= 200 {
+		case resp.StatusCode >= 200:
 			return resp, nil
 		}
 	}

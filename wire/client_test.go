@@ -429,3 +429,18 @@ func TestClosingTheHubFailsRequestsUnderWay(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// A stream that waits for an answer holds no buffer, since a Read into no room waits too.
+func TestAStreamWaitsWithoutABuffer(t *testing.T) {
+	h := openHub(t, everyone, Options{})
+	connect(t, h, "a", echo)
+	s, err := h.find(1, public25519(hotKey("a"))).fresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.abandon()
+	s.conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	if _, err := s.conn.Read(nil); err == nil {
+		t.Fatal("it did not wait")
+	}
+}

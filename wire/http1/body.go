@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 )
@@ -26,13 +25,10 @@ type body struct {
 	c *conn
 	w *response // to the same request
 
-	mu     sync.Mutex // guards what follows, and the connection's input while the body lasts
-	chunks bool       // it comes in chunks
-	begun  bool       // the first chunk has
-	left   int64      // bytes to come, of the body or of this chunk
-	noise  int        // bytes of extensions
-	err    error      // that of all later reads; io.EOF at the proper end
-	closed bool       // by the handler, or since it has returned
+	mu sync.Mutex // guards what follows, and the connection's input while the body lasts
+	frames
+	err    error // that of all later reads; io.EOF at the proper end
+	closed bool  // by the handler, or since it has returned
 }
 
 // Read reads the body. Its first call tells a client that waits for that to send it.
@@ -59,139 +55,20 @@ func (b *body) read(p []byte) (n int, err error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	if b.chunks && b.left == 0 {
-		if err := b.next(); err != nil {
-			return 0, b.fail(err)
-		}
+	if n, err = b.frames.read(p); err != nil {
+		err = b.fail(err)
 	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	n, err = b.c.in.read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	if err != nil && n == 0 {
-		return 0, b.fail(err)
-	}
-	if b.left > 0 || b.chunks {
-		return n, nil
-	}
-	return n, b.fail(io.EOF)
+	return n, err
 }
 
 // fail ends the body. At its proper end the connection's watch begins, and its buffer goes back.
 func (b *body) fail(err error) error {
-	if err == io.EOF && b.left > 0 {
-		err = io.ErrUnexpectedEOF
-	}
 	b.err = err
 	if err == io.EOF {
 		b.c.in.release()
 		b.c.arm()
 	}
 	return err
-}
-
-// next reads the end of a chunk and the line before the next; io.EOF says that it was the last, and that what follows it was read.
-func (b *body) next() error {
-	if b.begun {
-		if err := b.cut(); err != nil {
-			return err
-		}
-	}
-	b.begun = true
-	line, err := b.line(maxChunkLine)
-	if err != nil {
-		return err
-	}
-	size, extension, _ := strings.Cut(line, ";")
-	if hasControl(extension) {
-		return errChunk
-	}
-	if b.noise += len(extension); b.noise > maxExtensions {
-		return errChunkNoise
-	}
-	if b.left, err = hexadecimal(size); err != nil {
-		return err
-	}
-	if b.left > 0 {
-		return nil
-	}
-	return b.trailer()
-}
-
-// trailer reads the lines behind the last chunk, which nobody gets.
-func (b *body) trailer() error {
-	for room := maxTrailers; ; {
-		line, err := b.line(room)
-		switch {
-		case err != nil:
-			return err
-		case line == "":
-			return io.EOF
-		}
-		if _, _, err := field(line); err != nil {
-			return err
-		}
-		room -= len(line) + 2
-	}
-}
-
-// cut reads the end of a chunk's line.
-func (b *body) cut() error {
-	line, err := b.line(2)
-	if err == nil && line != "" {
-		err = errChunk
-	}
-	return err
-}
-
-// line reads one line of at most so many bytes, with CRLF. The end of the connection in it is no end of the body.
-func (b *body) line(most int) (string, error) {
-	in := &b.c.in
-	for from := 0; ; {
-		waiting := in.waiting()
-		for i := from; i < len(waiting) && i < most; i++ {
-			if waiting[i] != '\n' {
-				continue
-			}
-			if i == 0 || waiting[i-1] != '\r' {
-				return "", errChunk
-			}
-			line := string(waiting[:i-1])
-			in.r += i + 1
-			return line, nil
-		}
-		if from = len(waiting); from >= most {
-			return "", errChunkNoise
-		}
-		if err := in.fill(); err == io.EOF {
-			return "", io.ErrUnexpectedEOF
-		} else if err != nil {
-			return "", err
-		}
-	}
-}
-
-// hexadecimal reads a chunk's size: up to 15 digits.
-func hexadecimal(text string) (n int64, err error) {
-	if text == "" || len(text) > 15 {
-		return 0, errChunk
-	}
-	for i := range len(text) {
-		c := text[i]
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		case 'A' <= c && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, errChunk
-		}
-		n = 16*n + int64(c)
-	}
-	return n, nil
 }
 
 // whole says whether all of the body has come; what is not there has. Where somebody reads it still, it has not.

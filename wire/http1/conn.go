@@ -248,7 +248,8 @@ func (c *conn) request(ctx context.Context, x *exchange) *http.Request {
 		r.Body = http.NoBody
 		return r
 	}
-	x.body.c, x.body.w, x.body.left, x.body.chunks = c, &x.w, max(0, h.length), h.length == chunked
+	x.body.c, x.body.w = c, &x.w
+	x.body.frames = frames{in: &c.in, left: max(0, h.length), chunks: h.length == chunked}
 	r.Body = &x.body
 	if x.body.chunks {
 		r.TransferEncoding = []string{"chunked"}

@@ -8,4 +8,7 @@
 // It is stricter than net/http: what could be read in two ways (two lengths, a length and chunks, a line that ends in LF alone, a
 // folded header, a blank before a colon) is refused, and the connection ends. Whatever it takes, net/http takes for the same
 // request. There is no TLS, no HTTP/2 and no Hijack, and trailers of requests are checked and dropped.
+//
+// AppendRequest and Answers are the other end, for who asks over a connection of his own: they write requests as net/http does, and
+// read answers by the same rules.
 package http1

@@ -1,7 +1,7 @@
 package http1
 
 import (
-	"net"
+	"io"
 	"sync"
 )
 
@@ -12,7 +12,9 @@ var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 // input is what a client has sent and nobody has read yet. It has a buffer only while there is some.
 type input struct {
-	from   net.Conn
+	from   io.Reader
+	wait   func() error    // for more to come; nil where the buffer is held meanwhile
+	still  bool            // nothing is waited for
 	pooled *[readSize]byte // under buf; nil where that is larger, or not there
 	buf    []byte
 	r, w   int // buf[r:w] waits
@@ -27,6 +29,15 @@ func (in *input) waiting() []byte { return in.buf[in.r:in.w] }
 // fill waits for more bytes. It has room for them: of what waits, only a header may be longer than a buffer, and its reader
 // bounds it.
 func (in *input) fill() error {
+	if in.still {
+		return errWait
+	}
+	if in.wait != nil && in.r == in.w {
+		in.release()
+		if err := in.wait(); err != nil {
+			return err
+		}
+	}
 	in.makeRoom()
 	if in.hasEarly {
 		in.buf[in.w] = in.early
@@ -88,6 +99,12 @@ func (in *input) read(p []byte) (int, error) {
 		n := copy(p, in.waiting())
 		in.r += n
 		return n, nil
+	}
+	if in.still {
+		return 0, errWait
+	}
+	if in.wait != nil {
+		in.release()
 	}
 	return in.from.Read(p)
 }

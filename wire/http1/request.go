@@ -35,8 +35,11 @@ var (
 	errExpect    = &refusal{http.StatusExpectationFailed, "only 100-continue can be expected"}
 )
 
-// chunked is the length of a body that comes in chunks.
-const chunked = -1
+// Lengths of a body that comes in chunks, and of one of which nothing is said.
+const (
+	chunked = -1
+	unknown = -2
+)
 
 // head is a request's line and header.
 type head struct {
@@ -76,7 +79,8 @@ func (h *head) parse(text string) error {
 	if err := h.first(line); err != nil {
 		return err
 	}
-	if err := h.fields(rest); err != nil {
+	var err error
+	if h.header, err = fieldsOf(rest); err != nil {
 		return err
 	}
 	return h.meaning()
@@ -133,29 +137,29 @@ func isPlain(target string) bool {
 	return true
 }
 
-// fields reads header lines up to the empty one.
-func (h *head) fields(text string) error {
+// fieldsOf reads header lines up to the empty one.
+func fieldsOf(text string) (http.Header, error) {
 	n := strings.Count(text, "\r\n")
-	h.header = make(http.Header, n)
+	header := make(http.Header, n)
 	values := make([]string, n)
 	for {
 		line, rest, ok := strings.Cut(text, "\r\n")
 		if !ok {
-			return errField
+			return nil, errField
 		}
 		if line == "" {
-			return nil
+			return header, nil
 		}
 		name, value, err := field(line)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		name = textproto.CanonicalMIMEHeaderKey(name)
-		if old := h.header[name]; old != nil {
-			h.header[name] = append(old, value)
+		if old := header[name]; old != nil {
+			header[name] = append(old, value)
 		} else {
 			values[0] = value
-			h.header[name], values = values[:1:1], values[1:]
+			header[name], values = values[:1:1], values[1:]
 		}
 		text = rest
 	}
@@ -194,9 +198,7 @@ func (h *head) meaning() error {
 	if err := h.readLength(); err != nil {
 		return err
 	}
-	if h.header["Cache-Control"] == nil && len(h.header["Pragma"]) > 0 && h.header["Pragma"][0] == "no-cache" {
-		h.header["Cache-Control"] = []string{"no-cache"} // as HTTP/1.0 said it
-	}
+	pragma(h.header)
 	h.close = hasToken(h.header["Connection"], "close")
 	if h.minor == 0 {
 		h.keep = !h.close && hasToken(h.header["Connection"], "keep-alive")
@@ -209,6 +211,13 @@ func (h *head) meaning() error {
 		h.expects = h.minor == 1 && h.length != 0
 	}
 	return nil
+}
+
+// pragma says as HTTP/1.1 does what HTTP/1.0 said in another way.
+func pragma(h http.Header) {
+	if h["Cache-Control"] == nil && len(h["Pragma"]) > 0 && h["Pragma"][0] == "no-cache" {
+		h["Cache-Control"] = []string{"no-cache"}
+	}
 }
 
 func (h *head) readHost() error {
@@ -224,28 +233,43 @@ func (h *head) readHost() error {
 }
 
 func (h *head) readLength() error {
-	lengths, encodings := h.header["Content-Length"], h.header["Transfer-Encoding"]
+	length, err := lengthOf(h.header, h.minor)
 	switch {
-	case len(encodings) > 0 && len(lengths) > 0:
-		return errBoth
-	case len(encodings) > 0 && h.minor == 0:
-		return errOldChunks
-	case len(encodings) > 0:
-		if len(encodings) > 1 || !strings.EqualFold(encodings[0], "chunked") {
-			return errEncoding
-		}
-		delete(h.header, "Transfer-Encoding")
-		h.length = chunked
+	case err != nil:
+		return err
+	case length == unknown:
+		return nil
+	}
+	if h.length = length; length == chunked {
 		return h.dropTrailer()
-	case len(lengths) > 1:
-		return errLength
-	case len(lengths) == 1:
-		var ok bool
-		if h.length, ok = decimal(lengths[0]); !ok {
-			return errLength
-		}
 	}
 	return nil
+}
+
+// lengthOf is the length of the body behind a header, chunked or unknown. It takes the encoding out of the header.
+func lengthOf(header http.Header, minor int) (int64, error) {
+	lengths, encodings := header["Content-Length"], header["Transfer-Encoding"]
+	switch {
+	case len(encodings) > 0 && len(lengths) > 0:
+		return 0, errBoth
+	case len(encodings) > 0 && minor == 0:
+		return 0, errOldChunks
+	case len(encodings) > 0:
+		if len(encodings) > 1 || !strings.EqualFold(encodings[0], "chunked") {
+			return 0, errEncoding
+		}
+		delete(header, "Transfer-Encoding")
+		return chunked, nil
+	case len(lengths) > 1:
+		return 0, errLength
+	case len(lengths) == 0:
+		return unknown, nil
+	}
+	n, ok := decimal(lengths[0])
+	if !ok {
+		return 0, errLength
+	}
+	return n, nil
 }
 
 // dropTrailer takes the announcement of trailers away, which nobody gets.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -12,7 +13,7 @@ var ErrEventTooLong = errors.New("openai: server-sent event is larger than the l
 
 const (
 	maxField = 1 << 10 // bytes that a line may have beside its data
-	minRead  = 1 << 10 // bytes of a reader's first buffer
+	minRead  = 2 << 10 // bytes of a reader's first buffer
 )
 
 // Event is one server-sent event, or a comment that stood between lines.
@@ -29,15 +30,16 @@ type Event struct {
 type EventReader struct {
 	r       io.Reader
 	limit   int
-	buf     []byte // what was read and not used yet
+	buf     []byte // what was read and not used yet, in base
+	base    []byte // nil where what is read is not the reader's own
 	scanned int    // bytes at its front without a line end
 	err     error  // of the last read
 	cr      bool   // the last line ended with CR: an LF at the front belongs to it
 	begun   bool   // the first line, which may carry a byte order mark, is read
 
 	name string // of the event being read
-	data []byte
-	some bool // it has data
+	data []byte // its data; the first line as it stands in base
+	some bool   // it has data
 }
 
 // NewEventReader reads from r events of at most limit bytes of data each, and lines of at most that plus 1 KiB.
@@ -80,10 +82,11 @@ func (e *EventReader) field(line []byte) error {
 		e.name = string(value)
 	case "data":
 		if e.some {
-			e.data = append(e.data, '\n')
+			e.data = append(append(e.data, '\n'), value...)
+		} else {
+			e.data = slices.Clip(value) // so that another line does not write over what stands behind
 		}
-		e.some = true
-		if e.data = append(e.data, value...); len(e.data) > e.limit {
+		if e.some = true; len(e.data) > e.limit {
 			return ErrEventTooLong
 		}
 	}
@@ -92,7 +95,7 @@ func (e *EventReader) field(line []byte) error {
 
 func (e *EventReader) event() Event {
 	ev := Event{Name: e.name, Data: e.data}
-	e.name, e.data, e.some = "", e.data[:0], false
+	e.name, e.data, e.some = "", nil, false
 	return ev
 }
 
@@ -152,10 +155,16 @@ func (e *EventReader) first(line []byte) []byte {
 
 var byteOrderMark = utf8.AppendRune(nil, '\ufeff')
 
-// fill reads once and keeps what it got behind what is there.
+// fill reads once and keeps what it got behind what is there. It must not be called while a line is in use, but for the data of
+// the event being read, which then stays where it is.
 func (e *EventReader) fill() {
-	if cap(e.buf)-len(e.buf) < minRead/2 {
-		e.buf = append(make([]byte, 0, max(minRead, 2*len(e.buf)+minRead/2)), e.buf...)
+	switch {
+	case cap(e.buf)-len(e.buf) >= minRead/4:
+	case !e.some && len(e.buf) <= cap(e.base)/2 && e.base != nil:
+		e.buf = append(e.base[:0], e.buf...)
+	default:
+		e.base = make([]byte, 0, max(minRead, 2*len(e.buf)+minRead/4))
+		e.buf = append(e.base, e.buf...)
 	}
 	n, err := e.r.Read(e.buf[len(e.buf):cap(e.buf)])
 	e.buf, e.err = e.buf[:len(e.buf)+n], err

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"agora/wire/walk"
 )
@@ -33,20 +33,38 @@ func Join(s *Stream) ([]byte, error) {
 	}
 }
 
-// Joined is an answer of which parts have come; Join tells how they are put together.
+// Joined is an answer of which parts have come; Join tells how they are put together. The zero value is ready; it must not be
+// copied after its first use.
 type Joined struct {
-	top     map[string]json.RawMessage // of the answer, its choices left out
+	top     merged // of the answer
 	choices []*joined
 	chat    bool
 	entries int
+
+	first joined // choice 0, and room for what most answers have
+	room  [usual]entry[member]
+	few   [1]*joined
 }
 
-// joined is a choice of which parts have come.
+// joined is a choice of which parts have come. It has a text and a message, one of which is written.
 type joined struct {
-	plain    map[string]json.RawMessage
-	text     text
-	message  merged
-	logprobs map[string][]json.RawMessage
+	all     merged
+	message merged
+	room    [usual]entry[member]
+	said    [3]entry[member] // room of the message
+}
+
+// begin makes the n-th choice, with what every choice has.
+func (c *joined) begin(n int) {
+	c.all.list, c.message.list = c.room[:0], c.said[:0]
+	for _, name := range [...]string{"finish_reason", "logprobs"} {
+		*c.all.in(name) = member{std: true, raw: null}
+	}
+	c.all.in("index").raw = strconv.AppendInt(nil, int64(n), 10)
+	c.all.in("message").more = &more{part: &c.message}
+	c.all.in("text").said = true
+	*c.message.in("role") = member{std: true, raw: json.RawMessage(`"assistant"`)}
+	*c.message.in("content") = member{std: true, raw: null}
 }
 
 // Add adds the next chunk; comments add nothing. The error is ErrChunk.
@@ -61,85 +79,104 @@ func (w *Joined) Add(c Chunk) error {
 }
 
 func (w *Joined) add(data []byte) error {
-	top, err := membersOf(data)
-	if err != nil {
+	r := readings.Get().(*reading)
+	defer r.free()
+	top := &r.top
+	if err := top.read(data); err != nil {
 		return err
 	}
-	choices, err := valuesOf(top["choices"])
-	if err != nil {
-		return err
+	if w.top.list == nil {
+		w.top.list, w.choices = w.room[:0], w.few[:0]
+		w.top.in("choices")
 	}
-	if w.top == nil {
-		w.top = map[string]json.RawMessage{}
-	}
-	for key, raw := range top {
-		first := key == "id" || key == "created" || key == "model"
-		if key == "choices" || string(raw) == "null" || first && w.top[key] != nil {
-			continue
+	for _, m := range top.list {
+		first := m.name == "id" || m.name == "created" || m.name == "model"
+		if m.name != "choices" && string(m.value) != "null" && !(first && w.top.at(m.name) != nil) {
+			w.top.keep(m.name, m.value)
 		}
-		w.top[key] = slices.Clone(raw)
 	}
-	for _, raw := range choices {
-		c, err := membersOf(raw)
-		if err != nil {
-			return err
-		}
-		if err := w.choice(c); err != nil {
+	choices := top.at("choices")
+	if choices == nil || string(*choices) == "null" {
+		return nil
+	}
+	return walk.Array(*choices, func(raw []byte) error {
+		if err := w.choice(r, raw); err != nil {
 			return err
 		}
 		if w.entries > maxEntries {
 			return fmt.Errorf("the stream's lists have more than %d entries", maxEntries)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-func (w *Joined) choice(part map[string]json.RawMessage) error {
-	var index int // Stream has looked at its range
-	if err := takeInt(&index, orZero(part["index"])); err != nil {
+func (w *Joined) choice(r *reading, raw []byte) error {
+	part := &r.choice
+	if err := part.read(raw); err != nil {
 		return err
 	}
-	for len(w.choices) <= index {
-		w.choices = append(w.choices, &joined{plain: map[string]json.RawMessage{}})
+	index, err := part.place()
+	if err != nil {
+		return err
+	}
+	for n := len(w.choices); n <= index; n++ {
+		c := &w.first
+		if n > 0 {
+			c = &joined{}
+		}
+		c.begin(n)
+		w.choices = append(w.choices, c)
 	}
 	c := w.choices[index]
-	for key, raw := range part {
-		var err error
-		switch {
-		case key == "index" || string(raw) == "null":
-		case key == "text":
-			err = c.text.add(raw)
-		case key == "delta" || key == "message":
-			w.chat = true
-			err = c.message.add(raw, &w.entries)
-		case key == "logprobs":
-			err = c.addLogprobs(raw, &w.entries)
-		case key == "finish_reason" && string(raw) == `""`:
-		default:
-			c.plain[key] = slices.Clone(raw)
-		}
-		if err != nil {
+	for _, m := range part.list {
+		if err := w.member(r, c, m.name, m.value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// place is the number of the choice that a part belongs to. Stream looks at one of its own, which may stand under another spelling.
+func (m *members) place() (index int, err error) {
+	if at := m.at("index"); at != nil {
+		err = takeInt(&index, orZero(*at))
+	}
+	if err == nil && (index < 0 || index >= maxJoined) {
+		err = fmt.Errorf("choice %d, expected one from 0 to %d", index, maxJoined-1)
+	}
+	return index, err
+}
+
+// member adds a member of a choice's part.
+func (w *Joined) member(r *reading, c *joined, name string, raw json.RawMessage) error {
+	switch {
+	case name == "index" || string(raw) == "null":
+	case name == "text":
+		return c.all.in("text").text.add(raw)
+	case name == "delta" || name == "message":
+		w.chat = true
+		return c.message.add(&r.message, raw, &w.entries)
+	case name == "logprobs":
+		return c.addLogprobs(raw, &w.entries)
+	case name == "finish_reason" && string(raw) == `""`:
+	default:
+		c.all.keep(name, raw)
+	}
+	return nil
+}
+
 func (c *joined) addLogprobs(raw json.RawMessage, entries *int) error {
-	lists, err := membersOf(slices.Clone(raw))
-	if err != nil {
+	var lists members
+	if err := lists.read(slices.Clone(raw)); err != nil {
 		return err
 	}
-	for name, raw := range lists {
-		list, err := valuesOf(raw)
-		if err != nil || list == nil {
+	for _, m := range lists.list {
+		if m.value[0] != '[' {
 			continue // what is no list has no entries
 		}
-		if c.logprobs == nil {
-			c.logprobs = map[string][]json.RawMessage{}
+		if err := c.all.in("logprobs").inner().in(m.name).extend(m.value, entries); err != nil {
+			return err
 		}
-		c.logprobs[name] = append(c.logprobs[name], list...)
-		*entries += len(list)
 	}
 	return nil
 }
@@ -149,75 +186,51 @@ const Spare = 160
 
 // Whole is the answer so far, JSON; members stand in the order of their names. There is Spare room behind it.
 func (w *Joined) Whole() ([]byte, error) {
-	top := make(map[string]json.RawMessage, len(w.top)+2)
-	maps.Copy(top, w.top)
-	list := []byte{'['}
-	for i, c := range w.choices {
-		if i > 0 {
-			list = append(list, ',')
-		}
-		one, err := c.whole(i, w.chat)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, one...)
-	}
-	top["choices"] = append(list, ']')
+	w.top.in("choices")
 	if w.chat {
-		top["object"] = json.RawMessage(`"chat.completion"`)
+		w.top.in("object")
 	}
-	return object(top, Spare), nil
+	out := make([]byte, 0, w.size()+Spare)
+	out, err := w.top.append(out, "", func(out []byte, name string, m *member) ([]byte, error) {
+		switch {
+		case name == "choices":
+			return appendList(out, w.choices, w.appendChoice)
+		case name == "object" && w.chat:
+			return append(out, `"chat.completion"`...), nil
+		}
+		return m.append(out)
+	})
+	return slices.Grow(out, Spare), err
 }
 
-// whole is one choice.
-func (c *joined) whole(index int, chat bool) ([]byte, error) {
-	out := map[string]json.RawMessage{"logprobs": json.RawMessage("null"), "finish_reason": json.RawMessage("null")}
-	maps.Copy(out, c.plain)
-	out["index"] = strconv.AppendInt(nil, int64(index), 10)
-	var err error
-	if c.logprobs != nil {
-		if out["logprobs"], err = json.Marshal(c.logprobs); err != nil {
-			return nil, err
-		}
+// size is about as many bytes as the answer has.
+func (w *Joined) size() int {
+	size := 64 + w.top.size()
+	for _, c := range w.choices {
+		size += 32 + c.all.size() + c.message.size()
 	}
-	if chat {
-		out["message"], err = c.message.whole()
-	} else {
-		out["text"] = appendText(nil, c.text.valid())
-	}
-	if err != nil {
-		return nil, err
-	}
-	return object(out, 0), nil
+	return size + size/16
 }
 
-// object writes members whose values are JSON already, with room for so many bytes behind it.
-func object(members map[string]json.RawMessage, spare int) []byte {
-	size := 2 + spare
-	for name, value := range members {
-		size += len(name) + len(value) + 4
+// appendChoice writes one choice.
+func (w *Joined) appendChoice(out []byte, c *joined) ([]byte, error) {
+	but := "message"
+	if w.chat {
+		but = "text"
 	}
-	out := append(make([]byte, 0, size), '{')
-	var few [16]string // most have no more
-	names := few[:0]
-	for name := range members {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for i, name := range names {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(append(appendText(out, name), ':'), members[name]...)
-	}
-	return append(out, '}')
+	return c.all.appendBut(out, but)
 }
 
 // text grows without being copied each time; it is written as a string.
 type text []byte
 
 // valid is a text with one sign for bytes in a row that are no UTF-8.
-func (t text) valid() text { return bytes.ToValidUTF8(t, []byte("\ufffd")) }
+func (t text) valid() text {
+	if utf8.Valid(t) {
+		return t
+	}
+	return bytes.ToValidUTF8(t, []byte("\ufffd"))
+}
 
 func (t *text) add(raw json.RawMessage) error {
 	s, ok := walk.Text(raw)
@@ -229,24 +242,27 @@ func (t *text) add(raw json.RawMessage) error {
 }
 
 // merged is an object of which parts have come: a message, a tool call, a tool call's function.
-type merged struct {
-	texts map[string]*text
-	last  map[string]json.RawMessage // what is not put together
-	parts map[string]*merged
-	lists map[string][]json.RawMessage
-	calls []*toolCall
-}
+type merged struct{ entries[member] }
 
 // names are members whose text is said whole, sometimes more than once.
 var names = map[string]bool{"role": true, "id": true, "type": true, "name": true, "format": true}
 
-func (m *merged) add(raw json.RawMessage, entries *int) error {
-	part, err := membersOf(raw)
-	if err != nil {
+// keep keeps a copy of what was said last, as it stands.
+func (m *merged) keep(name string, raw json.RawMessage) {
+	v := m.in(name)
+	if v.std {
+		v.std, v.raw = false, nil
+	}
+	v.raw = append(v.raw[:0], raw...)
+}
+
+// add adds the members of an object, which it reads into part.
+func (m *merged) add(part *members, raw json.RawMessage, entries *int) error {
+	if err := part.read(raw); err != nil {
 		return err
 	}
-	for key, raw := range part {
-		if err := m.member(key, raw, entries); err != nil {
+	for _, one := range part.list {
+		if err := m.member(one.name, one.value, entries); err != nil {
 			return err
 		}
 	}
@@ -260,37 +276,17 @@ func (m *merged) member(key string, raw json.RawMessage, entries *int) error {
 	case key == "tool_calls":
 		return m.addCalls(raw, entries)
 	case raw[0] == '"' && !names[key]:
-		return in(&m.texts, key).add(raw)
+		v := m.in(key)
+		v.said = true
+		return v.text.add(raw)
 	case raw[0] == '{':
-		return in(&m.parts, key).add(raw, entries)
+		return m.in(key).inner().add(&members{}, raw, entries)
 	case raw[0] == '[':
-		list, err := valuesOf(slices.Clone(raw))
-		if err != nil {
-			return err
-		}
-		if m.lists == nil {
-			m.lists = map[string][]json.RawMessage{}
-		}
-		m.lists[key] = append(m.lists[key], list...)
-		*entries += len(list)
-		return nil
+		return m.in(key).extend(slices.Clone(raw), entries)
 	}
-	if m.last == nil {
-		m.last = map[string]json.RawMessage{}
-	}
-	m.last[key] = slices.Clone(raw)
-	return nil
-}
-
-// in is the entry of a map that is made when it is first asked for.
-func in[T any](of *map[string]*T, key string) *T {
-	if *of == nil {
-		*of = map[string]*T{}
-	}
-	if (*of)[key] == nil {
-		(*of)[key] = new(T)
-	}
-	return (*of)[key]
+	compact, err := appendJSON(nil, raw)
+	m.keep(key, compact)
+	return err
 }
 
 // toolCall is a call of which parts have come.
@@ -311,44 +307,32 @@ func (m *merged) addCalls(raw json.RawMessage, entries *int) error {
 		return err
 	}
 	whole, err := valuesOf(raw)
-	if err != nil {
+	if err != nil || len(whole) == 0 {
 		return err
 	}
+	calls := &m.in("tool_calls").others().calls
 	for i, p := range parts {
-		c := m.call(p.Index, p.ID)
+		c := callOf(*calls, p.Index, p.ID)
 		if c == nil {
 			c = &toolCall{index: p.Index, id: p.ID}
-			m.calls = append(m.calls, c)
+			*calls = append(*calls, c)
 			*entries++
 		}
-		if err := c.add(whole[i], entries); err != nil {
+		if err := c.add(&members{}, whole[i], entries); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *merged) call(index int, id string) *toolCall {
-	for i := len(m.calls) - 1; i >= 0; i-- {
-		c := m.calls[i]
+func callOf(calls []*toolCall, index int, id string) *toolCall {
+	for i := len(calls) - 1; i >= 0; i-- {
+		c := calls[i]
 		if c.index == index && (id == "" || c.id == "" || c.id == id) {
 			return c
 		}
 	}
 	return nil
-}
-
-// membersOf are the members of an object as they stand in it; null has none. They are parts of raw.
-func membersOf(raw []byte) (map[string]json.RawMessage, error) {
-	if string(raw) == "null" {
-		return nil, nil
-	}
-	m := make(map[string]json.RawMessage, 8)
-	err := walk.Object(raw, func(key, value []byte) error {
-		m[string(key)] = value
-		return nil
-	})
-	return m, err
 }
 
 // valuesOf are the values of an array as they stand in it; null, and nothing at all, has none. They are parts of raw.

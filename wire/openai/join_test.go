@@ -2,6 +2,7 @@ package openai
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -61,6 +62,8 @@ func TestBrokenStreamIsNotJoined(t *testing.T) {
 		"an error":          "data: {\"error\":{\"message\":\"lost\"}}\n\ndata: [DONE]\n\n",
 		"no JSON":           "data: hello\n\ndata: [DONE]\n\n",
 		"a choice too far":  "data: {\"choices\":[{\"index\":128}]}\n\ndata: [DONE]\n\n",
+		"two numbers":       "data: {\"choices\":[{\"index\":1000000000,\"Index\":0,\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+		"one is negative":   "data: {\"choices\":[{\"index\":-1,\"Index\":0,\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
 		"a negative choice": "data: {\"choices\":[{\"index\":-1}]}\n\ndata: [DONE]\n\n",
 		"too many entries":  whole + strings.Repeat("data: {\"choices\":[{\"logprobs\":{\"a\":["+strings.Repeat("1,", 400)+"1]}}]}\n\n", 164) + "data: [DONE]\n\n",
 		"an event too long": "data: " + strings.Repeat("x", 4<<10) + "\n\ndata: [DONE]\n\n",
@@ -108,6 +111,31 @@ func TestJoinedAnswerKeepsWhatServersAdd(t *testing.T) {
 		`{"usage": {"prompt_tokens": 3, "completion_tokens_details":{"reasoning_tokens":2}}}`), 1<<12))
 	const want = `{"choices":[{"finish_reason":"stop","index":0,"logprobs":null,"message":{"annotations":[{"a":1},{"a":2}],"content":"hi","reasoning_content":"hmm","role":"assistant"},"stop_reason":7}],` +
 		`"id":"a","object":"chat.completion","system_fingerprint":"fp","timings":{"ms":1.50},"usage":{"prompt_tokens": 3, "completion_tokens_details":{"reasoning_tokens":2}},"x_agora":{"n":1}}`
+	if err != nil || string(got) != want {
+		t.Errorf("%s, %v; want %s", got, err, want)
+	}
+}
+
+// Objects of many members are looked up by an index, and end as those of few.
+func TestJoinedAnswerHasAllOfManyMembers(t *testing.T) {
+	var first, second, want []string
+	for i := range 3 * some {
+		first = append(first, fmt.Sprintf(`"m%02d":"a"`, i))
+		second = append(second, fmt.Sprintf(`"m%02d":"b"`, i))
+		want = append(want, fmt.Sprintf(`"m%02d":"ab"`, i))
+	}
+	chunk := func(members []string) string {
+		return `{"choices":[{"delta":{` + strings.Join(members, ",") + `},"finish_reason":"stop"}]}`
+	}
+	got, err := Join(NewStream(events(chunk(first), chunk(append(second[:1:1], second...))), 1<<14))
+	if text := `"message":{"content":null,` + strings.Join(want, ",") + `,"role":"assistant"}`; err != nil || !strings.Contains(string(got), text) {
+		t.Errorf("%s, %v; want %s", got, err, text)
+	}
+}
+
+func TestJoinedAnswerKeepsEmptyNamesAndLists(t *testing.T) {
+	got, err := Join(NewStream(events(`{"":1,"choices":[{"delta":{"":2,"annotations":[],"tool_calls":[]},"finish_reason":"stop"}]}`), 1<<12))
+	const want = `{"":1,"choices":[{"finish_reason":"stop","index":0,"logprobs":null,"message":{"":2,"annotations":[],"content":null,"role":"assistant"}}],"object":"chat.completion"}`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v; want %s", got, err, want)
 	}

@@ -33,23 +33,29 @@ type Chunk struct {
 // it. An error is one in whatever spelling: an "error" member, an event of that name, an object or a finish_reason of that
 // name, a message without choices.
 type Stream struct {
-	events   *EventReader
-	begun    bool         // a chunk with choices came
-	finished map[int]bool // choices that began: whether each has ended
-	finish   string       // of choice 0
-	id       string       // of the answer
-	choices  []choice     // of the last chunk
-	fits     []byte       // a chunk that had to be written anew
+	events  *EventReader
+	began   places    // choices
+	ended   places    // of them
+	finish  string    // of choice 0
+	id      string    // of the answer
+	choices []choice  // of the last chunk
+	few     [1]choice // room for them
+	fits    []byte    // a chunk that had to be written anew
 }
+
+// places are a set of choices.
+type places [maxJoined / 64]uint64
+
+func (p *places) add(choice int) { p[choice/64] |= 1 << (choice % 64) }
 
 // NewStream reads from r events of at most limit bytes each.
 func NewStream(r io.Reader, limit int) *Stream {
-	return &Stream{events: NewEventReader(r, limit), finished: map[int]bool{}}
+	return &Stream{events: NewEventReader(r, limit)}
 }
 
 // StreamOf reads a stream that is in memory, which must not change meanwhile, events of at most limit bytes each.
 func StreamOf(data []byte, limit int) *Stream {
-	return &Stream{events: &EventReader{buf: data[:len(data):len(data)], err: io.EOF, limit: limit}, finished: map[int]bool{}}
+	return &Stream{events: &EventReader{buf: data[:len(data):len(data)], err: io.EOF, limit: limit}}
 }
 
 // Next returns the next chunk or comment. It returns io.EOF when the answer is whole, io.ErrUnexpectedEOF where it ends
@@ -83,12 +89,7 @@ func (s *Stream) Ready() bool { return s.events.ready() }
 
 // end says whether the answer is whole.
 func (s *Stream) end() error {
-	for _, done := range s.finished {
-		if !done {
-			return io.ErrUnexpectedEOF
-		}
-	}
-	if len(s.finished) == 0 {
+	if s.began == (places{}) || s.began != s.ended {
 		return io.ErrUnexpectedEOF
 	}
 	return io.EOF
@@ -145,7 +146,7 @@ func (s *Stream) read(name string, data []byte) (_ Chunk, ok bool, err error) {
 		return Chunk{}, false, err
 	}
 	told := choices != nil || given(h.usage)
-	if name == "error" || given(h.failure) || string(h.object) == `"error"` || !told && (!s.begun || given(h.detail) || given(h.message)) {
+	if name == "error" || given(h.failure) || string(h.object) == `"error"` || !told && (s.began == (places{}) || given(h.detail) || given(h.message)) {
 		return Chunk{}, false, Foreign(0, data)
 	}
 	if err := s.note(choices, data); err != nil || !told {
@@ -189,7 +190,10 @@ func takeInt(into *int, value []byte) error {
 		*into = int(value[0] - '0')
 		return nil
 	}
-	return json.Unmarshal(value, into)
+	n := *into
+	err := json.Unmarshal(value, &n)
+	*into = n
+	return err
 }
 
 // choicesOf reads the list of choices; nil where there is none. It is valid until the next call.
@@ -197,7 +201,10 @@ func (s *Stream) choicesOf(raw []byte) ([]choice, error) {
 	if raw == nil {
 		return nil, nil
 	}
-	list := s.choices[:0]
+	list := s.few[:0]
+	if s.choices != nil {
+		list = s.choices[:0]
+	}
 	err := walk.Array(raw, func(value []byte) error {
 		var c choice
 		var err error
@@ -210,9 +217,7 @@ func (s *Stream) choicesOf(raw []byte) ([]choice, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrChunk, err)
 	}
-	if s.choices = list; list == nil {
-		return []choice{}, nil
-	}
+	s.choices = list
 	return list, nil
 }
 
@@ -227,8 +232,9 @@ func (s *Stream) note(choices []choice, data []byte) error {
 		case c.finish == "error":
 			return Foreign(0, data)
 		}
-		s.finished[c.index] = s.finished[c.index] || c.finish != ""
-		s.begun = true
+		if s.began.add(c.index); c.finish != "" {
+			s.ended.add(c.index)
+		}
 		if c.index == 0 && c.finish != "" {
 			s.finish = c.finish
 		}
@@ -242,18 +248,6 @@ func (s *Stream) ID() string { return s.id }
 // Finish is why choice 0 ended, empty as long as it has not.
 func (s *Stream) Finish() string { return s.finish }
 
-// usageOf reads a usage object in whatever spelling; nil where it is none.
-func usageOf(raw json.RawMessage) *Usage {
-	if !given(raw) {
-		return nil
-	}
-	u := new(Usage)
-	if json.Unmarshal(raw, u) != nil {
-		return nil
-	}
-	return u
-}
-
 // given says that a member is there and says something.
 func given(raw json.RawMessage) bool {
 	switch string(raw) {
@@ -265,14 +259,3 @@ func given(raw json.RawMessage) bool {
 
 // failed is the error of a server that gave no other status.
 const failed = http.StatusBadGateway
-
-// UsageOf is the usage that a plain answer tells, nil where it tells none.
-func UsageOf(answer []byte) *Usage {
-	var h struct {
-		Usage json.RawMessage `json:"usage"`
-	}
-	if json.Unmarshal(answer, &h) != nil {
-		return nil
-	}
-	return usageOf(h.Usage)
-}

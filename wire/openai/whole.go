@@ -8,92 +8,120 @@ import (
 	"unicode/utf8"
 )
 
-// member is a member of a merged object: its name, and one of the others.
+// member is what was said of one member of a merged object. Of several kinds the last here counts.
 type member struct {
-	name  string
-	text  *text
-	raw   json.RawMessage
+	said bool // text was
+	std  bool // raw is what stands here where nothing is said
+	text text
+	raw  json.RawMessage
+	more *more
+}
+
+// more is what is rarely said of a member.
+type more struct {
 	part  *merged
 	list  []json.RawMessage
 	calls []*toolCall
 }
 
-// whole is a message; it has a role, and a content even where that is null.
-func (m *merged) whole() ([]byte, error) {
-	var few [8]member // most have no more
-	all := m.members(few[:0], "")
-	for name, value := range map[string]string{"role": `"assistant"`, "content": "null"} {
-		if !slices.ContainsFunc(all, func(one member) bool { return one.name == name }) {
-			all = append(all, member{name: name, raw: json.RawMessage(value)})
-		}
+var null = json.RawMessage("null")
+
+func (m *member) others() *more {
+	if m.more == nil {
+		m.more = &more{}
 	}
-	return appendMembers(nil, all)
+	return m.more
 }
 
-// members adds what was put together, but for one name. Of members of one name the last kind counts.
-func (m *merged) members(to []member, but string) []member {
-	set := func(one member) {
-		if one.name == but {
-			return
-		}
-		if i := slices.IndexFunc(to, func(o member) bool { return o.name == one.name }); i >= 0 {
-			to[i] = one
-			return
-		}
-		to = append(to, one)
+// inner is the object that a member is.
+func (m *member) inner() *merged {
+	o := m.others()
+	if o.part == nil {
+		o.part = &merged{}
 	}
-	for name, t := range m.texts {
-		set(member{name: name, text: t})
-	}
-	for name, raw := range m.last {
-		set(member{name: name, raw: raw})
-	}
-	for name, p := range m.parts {
-		set(member{name: name, part: p})
-	}
-	for name, list := range m.lists {
-		set(member{name: name, list: list})
-	}
-	if len(m.calls) > 0 {
-		set(member{name: "tool_calls", calls: m.calls})
-	}
-	return to
+	return o.part
 }
 
-// appendMembers writes an object whose members stand in the order of their names.
-func appendMembers(out []byte, all []member) (_ []byte, err error) {
-	slices.SortFunc(all, func(a, b member) int { return strings.Compare(a.name, b.name) })
+// extend adds the entries of a list, whose bytes it keeps.
+func (m *member) extend(raw json.RawMessage, entries *int) error {
+	list, err := valuesOf(raw)
+	if err != nil {
+		return err
+	}
+	o := m.others()
+	o.list = append(o.list, list...)
+	*entries += len(list)
+	if o.list == nil {
+		o.list = list // empty, which is not none
+	}
+	return nil
+}
+
+// append writes a member's value.
+func (m *member) append(out []byte) ([]byte, error) {
+	switch o := m.more; {
+	case o != nil && o.calls != nil:
+		return appendList(out, o.calls, func(out []byte, c *toolCall) ([]byte, error) { return c.appendBut(out, "index") })
+	case o != nil && o.list != nil:
+		return appendList(out, o.list, appendJSON)
+	case o != nil && o.part != nil:
+		return o.part.appendBut(out, "")
+	case m.raw != nil && !(m.std && m.said):
+		return append(out, m.raw...), nil
+	}
+	return appendText(out, m.text.valid()), nil
+}
+
+// append writes an object, where but is not empty without that member, each value by a function; members stand in the order of their names.
+func (m *merged) append(out []byte, but string, value func(out []byte, name string, m *member) ([]byte, error)) (_ []byte, err error) {
+	var few [2 * usual]int
+	order := few[:0]
+	for i := range m.list {
+		if but == "" || m.list[i].name != but {
+			order = append(order, i)
+		}
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(m.list[a].name, m.list[b].name) })
 	out = append(out, '{')
-	for i := range all {
-		if i > 0 {
+	for n, i := range order {
+		if n > 0 {
 			out = append(out, ',')
 		}
-		out = append(appendText(out, all[i].name), ':')
-		if out, err = all[i].append(out); err != nil {
+		e := &m.list[i]
+		if out, err = value(append(appendText(out, e.name), ':'), e.name, &e.value); err != nil {
 			return nil, err
 		}
 	}
 	return append(out, '}'), nil
 }
 
-// append writes a member's value.
-func (m *member) append(out []byte) (_ []byte, err error) {
-	switch {
-	case m.text != nil:
-		return appendText(out, m.text.valid()), nil
-	case m.part != nil:
-		return appendMembers(out, m.part.members(nil, ""))
-	case m.list != nil:
-		return appendJSON(out, m.list)
-	case m.calls == nil:
-		return appendJSON(out, m.raw)
+// appendBut writes an object, where but is not empty without that member.
+func (m *merged) appendBut(out []byte, but string) ([]byte, error) {
+	return m.append(out, but, func(out []byte, _ string, v *member) ([]byte, error) { return v.append(out) })
+}
+
+// size is about as many bytes as an object has.
+func (m *merged) size() int {
+	size := 2
+	for i := range m.list {
+		v := &m.list[i].value
+		size += 4 + len(m.list[i].name) + len(v.text) + len(v.raw)
+		if v.more != nil {
+			for _, raw := range v.more.list {
+				size += 1 + len(raw)
+			}
+		}
 	}
+	return size
+}
+
+func appendList[T any](out []byte, list []T, one func([]byte, T) ([]byte, error)) (_ []byte, err error) {
 	out = append(out, '[')
-	for i, c := range m.calls {
+	for i, v := range list {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		if out, err = appendMembers(out, c.members(nil, "index")); err != nil {
+		if out, err = one(out, v); err != nil {
 			return nil, err
 		}
 	}
@@ -101,11 +129,11 @@ func (m *member) append(out []byte) (_ []byte, err error) {
 }
 
 // appendJSON writes what is JSON already, without blanks and with such letters escaped as encoding/json escapes.
-func appendJSON[T json.RawMessage | []json.RawMessage](out []byte, value T) ([]byte, error) {
-	if raw, ok := any(value).(json.RawMessage); ok && isCompact(raw) {
+func appendJSON(out []byte, raw json.RawMessage) ([]byte, error) {
+	if isCompact(raw) {
 		return append(out, raw...), nil
 	}
-	text, err := json.Marshal(value)
+	text, err := json.Marshal(raw)
 	return append(out, text...), err
 }
 

@@ -8,27 +8,29 @@ import (
 
 // told is a member's value as encoding/json takes it.
 func (m *member) told() any {
-	switch {
-	case m.text != nil:
-		return strings.ToValidUTF8(string(*m.text), "\ufffd")
-	case m.part != nil:
-		return objectOf(m.part.members(nil, ""))
-	case m.list != nil:
-		return m.list
-	case m.calls == nil:
+	switch o := m.more; {
+	case o != nil && o.calls != nil:
+		calls := []any{}
+		for _, c := range o.calls {
+			call := objectOf(&c.merged)
+			delete(call, "index")
+			calls = append(calls, call)
+		}
+		return calls
+	case o != nil && o.list != nil:
+		return o.list
+	case o != nil && o.part != nil:
+		return objectOf(o.part)
+	case m.raw != nil:
 		return m.raw
 	}
-	calls := []any{}
-	for _, c := range m.calls {
-		calls = append(calls, objectOf(c.members(nil, "index")))
-	}
-	return calls
+	return strings.ToValidUTF8(string(m.text), "\ufffd")
 }
 
-func objectOf(all []member) map[string]any {
+func objectOf(m *merged) map[string]any {
 	out := map[string]any{}
-	for i := range all {
-		out[all[i].name] = all[i].told()
+	for _, e := range m.list {
+		out[e.name] = e.value.told()
 	}
 	return out
 }
@@ -43,14 +45,16 @@ func FuzzMessage(f *testing.F) {
 		f.Add([]byte(s), []byte(s))
 	}
 	f.Fuzz(func(t *testing.T, one, other []byte) {
+		var c joined
+		c.begin(0)
 		var m merged
 		entries := 0
 		for _, part := range [][]byte{one, other} {
-			if m.add(part, &entries) != nil {
+			if m.add(&members{}, part, &entries) != nil || c.message.add(&members{}, part, &entries) != nil {
 				return
 			}
 		}
-		want := objectOf(m.members(nil, ""))
+		want := objectOf(&m)
 		if want["role"] == nil {
 			want["role"] = "assistant"
 		}
@@ -61,7 +65,7 @@ func FuzzMessage(f *testing.F) {
 		if err != nil {
 			return // a list of what walk takes and encoding/json does not
 		}
-		got, err := m.whole()
+		got, err := c.message.appendBut(nil, "")
 		if err != nil || string(got) != string(text) {
 			t.Errorf("%s, %v; want %s", got, err, text)
 		}
