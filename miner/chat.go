@@ -3,6 +3,7 @@ package miner
 import (
 	"agora/engine"
 	"agora/wire/openai"
+	"agora/wire/receipt"
 )
 
 // chatAnswer builds the answers to one request from tokens, whole or in chunks.
@@ -63,6 +64,19 @@ func (a *chatAnswer) whole(usage openai.Usage, finish engine.Finish) openai.Chat
 	return r
 }
 
+// said is what the answer's chunks say.
+func (a *chatAnswer) said(finish engine.Finish) []receipt.Choice {
+	list := make([]receipt.Choice, len(a.choices))
+	for i := range a.choices {
+		c := &a.choices[i]
+		list[i] = receipt.Choice{Content: string(c.content), Finish: c.reason(finish)}
+		for _, call := range c.end.Calls {
+			list[i].Calls = append(list[i].Calls, receipt.Call{ID: call.ID, Name: call.Function.Name, Arguments: call.Function.Arguments})
+		}
+	}
+	return list
+}
+
 // reason is why this choice ended: what its own end says, else what the engine said of the whole.
 func (c *chatChoice) reason(finish engine.Finish) string {
 	if c.end.Finish != "" {
@@ -73,11 +87,15 @@ func (c *chatChoice) reason(finish engine.Finish) string {
 
 // chunks are the events of one token; the first token brings the role along.
 func (a *chatAnswer) chunks(t engine.Token) []openai.ChatChunk {
+	if t.Choice < 0 || t.Choice >= len(a.choices) {
+		return nil
+	}
 	c := a.at(t.Choice)
 	if t.End != nil {
 		c.end = *t.End
 		return nil
 	}
+	c.content = append(c.content, t.Bytes...)
 	choice := openai.ChatChunkChoice{Index: t.Choice, Delta: openai.Delta{Content: c.text.push(t.Bytes)}}
 	if a.req.Logprobs {
 		choice.Logprobs = &openai.ChatLogprobs{Content: []openai.TokenLogprob{tokenLogprob(t, deref(a.req.TopLogprobs))}}

@@ -5,6 +5,7 @@ import (
 
 	"agora/engine"
 	"agora/wire/openai"
+	"agora/wire/receipt"
 )
 
 // completionAnswer builds one continuation from tokens, whole or in chunks.
@@ -65,6 +66,7 @@ func (a *completionAnswer) whole(usage openai.Usage, finish engine.Finish) opena
 
 // chunks are the events of one token.
 func (a *completionAnswer) chunks(t engine.Token) []openai.CompletionResponse {
+	a.content = append(a.content, t.Bytes...)
 	choice := openai.CompletionChoice{Text: a.text.push(t.Bytes)}
 	if a.req.Logprobs != nil {
 		choice.Logprobs = emptyLogprobs()
@@ -83,6 +85,11 @@ func (a *completionAnswer) last(usage openai.Usage, finish engine.Finish) []open
 		events = append(events, end)
 	}
 	return events
+}
+
+// said is what the answer's chunks say.
+func (a *completionAnswer) said(finish engine.Finish) []receipt.Choice {
+	return []receipt.Choice{{Content: string(a.content), Finish: string(finish)}}
 }
 
 func (a *completionAnswer) response(choices ...openai.CompletionChoice) openai.CompletionResponse {

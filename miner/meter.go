@@ -15,6 +15,7 @@ import (
 
 	"agora/mechanism/price"
 	"agora/mechanism/voucher"
+	"agora/wire"
 	"agora/wire/openai"
 	"agora/wire/x402"
 )
@@ -120,12 +121,14 @@ func (m *Meter) For(validator ed25519.PublicKey, next http.Handler) http.Handler
 				m.Log.Warn("a validator's voucher is no good", "validator", hex.EncodeToString(validator[:8]), "err", err)
 			}
 		}
-		body, err := openai.ReadBody(r.Body, maxMetered)
+		body, err := bodyOf(r, maxMetered)
 		if err != nil {
 			openai.WriteError(w, openai.AsError(err))
 			return
 		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
+		if _, whole := wire.Body(r); !whole {
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
 		most := m.most(body)
 		if err := m.enter(id, most); err != nil {
 			m.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agora/engine"
+	"agora/wire"
 	"agora/wire/openai"
 	"agora/wire/receipt"
 )
@@ -29,14 +30,11 @@ func (n *native) models(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (n *native) chat(w http.ResponseWriter, r *http.Request) error {
-	body, err := openai.ReadBody(r.Body, n.opt.MaxBody)
+	body, err := bodyOf(r, n.opt.MaxBody)
 	if err != nil {
 		return err
 	}
-	if e := n.refusal(body); e != nil {
-		return e
-	}
-	req, err := openai.DecodeChat(body)
+	req, err := openai.DecodeChatFor(n.engine.Info().Can, body)
 	if err != nil {
 		return err
 	}
@@ -57,6 +55,7 @@ func (n *native) chat(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, a.whole(usage, finish))
 	}
+	s.tell()
 	events := openai.NewEventWriter(w)
 	usage, finish, err := chatter.Chat(ctx, req, func(t engine.Token) error {
 		return sendAll(events, a.chunks(t))
@@ -68,18 +67,18 @@ func (n *native) chat(w http.ResponseWriter, r *http.Request) error {
 	if tokens != "" {
 		tokens = receipt.TokensComment + tokens
 	}
-	return finishStream(events, a.last(usage, finish), tokens)
+	if finishStream(events, a.last(usage, finish), tokens) {
+		s.told(a.said(finish), usage)
+	}
+	return nil
 }
 
 func (n *native) complete(w http.ResponseWriter, r *http.Request) error {
-	body, err := openai.ReadBody(r.Body, n.opt.MaxBody)
+	body, err := bodyOf(r, n.opt.MaxBody)
 	if err != nil {
 		return err
 	}
-	if e := n.refusal(body); e != nil {
-		return e
-	}
-	req, err := openai.DecodeCompletion(body)
+	req, err := openai.DecodeCompletionFor(n.engine.Info().Can, body)
 	if err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func (n *native) complete(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return n.cannot("/v1/completions", "/v1/chat/completions")
 	}
-	a := newCompletionAnswer(req, n.stamp("cmpl-"))
+	a, s := newCompletionAnswer(req, n.stamp("cmpl-")), signingOf(r.Context())
 	if !req.Stream {
 		usage, finish, err := completer.Complete(r.Context(), req, a.add)
 		if err != nil {
@@ -95,6 +94,7 @@ func (n *native) complete(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, a.whole(usage, finish))
 	}
+	s.tell()
 	events := openai.NewEventWriter(w)
 	usage, finish, err := completer.Complete(r.Context(), req, func(t engine.Token) error {
 		return sendAll(events, a.chunks(t))
@@ -102,20 +102,8 @@ func (n *native) complete(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return n.breakOff(w, events, err)
 	}
-	return finishStream(events, a.last(usage, finish), "")
-}
-
-// refusal is the error for what the model cannot do: nothing that a request asks for is left out in silence.
-func (n *native) refusal(body []byte) error {
-	if err := openai.CheckJSON(body); err != nil {
-		return err
-	}
-	info := n.engine.Info()
-	if info.Can == 0 {
-		return nil
-	}
-	if e := openai.ReadAsk(body).Refusal(info.Can); e != nil {
-		return e
+	if finishStream(events, a.last(usage, finish), "") {
+		s.told(a.said(finish), usage)
 	}
 	return nil
 }
@@ -136,6 +124,15 @@ func (n *native) breakOff(w http.ResponseWriter, events *openai.EventWriter, err
 	n.opt.Log.Debug("stream broke off", "err", err)
 	events.Fail(openai.Errorf(http.StatusInternalServerError, "the miner broke off this answer"))
 	return nil
+}
+
+// bodyOf is a request's body of at most limit bytes: the one that the wire has read, which must not be changed, or what is read
+// now. The error is an *openai.Error.
+func bodyOf(r *http.Request, limit int64) ([]byte, error) {
+	if body, whole := wire.Body(r); whole && int64(len(body)) <= limit {
+		return body, nil
+	}
+	return openai.ReadBody(r.Body, limit)
 }
 
 // stamp is what every part of one answer repeats.
@@ -165,19 +162,22 @@ func sendAll[T any](events *openai.EventWriter, chunks []T) error {
 	return nil
 }
 
-// finishStream writes the last chunks, and a comment where there is one; they leave with the answer's end. A failure here
-// means that the reader has gone, which ends the request by itself.
-func finishStream[T any](events *openai.EventWriter, chunks []T, comment string) error {
+// finishStream writes the last chunks, and a comment where there is one; they leave with the answer's end. False says that the
+// reader has gone, which ends the request by itself.
+func finishStream[T any](events *openai.EventWriter, chunks []T, comment string) bool {
 	for _, c := range chunks {
-		if events.Add(c) != nil {
-			return nil
+		add := events.Add
+		if !events.Started() {
+			add = events.Send // what follows the end needs a header that has left
+		}
+		if add(c) != nil {
+			return false
 		}
 	}
-	if comment != "" {
-		events.Comment(comment)
+	if comment != "" && events.Comment(comment) != nil {
+		return false
 	}
-	events.Done()
-	return nil
+	return events.Done() == nil
 }
 
 func writeJSON(w http.ResponseWriter, v any) error {

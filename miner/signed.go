@@ -8,7 +8,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 
 	"agora/engine"
 	"agora/wire"
@@ -32,7 +34,9 @@ type Seat struct {
 // handler that answers.
 type signing struct {
 	receipt.Receipt
-	tokens [][]int32 // of each choice; nil where the engine does not tell them
+	tokens  [][]int32        // of each choice; nil where the engine does not tell them
+	tells   bool             // the handler of a stream tells what it says, and no copy is kept
+	choices []receipt.Choice // that it told; nil as long as the stream is not whole
 }
 
 type signingKey struct{}
@@ -82,6 +86,21 @@ func (s *signing) chosen(a *chatAnswer, usage openai.Usage) string {
 	return text
 }
 
+// tell says that a handler will tell what its stream says, once all of it was written.
+func (s *signing) tell() {
+	if s != nil {
+		s.tells = true
+	}
+}
+
+// told notes what a stream says. A choice without a reason for its end is no answer.
+func (s *signing) told(choices []receipt.Choice, usage openai.Usage) {
+	if s == nil || slices.ContainsFunc(choices, func(c receipt.Choice) bool { return c.Finish == "" }) {
+		return
+	}
+	s.choices, s.Prompt, s.Completion = choices, count(usage.PromptTokens), count(usage.CompletionTokens)
+}
+
 // signed answers a voice's requests with h and signs each answer to a request that brings a nonce: a stream's receipt is in
 // its trailer, a whole answer's in its header.
 func (m *Miner) signed(voice ed25519.PublicKey, h http.Handler) http.Handler {
@@ -92,9 +111,10 @@ func (m *Miner) signed(voice ed25519.PublicKey, h http.Handler) http.Handler {
 			h.ServeHTTP(w, r)
 			return
 		}
-		c := &copied{ResponseWriter: w}
+		c := &copied{ResponseWriter: w, signing: s}
+		defer c.give()
 		h.ServeHTTP(c, r.WithContext(context.WithValue(r.Context(), signingKey{}, s)))
-		text, err := c.sign(s, m.Key)
+		text, err := c.sign(m.Key)
 		if err != nil {
 			m.Log.Debug("an answer without a receipt", "err", err)
 		}
@@ -140,13 +160,30 @@ func digestOf(text string) (d [32]byte) {
 	return d
 }
 
-// copied keeps a copy of what is answered. A whole answer goes out with finish, as its receipt stands before it.
+// copied keeps a copy of what is answered, unless its handler tells what it says. A whole answer goes out with finish, as its
+// receipt stands before it.
 type copied struct {
 	http.ResponseWriter
-	status int
-	body   bytes.Buffer
-	sent   bool // the header is out
-	over   bool // more was answered than is kept
+	signing *signing
+	status  int
+	body    *bytes.Buffer // nil as long as nothing is kept
+	size    int           // bytes answered
+	sent    bool          // the header is out
+	over    bool          // more was answered than a receipt covers
+}
+
+// copies are the buffers of answers; what has grown larger than maxCopy is not kept.
+var copies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxCopy = 64 << 10 // bytes
+
+// give gives the buffer back.
+func (c *copied) give() {
+	if c.body != nil && c.body.Cap() <= maxCopy {
+		c.body.Reset()
+		copies.Put(c.body)
+	}
+	c.body = nil
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -175,21 +212,39 @@ func (c *copied) send() {
 
 func (c *copied) Write(p []byte) (int, error) {
 	c.WriteHeader(http.StatusOK)
-	if !c.over && c.body.Len()+len(p) <= maxSigned {
-		c.body.Write(p)
-		if !c.sent {
-			return len(p), nil
+	c.size += len(p)
+	held := !c.sent
+	switch {
+	case c.over || c.size > maxSigned:
+		c.over = true
+		if held {
+			c.send()
+			if _, err := c.ResponseWriter.Write(c.kept()); err != nil {
+				return 0, err
+			}
 		}
-		return c.ResponseWriter.Write(p)
-	}
-	c.over = true
-	if !c.sent {
-		c.send()
-		if _, err := c.ResponseWriter.Write(c.body.Bytes()); err != nil {
-			return 0, err
+	case held || !c.signing.tells:
+		c.keep(p)
+		if held {
+			return len(p), nil
 		}
 	}
 	return c.ResponseWriter.Write(p)
+}
+
+func (c *copied) keep(p []byte) {
+	if c.body == nil {
+		c.body = copies.Get().(*bytes.Buffer)
+	}
+	c.body.Write(p)
+}
+
+// kept is the copy.
+func (c *copied) kept() []byte {
+	if c.body == nil {
+		return nil
+	}
+	return c.body.Bytes()
 }
 
 // finish gives the receipt, "" for none, and what was held back.
@@ -202,15 +257,19 @@ func (c *copied) finish(signed string) {
 			c.Header().Set(receipt.Header, signed)
 		}
 		c.send()
-		c.ResponseWriter.Write(c.body.Bytes()) // fails only where nobody reads any more
+		c.ResponseWriter.Write(c.kept()) // fails only where nobody reads any more
 	}
 }
 
-// errUnsigned says that an answer is not one that a receipt covers.
-var errUnsigned = errors.New("miner: too long for a receipt")
+// Why an answer has no receipt.
+var (
+	errUnsigned = errors.New("miner: too long for a receipt")
+	errUntold   = errors.New("miner: the stream did not end whole")
+)
 
 // sign reads the answer as its reader will and signs it; "" for what is no answer.
-func (c *copied) sign(s *signing, key ed25519.PrivateKey) (string, error) {
+func (c *copied) sign(key ed25519.PrivateKey) (string, error) {
+	s := c.signing
 	if c.status != http.StatusOK {
 		return "", nil
 	}
@@ -232,15 +291,20 @@ func count(n int) uint32 { return uint32(min(max(n, 0), 1<<31-1)) }
 
 func (c *copied) read() ([]receipt.Choice, *openai.Usage, error) {
 	var r receipt.Reader
-	if !c.streams() {
-		if err := r.Whole(c.body.Bytes()); err != nil {
+	switch {
+	case !c.streams():
+		if err := r.Whole(c.kept()); err != nil {
 			return nil, nil, err
 		}
 		choices, err := r.Choices()
-		return choices, openai.UsageOf(c.body.Bytes()), err
+		return choices, openai.UsageOf(c.kept()), err
+	case c.signing.tells && c.signing.choices == nil:
+		return nil, nil, errUntold
+	case c.signing.tells:
+		return c.signing.choices, nil, nil
 	}
 	var usage *openai.Usage
-	events := openai.StreamOf(c.body.Bytes(), maxSigned)
+	events := openai.StreamOf(c.kept(), maxSigned)
 	for {
 		chunk, err := events.Next()
 		if err == io.EOF {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,6 +36,12 @@ func signingMiner(t *testing.T) (*wire.Hub, *llm.Engine) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
+	return signingFor(t, e), e
+}
+
+// signingFor is a miner that signs what an engine says, and its hub.
+func signingFor(t *testing.T, e engine.Engine) *wire.Hub {
+	t.Helper()
 	hub, at := openHub(t, "a")
 	m, err := New(Config{
 		Key: hotKey("miner"), NetUID: 3, Handler: NewServer(e, Options{Log: quiet()}), Directory: Static{at}, AllowPrivate: true, Log: quiet(),
@@ -44,7 +52,7 @@ func signingMiner(t *testing.T) (*wire.Hub, *llm.Engine) {
 	}
 	serve(t, m)
 	eventually(t, "the hub lists the miner", func() bool { return hub.Connected(3, pub(hotKey("miner"))) })
-	return hub, e
+	return hub
 }
 
 // Who answers behind a miner gets a trace for each request, which is its nonce, whoever asks: no header of a voice's own.
@@ -62,10 +70,15 @@ func TestARequestsTraceIsItsNonce(t *testing.T) {
 	}
 }
 
-// heard asks the miner and keeps what a gateway would.
+// heard asks the miner for a chat and keeps what a gateway would.
 func heard(t *testing.T, hub *wire.Hub, body string, nonce [16]byte) (receipt.Heard, string) {
 	t.Helper()
-	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://miner/v1/chat/completions", strings.NewReader(body))
+	return heardAt(t, "/v1/chat/completions", hub, body, nonce)
+}
+
+func heardAt(t *testing.T, path string, hub *wire.Hub, body string, nonce [16]byte) (receipt.Heard, string) {
+	t.Helper()
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://miner"+path, strings.NewReader(body))
 	r.Header.Set(receipt.NonceHeader, hex.EncodeToString(nonce[:]))
 	resp, err := hub.RoundTripper(3, pub(hotKey("miner"))).RoundTrip(r)
 	if err != nil {
@@ -137,6 +150,79 @@ func TestEveryAnswerIsSignedAndCanBeDrawnAgain(t *testing.T) {
 				t.Errorf("for another nonce: %v", err)
 			}
 		})
+	}
+}
+
+// What an engine of this process says is signed without reading the stream again: whatever the bytes of its tokens are, and where
+// they are cut, a gateway must find in the stream what the receipt is for.
+func TestAStreamIsSignedAsItsReaderReadsIt(t *testing.T) {
+	e := &parrot{}
+	hub := signingFor(t, e)
+	draw := rand.New(rand.NewPCG(1, 2))
+	pieces := []string{"", "a", "€", "\xe2\x82", "\xac", "\xff", "\xf0\x9f", "\x98\x80", "<&>", "\u2028", "\"", "\\", "\n", "\x00", "word "}
+	one := func(n int) string {
+		var text strings.Builder
+		for range n {
+			text.WriteString(pieces[draw.IntN(len(pieces))])
+		}
+		return text.String()
+	}
+	nonce := [16]byte{4, 5}
+	check := func(path, body string) {
+		t.Helper()
+		h, signed := heardAt(t, path, hub, body, nonce)
+		bound := receipt.Bound{
+			ChainID: "agora-test", Netuid: 3, UID: 5, Registered: 77, Voice: [32]byte(pub(hotKey("a"))), Nonce: nonce,
+			Request: receipt.RequestHash(nonce, []byte(body)), Engine: e.Info().Engine,
+		}
+		a, err := h.Check(signed, pub(hotKey("miner")), bound)
+		if err != nil {
+			t.Fatalf("%s: %v\nof %+v", body, err, e.tokens)
+		}
+		if int(a.Receipt.Completion) != len(e.tokens) || a.Receipt.Prompt != 3 {
+			t.Errorf("%d and %d tokens are signed for", a.Receipt.Prompt, a.Receipt.Completion)
+		}
+	}
+	for range 100 {
+		choices := 1 + draw.IntN(3)
+		e.tokens = nil
+		for range draw.IntN(12) {
+			e.tokens = append(e.tokens, engine.Token{Bytes: []byte(one(1 + draw.IntN(3))), Choice: draw.IntN(choices + 1)})
+		}
+		for i := range choices {
+			end := &engine.End{Finish: engine.FinishStop}
+			for range draw.IntN(3) {
+				end.Calls = append(end.Calls, wireopenai.ToolCall{ID: one(2), Type: "function", Function: wireopenai.FunctionCall{Name: one(2), Arguments: one(4)}})
+			}
+			e.tokens = append(e.tokens, engine.Token{Choice: i, End: end})
+		}
+		check("/v1/chat/completions", fmt.Sprintf(`{"model":"m","messages":[{"role":"user","content":"Say."}],"n":%d,"logprobs":%t,"stream":true}`, choices, draw.IntN(2) == 0))
+	}
+	for range 30 {
+		e.tokens = nil
+		for range draw.IntN(12) {
+			e.tokens = append(e.tokens, engine.Token{Bytes: []byte(one(2))})
+		}
+		check("/v1/completions", `{"model":"m","prompt":"Say.","stream":true}`)
+	}
+	e.tokens = nil
+	check("/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"Say."}],"stream":true}`)
+}
+
+// A stream that broke off is no answer.
+func TestAStreamThatBreaksOffIsNotSigned(t *testing.T) {
+	hub := signingFor(t, &parrot{tokens: euro().tokens, fail: errors.New("out of paper")})
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://miner/v1/chat/completions",
+		strings.NewReader(`{"model":"m","messages":[{"role":"user","content":"Hello."}],"stream":true}`))
+	r.Header.Set(receipt.NonceHeader, hex.EncodeToString(make([]byte, 16)))
+	resp, err := hub.RoundTripper(3, pub(hotKey("miner"))).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	all, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(all), "broke off") || resp.Trailer.Get(receipt.Header) != "" {
+		t.Errorf("%s, %v, %v", all, resp.Trailer, err)
 	}
 }
 

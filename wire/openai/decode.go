@@ -34,9 +34,13 @@ func ReadBody(r io.Reader, limit int64) ([]byte, error) {
 
 // DecodeChat reads and validates the body of POST /v1/chat/completions. Fields it does not know are ignored;
 // a key that stands twice is refused, since two readers could take different ones. Every error is an *Error.
-func DecodeChat(body []byte) (*ChatRequest, error) {
+func DecodeChat(body []byte) (*ChatRequest, error) { return DecodeChatFor(0, body) }
+
+// DecodeChatFor is DecodeChat for a model that can do no more than that, 0 where that is not known: it refuses what the model
+// cannot do, whether the rest of the request is valid or not.
+func DecodeChatFor(can Ability, body []byte) (*ChatRequest, error) {
 	req := new(ChatRequest)
-	if err := Decode(body, req); err != nil {
+	if err := decodeFor(can, body, req); err != nil {
 		return nil, err
 	}
 	if err := req.Validate(); err != nil {
@@ -46,9 +50,12 @@ func DecodeChat(body []byte) (*ChatRequest, error) {
 }
 
 // DecodeCompletion reads and validates the body of POST /v1/completions, by the same rules as DecodeChat.
-func DecodeCompletion(body []byte) (*CompletionRequest, error) {
+func DecodeCompletion(body []byte) (*CompletionRequest, error) { return DecodeCompletionFor(0, body) }
+
+// DecodeCompletionFor is DecodeCompletion for a model that can do no more than that, as DecodeChatFor.
+func DecodeCompletionFor(can Ability, body []byte) (*CompletionRequest, error) {
 	req := new(CompletionRequest)
-	if err := Decode(body, req); err != nil {
+	if err := decodeFor(can, body, req); err != nil {
 		return nil, err
 	}
 	if err := req.Validate(); err != nil {
@@ -58,9 +65,16 @@ func DecodeCompletion(body []byte) (*CompletionRequest, error) {
 }
 
 // Decode reads the body of a request into a struct, by the rules of DecodeChat.
-func Decode(body []byte, into any) error {
+func Decode(body []byte, into any) error { return decodeFor(0, body, into) }
+
+func decodeFor(can Ability, body []byte, into any) error {
 	if err := CheckJSON(body); err != nil {
 		return err
+	}
+	if can != 0 {
+		if refusal := ReadAsk(body).Refusal(can); refusal != nil {
+			return refusal
+		}
 	}
 	err := json.Unmarshal(body, into)
 	var refusal *Error

@@ -1,26 +1,31 @@
 package openai
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 )
 
-var done = []byte("[DONE]")
+var done = []byte("data: [DONE]\n\n")
 
 // EventWriter writes an answer as server-sent events. The status line and headers go out with the first event, so an error
 // before that can still be answered with its own status.
 type EventWriter struct {
 	w       http.ResponseWriter
 	flush   func() error
+	line    bytes.Buffer // the event being written
+	encode  *json.Encoder
 	started bool
 	lost    bool
 }
 
 // NewEventWriter writes to w, which must support flushing for events to leave at once.
 func NewEventWriter(w http.ResponseWriter) *EventWriter {
-	return &EventWriter{w: w, flush: http.NewResponseController(w).Flush}
+	e := &EventWriter{w: w, flush: http.NewResponseController(w).Flush}
+	e.encode = json.NewEncoder(&e.line)
+	return e
 }
 
 // Started says whether an event has been written: from then on an error can only be told inside the stream.
@@ -44,11 +49,13 @@ func (e *EventWriter) Send(v any) error {
 
 // Add writes v as one event, which leaves with the next that is sent, or at the answer's end.
 func (e *EventWriter) Add(v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
+	e.line.Reset()
+	e.line.WriteString("data: ")
+	if err := e.encode.Encode(v); err != nil { // with a line end, as it stands
 		return fmt.Errorf("openai: encode event: %w", err)
 	}
-	return e.event(data)
+	e.line.WriteByte('\n')
+	return e.event(e.line.Bytes())
 }
 
 // Fail tells of an error after the stream began, as an event in OpenAI's shape. The stream has no [DONE] then.
@@ -63,7 +70,8 @@ func (e *EventWriter) Comment(text string) error {
 // Done ends the stream; its end leaves with the answer's.
 func (e *EventWriter) Done() error { return e.event(done) }
 
-func (e *EventWriter) event(data []byte) error {
+// event writes the lines of an event.
+func (e *EventWriter) event(lines []byte) error {
 	if !e.started {
 		e.started = true
 		h := e.w.Header()
@@ -72,9 +80,7 @@ func (e *EventWriter) event(data []byte) error {
 		h.Set("X-Accel-Buffering", "no") // a reverse proxy in between shall not collect events
 		e.w.WriteHeader(http.StatusOK)
 	}
-	line := make([]byte, 0, len(data)+8)
-	line = append(append(append(line, "data: "...), data...), "\n\n"...)
-	_, err := e.w.Write(line)
+	_, err := e.w.Write(lines)
 	e.lost = e.lost || err != nil
 	return err
 }
