@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -76,6 +77,9 @@ func decodeFor(can Ability, body []byte, into any) error {
 			return refusal
 		}
 	}
+	if r, ok := into.(*ChatRequest); ok && plainChat(body, r) {
+		return nil
+	}
 	err := json.Unmarshal(body, into)
 	var refusal *Error
 	var wrong *json.UnmarshalTypeError
@@ -136,7 +140,9 @@ func CheckJSON(body []byte) error {
 	if !utf8.Valid(body) {
 		return Errorf(http.StatusBadRequest, "the body is not valid UTF-8")
 	}
-	err := walk.Visit(body, &checker{})
+	c := checkers.Get().(*checker)
+	defer c.give()
+	err := walk.Visit(body, c)
 	fault := (*walk.Error)(nil)
 	switch {
 	case !errors.As(err, &fault):
@@ -149,17 +155,24 @@ func CheckJSON(body []byte) error {
 	return Errorf(http.StatusBadRequest, "the body is not JSON: %s", fault)
 }
 
-// folding lists the fields whose objects are decoded into structs; elsewhere (in a tool's schema) case matters.
-var folding = map[string]bool{fold("messages"): true, fold("stream_options"): true}
-
 // checker looks for keys that stand twice, and for what nests too deeply.
 type checker struct{ open []level }
 
+var checkers = sync.Pool{New: func() any { return &checker{open: make([]level, 0, 8)} }}
+
+// give lets another text be checked.
+func (c *checker) give() {
+	for len(c.open) > 0 {
+		c.Close()
+	}
+	checkers.Put(c)
+}
+
 // level is an object or an array that is open.
 type level struct {
-	folded bool // keys that differ only in case are the same
-	inner  bool // likewise in what is nested here
-	few    []string
+	folded bool     // keys that differ only in case are the same
+	inner  bool     // likewise in what is nested here
+	few    [][]byte // keys that stood here, parts of the text
 	many   map[string]bool
 }
 
@@ -172,48 +185,70 @@ func (c *checker) Open(depth int, _ bool) error {
 	if depth > 1 {
 		folded = c.open[len(c.open)-1].inner
 	}
-	c.open = append(c.open, level{folded: folded, inner: folded})
+	if len(c.open) == cap(c.open) {
+		c.open = slices.Grow(c.open, 1)
+	}
+	c.open = c.open[:len(c.open)+1]
+	l := &c.open[len(c.open)-1] // what it has is left from another that was as deep, and empty
+	l.folded, l.inner = folded, folded
 	return nil
 }
 
 // Key implements walk.Visitor.
 func (c *checker) Key(key []byte) error {
 	l := &c.open[len(c.open)-1]
-	id := string(key)
-	if l.folded {
-		id = fold(id)
-		l.inner = len(c.open) > 1 || folding[id]
+	if l.folded { // whose objects are decoded into structs; elsewhere (in a tool's schema) case matters
+		l.inner = len(c.open) > 1 || is(key, "messages") || is(key, "stream_options")
 	}
-	if l.has(id) {
+	if l.has(key) {
 		return Invalid(short(string(key)), "the key %q stands twice in one object", short(string(key)))
 	}
 	return nil
 }
 
 // Close implements walk.Visitor.
-func (c *checker) Close() { c.open = c.open[:len(c.open)-1] }
+func (c *checker) Close() {
+	l := &c.open[len(c.open)-1]
+	clear(l.few)
+	l.few, l.many = l.few[:0], nil
+	c.open = c.open[:len(c.open)-1]
+}
 
 // has says whether a key stood here before, and remembers it.
-func (l *level) has(id string) bool {
+func (l *level) has(key []byte) bool {
 	const few = 16
 	if l.many == nil {
-		if slices.Contains(l.few, id) {
+		if slices.ContainsFunc(l.few, func(one []byte) bool { return l.same(one, key) }) {
 			return true
 		}
 		if len(l.few) < few {
-			l.few = append(l.few, id)
+			l.few = append(l.few, key)
 			return false
 		}
 		l.many = make(map[string]bool, 2*few)
 		for _, one := range l.few {
-			l.many[one] = true
+			l.many[l.id(one)] = true
 		}
 	}
+	id := l.id(key)
 	if l.many[id] {
 		return true
 	}
 	l.many[id] = true
 	return false
+}
+
+// same says whether two keys are one here.
+func (l *level) same(a, b []byte) bool {
+	return bytes.Equal(a, b) || l.folded && bytes.EqualFold(a, b)
+}
+
+// id is a key as it is told from others here.
+func (l *level) id(key []byte) string {
+	if l.folded {
+		return fold(string(key))
+	}
+	return string(key)
 }
 
 // fold maps keys that encoding/json takes for the same field to the same string.

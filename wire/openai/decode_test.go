@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"agora/wire/walk"
 )
 
 func TestChatRequestIsReadWithItsOptions(t *testing.T) {
@@ -217,6 +220,102 @@ func FuzzDecodeChat(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPlainChat holds what is read without encoding/json to what that reads.
+func FuzzPlainChat(f *testing.F) {
+	for _, with := range []string{
+		`"stream":true,"stream_options":{"include_usage":true},"user":"u"`, `"logprobs":true,"top_logprobs":5,"n":2`, `"stream_options":{}`, `"stop":"a"`,
+		`"max_tokens":100,"max_completion_tokens":-0,"temperature":0.70,"top_p":1E-2,"seed":-9223372036854775808`, `"max_tokens":1.0`, `"Stream":true`, `"n":null`,
+	} {
+		f.Add([]byte(chat(with)))
+	}
+	f.Add([]byte(`{"model":"\u00e4\ud800","messages":[{"role":"user","content":"a\n\u2028"},{"content":"b","role":"assistant"},{}]}`))
+	f.Add([]byte(`{"messages":[],"model":"m"}`))
+	f.Add([]byte(`{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]},null]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if CheckJSON(body) != nil {
+			return
+		}
+		var plain, want ChatRequest
+		if !plainChat(body, &plain) {
+			if diff := cmp.Diff(plain, want); diff != "" {
+				t.Fatalf("something of %s is left: %s", body, diff)
+			}
+			return
+		}
+		if err := json.Unmarshal(body, &want); err != nil {
+			t.Fatalf("%s is taken: %v", body, err)
+		}
+		if diff := cmp.Diff(want, plain); diff != "" {
+			t.Fatalf("of %s: %s", body, diff)
+		}
+	})
+}
+
+func TestUsualRequestsNeedNoEncodingJSON(t *testing.T) {
+	usual := chat(`"max_tokens":100,"temperature":0.7,"top_p":0.9,"seed":1,"n":1,"stream":true,"stream_options":{"include_usage":true},"logprobs":true,"top_logprobs":2,"user":"u"`)
+	if r := new(ChatRequest); !plainChat([]byte(usual), r) || *r.Temperature != 0.7 || !r.StreamOptions.IncludeUsage || len(r.Messages) == 0 {
+		t.Errorf("%+v", r)
+	}
+	for _, with := range []string{`"tools":[]`, `"max_tokens":1.0`, `"n":"1"`, `"N":1`, `"seed":null`, `"stream":"true"`, `"user":1`, `"stream_options":null`} {
+		if plainChat([]byte(chat(with)), new(ChatRequest)) {
+			t.Errorf("%s is not left to encoding/json", with)
+		}
+	}
+}
+
+// FuzzCheckJSON holds the search for keys that stand twice to one by maps.
+func FuzzCheckJSON(f *testing.F) {
+	f.Add([]byte(`{"a":{"b":1,"B":2},"messages":[{"b":1,"B":2}]}`))
+	f.Add([]byte(`{"k":1,"\u212a":2}`))
+	f.Add([]byte(`{"metadata":{"0":0,"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0,"a":0,"b":0,"c":0,"d":0,"e":0,"f":0,"g":0,"A":0,"a":1}}`))
+	f.Add([]byte(`{"Messages":{"0":0,"1":0,"2":0,"3":0,"4":0,"5":0,"6":0,"7":0,"8":0,"9":0,"a":0,"b":0,"c":0,"d":0,"e":0,"f":0,"g":0,"A":0}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if !json.Valid(body) || !utf8.Valid(body) || !walk.IsObject(body) {
+			return
+		}
+		seen := new(byMaps)
+		if walk.Visit(body, seen) != nil {
+			return // nested beyond what is walked over
+		}
+		if err := CheckJSON(body); (err != nil) != (seen.twice || seen.deep) {
+			t.Fatalf("%s: %v, by maps %+v", body, err, seen)
+		}
+	})
+}
+
+// byMaps finds keys that stand twice, and whether anything nests too deeply.
+type byMaps struct {
+	open        []mapLevel
+	twice, deep bool
+}
+
+type mapLevel struct {
+	seen          map[string]bool
+	folded, inner bool
+}
+
+func (v *byMaps) Open(depth int, _ bool) error {
+	folded := depth == 1 || v.open[depth-2].inner
+	v.deep = v.deep || depth > maxDepth
+	v.open = append(v.open, mapLevel{map[string]bool{}, folded, folded})
+	return nil
+}
+
+func (v *byMaps) Key(key []byte) error {
+	l, id := &v.open[len(v.open)-1], string(key)
+	if l.folded {
+		id = fold(id)
+	}
+	if len(v.open) == 1 {
+		l.inner = id == fold("messages") || id == fold("stream_options")
+	}
+	v.twice = v.twice || l.seen[id]
+	l.seen[id] = true
+	return nil
+}
+
+func (v *byMaps) Close() { v.open = v.open[:len(v.open)-1] }
 
 func FuzzDecodeCompletion(f *testing.F) {
 	f.Add([]byte(`{"model":"m","prompt":"a","logprobs":256,"max_tokens":1}`))
