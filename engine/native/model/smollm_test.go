@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"agora/engine/native/digest"
@@ -118,5 +119,19 @@ func TestSmolLMHasTheGoldenBits(t *testing.T) {
 		if got != golden {
 			t.Errorf("text %d of eight: %s", i, got)
 		}
+	}
+}
+
+// The same test, compiled for other processors and other levels of this one: 200 tokens at every level that each has.
+func TestSmolLMHasTheGoldenBitsOnOtherProcessors(t *testing.T) {
+	smollm(t)
+	for _, p := range processors {
+		t.Run(p.name, func(t *testing.T) {
+			run := p.build(t, "test", "-c", "agora/engine/native/model")
+			out := output(t, append(run, "-test.v", "-test.short", "-test.timeout", "1h", "-test.run", "^TestSmolLMHasTheGoldenBits$"))
+			if !strings.Contains(string(out), "--- PASS: TestSmolLMHasTheGoldenBits") {
+				t.Errorf("%s", out)
+			}
+		})
 	}
 }
