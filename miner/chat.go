@@ -1,6 +1,8 @@
 package miner
 
 import (
+	"strings"
+
 	"agora/engine"
 	"agora/wire/openai"
 	"agora/wire/receipt"
@@ -16,7 +18,7 @@ type chatAnswer struct {
 // chatChoice is one of them.
 type chatChoice struct {
 	text    stitch
-	content []byte
+	content strings.Builder
 	tokens  []openai.TokenLogprob
 	begun   bool
 	end     engine.End
@@ -40,7 +42,7 @@ func (a *chatAnswer) add(t engine.Token) error {
 		c.end = *t.End
 		return nil
 	}
-	c.content = append(c.content, t.Bytes...)
+	c.content.Write(t.Bytes)
 	if a.req.Logprobs {
 		c.tokens = append(c.tokens, tokenLogprob(t, deref(a.req.TopLogprobs)))
 	}
@@ -53,7 +55,7 @@ func (a *chatAnswer) whole(usage openai.Usage, finish engine.Finish) openai.Chat
 		c := &a.choices[i]
 		choice := openai.ChatChoice{
 			Index:        i,
-			Message:      openai.Message{Role: "assistant", Content: openai.Content(c.content), ToolCalls: c.end.Calls},
+			Message:      openai.Message{Role: "assistant", Content: openai.Content(c.content.String()), ToolCalls: c.end.Calls},
 			FinishReason: c.reason(finish),
 		}
 		if a.req.Logprobs {
@@ -69,7 +71,7 @@ func (a *chatAnswer) said(finish engine.Finish) []receipt.Choice {
 	list := make([]receipt.Choice, len(a.choices))
 	for i := range a.choices {
 		c := &a.choices[i]
-		list[i] = receipt.Choice{Content: string(c.content), Finish: c.reason(finish)}
+		list[i] = receipt.Choice{Content: c.content.String(), Finish: c.reason(finish)}
 		for _, call := range c.end.Calls {
 			list[i].Calls = append(list[i].Calls, receipt.Call{ID: call.ID, Name: call.Function.Name, Arguments: call.Function.Arguments})
 		}
@@ -95,7 +97,7 @@ func (a *chatAnswer) chunks(t engine.Token) []openai.ChatChunk {
 		c.end = *t.End
 		return nil
 	}
-	c.content = append(c.content, t.Bytes...)
+	c.content.Write(t.Bytes)
 	choice := openai.ChatChunkChoice{Index: t.Choice, Delta: openai.Delta{Content: c.text.push(t.Bytes)}}
 	if a.req.Logprobs {
 		choice.Logprobs = &openai.ChatLogprobs{Content: []openai.TokenLogprob{tokenLogprob(t, deref(a.req.TopLogprobs))}}

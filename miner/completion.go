@@ -1,6 +1,7 @@
 package miner
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"agora/engine"
@@ -13,7 +14,7 @@ type completionAnswer struct {
 	req *openai.CompletionRequest
 	stamp
 	text    stitch
-	content []byte
+	content strings.Builder
 	probs   *openai.CompletionLogprobs // of all tokens so far; nil where not asked for
 	offset  int                        // characters of the answer before the next token
 }
@@ -33,7 +34,7 @@ func emptyLogprobs() *openai.CompletionLogprobs {
 }
 
 func (a *completionAnswer) add(t engine.Token) error {
-	a.content = append(a.content, t.Bytes...)
+	a.content.Write(t.Bytes)
 	if a.probs != nil {
 		a.note(a.probs, t)
 	}
@@ -59,14 +60,14 @@ func (a *completionAnswer) note(p *openai.CompletionLogprobs, t engine.Token) {
 
 func (a *completionAnswer) whole(usage openai.Usage, finish engine.Finish) openai.CompletionResponse {
 	why := string(finish)
-	r := a.response(openai.CompletionChoice{Text: string(a.content), Logprobs: a.probs, FinishReason: &why})
+	r := a.response(openai.CompletionChoice{Text: a.content.String(), Logprobs: a.probs, FinishReason: &why})
 	r.Usage = &usage
 	return r
 }
 
 // chunks are the events of one token.
 func (a *completionAnswer) chunks(t engine.Token) []openai.CompletionResponse {
-	a.content = append(a.content, t.Bytes...)
+	a.content.Write(t.Bytes)
 	choice := openai.CompletionChoice{Text: a.text.push(t.Bytes)}
 	if a.req.Logprobs != nil {
 		choice.Logprobs = emptyLogprobs()
@@ -89,7 +90,7 @@ func (a *completionAnswer) last(usage openai.Usage, finish engine.Finish) []open
 
 // said is what the answer's chunks say.
 func (a *completionAnswer) said(finish engine.Finish) []receipt.Choice {
-	return []receipt.Choice{{Content: string(a.content), Finish: string(finish)}}
+	return []receipt.Choice{{Content: a.content.String(), Finish: string(finish)}}
 }
 
 func (a *completionAnswer) response(choices ...openai.CompletionChoice) openai.CompletionResponse {

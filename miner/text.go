@@ -18,10 +18,13 @@ type stitch struct{ held []byte }
 
 // push adds a token's bytes and returns the text that is whole by now.
 func (s *stitch) push(b []byte) string {
-	s.held = append(s.held, b...)
-	cut := len(s.held) - unfinished(s.held)
-	text := string(s.held[:cut])
-	s.held = append(s.held[:0], s.held[cut:]...)
+	if len(s.held) > 0 {
+		s.held = append(s.held, b...)
+		b = s.held
+	}
+	cut := len(b) - unfinished(b)
+	text := string(b[:cut])
+	s.held = append(s.held[:0], b[cut:]...)
 	return text
 }
 

@@ -95,9 +95,11 @@ func Body(r *http.Request) (body []byte, ok bool) {
 }
 
 func (s *server) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	c := http.NewResponseController(w)
-	c.SetReadDeadline(time.Now().Add(bodyTimeout))
-	defer c.SetReadDeadline(time.Time{})
+	if !hasCome(r) {
+		c := http.NewResponseController(w)
+		_ = c.SetReadDeadline(time.Now().Add(bodyTimeout)) // as above
+		defer func() { _ = c.SetReadDeadline(time.Time{}) }()
+	}
 	if r.ContentLength >= 0 {
 		body := make([]byte, r.ContentLength)
 		_, err := io.ReadFull(r.Body, body)
@@ -109,6 +111,12 @@ func (s *server) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, openai.Errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", s.MaxBody)
 	}
 	return body, broken(err)
+}
+
+// hasCome says that all of a body can be read without waiting, as most can: they came with their header.
+func hasCome(r *http.Request) bool {
+	b, ok := r.Body.(interface{ Buffered() int64 })
+	return r.ContentLength == 0 || ok && r.ContentLength > 0 && b.Buffered() >= r.ContentLength
 }
 
 // broken is what a miner says of a body that ended too early.

@@ -42,6 +42,16 @@ func (b *body) Read(p []byte) (int, error) {
 	return b.read(p)
 }
 
+// Buffered is how many bytes of the body have come that can be read without waiting, at least, where it does not come in chunks.
+func (b *body) Buffered() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.chunks || b.err != nil || b.closed {
+		return 0
+	}
+	return min(b.left, int64(len(b.c.in.waiting())))
+}
+
 // Close lets no more be read. What is left is read past when the answer begins.
 func (b *body) Close() error {
 	b.mu.Lock()

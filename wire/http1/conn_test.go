@@ -380,3 +380,30 @@ func (l *lines) text() string {
 }
 
 func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// A handler can find out whether it would wait for a body.
+func TestAHandlerKnowsWhatOfABodyHasCome(t *testing.T) {
+	seen := make(chan int64, 2)
+	addr := start(t, &Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b := r.Body.(interface{ Buffered() int64 })
+		seen <- b.Buffered()
+		_, _ = io.Copy(io.Discard, r.Body)
+		seen <- b.Buffered()
+	})})
+	c := dial(t, addr)
+	for _, ask := range []struct {
+		now, later string
+		buffered   int64
+	}{
+		{"Content-Length: 4\r\n\r\nbody", "", 4},
+		{"Content-Length: 4\r\n\r\nbo", "dy", 2},
+		{"Content-Length: 4\r\n\r\n", "body", 0},
+		{"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", "", 0},
+	} {
+		c.say("POST / HTTP/1.1\r\nHost: a\r\n" + ask.now)
+		require.Equal(t, ask.buffered, <-seen, ask.now)
+		c.say(ask.later)
+		require.Zero(t, <-seen, "nothing is left")
+		c.get(200, "")
+	}
+}

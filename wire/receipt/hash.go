@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -38,15 +40,30 @@ type Call struct {
 //
 // Texts that are missing are empty ones, strings are escaped as RFC 8785 has them, and a byte that is no UTF-8 stands as
 // U+FFFD. So a streamed answer and a whole one have the same hash.
-func AnswerHash(choices []Choice) [32]byte { return sha256.Sum256(AnswerText(choices)) }
+func AnswerHash(choices []Choice) [32]byte {
+	b := texts.Get().(*[]byte)
+	defer texts.Put(b)
+	text := appendAnswer((*b)[:0], choices)
+	if cap(text) <= maxText {
+		*b = text
+	}
+	return sha256.Sum256(text)
+}
+
+// texts are buffers for what is hashed; what has grown larger than maxText is not kept.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxText = 64 << 10 // bytes
 
 // AnswerText is the text that AnswerHash is of.
-func AnswerText(choices []Choice) []byte {
+func AnswerText(choices []Choice) []byte { return appendAnswer(nil, choices) }
+
+func appendAnswer(b []byte, choices []Choice) []byte {
 	size := 256 * max(1, len(choices))
 	for _, c := range choices {
 		size += len(c.Content) + len(c.Reasoning)
 	}
-	b := append(make([]byte, 0, size), '[')
+	b = append(slices.Grow(b, size), '[')
 	for i, c := range choices {
 		if i > 0 {
 			b = append(b, ',')

@@ -45,7 +45,8 @@ func Sign(r *Receipt, key ed25519.PrivateKey) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return encoding.EncodeToString(append(b, sign(key, b)...)), nil
+	var text [MaxSigned]byte
+	return string(encoding.AppendEncode(text[:0], append(b, sign(key, b)...))), nil
 }
 
 // Open reads a signed receipt and checks that key signed it. The errors are ErrMalformed and ErrSignature.
