@@ -3,8 +3,11 @@ package client
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -43,6 +46,11 @@ func (c *Client) Height(ctx context.Context) (int64, error) {
 	return c.tip.height(ctx, c.rpc, 0)
 }
 
+// Tip is Height as it was a moment ago, when a reader of Blocks asked last.
+func (c *Client) Tip(ctx context.Context) (int64, error) {
+	return c.tip.height(ctx, c.rpc, c.poll)
+}
+
 // Blocks sends every block from the next one on, in order and without gaps, until ctx ends; then the channel closes.
 // While the node is away it waits. A reader that is slow gets the same blocks later.
 func (c *Client) Blocks(ctx context.Context) <-chan Block {
@@ -75,8 +83,8 @@ func (c *Client) follow(ctx context.Context, next int64, out chan<- Block) {
 		}
 		next = max(next, tip-maxBehind)
 		b, err := c.Block(ctx, next)
-		if err != nil && next < tip-recentKept {
-			next++ // the node has pruned it
+		if err != nil && pruned(err, next) && next < tip-recentKept {
+			next++
 			continue
 		}
 		if err != nil {
@@ -105,6 +113,9 @@ func (c *Client) Block(ctx context.Context, height int64) (Block, error) {
 	results, err := c.rpc.BlockResults(ctx, &height)
 	if err != nil {
 		return Block{}, unreachable(err)
+	}
+	if block.Block == nil || block.Block.Height != height || results.Height != height {
+		return Block{}, unreachable(fmt.Errorf("it was asked for block %d and tells of another or of none", height))
 	}
 	b := decode(block, results)
 	c.recent.keep(b)
@@ -151,9 +162,18 @@ func isMark(a abci.EventAttribute) bool { return a.Key == modeKey || a.Key == "m
 
 // tip remembers the chain's height for a moment, so that many readers cost the node one call.
 type tip struct {
-	mu    sync.Mutex
-	at    time.Time
-	value int64
+	mu     sync.Mutex
+	at     time.Time
+	value  int64
+	silent atomic.Pointer[time.Time] // since when the node has told no height; nil while it tells it
+}
+
+// Silent is how long the node has told no height to whoever asked, 0 while it does. Readers of Blocks ask all the time.
+func (c *Client) Silent() time.Duration {
+	if since := c.tip.silent.Load(); since != nil {
+		return time.Since(*since)
+	}
+	return 0
 }
 
 func (t *tip) height(ctx context.Context, rpc RPC, maxAge time.Duration) (int64, error) {
@@ -162,12 +182,20 @@ func (t *tip) height(ctx context.Context, rpc RPC, maxAge time.Duration) (int64,
 	if time.Since(t.at) < maxAge {
 		return t.value, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	began := time.Now()
+	asking, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	info, err := rpc.ABCIInfo(ctx)
+	info, err := rpc.ABCIInfo(asking)
+	if err == nil && info.Response.LastBlockHeight <= 0 {
+		err = errors.New("it has no block yet")
+	}
 	if err != nil {
+		if ctx.Err() == nil { // else it is the caller who left
+			t.silent.CompareAndSwap(nil, &began)
+		}
 		return 0, unreachable(err)
 	}
+	t.silent.Store(nil)
 	t.at, t.value = time.Now(), info.Response.LastBlockHeight
 	return t.value, nil
 }

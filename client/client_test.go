@@ -6,8 +6,13 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	cmtbytes "github.com/cometbft/cometbft/libs/bytes"
+	rpcclient "github.com/cometbft/cometbft/rpc/client"
+	ctypes "github.com/cometbft/cometbft/rpc/core/types"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
@@ -302,5 +307,69 @@ func TestUnreachableNodeSaysWhatToDo(t *testing.T) {
 	}
 	if _, err := client.Dial("http://127.0.0.1:1"); !errors.Is(err, client.ErrUnreachable) {
 		t.Errorf("Dial of a closed port: %v, want ErrUnreachable", err)
+	}
+}
+
+// flaky is a node that fails as often as it is told to when it is asked for a block: it does not answer, or answers with nothing.
+type flaky struct {
+	*stage.Stage
+	refuse, empty atomic.Int32 // times
+}
+
+func (f *flaky) Block(ctx context.Context, height *int64) (*ctypes.ResultBlock, error) {
+	if f.refuse.Add(-1) >= 0 {
+		return nil, stage.ErrDown
+	}
+	if f.empty.Add(-1) >= 0 {
+		return &ctypes.ResultBlock{}, nil
+	}
+	return f.Stage.Block(ctx, height)
+}
+
+// A node that was away for longer than a reader's memory of blocks, and stumbles as it comes back, has lost nothing: what is taken for
+// expired is paid again.
+func TestTransactionIsFoundWhenTheNodeStumblesAfterAnAbsence(t *testing.T) {
+	s, _, ctx := open(t)
+	node := &flaky{Stage: s}
+	c := client.New(node, chainID)
+	c.PollEvery(5 * time.Millisecond)
+	sent := make(chan error, 1)
+	go func() {
+		_, err := c.Queue(client.ColdSigner(stage.MinerKey(0))).Send(ctx, send(0, 1, 11))
+		sent <- err
+	}()
+	for s.Pending() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	s.Down(true)
+	if err := s.Play(30); err != nil {
+		t.Fatal(err)
+	}
+	for c.Silent() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	node.refuse.Store(3)
+	node.empty.Store(3)
+	s.Down(false)
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	if d := c.Silent(); d != 0 {
+		t.Errorf("the node answers and counts as silent for %v", d)
+	}
+}
+
+// nothing is a node whose answers are empty.
+type nothing struct{ *stage.Stage }
+
+func (nothing) ABCIQueryWithOptions(context.Context, string, cmtbytes.HexBytes, rpcclient.ABCIQueryOptions) (*ctypes.ResultABCIQuery, error) {
+	return &ctypes.ResultABCIQuery{}, nil
+}
+
+func TestAnEmptyAnswerIsNoEmptyChain(t *testing.T) {
+	s, _, ctx := open(t)
+	subnets, err := client.New(nothing{s}, chainID).Subnets(ctx)
+	if !errors.Is(err, client.ErrUnreachable) {
+		t.Errorf("%d subnets, %v; want ErrUnreachable", len(subnets), err)
 	}
 }

@@ -63,6 +63,9 @@ func (c conn) query(ctx context.Context, path string, data []byte, height int64)
 	if r := res.Response; r.Code != 0 {
 		return nil, 0, failedQuery(r.Codespace, r.Code, r.Log)
 	}
+	if res.Response.Height <= 0 { // what is empty would read as a chain without anything on it
+		return nil, 0, unreachable(fmt.Errorf("its answer to %s is of no block", path))
+	}
 	if n := len(res.Response.Value); n > maxValue {
 		return nil, 0, fmt.Errorf("the node's answer to %s has %d bytes, more than %d; ask for smaller pages", path, n, maxValue)
 	}

@@ -22,6 +22,12 @@ var (
 
 func unreachable(err error) error { return fmt.Errorf("%w: %w", ErrUnreachable, err) }
 
+// pruned says that the node has answered that it no longer has a block: one that is away, or tells rubbish, may have it yet.
+func pruned(err error, height int64) bool {
+	text := err.Error()
+	return strings.Contains(text, fmt.Sprintf("height %d is not available", height)) || strings.Contains(text, fmt.Sprintf("could not find results for height #%d", height))
+}
+
 // queryError is a query that the node answered with an error.
 type queryError struct {
 	code codes.Code

@@ -34,7 +34,7 @@ func FuzzQueryAnswer(f *testing.F) {
 	f.Add(uint32(22), "sdk", "rpc error: code = NotFound desc = subnet 9: key not found", []byte{})
 	f.Add(uint32(0), "", "", []byte{0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, code uint32, space, log string, value []byte) {
-		c := New(answering{response: abci.ResponseQuery{Code: code, Codespace: space, Log: log, Value: value}}, "fuzz")
+		c := New(answering{response: abci.ResponseQuery{Height: 1, Code: code, Codespace: space, Log: log, Value: value}}, "fuzz")
 		s, err := c.Subnet(t.Context(), 1)
 		if err == nil && code != 0 {
 			t.Errorf("code %d became %v", code, s)
@@ -90,7 +90,7 @@ func TestAddressOfAnotherServiceIsAnError(t *testing.T) {
 }
 
 func TestLongQueryAnswerIsRefused(t *testing.T) {
-	c := New(answering{response: abci.ResponseQuery{Value: make([]byte, maxValue+1)}}, "long")
+	c := New(answering{response: abci.ResponseQuery{Height: 1, Value: make([]byte, maxValue+1)}}, "long")
 	if _, err := c.Subnets(t.Context()); err == nil || !strings.Contains(err.Error(), "smaller pages") {
 		t.Errorf("error is %v, want one about the size", err)
 	}

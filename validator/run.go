@@ -15,19 +15,20 @@ import (
 const (
 	refreshEvery = 60              // blocks between two readings of the directory without a reason
 	retryAfter   = 2 * time.Second // before the chain is asked again after an error
+	silentFor    = 5 * time.Second // of a node, before an operator is told
 )
 
 // Run judges, commits and reveals until ctx ends, and returns when all of its work has stopped. A node that is away or a
 // chain that stands still is waited for. The error is nil unless the store fails.
 func (v *Validator) Run(ctx context.Context, hub Hub) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var audits sync.WaitGroup
-	defer audits.Wait()
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	defer v.leaveAll()
 	defer cancel()
 	if v.audits != nil {
 		v.audits.Found = v.falsely
-		audits.Go(func() { v.audits.run(ctx, v.cfg.Room.Cores()) })
+		beside.Go(func() { v.audits.run(ctx, v.cfg.Room.Cores()) })
 	}
 	v.mu.Lock()
 	v.hub = hub
@@ -39,6 +40,7 @@ func (v *Validator) Run(ctx context.Context, hub Hub) error {
 	if err := v.assign(ctx); err != nil {
 		return err
 	}
+	beside.Go(func() { v.watch(ctx) })
 	for b := range v.cfg.Client.BlocksFrom(ctx, height+1) {
 		v.pace.see(b)
 		if v.stale(b) && v.read(ctx) {
@@ -78,6 +80,24 @@ func (v *Validator) read(ctx context.Context) bool {
 		v.hub.Recheck()
 	}
 	return true
+}
+
+// watch says once that the node is silent, and that it speaks again, until ctx ends.
+func (v *Validator) watch(ctx context.Context) {
+	silence := time.Duration(0) // that was told of
+	for ; ctx.Err() == nil; pause(ctx, time.Second) {
+		silent := v.cfg.Client.Silent()
+		if silence > 0 && silent == 0 {
+			v.cfg.Log.Info("the chain's node answers again", "after", silence.Round(time.Second))
+			silence = 0
+		}
+		if silence == 0 && silent >= silentFor {
+			v.cfg.Log.Warn("the chain's node does not answer: judging goes on, weights and payments wait", "for", silent.Round(time.Second))
+		}
+		if silent >= silentFor {
+			silence = silent
+		}
+	}
 }
 
 // stale says whether block b gives a reason to read the directory again.
@@ -129,7 +149,7 @@ func (v *Validator) assign(ctx context.Context) error {
 	return nil
 }
 
-// announce tells every seat the height, and what an epoch in this block made of its weights.
+// announce tells every seat the height, where it is not of the past, and what an epoch in this block made of its weights.
 func (v *Validator) announce(ctx context.Context, b client.Block) {
 	for _, e := range b.Events {
 		if run, ok := e.(*yumatypes.EpochRun); ok {
@@ -137,14 +157,23 @@ func (v *Validator) announce(ctx context.Context, b client.Block) {
 		}
 	}
 	moment := v.scan.Block(b.Height, b.Hash)
+	behind := v.behind(ctx, b.Height)
 	for _, netuid := range v.directory.netuids() {
 		if s := v.seat(netuid); s != nil {
-			s.tell(b.Height)
+			if !behind {
+				s.tell(b.Height)
+			}
 			if s.bursts != nil {
 				s.bursts.block(b.Height, moment)
 			}
 		}
 	}
+}
+
+// behind says whether a block is one of the past, read after an absence of the node: what the calendar asks for there is out of time.
+func (v *Validator) behind(ctx context.Context, height int64) bool {
+	tip, err := v.cfg.Client.Tip(ctx)
+	return err == nil && tip > height+late
 }
 
 // learn notes how much of this validator's weights the last epoch's consensus kept.

@@ -97,13 +97,15 @@ func (s *seat) keep(ctx context.Context, c *calendar, log *slog.Logger) {
 			return
 		case height := <-s.heights:
 			err := c.step(ctx, height)
-			if ctx.Err() != nil || errors.Is(err, client.ErrUnreachable) {
+			if ctx.Err() != nil {
 				continue
 			}
 			text := ""
 			if err != nil {
-				log.Warn("weights", "netuid", s.netuid, "height", height, "err", err)
 				text = err.Error()
+			}
+			if err != nil && !errors.Is(err, client.ErrUnreachable) { // of which watch tells
+				log.Warn("weights", "netuid", s.netuid, "height", height, "err", err)
 			}
 			s.edit(func(st *Status) { st.LastError = text })
 		}

@@ -166,7 +166,7 @@ func (d *Daemon) makeGateway() error {
 	c.Proofs = &gateway.Proofs{ChainID: d.cfg.Client.ChainID(), Voice: d.cfg.HotKey.Public().(ed25519.PublicKey), Store: d.proofs, Tempo: d.judge.Tempo, Checked: d.judge.Offer, Audited: d.judge.Audited, Outcome: d.judge.Verified}
 	c.Miners, c.Ranking, c.Judge, c.Keys, c.Log = d.hub, d.market, d.judge, keys, d.cfg.Log
 	c.Weights = d.gives()
-	c.Gauges = append(c.Gauges, gauges{d.judge})
+	c.Gauges = append(c.Gauges, gauges{d.judge, d.cfg.Client})
 	c.Names = filepath.Join(d.cfg.Home, "names.json")
 	c.KeyHelp = "the operator makes one with `agora validator key create NAME`; a local network's is in its localnet.json"
 	if c.Till = d.till; c.Till != nil {

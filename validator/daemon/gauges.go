@@ -5,11 +5,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"agora/client"
 	"agora/validator"
 )
 
-// gauges shows how far the examinations of open models are, and what audits found.
-type gauges struct{ judge *validator.Validator }
+// gauges shows whether the chain's node answers, how far the examinations of open models are, and what audits found.
+type gauges struct {
+	judge *validator.Validator
+	chain *client.Client
+}
 
 var (
 	behindGauge   = prometheus.NewDesc("agora_exam_behind", "Models times tempos that are still to be examined.", []string{"netuid"}, nil)
@@ -23,18 +27,20 @@ var (
 	answersGauge  = prometheus.NewDesc("agora_audit_answers_total", "Answers of servers of open models with a receipt that counts, since the start.", nil, nil)
 	auditsGauge   = prometheus.NewDesc("agora_audits_total", "Answers that were drawn to be run again since the start, by outcome: right, false, void, unknown, let_go.", []string{"outcome"}, nil)
 	closedGauge   = prometheus.NewDesc("agora_audit_closed", "Servers whose gates are shut.", []string{"netuid"}, nil)
+	silentGauge   = prometheus.NewDesc("agora_chain_silent_seconds", "Time since which the chain's node does not answer, 0 while it does.", nil, nil)
 	secondsGauge  = prometheus.NewDesc("agora_exam_seconds_total", "Time spent on examinations since the start.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{behindGauge, examinedGauge, takenGauge, againGauge, deceivedGauge, unsoundGauge, absentGauge, waitingGauge, secondsGauge, answersGauge, auditsGauge, closedGauge} {
+	for _, d := range []*prometheus.Desc{behindGauge, examinedGauge, takenGauge, againGauge, deceivedGauge, unsoundGauge, absentGauge, waitingGauge, secondsGauge, silentGauge, answersGauge, auditsGauge, closedGauge} {
 		out <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (g gauges) Collect(out chan<- prometheus.Metric) {
+	out <- prometheus.MustNewConstMetric(silentGauge, prometheus.GaugeValue, g.chain.Silent().Seconds())
 	seconds := 0.0
 	for _, s := range g.judge.Status() {
 		p := s.Examination

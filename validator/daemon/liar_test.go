@@ -100,6 +100,8 @@ type contest struct {
 	client  *client.Client
 	tasks   Tasks
 	daemons [voices]*Daemon
+	wires   [voices]string // where miners dial them
+	doors   [voices]string // and consumers ask
 	homes   [voices]string
 	stop    [voices]func()
 }
@@ -132,6 +134,16 @@ func cardOf(m engine.Info) subnettypes.ModelCard {
 // openMarkets starts a chain with these subnets, and the daemons.
 func openMarkets(t *testing.T, tasks Tasks, miners int, subnets ...stage.Subnet) *contest {
 	t.Helper()
+	c := openChain(t, tasks, miners, 800*time.Millisecond, subnets...)
+	for i := range voices {
+		c.start(i)
+	}
+	return c
+}
+
+// openChain starts a chain with these subnets, and a block every so often.
+func openChain(t *testing.T, tasks Tasks, miners int, pace time.Duration, subnets ...stage.Subnet) *contest {
+	t.Helper()
 	s, err := stage.Open(stage.Plan{ChainID: liarChain, Validators: voices, Miners: miners, Tempo: tempo, RevealDelay: 1, Subnets: subnets})
 	if err != nil {
 		t.Fatal(err)
@@ -140,14 +152,13 @@ func openMarkets(t *testing.T, tasks Tasks, miners int, subnets ...stage.Subnet)
 	ctx, cancel := context.WithCancel(context.Background())
 	var clock sync.WaitGroup
 	clock.Go(func() {
-		if err := s.Live(ctx, 800*time.Millisecond); err != nil {
+		if err := s.Live(ctx, pace); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Cleanup(func() { cancel(); clock.Wait() })
 	for i := range voices {
 		c.homes[i] = t.TempDir()
-		c.start(i)
 	}
 	return c
 }
@@ -172,7 +183,7 @@ func (c *contest) start(i int) {
 			c.t.Error(err)
 		}
 	})
-	c.daemons[i] = d
+	c.daemons[i], c.wires[i], c.doors[i] = d, d.Wire(), d.HTTP()
 	c.stop[i] = sync.OnceFunc(func() { cancel(); work.Wait() })
 	c.t.Cleanup(c.stop[i])
 }
@@ -181,8 +192,8 @@ func (c *contest) start(i int) {
 func (c *contest) serve(netuid uint32, i int, e engine.Engine) {
 	c.t.Helper()
 	var directory miner.Static
-	for n, d := range c.daemons {
-		directory = append(directory, miner.Endpoint{HotKey: stage.ValidatorHot(n).Public().(ed25519.PublicKey), Addr: d.Wire()})
+	for n, addr := range c.wires {
+		directory = append(directory, miner.Endpoint{HotKey: stage.ValidatorHot(n).Public().(ed25519.PublicKey), Addr: addr})
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	m, err := miner.New(miner.Config{
@@ -204,7 +215,7 @@ func (c *contest) serve(netuid uint32, i int, e engine.Engine) {
 func (c *contest) ask(i, n int, header http.Header) http.Header {
 	c.t.Helper()
 	body := fmt.Sprintf(`{"model":"language","max_tokens":20,"messages":[{"role":"user","content":"%s, tell me something about %d."}]}`, consumers, n)
-	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, "http://"+c.daemons[i].HTTP()+"/v1/chat/completions", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, "http://"+c.doors[i]+"/v1/chat/completions", strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -226,7 +237,7 @@ func (c *contest) ask(i, n int, header http.Header) http.Header {
 
 func (c *contest) get(i int, path string, v any) {
 	c.t.Helper()
-	resp, err := http.Get("http://" + c.daemons[i].HTTP() + path)
+	resp, err := http.Get("http://" + c.doors[i] + path)
 	if err != nil {
 		c.t.Fatal(err)
 	}
