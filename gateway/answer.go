@@ -37,10 +37,11 @@ type answer struct {
 	got     time.Time // when what is delivered first was here
 
 	stream *openai.Stream
-	held   [][]byte // comments before the first chunk
-	first  []byte   // the first chunk of a stream
-	whole  []byte   // a plain answer
-	kind   string   // its content type
+	held   [][]byte       // comments before the first chunk
+	first  []byte         // the first chunk of a stream that is passed on
+	joined *openai.Joined // of one that is put together
+	whole  []byte         // a plain answer
+	kind   string         // its content type
 	usage  *openai.Usage
 	parts  uint64 // chunks delivered
 	voice  voice  // tells the stream in another API's events; nil where it is passed on as it is
@@ -90,7 +91,7 @@ func (a *answer) close() {
 // begin sends the request and waits for the first that comes: a stream's first chunk, or all of what is no stream.
 func (a *answer) begin() error {
 	request := Request(a.ctx, a.path, a.body, a.nonce)
-	request.Header.Set("Content-Type", a.call.kind)
+	request.Header["Content-Type"] = []string{a.call.kind}
 	a.call.enclose(request.Header, a.from)
 	resp, err := a.Miners.RoundTripper(a.from.netuid, a.from.HotKey).RoundTrip(request)
 	if err != nil {
@@ -186,19 +187,25 @@ func (a *answer) beginStream() error {
 			a.begun.Store(true)
 			a.started = time.Now()
 			a.from.answered(a.started.Sub(a.sent), a.started)
-			a.first = slices.Clone(c.Data)
 			a.usage = c.Usage
-			return nil
+			if a.Stream {
+				a.first = slices.Clone(c.Data)
+				return nil
+			}
+			a.joined = openai.NewJoined()
+			return a.joined.Add(c)
 		}
 	}
 }
 
 // readAll reads a stream to its end and puts the plain answer together.
 func (a *answer) readAll() error {
-	var j openai.Joined
-	err := j.Add(openai.Chunk{Data: a.first})
+	defer a.joined.Free()
+	var err error
 	for err == nil {
-		a.watch.Reset(min(a.Stall, a.left()))
+		if !a.stream.Ready() {
+			a.watch.Reset(min(a.Stall, a.left()))
+		}
 		var c openai.Chunk
 		if c, err = a.next(); err != nil {
 			break
@@ -206,13 +213,13 @@ func (a *answer) readAll() error {
 		if c.Usage != nil {
 			a.usage = c.Usage
 		}
-		err = j.Add(c)
+		err = a.joined.Add(c)
 	}
 	if err != io.EOF {
 		return err
 	}
 	a.paced()
-	a.whole, err = j.Whole()
+	a.whole, err = a.joined.Whole()
 	return err
 }
 

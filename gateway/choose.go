@@ -243,6 +243,9 @@ func namesOf(h peek.Head) ([]string, error) {
 // paths are the routes of a request: that of its model and those of the models to fall back to, as it wants them and as far
 // as its key may ask them.
 func (g *Gateway) paths(t *table, h peek.Head, key *Limits) ([]*route, error) {
+	if r := t.routes[h.Model]; r != nil && len(h.Provider)+len(h.Models) == 0 && key.allows(h.Model, r.subnet) {
+		return []*route{r}, nil // as most ask
+	}
 	p, err := readPreference(h.Provider)
 	if err != nil {
 		return nil, err

@@ -64,12 +64,24 @@ var (
 	ofTokens   = [3]string{"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens"}
 )
 
+// lines sets headers whose names are written as they go out. Their values share the memory of values, of which there is enough.
+type lines struct {
+	http.Header
+	values []string
+}
+
+func (l *lines) set(name, value string) {
+	n := len(l.values)
+	l.values = append(l.values, value)
+	l.Header[name] = l.values[n : n+1 : n+1]
+}
+
 // tell sets these headers.
 func (q quota) tell(h http.Header, names *[3]string) {
-	values := []string{strconv.Itoa(q.limit), strconv.Itoa(q.remaining), q.reset.Round(time.Millisecond).String()}
-	for i, name := range names {
-		h[name] = values[i : i+1 : i+1]
-	}
+	l := lines{h, make([]string, 0, len(names))}
+	l.set(names[0], strconv.Itoa(q.limit))
+	l.set(names[1], strconv.Itoa(q.remaining))
+	l.set(names[2], q.reset.Round(time.Millisecond).String())
 }
 
 // takeSlot takes a place among the requests in flight. It is asked for once the body is there: whoever sends slowly must
@@ -112,14 +124,15 @@ func (v *visit) leave() {
 
 // identify finds the bearer's key; nil means that the answer is given.
 func (g *Gateway) identify(w http.ResponseWriter, r *http.Request) *holder {
-	e := openai.Errorf(http.StatusUnauthorized, "send a key in the header \"Authorization: Bearer agora-…\"; to get a key, %s", g.KeyHelp)
+	reason := "send a key in the header \"Authorization: Bearer agora-…\""
 	if secret := secretOf(r.Header); secret != "" {
 		key, err := g.Keys.find(secret)
 		if err == nil {
 			return key
 		}
-		e = openai.Errorf(http.StatusUnauthorized, "%s; to get a key, %s", err, g.KeyHelp)
+		reason = err.Error()
 	}
+	e := openai.Errorf(http.StatusUnauthorized, "%s; to get a key, %s", reason, g.KeyHelp)
 	w.Header().Set("WWW-Authenticate", `Bearer realm="agora"`)
 	g.deny(w, e.WithCode("invalid_api_key"), 0)
 	return nil

@@ -103,7 +103,7 @@ func (s speaker) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // through serves a request for an answer.
 func (g *Gateway) through(d door, w http.ResponseWriter, r *http.Request, arrived time.Time) {
-	w.Header().Set("X-Generation-Id", w.Header().Get("X-Request-Id")) // as OpenRouter's clients ask for it
+	w.Header()["X-Generation-Id"] = w.Header()["X-Request-Id"] // as OpenRouter's clients ask for it
 	if d.refuse != nil {
 		w.Header().Set("Request-Id", w.Header().Get("X-Request-Id")) // where Anthropic's clients look for it
 		w = speaker{w, d.refuse}

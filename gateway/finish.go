@@ -16,7 +16,7 @@ import (
 func (c *call) finish(v *visit, status int) {
 	now := time.Now()
 	took := now.Sub(c.arrived)
-	c.metrics.duration.WithLabelValues(c.name, c.route.subnet, strconv.Itoa(status)).Observe(took.Seconds())
+	c.metrics.duration.of(c.name, c.route.subnet, strconv.Itoa(status)).Observe(took.Seconds())
 	one := generation{owner: v.key.ID, door: c.name, subnet: c.route.subnet, at: now, status: status}
 	if c.given != nil {
 		one = c.generationOf(v, status, now)
@@ -25,7 +25,9 @@ func (c *call) finish(v *visit, status int) {
 		c.generations.keep(one)
 	}
 	c.bill.count(c.route.subnet)
-	c.Log.Debug("served", "request", c.out.id, "subnet", c.route.subnet, "miner", one.provider, "status", status, "attempts", len(c.tried), "took", took)
+	if c.Log.Enabled(context.Background(), slog.LevelDebug) {
+		c.Log.Debug("served", "request", c.out.id, "subnet", c.route.subnet, "miner", one.provider, "status", status, "attempts", len(c.tried), "took", took)
+	}
 	c.access(one, took)
 	c.trace(one, now)
 }
@@ -53,13 +55,14 @@ func (c *call) count(one generation) {
 	if u == nil {
 		return
 	}
-	for i, n := range [...]int{u.PromptTokens, u.CompletionTokens} {
-		if n > 0 && n < absurd {
-			c.metrics.tokens.WithLabelValues(c.name, [...]string{"input", "output"}[i], c.route.subnet).Observe(float64(n))
-		}
+	if n := u.PromptTokens; n > 0 && n < absurd {
+		c.metrics.tokens.of(c.name, "input", c.route.subnet).Observe(float64(n))
+	}
+	if n := u.CompletionTokens; n > 0 && n < absurd {
+		c.metrics.tokens.of(c.name, "output", c.route.subnet).Observe(float64(n))
 	}
 	if n := u.CompletionTokens - 1; n > 0 && n < absurd && one.took > 0 {
-		c.metrics.pace.WithLabelValues(c.name, c.route.subnet).Observe(one.took.Seconds() / float64(n))
+		c.metrics.pace.of(c.name, c.route.subnet, "").Observe(one.took.Seconds() / float64(n))
 	}
 }
 

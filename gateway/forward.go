@@ -6,7 +6,9 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -264,7 +266,7 @@ func (c *call) note(m *candidate, err error) {
 	if err != nil && c.gone() {
 		return
 	}
-	c.metrics.attempts.WithLabelValues(c.route.subnet, m.label, outcome(err)).Inc()
+	c.metrics.attempts.of(c.route.subnet, m.label, outcome(err)).Inc()
 	if statusOf(err) == http.StatusPaymentRequired && c.bill != nil && c.Till.Miners != nil {
 		c.Till.Miners.Demand(m.Owner)
 	}
@@ -316,12 +318,36 @@ func contentType(o operation, r *http.Request) string {
 // name, and nothing that tells who asks.
 // A validator's own challenges must be made by both too, so that a miner cannot tell them apart.
 func Request(ctx context.Context, path string, body []byte, nonce [16]byte) *http.Request {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://miner"+path, bytes.NewReader(body))
-	if err != nil { // only for a path that is no path
-		panic(err)
+	in := &content{all: body}
+	in.Reset(body)
+	r := blank.WithContext(ctx)
+	r.Method, r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = http.MethodPost, "miner", "HTTP/1.1", 1, 1
+	r.URL, r.Body, r.ContentLength, r.GetBody = &url.URL{Scheme: "http", Host: r.Host, Path: path}, in, int64(len(body)), in.again
+	if len(body) == 0 {
+		r.Body = http.NoBody
 	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header[receipt.NonceHeader] = []string{hex.EncodeToString(nonce[:])}
-	r.Header["User-Agent"] = []string{""} // none
+	l := lines{make(http.Header, 4), make([]string, 0, 4)}
+	l.set("Content-Type", "application/json")
+	l.set(receipt.NonceHeader, hex.EncodeToString(nonce[:]))
+	l.set("User-Agent", "") // none
+	r.Header = l.Header
 	return r
+}
+
+// blank is what requests are made from, since their context can be given only to a copy.
+var blank http.Request
+
+// content is the body of a request to a miner.
+type content struct {
+	bytes.Reader
+	all []byte
+}
+
+func (*content) Close() error { return nil }
+
+// again is the body from its beginning.
+func (c *content) again() (io.ReadCloser, error) {
+	n := &content{all: c.all}
+	n.Reset(c.all)
+	return n, nil
 }

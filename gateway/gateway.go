@@ -161,7 +161,7 @@ func clean(p string) string { return path.Clean("/" + p) }
 // ServeHTTP answers a consumer.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
-	w.Header().Set("X-Request-Id", requestID())
+	w.Header()["X-Request-Id"] = []string{requestID()}
 	defer g.survive(w)
 	path := r.URL.Path
 	d, ok := doors[path]
@@ -205,7 +205,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // cors lets web pages of any origin ask: keys are bearer, so a page has nothing that its reader did not give it. True says
 // that the request was a browser's question whether it may ask, and is answered.
 func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
-	if g.NoCORS {
+	if g.NoCORS || r.Method == http.MethodPost && r.Header["Origin"] == nil { // no browser asks, and nobody keeps the answer for one
 		return false
 	}
 	h := w.Header()

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,14 +10,14 @@ import (
 // metrics are named after OpenTelemetry's conventions for generative AI where those have a name.
 type metrics struct {
 	registry *prometheus.Registry
-	duration *prometheus.HistogramVec // of a served request, by operation, subnet and status
-	first    *prometheus.HistogramVec // to the first byte of the answer
-	pace     *prometheus.HistogramVec // seconds per token after the first
-	tokens   *prometheus.HistogramVec // of an answer, as the miner's usage tells them
-	overhead prometheus.Histogram     // the gateway's own time
+	duration *family[prometheus.Observer] // of a served request, by operation, subnet and status
+	first    *family[prometheus.Observer] // to the first byte of the answer
+	pace     *family[prometheus.Observer] // seconds per token after the first
+	tokens   *family[prometheus.Observer] // of an answer, as the miner's usage tells them
+	overhead prometheus.Histogram         // the gateway's own time
 	inFlight prometheus.Gauge
-	refused  *prometheus.CounterVec // by status
-	attempts *prometheus.CounterVec // by subnet, uid and outcome
+	refused  *prometheus.CounterVec      // by status
+	attempts *family[prometheus.Counter] // by subnet, uid and outcome
 	breaks   prometheus.Counter
 	vouchers *prometheus.CounterVec // refused or lost, by reason
 	paid     *prometheus.CounterVec // rao charged, by subnet and whose it is
@@ -48,7 +49,7 @@ func newMetrics(age func() time.Duration) *metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "agora_gateway_in_flight", Help: "Requests open now."}),
 		refused:  counters("agora_gateway_refused_total", "Requests answered with an error by the gateway itself.", "status"),
 		receipts: counters("agora_gateway_receipts_total", "Answers by what became of their receipts: ok, missing, bad, late (too many waited: the signature alone is checked), dropped.", "subnet", "outcome"),
-		attempts: counters("agora_gateway_attempts_total", "Requests sent to miners.", "subnet", "uid", "outcome"),
+		attempts: familyOf(counters("agora_gateway_attempts_total", "Requests sent to miners.", "subnet", "uid", "outcome"), 3),
 		breaks: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "agora_gateway_breaks_total", Help: "Times that a miner was left alone after failures in a row.",
 		}),
@@ -66,8 +67,43 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
-func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+func histograms(name, help string, buckets []float64, labels ...string) *family[prometheus.Observer] {
+	return familyOf(prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels), len(labels))
+}
+
+// vec is a metric of several labels.
+type vec[M any] interface {
+	prometheus.Collector
+	WithLabelValues(values ...string) M
+}
+
+// family is a metric of at most three labels, whose series are found again without what WithLabelValues costs.
+type family[M any] struct {
+	vec[M]
+	labels int
+
+	mu    sync.RWMutex // guards known
+	known map[[3]string]M
+}
+
+func familyOf[M any](of vec[M], labels int) *family[M] {
+	return &family[M]{vec: of, labels: labels, known: map[[3]string]M{}}
+}
+
+// of is the series of some labels' values; those that the metric does not have are empty.
+func (f *family[M]) of(a, b, c string) M {
+	key := [...]string{a, b, c}
+	f.mu.RLock()
+	m, ok := f.known[key]
+	f.mu.RUnlock()
+	if ok {
+		return m
+	}
+	m = f.WithLabelValues(key[:f.labels]...)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.known[key] = m
+	return m
 }
 
 // outcome names how an attempt ended, for a metric's label.

@@ -114,7 +114,7 @@ func (r *race) arrive(a *answer) {
 
 // outrun notes that who lost took longer than until now.
 func (r *race) outrun(o *answer, now time.Time) {
-	r.metrics.attempts.WithLabelValues(r.route.subnet, o.from.label, "outrun").Inc()
+	r.metrics.attempts.of(r.route.subnet, o.from.label, "outrun").Inc()
 	if !o.begun.Load() {
 		o.from.answered(now.Sub(o.sent), now)
 		r.hedges.note(r.class, now.Sub(o.sent))

@@ -19,8 +19,9 @@ func (a *answer) deliver() error {
 	a.announce()
 	if !a.Stream {
 		a.whole = a.priced(a.whole)
-		a.out.header().Set("Content-Type", a.kind)
-		a.out.header().Set("Content-Length", strconv.Itoa(len(a.whole)))
+		l := lines{a.out.header(), make([]string, 0, 2)}
+		l.set("Content-Type", a.kind)
+		l.set("Content-Length", strconv.Itoa(len(a.whole)))
 		_ = a.lastly(func() error { // a consumer that left needs no answer
 			a.out.begin(http.StatusOK)
 			return a.out.write(a.whole, true)
@@ -46,29 +47,31 @@ func (a *answer) announce() {
 	now := time.Now()
 	overhead := a.sent.Sub(a.arrived) + now.Sub(a.got)
 	a.metrics.overhead.Observe(overhead.Seconds())
-	a.metrics.first.WithLabelValues(a.name, a.route.subnet).Observe(now.Sub(a.arrived).Seconds())
+	a.metrics.first.of(a.name, a.route.subnet, "").Observe(now.Sub(a.arrived).Seconds())
 	a.out.declare(func(h http.Header) {
 		a.hello(h)
-		h.Set("X-Agora-Miner", a.from.name)
-		h.Set("X-Agora-Model", a.from.Model)
+		l := lines{h, make([]string, 0, 5)}
+		l.set("X-Agora-Miner", a.from.name)
+		l.set("X-Agora-Model", a.from.Model)
 		if a.Proofs != nil {
-			h.Set("X-Agora-Receipt", hex.EncodeToString(a.nonce[:]))
-			h.Set("X-Agora-Verified", a.Proofs.verified(a.from.netuid, a.from.Miner, a.path))
+			l.set("X-Agora-Receipt", hex.EncodeToString(a.nonce[:]))
+			l.set("X-Agora-Verified", a.Proofs.verified(a.from.netuid, a.from.Miner, a.path))
 		}
-		h.Set("X-Agora-Overhead-Us", strconv.FormatInt(overhead.Microseconds(), 10))
+		l.set("X-Agora-Overhead-Us", strconv.FormatInt(overhead.Microseconds(), 10))
 	}, "x-agora-miner "+a.from.name)
 }
 
 // hello sets what is known before a miner answers.
 func (c *call) hello(h http.Header) {
-	h.Set("X-Agora-Subnet", c.route.subnet)
-	h.Set("X-Agora-Rank", string(c.route.rank))
-	h.Set("X-Content-Type-Options", "nosniff")
+	l := lines{h, make([]string, 0, 6)}
+	l.set("X-Agora-Subnet", c.route.subnet)
+	l.set("X-Agora-Rank", string(c.route.rank))
+	l.set("X-Content-Type-Options", "nosniff")
 	c.bill.answerTo(h)
 	if c.Stream {
-		h.Set("Content-Type", "text/event-stream")
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Accel-Buffering", "no") // a reverse proxy in between shall not collect events
+		l.set("Content-Type", "text/event-stream")
+		l.set("Cache-Control", "no-store")
+		l.set("X-Accel-Buffering", "no") // a reverse proxy in between shall not collect events
 	}
 }
 

@@ -51,7 +51,8 @@ func readHead(fields []field, input string) (Head, error) {
 	if model == nil {
 		return h, openai.Invalid("model", "you must provide a model: a subnet's name or a model's, GET /v1/models lists them")
 	}
-	if err := json.Unmarshal(model, &h.Model); err != nil || model[0] != '"' || h.Model == "" || len(h.Model) > maxName {
+	name, ok := walk.Text(model)
+	if h.Model = string(name); !ok || h.Model == "" || len(h.Model) > maxName {
 		return h, openai.Invalid("model", "model must be a string of 1 to %d bytes", maxName)
 	}
 	if in := find(fields, input); in == nil || string(in) == "null" {

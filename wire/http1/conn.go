@@ -35,6 +35,7 @@ type conn struct {
 	in     input
 	idle   atomic.Int64 // since when it waits for a request, in nanoseconds since 1970; busy; closed by the server
 	timed  bool         // the header that is read has a deadline
+	header http.Header  // of its answers, one after another
 	posted bool         // the last request was a POST, behind which one empty line may stand
 
 	answering atomic.Int64 // since when a write of an answer waits for the client, in nanoseconds since 1970; 0 while none does
@@ -62,7 +63,7 @@ const (
 )
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{Server: s, rwc: nc, in: input{from: nc}, leave: func() {}}
+	c := &conn{Server: s, rwc: nc, in: input{from: nc}, header: make(http.Header, 16), leave: func() {}}
 	if at := nc.RemoteAddr(); at != nil {
 		c.remote = at.String()
 	}
@@ -220,7 +221,8 @@ func (c *conn) answer(x *exchange) bool {
 	defer x.body.end()
 	r := c.request(ctx, x)
 	h := &x.head
-	x.w = response{c: c, minor: h.minor, isHead: h.method == http.MethodHead, ends: h.close, keeps: h.keep, header: make(http.Header, 16), length: -1}
+	x.w = response{c: c, minor: h.minor, isHead: h.method == http.MethodHead, ends: h.close, keeps: h.keep, header: c.header, length: -1}
+	clear(c.header)
 	c.begin(cancel)
 	if h.length == 0 {
 		c.in.release()

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
@@ -78,6 +79,10 @@ func appendField(b []byte, name string, values []string) []byte {
 		b = append(append(b, name...), ": "...)
 		from := len(b)
 		b = append(b, strings.Trim(v, " \t\r\n")...)
+		if !hasLineEnd(b[from:]) {
+			b = append(b, "\r\n"...)
+			continue
+		}
 		for i, c := range b[from:] {
 			if c == '\n' || c == '\r' {
 				b[from+i] = ' '
@@ -87,6 +92,8 @@ func appendField(b []byte, name string, values []string) []byte {
 	}
 	return b
 }
+
+func hasLineEnd(b []byte) bool { return bytes.IndexByte(b, '\n') >= 0 || bytes.IndexByte(b, '\r') >= 0 }
 
 // appendFraming adds the rest of the header: what kind the body is of, where it ends, and what becomes of the connection.
 func (w *response) appendFraming(b, next []byte) []byte {

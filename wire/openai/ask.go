@@ -261,16 +261,22 @@ func (a *Ask) need(what Ability, param string, asked bool) {
 }
 
 func isFormat(raw json.RawMessage) bool {
+	if !given(raw) {
+		return false
+	}
 	var f struct {
 		Type string `json:"type"`
 	}
-	return given(raw) && json.Unmarshal(raw, &f) == nil && f.Type != "text" && f.Type != ""
+	return json.Unmarshal(raw, &f) == nil && f.Type != "text" && f.Type != ""
 }
 
 // numberOf is 0 for what is no number.
 func numberOf(raw json.RawMessage) float64 {
+	if raw == nil {
+		return 0
+	}
 	var n float64
-	if raw == nil || json.Unmarshal(orZero(raw), &n) != nil {
+	if json.Unmarshal(orZero(raw), &n) != nil {
 		return 0
 	}
 	return n

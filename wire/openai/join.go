@@ -7,10 +7,13 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 
 	"agora/wire/walk"
 )
+
+const keptText = 16 << 10 // bytes of a text's memory that is used again
 
 const maxEntries = 1 << 16 // of all lists of a joined answer together: beside an entry's bytes, its place needs memory
 
@@ -18,7 +21,8 @@ const maxEntries = 1 << 16 // of all lists of a joined answer together: beside a
 // one after the other, tool calls put together by their index, lists of log-probabilities with their entries as they came,
 // of everything else what was said last. Its errors are those of Next, and ErrChunk.
 func Join(s *Stream) ([]byte, error) {
-	var j Joined
+	j := NewJoined()
+	defer j.Free()
 	for {
 		c, err := s.Next()
 		switch {
@@ -33,8 +37,7 @@ func Join(s *Stream) ([]byte, error) {
 	}
 }
 
-// Joined is an answer of which parts have come; Join tells how they are put together. The zero value is ready; it must not be
-// copied after its first use.
+// Joined is an answer of which parts have come; Join tells how they are put together.
 type Joined struct {
 	top     merged // of the answer
 	choices []*joined
@@ -44,6 +47,26 @@ type Joined struct {
 	first joined // choice 0, and room for what most answers have
 	room  [usual]entry[member]
 	few   [1]*joined
+	text  text // memory for the first choice's content
+}
+
+var joinedPool = sync.Pool{New: func() any { return &Joined{} }}
+
+// NewJoined is an answer of which nothing has come.
+func NewJoined() *Joined { return joinedPool.Get().(*Joined) }
+
+// Free gives an answer's memory back. Nobody may use it any more; what Whole returned stays.
+func (w *Joined) Free() {
+	content := w.first.message.at("content")
+	if content == nil {
+		return // nothing has come
+	}
+	text := content.text
+	*w = Joined{}
+	if cap(text) <= keptText {
+		w.text = text[:0]
+	}
+	joinedPool.Put(w)
 }
 
 // joined is a choice of which parts have come. It has a text and a message, one of which is written.
@@ -125,6 +148,9 @@ func (w *Joined) choice(r *reading, raw []byte) error {
 			c = &joined{}
 		}
 		c.begin(n)
+		if n == 0 {
+			c.message.in("content").text = w.text
+		}
 		w.choices = append(w.choices, c)
 	}
 	c := w.choices[index]

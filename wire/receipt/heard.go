@@ -9,6 +9,9 @@ import (
 // maxHeard bounds what is kept of an answer until its receipt is checked, in bytes.
 const maxHeard = 4 << 20
 
+// usageRoom is for what often follows an answer's only chunk.
+const usageRoom = 256
+
 // Heard is an answer as its voice heard it, kept until its receipt can be checked: while the answer is on its way, a part
 // costs no more than its copy. The zero value is ready.
 type Heard struct {
@@ -24,6 +27,9 @@ func (h *Heard) Chunk(data []byte) {
 	if h.over = h.over || len(h.text)+len(data) > maxHeard; h.over {
 		h.text, h.ends = nil, nil
 		return
+	}
+	if h.text == nil {
+		h.text = make([]byte, 0, len(data)+usageRoom)
 	}
 	h.text = append(h.text, data...)
 	h.ends = append(h.ends, len(h.text))
