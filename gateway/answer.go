@@ -85,6 +85,9 @@ func (a *answer) close() {
 	if a.resp != nil {
 		a.resp.Body.Close()
 	}
+	if a.stream != nil {
+		a.stream.Free()
+	}
 	a.cancel(nil)
 }
 

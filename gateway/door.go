@@ -79,8 +79,13 @@ func (l *lines) set(name, value string) {
 // tell sets these headers.
 func (q quota) tell(h http.Header, names *[3]string) {
 	l := lines{h, make([]string, 0, len(names))}
-	l.set(names[0], strconv.Itoa(q.limit))
-	l.set(names[1], strconv.Itoa(q.remaining))
+	var room [48]byte
+	text := strconv.AppendInt(room[:0], int64(q.limit), 10)
+	first := len(text)
+	text = strconv.AppendInt(text, int64(q.remaining), 10)
+	both := string(text)
+	l.set(names[0], both[:first])
+	l.set(names[1], both[first:])
 	l.set(names[2], q.reset.Round(time.Millisecond).String())
 }
 

@@ -177,7 +177,7 @@ func field(line string) (name, value string, err error) {
 	if hasControl(value) {
 		return "", "", errField
 	}
-	return name, strings.Trim(value, " \t"), nil
+	return name, trimmed(value), nil // it has no line end
 }
 
 // hasControl says whether a text has bytes that no line may have: controls other than tabs.

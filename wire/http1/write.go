@@ -78,7 +78,7 @@ func appendField(b []byte, name string, values []string) []byte {
 	for _, v := range values {
 		b = append(append(b, name...), ": "...)
 		from := len(b)
-		b = append(b, strings.Trim(v, " \t\r\n")...)
+		b = append(b, trimmed(v)...)
 		if !hasLineEnd(b[from:]) {
 			b = append(b, "\r\n"...)
 			continue
@@ -92,6 +92,19 @@ func appendField(b []byte, name string, values []string) []byte {
 	}
 	return b
 }
+
+// trimmed is a value without what surrounds it.
+func trimmed(v string) string {
+	for v != "" && isAround(v[0]) {
+		v = v[1:]
+	}
+	for v != "" && isAround(v[len(v)-1]) {
+		v = v[:len(v)-1]
+	}
+	return v
+}
+
+func isAround(c byte) bool { return isBlank(c) || c == '\r' || c == '\n' }
 
 func hasLineEnd(b []byte) bool { return bytes.IndexByte(b, '\n') >= 0 || bytes.IndexByte(b, '\r') >= 0 }
 

@@ -146,3 +146,21 @@ func FuzzAsk(f *testing.F) {
 		a.Refusal(CanChat)
 	})
 }
+
+// A text's length is the same however its signs are looked at.
+func TestLengthsOfTextsAreThoseOfTheirSigns(t *testing.T) {
+	for text, want := range map[string][2]int{
+		"":                        {0, 0},
+		"word":                    {1, 2},
+		"a b":                     {2, 2},
+		"  Some words, 12 of\n":   {4, 9},
+		"naïve größe":             {2, 4},
+		"日本 語":                    {2, 5},
+		"\u00a0x\u2003\U0001f600": {2, 5},
+		"a\xffb":                  {1, 4},
+	} {
+		if words, tokens := lengthOf(text); words != want[0] || tokens != want[1] {
+			t.Errorf("%q: %d words, %d tokens; want %v", text, words, tokens, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -155,6 +156,17 @@ func (e *EventReader) first(line []byte) []byte {
 
 var byteOrderMark = utf8.AppendRune(nil, '\ufeff')
 
+// bases are the first buffers of readers.
+var bases = sync.Pool{New: func() any { return new([minRead]byte) }}
+
+// free gives the buffer back. Nothing that was read may be used any more, and nothing more can be read.
+func (e *EventReader) free() {
+	if cap(e.base) == minRead {
+		bases.Put((*[minRead]byte)(e.base[:minRead]))
+	}
+	e.base, e.buf, e.data, e.err = nil, nil, nil, io.ErrClosedPipe
+}
+
 // fill reads once and keeps what it got behind what is there. It must not be called while a line is in use, but for the data of
 // the event being read, which then stays where it is.
 func (e *EventReader) fill() {
@@ -162,6 +174,9 @@ func (e *EventReader) fill() {
 	case cap(e.buf)-len(e.buf) >= minRead/4:
 	case !e.some && len(e.buf) <= cap(e.base)/2 && e.base != nil:
 		e.buf = append(e.base[:0], e.buf...)
+	case e.base == nil && len(e.buf) < minRead/2:
+		e.base = bases.Get().(*[minRead]byte)[:0]
+		e.buf = append(e.base, e.buf...)
 	default:
 		e.base = make([]byte, 0, max(minRead, 2*len(e.buf)+minRead/4))
 		e.buf = append(e.base, e.buf...)

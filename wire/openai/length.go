@@ -47,43 +47,76 @@ func (a Ask) Fits(context int) bool {
 	return context <= 0 || a.Tokens+a.Tokens/4+replyRoom <= context
 }
 
+// Kinds of bytes, as far as a text's length goes.
+const (
+	wide   = iota // a part of a letter beyond ASCII
+	letter        // of a word
+	space         // between words
+	gap           // the same that counts
+	sign          // of its own
+)
+
+var kinds = func() (all [256]uint8) {
+	for c := range utf8.RuneSelf {
+		switch r := rune(c); {
+		case r == ' ':
+			all[c] = space
+		case unicode.IsSpace(r):
+			all[c] = gap
+		case unicode.IsLetter(r):
+			all[c] = letter
+		default:
+			all[c] = sign
+		}
+	}
+	return all
+}()
+
 // lengthOf is the number of words of a text, and about how many tokens it has: one for five letters of a word, one for a digit,
 // a sign or a line, one for a letter of two bytes, one and a half for one of three, and two for any other sign.
 func lengthOf(text string) (words, tokens int) {
-	const blank, word, other = 0, 1, 2
-	parts, before := 0, blank // fifteenths of a token
-	for _, r := range text {
-		now := other
-		switch {
-		case r == ' ':
-			now = blank
-		case 'a' <= r && r <= 'z':
-			if now = word; before != word {
-				parts += 12 // what is left of the last token
+	parts, before := 0, uint8(space) // fifteenths of a token
+	for i := 0; i < len(text); {
+		from, now := i, kinds[text[i]]
+		switch i++; now {
+		case letter:
+			for i < len(text) && kinds[text[i]] == letter {
+				i++
 			}
-			parts += 3
-		case unicode.IsSpace(r):
-			now = blank
+			parts += 3 * (i - from)
+		case gap:
+			parts, now = parts+15, space
+		case sign:
 			parts += 15
-		case unicode.IsDigit(r):
-			parts += 15
-		case unicode.IsLetter(r) && r < 0x250:
-			now = word
-			if before != word {
-				parts += 12 // what is left of the last token
-			}
-			parts += 3
-		case unicode.IsLetter(r), unicode.IsMark(r):
-			parts += 7 * utf8.RuneLen(r)
-		case r < utf8.RuneSelf:
-			parts += 15
-		default:
-			parts += 30
+		case wide:
+			r, size := utf8.DecodeRuneInString(text[from:])
+			i = from + size
+			n := 0
+			now, n = wideOf(r)
+			parts += n
 		}
-		if before == blank && now != blank {
+		if now == letter && before != letter {
+			parts += 12 // what is left of the last token
+		}
+		if before == space && now != space {
 			words++
 		}
 		before = now
 	}
 	return words, (parts + 14) / 15
+}
+
+// wideOf is the kind of a sign beyond ASCII, and how many fifteenths of a token it is.
+func wideOf(r rune) (kind uint8, parts int) {
+	switch {
+	case unicode.IsSpace(r):
+		return space, 15
+	case unicode.IsDigit(r):
+		return sign, 15
+	case unicode.IsLetter(r) && r < 0x250:
+		return letter, 3
+	case unicode.IsLetter(r), unicode.IsMark(r):
+		return sign, 7 * utf8.RuneLen(r)
+	}
+	return sign, 30
 }

@@ -84,6 +84,9 @@ func (s *Stream) Next() (Chunk, error) {
 	}
 }
 
+// Free gives the stream's memory back. No chunk may be used any more, and nothing more can be read.
+func (s *Stream) Free() { s.events.free() }
+
 // Ready says that the next event is here already: a writer need not flush before it. It may miss one.
 func (s *Stream) Ready() bool { return s.events.ready() }
 
