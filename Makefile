@@ -30,7 +30,7 @@ clients: .toolchain ## the clients and coding agents of the field, as their user
 	AGORA_CLIENTS=1 $(GO) test -count=1 -timeout 30m -run 'Client|Agents' -v ./gateway
 
 models: .toolchain ## a real model held to its bits; 500 requests without a pause to llama.cpp behind gateway and miner (needs python3; 60 of them are in make test)
-	AGORA_NIGHTLY=1 $(GO) test -count=1 -timeout $(TEST_TIMEOUT) ./engine/native/model
+	AGORA_NIGHTLY=1 $(GO) test -count=1 -timeout 60m ./engine/native/model
 	AGORA_MODELS=1 $(GO) test -count=1 -timeout 60m -run RealServer -v ./gateway ./cmd/agora
 
 race: .toolchain ## tests of the concurrent packages under the race detector (needs a C compiler)
