@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"path"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,14 +59,8 @@ func Server(h http.Handler) *http1.Server {
 	return &http1.Server{Handler: h, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 }
 
-// ballast is memory in bytes that nobody touches, so that it takes no room, and that the collector counts: it works once for every
-// 64 MiB that requests took or more, where with the little that a gateway holds it would for every 4.
-const ballast = 32 << 20
-
 // Run keeps the ranking fresh and checks receipts until ctx ends. While the ranking cannot be read, the last one stays in force.
 func (g *Gateway) Run(ctx context.Context) {
-	held := make([]byte, ballast)
-	defer runtime.KeepAlive(held)
 	if g.Proofs != nil {
 		var checker sync.WaitGroup
 		defer checker.Wait()
