@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,17 +14,14 @@ var done = []byte("data: [DONE]\n\n")
 type EventWriter struct {
 	w       http.ResponseWriter
 	flush   func() error
-	line    bytes.Buffer // the event being written
-	encode  *json.Encoder
+	line    []byte // the event that was written last
 	started bool
 	lost    bool
 }
 
 // NewEventWriter writes to w, which must support flushing for events to leave at once.
 func NewEventWriter(w http.ResponseWriter) *EventWriter {
-	e := &EventWriter{w: w, flush: http.NewResponseController(w).Flush}
-	e.encode = json.NewEncoder(&e.line)
-	return e
+	return &EventWriter{w: w, flush: http.NewResponseController(w).Flush}
 }
 
 // Started says whether an event has been written: from then on an error can only be told inside the stream.
@@ -49,13 +45,18 @@ func (e *EventWriter) Send(v any) error {
 
 // Add writes v as one event, which leaves with the next that is sent, or at the answer's end.
 func (e *EventWriter) Add(v any) error {
-	e.line.Reset()
-	e.line.WriteString("data: ")
-	if err := e.encode.Encode(v); err != nil { // with a line end, as it stands
-		return fmt.Errorf("openai: encode event: %w", err)
+	e.line = append(e.line[:0], "data: "...)
+	if c, ok := v.(ChatChunk); ok && c.onlyText() {
+		e.line = c.append(e.line)
+	} else {
+		data, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("openai: encode event: %w", err)
+		}
+		e.line = append(e.line, data...)
 	}
-	e.line.WriteByte('\n')
-	return e.event(e.line.Bytes())
+	e.line = append(e.line, "\n\n"...)
+	return e.event(e.line)
 }
 
 // Fail tells of an error after the stream began, as an event in OpenAI's shape. The stream has no [DONE] then.

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -9,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestEventsAreReadAsTheyWereWritten(t *testing.T) {
@@ -197,4 +201,56 @@ func FuzzEventReader(f *testing.F) {
 		}
 		t.Fatal("more events than bytes")
 	})
+}
+
+// FuzzChunk holds the chunks that are written without encoding/json to what that writes.
+func FuzzChunk(f *testing.F) {
+	f.Add("chatcmpl-1", "m", "assistant", "a\"\\<&>\u2028\xff\x00\n€", "stop", 1, int64(5))
+	f.Add("", "", "", "", "", 0, int64(-1))
+	f.Fuzz(func(t *testing.T, id, model, role, content, finish string, index int, created int64) {
+		one := ChatChunkChoice{Index: index, Delta: Delta{Role: role, Content: content}}
+		two := ChatChunkChoice{Delta: Delta{Content: role}, FinishReason: &finish}
+		for _, choices := range [][]ChatChunkChoice{{}, {one}, {two}, {one, two}} {
+			c := ChatChunk{ID: id, Object: "chat.completion.chunk", Created: created, Model: model, Choices: choices}
+			want, err := json.Marshal(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rec := httptest.NewRecorder()
+			if err := NewEventWriter(rec).Add(c); err != nil || !c.onlyText() {
+				t.Fatal(err, c.onlyText())
+			}
+			got, event := strings.CutPrefix(rec.Body.String(), "data: ")
+			got, end := strings.CutSuffix(got, "\n\n")
+			if valid := utf8.ValidString(id + model + role + content + finish); !event || !end || valid && got != string(want) {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+			var read, meant ChatChunk // a byte that is no UTF-8 stands as the sign for that, or as its escape
+			if err := errors.Join(json.Unmarshal([]byte(got), &read), json.Unmarshal(want, &meant)); err != nil || !cmp.Equal(read, meant) {
+				t.Fatalf("got %q, want %q, %v", got, want, err)
+			}
+		}
+	})
+}
+
+func TestChunksThatSayMoreAreLeftToEncodingJSON(t *testing.T) {
+	n := 0
+	for _, c := range []ChatChunk{
+		{},
+		{Choices: []ChatChunkChoice{}, Usage: &Usage{PromptTokens: 1}},
+		{Choices: []ChatChunkChoice{{Logprobs: &ChatLogprobs{}}}},
+		{Choices: []ChatChunkChoice{{}, {Delta: Delta{ToolCalls: []ToolCall{{Index: &n, ID: "c"}}}}}},
+	} {
+		want, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := httptest.NewRecorder()
+		if err := NewEventWriter(rec).Add(c); err != nil || c.onlyText() {
+			t.Fatal(err, c.onlyText())
+		}
+		if got := rec.Body.String(); got != "data: "+string(want)+"\n\n" {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
 }

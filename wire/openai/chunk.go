@@ -1,0 +1,52 @@
+package openai
+
+import (
+	"slices"
+	"strconv"
+)
+
+// onlyText says that a chunk is of the kind that comes for each token, which append writes.
+func (c *ChatChunk) onlyText() bool {
+	for i := range c.Choices {
+		if c.Choices[i].Logprobs != nil || len(c.Choices[i].Delta.ToolCalls) > 0 {
+			return false
+		}
+	}
+	return c.Choices != nil && c.Usage == nil
+}
+
+// append writes a chunk that is only text as encoding/json does, but that a byte which is no UTF-8 stands as the sign for that itself.
+func (c *ChatChunk) append(out []byte) []byte {
+	out = slices.Grow(out, 128+len(c.ID)+len(c.Model)+128*len(c.Choices))
+	out = appendText(append(out, `{"id":`...), c.ID)
+	out = appendText(append(out, `,"object":`...), c.Object)
+	out = strconv.AppendInt(append(out, `,"created":`...), c.Created, 10)
+	out = appendText(append(out, `,"model":`...), c.Model)
+	out = append(out, `,"choices":[`...)
+	for i := range c.Choices {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = c.Choices[i].append(out)
+	}
+	return append(out, "]}"...)
+}
+
+func (c *ChatChunkChoice) append(out []byte) []byte {
+	out = strconv.AppendInt(append(out, `{"index":`...), int64(c.Index), 10)
+	out = append(out, `,"delta":{`...)
+	if c.Delta.Role != "" {
+		out = appendText(append(out, `"role":`...), c.Delta.Role)
+	}
+	if c.Delta.Role != "" && c.Delta.Content != "" {
+		out = append(out, ',')
+	}
+	if c.Delta.Content != "" {
+		out = appendText(append(out, `"content":`...), c.Delta.Content)
+	}
+	out = append(out, `},"finish_reason":`...)
+	if c.FinishReason == nil {
+		return append(out, "null}"...)
+	}
+	return append(appendText(out, *c.FinishReason), '}')
+}
