@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -222,10 +223,11 @@ func (k *Keys) edit(change func([]Key) ([]Key, error)) error {
 }
 
 // find returns the holder of a secret. The map is asked by the secret's hash, so its timing tells nothing of the
-// secret; the comparison after it costs nothing and needs no such argument.
+// secret; the comparison after it costs nothing and needs no such argument. Only of one that is not there it is asked whether it is
+// mistyped.
 func (k *Keys) find(secret string) (*holder, error) {
-	if err := checkSecret(secret); err != nil {
-		return nil, err
+	if len(secret) != keyLength {
+		return nil, ErrKeyMistyped
 	}
 	k.refresh()
 	hash := sha256.Sum256([]byte(secret))
@@ -233,7 +235,7 @@ func (k *Keys) find(secret string) (*holder, error) {
 	h := k.byHash[hash]
 	k.mu.RUnlock()
 	if h == nil || subtle.ConstantTimeCompare(h.hash[:], hash[:]) != 1 {
-		return nil, ErrKeyUnknown
+		return nil, cmp.Or(checkSecret(secret), ErrKeyUnknown)
 	}
 	return h, h.Key.inForce(time.Now())
 }

@@ -93,6 +93,15 @@ func (b *body) whole() bool {
 	return b.err == io.EOF
 }
 
+// isHere says that no more of the body will be waited for. Where somebody reads it, that is not known.
+func (b *body) isHere() bool {
+	if b == nil || !b.mu.TryLock() {
+		return false
+	}
+	defer b.mu.Unlock()
+	return !b.chunks && b.left <= int64(len(b.in.waiting())) && b.err == nil && !b.c.owesContinue.Load()
+}
+
 // end lets no more be read of a request that is over, and interrupts who does.
 func (b *body) end() {
 	if !b.mu.TryLock() {

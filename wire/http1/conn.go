@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	watchAfter = 10 * time.Millisecond  // an answer that takes no longer is not watched for a client that leaves
+	watchAfter = 50 * time.Millisecond  // an answer that takes no longer is not watched for a client that leaves
 	lingerTime = 500 * time.Millisecond // for a client to see an answer that ends a connection on which it still sends
 	refuseTime = 5 * time.Second        // for a client to take a refusal
 	drainTime  = 10 * time.Second       // for the rest of a body that its handler has not read

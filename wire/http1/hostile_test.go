@@ -283,3 +283,30 @@ func TestDeadlineForABodyIsNoneForItsAnswer(t *testing.T) {
 	require.NoError(t, c.Close())
 	one.left(t)
 }
+
+// TestBodyThatIsHereHasNoTime has a handler bound the reading of two bodies, of which one came with its header.
+func TestBodyThatIsHereHasNoTime(t *testing.T) {
+	set := make(chan bool, 1)
+	s := &Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctl, nc := http.NewResponseController(w), w.(*response).c.rwc.(*timed)
+		nc.until.Store(nil)
+		require.NoError(t, ctl.SetReadDeadline(time.Now().Add(time.Hour)))
+		set <- nc.until.Load() != nil
+		_, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		require.NoError(t, ctl.SetReadDeadline(time.Time{}))
+	})}
+	s.prepare()
+	start(t, s)
+	here, there := pair(t)
+	s.open(&timed{Conn: here})
+	_, err := io.WriteString(there, post+"hello")
+	require.NoError(t, err)
+	require.False(t, <-set)
+	_, err = io.WriteString(there, post+"hell")
+	require.NoError(t, err)
+	require.True(t, <-set)
+	_, err = io.WriteString(there, "o"+post+"hello")
+	require.NoError(t, err)
+	require.False(t, <-set)
+}

@@ -184,6 +184,9 @@ func (w *response) FlushError() error {
 
 // SetReadDeadline bounds the reading of the request's body.
 func (w *response) SetReadDeadline(t time.Time) error {
+	if t.IsZero() && !w.readTimed || w.body.isHere() {
+		return nil // no read waits for it
+	}
 	w.readTimed = !t.IsZero()
 	return w.c.rwc.SetReadDeadline(t)
 }
