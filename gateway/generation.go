@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/hex"
 	"encoding/json"
+	"hash/maphash"
 	"net/http"
 	"strings"
 	"sync"
@@ -39,12 +40,15 @@ type generation struct {
 // genName is how a generation is looked for.
 type genName struct{ owner, id string }
 
+// hash stands for a name where many are kept: the collector need not look through them.
+func (n genName) hash() uint64 { return maphash.Comparable(seat, n) }
+
 // generations are the last answers. The zero value is ready.
 type generations struct {
 	mu   sync.Mutex
 	ring []generation
 	next int
-	at   map[genName]int // in the ring
+	at   map[uint64]int // in the ring, by the hashes of names
 }
 
 // keep remembers an answer in the place of the oldest.
@@ -52,20 +56,20 @@ func (g *generations) keep(one generation) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.at == nil {
-		g.at = map[genName]int{}
+		g.at = map[uint64]int{}
 	}
 	if len(g.ring) < maxGenerations {
 		g.ring = append(g.ring, one)
 	} else {
 		for _, name := range g.ring[g.next].names() {
-			if at, is := g.at[name]; is && at == g.next {
-				delete(g.at, name)
+			if at, is := g.at[name.hash()]; is && at == g.next {
+				delete(g.at, name.hash())
 			}
 		}
 		g.ring[g.next] = one
 	}
 	for _, name := range one.names() {
-		g.at[name] = g.next
+		g.at[name.hash()] = g.next
 	}
 	g.next = (g.next + 1) % maxGenerations
 }
@@ -81,11 +85,16 @@ func (g *generations) find(owner, id string) (generation, bool) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	at, is := g.at[genName{owner, id}]
+	name := genName{owner, id}
+	at, is := g.at[name.hash()]
 	if !is || id == "" {
 		return generation{}, false
 	}
-	return g.ring[at], true
+	one := g.ring[at]
+	if both := one.names(); both[0] != name && both[1] != name { // another name of the same hash
+		return generation{}, false
+	}
+	return one, true
 }
 
 // generationOf is what is remembered of a call's answer.

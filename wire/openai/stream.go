@@ -33,7 +33,7 @@ type Chunk struct {
 // it. An error is one in whatever spelling: an "error" member, an event of that name, an object or a finish_reason of that
 // name, a message without choices.
 type Stream struct {
-	events  *EventReader
+	events  EventReader
 	began   places    // choices
 	ended   places    // of them
 	finish  string    // of choice 0
@@ -50,12 +50,12 @@ func (p *places) add(choice int) { p[choice/64] |= 1 << (choice % 64) }
 
 // NewStream reads from r events of at most limit bytes each.
 func NewStream(r io.Reader, limit int) *Stream {
-	return &Stream{events: NewEventReader(r, limit)}
+	return &Stream{events: EventReader{r: r, limit: limit}}
 }
 
 // StreamOf reads a stream that is in memory, which must not change meanwhile, events of at most limit bytes each.
 func StreamOf(data []byte, limit int) *Stream {
-	return &Stream{events: &EventReader{buf: data[:len(data):len(data)], err: io.EOF, limit: limit}}
+	return &Stream{events: EventReader{buf: data[:len(data):len(data)], err: io.EOF, limit: limit}}
 }
 
 // Next returns the next chunk or comment. It returns io.EOF when the answer is whole, io.ErrUnexpectedEOF where it ends
