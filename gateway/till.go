@@ -185,6 +185,10 @@ func (t *Till) check(h *ledger.Held, key []byte) error {
 // minValidity is the time in which a voucher can be claimed, a gateway's absence included.
 const minValidity = 48 * time.Hour
 
+// LastCall is the time before a voucher's end in which nothing more is answered for it, and it is claimed, however little it brings. Beside
+// it clocks that differ from the chain's by minutes are nothing.
+const LastCall = 24 * time.Hour
+
 // account is a channel as the ledger has it, read from the chain where it is new.
 func (t *Till) account(ctx context.Context, channel uint64) (ledger.Account, error) {
 	a, err := t.Ledger.Account(ctx, accountOf(channel))
@@ -208,9 +212,9 @@ func (t *Till) rates(m *Miner) price.Rates {
 // reserve opens a request on an account, and brings what is to be checked into the account's voucher where that is what it
 // takes.
 func (t *Till) reserve(ctx context.Context, from *payer, id string, ceiling uint64) (ledger.Account, error) {
-	r := ledger.Request{Account: from.account, ID: id, Named: from.request != "", Ceiling: ceiling, Terms: credit, Held: from.held, Budget: from.budget}
+	r := ledger.Request{Account: from.account, ID: id, Named: from.request != "", Ceiling: ceiling, Terms: credit, Held: from.held, Good: time.Now().Add(LastCall), Budget: from.budget}
 	a, err := t.Ledger.Reserve(ctx, r)
-	if from.session == nil || !errors.Is(err, voucher.ErrCredit) && !errors.Is(err, voucher.ErrFunds) && !errors.Is(err, ledger.ErrUnknown) {
+	if from.session == nil || !errors.Is(err, voucher.ErrCredit) && !errors.Is(err, voucher.ErrFunds) && !errors.Is(err, voucher.ErrExpired) && !errors.Is(err, ledger.ErrUnknown) {
 		return a, err
 	}
 	if errors.Is(err, voucher.ErrFunds) || errors.Is(err, ledger.ErrUnknown) { // it may have been topped up

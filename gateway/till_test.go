@@ -47,6 +47,7 @@ type purse struct {
 	id      uint64
 	key     ed25519.PrivateKey
 	session string
+	ends    time.Time // of its vouchers; zero is never
 }
 
 func (b *bank) open(id, deposit uint64) *purse {
@@ -57,14 +58,23 @@ func (b *bank) open(id, deposit uint64) *purse {
 	return &purse{id: id, key: private}
 }
 
-// header signs for total in all.
-func (p *purse) header(total uint64, request string) string {
+// held is a voucher for total in all.
+func (p *purse) held(total uint64) ledger.Held {
 	v := voucher.Voucher{Channel: p.id, Parts: voucher.Parts{{Netuid: 1, Amount: total}}}
+	if !p.ends.IsZero() {
+		v.Expiry = p.ends.Unix()
+	}
 	signature, err := v.Sign(payChain, p.key)
 	if err != nil {
 		panic(err)
 	}
-	payload := x402.NewPayload(v, signature)
+	return ledger.Held{Voucher: v, Signature: signature}
+}
+
+// header signs for total in all.
+func (p *purse) header(total uint64, request string) string {
+	h := p.held(total)
+	payload := x402.NewPayload(h.Voucher, h.Signature)
 	payload.Request = request
 	return x402.Encode(x402.Payment{
 		X402Version: x402.Version, Accepted: x402.Requirement{Scheme: x402.Scheme, Network: x402.Network(payChain)}, Payload: payload,
@@ -260,6 +270,45 @@ func TestASessionDefersTheCheckAndLosesNothing(t *testing.T) {
 	a, err = m.Till.Ledger.Account(t.Context(), "channel/4")
 	require.NoError(t, err)
 	require.EqualValues(t, 39*price7, a.Line.Signed)
+}
+
+// What a voucher promises that ends before it would be claimed buys nothing, in a session, without one, and for a key that draws on it;
+// the same promise for longer does.
+func TestAVoucherThatEndsBuysNothingAnyMore(t *testing.T) {
+	m, b := newShop(t, nil)
+	m.sells(1, says("It is 42."))
+	p := b.open(4, 1_000*price7)
+	p.ends = time.Now().Add(minValidity + time.Hour)
+	resp, body := m.post("/v1/chat/completions", ask, p.pays(100*price7, ""))
+	require.Equal(t, 200, resp.StatusCode, body)
+	var told x402.Response
+	require.NoError(t, x402.Decode(resp.Header.Get(x402.HeaderResponse), &told))
+	keys, err := m.Keys.List()
+	require.NoError(t, err)
+	resp, body = m.post("/v1/pay/credit", fmt.Sprintf(`{"key":%q}`, keys[0].ID), p.pays(200*price7, ""))
+	require.Equal(t, 200, resp.StatusCode, body)
+
+	late := *p // as the voucher is a day later
+	late.ends = time.Now().Add(LastCall - time.Minute)
+	_, err = m.Till.Ledger.Sign(t.Context(), "channel/4", late.held(201*price7))
+	require.NoError(t, err)
+	charged, asked := m.charged("channel/4"), m.asked(0)
+	for _, session := range []string{"", told.Session} {
+		late.session = session
+		resp, body = m.post("/v1/chat/completions", ask, late.pays(201*price7, ""))
+		require.Equal(t, 402, resp.StatusCode, body)
+		require.Contains(t, body, "expired")
+	}
+	resp, body = m.post("/v1/chat/completions", ask) // the key
+	require.Equal(t, 402, resp.StatusCode, body)
+	require.Equal(t, charged, m.charged("channel/4"))
+	require.Equal(t, asked, m.asked(0), "a miner has answered for nothing")
+
+	p.ends, p.session = time.Time{}, told.Session
+	resp, body = m.post("/v1/chat/completions", ask, p.pays(201*price7, ""))
+	require.Equal(t, 200, resp.StatusCode, body)
+	resp, body = m.post("/v1/chat/completions", ask)
+	require.Equal(t, 200, resp.StatusCode, body)
 }
 
 func TestAPriceAboveTheLimitIsRefusedWithThePrice(t *testing.T) {

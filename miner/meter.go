@@ -160,6 +160,7 @@ var reasons = []struct {
 	of   error
 }{
 	{"forged", voucher.ErrForged},
+	{"expired", voucher.ErrExpired},
 	{"shrinks", voucher.ErrShrinks},
 	{"channel", errChannel},
 	{"deposit", errDeposit},
@@ -274,6 +275,9 @@ func (m *Meter) take(ctx context.Context, id [ed25519.PublicKeySize]byte, header
 	m.mu.Unlock()
 	if stale {
 		return nil
+	}
+	if v.Expiry != 0 { // claims wait until they are worth their fee
+		return fmt.Errorf("%w, or will: a miner takes vouchers without an end", voucher.ErrExpired)
 	}
 	if !known {
 		c, err := m.Channels.Channel(ctx, v.Channel)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -227,6 +228,22 @@ func TestAForgedVoucherPaysNothing(t *testing.T) {
 	require.Zero(t, paid)
 	require.EqualValues(t, 180, m.Payments().Refused, "each is counted")
 	require.Equal(t, 402, askMeter(t, h, ""))
+}
+
+// A validator that pays with a voucher which ends, or has ended, before a claim is worth its fee has paid nothing.
+func TestAVoucherThatEndsPaysNothing(t *testing.T) {
+	m, h := newMeter(t, "")
+	for _, ends := range []time.Time{time.Now().Add(-time.Hour), time.Now().Add(time.Hour), time.Now().AddDate(1, 0, 0)} {
+		v := voucher.Voucher{Channel: 7, Parts: voucher.Parts{{Netuid: 1, Amount: 1 << 30}}, Expiry: ends.Unix()}
+		signature, err := v.Sign(meterChain, validatorKey)
+		require.NoError(t, err)
+		askMeter(t, h, x402.Encode(x402.Payment{
+			X402Version: x402.Version, Accepted: x402.Requirement{Scheme: x402.Scheme, Network: x402.Network(meterChain)}, Payload: x402.NewPayload(v, signature),
+		}))
+	}
+	_, paid, _ := m.Income()
+	require.Zero(t, paid)
+	require.EqualValues(t, 3, m.Payments().Refused)
 }
 
 // TestAValidatorThatForgotIsServedOnOnce loses what the validator knew it owed, as a kill does: the miner bears it, once

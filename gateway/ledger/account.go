@@ -55,6 +55,20 @@ func (a *Account) Sign(h Held) error {
 	return nil
 }
 
+// renews says whether a checked voucher is to be kept in place of the one that is held: it promises more, or the same for longer. Another
+// one is older and came late.
+func (a *Account) renews(h *Held) bool {
+	have := a.Held.Voucher
+	if !have.Parts.Covers(h.Voucher.Parts) {
+		return true
+	}
+	longer := have.Expiry != 0 && (h.Voucher.Expiry == 0 || h.Voucher.Expiry > have.Expiry)
+	return longer && h.Voucher.Parts.Covers(have.Parts)
+}
+
+// Ends says whether the voucher that is held is worth nothing any more at a moment.
+func (a *Account) Ends(at time.Time) bool { return a.Held.Voucher.Expired(at.Unix()) }
+
 // Claimable is what a claim would bring now, in rao.
 func (a *Account) Claimable() uint64 {
 	due := a.Line.Due()

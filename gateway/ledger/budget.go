@@ -19,15 +19,34 @@ type spent struct {
 	today, since uint64
 }
 
-// periods are the day and the month of a moment, each counted since 1970.
-func periods(at time.Time) (day, month int64) {
+// period is a day and its month, each counted since 1970.
+type period struct{ day, month int64 }
+
+// periods are those of a moment.
+func periods(at time.Time) period {
 	at = at.UTC()
-	return at.UnixMilli() / millisPerDay, int64(at.Year()-1970)*12 + int64(at.Month()-time.January)
+	return period{at.UnixMilli() / millisPerDay, int64(at.Year()-1970)*12 + int64(at.Month()-time.January)}
+}
+
+// charge counts what is charged now.
+func (s *spent) charge(at time.Time, rao uint64) {
+	s.count(rao, s.now(at))
+}
+
+// now are the day and the month that count at a moment: a clock that was set back over midnight begins no budget anew, and ends none.
+func (s *spent) now(at time.Time) period {
+	p := periods(at)
+	if p.day == s.day-1 {
+		return period{s.day, s.month}
+	}
+	return p
 }
 
 // add counts a charge; one of an earlier day or month counts no more.
-func (s *spent) add(at time.Time, rao uint64) {
-	day, month := periods(at)
+func (s *spent) add(at time.Time, rao uint64) { s.count(rao, periods(at)) }
+
+func (s *spent) count(rao uint64, p period) {
+	day, month := p.day, p.month
 	if day > s.day {
 		s.day, s.today = day, 0
 	}
@@ -44,11 +63,11 @@ func (s *spent) add(at time.Time, rao uint64) {
 
 // of is what counts at a moment.
 func (s *spent) of(at time.Time) (today, since uint64) {
-	day, month := periods(at)
-	if day == s.day {
+	p := s.now(at)
+	if p.day == s.day {
 		today = s.today
 	}
-	if month == s.month {
+	if p.month == s.month {
 		since = s.since
 	}
 	return today, since
@@ -100,7 +119,7 @@ func (b *book) spend(account string, at time.Time, rao uint64) {
 		s = &spent{}
 		b.spent[account] = s
 	}
-	s.add(at, rao)
+	s.charge(at, rao)
 }
 
 const spentByDay = "SELECT account, day, SUM(cost) FROM spending WHERE day >= $1 AND ($2 = '' OR account = $2) GROUP BY account, day"

@@ -46,6 +46,21 @@ func outlives(t *testing.T, path string) {
 	}
 }
 
+// A clock that ran ahead over midnight and is set back leaves no hole in which nothing counts.
+func TestAClockThatIsSetBackRenewsNoBudget(t *testing.T) {
+	before := time.Date(2026, 1, 31, 23, 59, 0, 0, time.UTC)
+	ahead := before.Add(90 * time.Second)
+	var s spent
+	s.charge(before, 50)
+	s.charge(ahead, 70)
+	require.ErrorIs(t, Budget{Day: 100}.check(s, 0, 31, before), ErrBudget)
+	s.charge(before, 25)
+	require.ErrorIs(t, Budget{Day: 100}.check(s, 0, 6, before), ErrBudget)
+	require.ErrorIs(t, Budget{Day: 100}.check(s, 0, 6, ahead), ErrBudget)
+	require.ErrorIs(t, Budget{Month: 100}.check(s, 0, 6, before), ErrBudget)
+	require.NoError(t, Budget{Day: 100, Month: 100}.check(s, 0, 5, ahead))
+}
+
 func TestBudgetsBeginAnew(t *testing.T) {
 	last := time.Date(2026, 1, 31, 23, 59, 0, 0, time.UTC)
 	next := last.Add(2 * time.Minute)

@@ -160,19 +160,20 @@ type Request struct {
 	Named       bool // the consumer chose the id, and may send it again
 	Ceiling     uint64
 	Terms       voucher.Terms
-	Held        *Held // a checked voucher that comes with it
+	Held        *Held     // a checked voucher that comes with it
+	Good        time.Time // until when the voucher that is held must be good
 	Budget      Budget
 }
 
 // Reserve opens a request that may cost up to its ceiling. Errors: ErrUnknown, ErrDuplicate, ErrStore, those of
-// voucher.Line.Reserve and of Account.Sign, ErrBudget.
+// voucher.Line.Reserve and of Account.Sign, ErrBudget, voucher.ErrExpired.
 func (l *Ledger) Reserve(ctx context.Context, r Request) (a Account, err error) {
 	err = l.do(ctx, r.Account, func(w *work) error {
 		have, err := w.known(r.Account)
 		if err != nil {
 			return err
 		}
-		if r.Held != nil && !have.Held.Voucher.Parts.Covers(r.Held.Voucher.Parts) { // an older one came late
+		if r.Held != nil && have.renews(r.Held) {
 			if err := have.Sign(*r.Held); err != nil {
 				return err
 			}
@@ -184,6 +185,9 @@ func (l *Ledger) Reserve(ctx context.Context, r Request) (a Account, err error) 
 		}
 		if err := w.within(r, have); err != nil {
 			return err
+		}
+		if have.Ends(r.Good) {
+			return fmt.Errorf("%w, or will before it is claimed: sign for what was answered again", voucher.ErrExpired)
 		}
 		if err := have.Line.Reserve(r.Ceiling, r.Terms); err != nil {
 			return err

@@ -18,6 +18,7 @@ import (
 
 	markettypes "agora/chain/x/market/types"
 	"agora/client"
+	"agora/gateway"
 	"agora/gateway/ledger"
 	"agora/mechanism/voucher"
 )
@@ -152,8 +153,8 @@ func (c *Cashier) Run(ctx context.Context) {
 	}
 }
 
-// look reads every channel to this validator and claims what is due: from payers who take their deposit back at once, from
-// all others once in a while. After a start it looks first, so that a claim in time is lost only if the program was away
+// look reads every channel to this validator and claims what is due: from payers who take their deposit back, or whose vouchers end within a
+// day, at once, from all others once in a while. After a start it looks first, so that a claim in time is lost only if the program was away
 // for the whole delay.
 func (c *Cashier) look(ctx context.Context) error {
 	views, err := c.Chain.Channels(ctx, "", c.Operator)
@@ -175,7 +176,7 @@ func (c *Cashier) look(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if due := a.Claimable(); due > 0 && (a.Closing > 0 || daily && due >= c.Least) {
+		if due := a.Claimable(); due > 0 && (a.Closing > 0 || a.Ends(time.Now().Add(gateway.LastCall)) || daily && due >= c.Least) {
 			now = append(now, a)
 		}
 	}

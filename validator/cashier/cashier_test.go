@@ -229,6 +229,42 @@ func TestAGatewayThatIsAwayForTheWholeDelayLosesWhatWasNotClaimed(t *testing.T) 
 	}
 }
 
+// TestAVoucherIsClaimedBeforeItEnds has the gateway's clock right, and wrong by 90 seconds in both ways, and a voucher for less than a claim
+// is worth. It is claimed a day before its end, to the rao, and not before that; when it has ended nothing is left to lose.
+func TestAVoucherIsClaimedBeforeItEnds(t *testing.T) {
+	for _, off := range []time.Duration{-90 * time.Second, 0, 90 * time.Second} {
+		o := newOffice(t)
+		charged := o.Least * 3 / 10
+		id := o.consumer(t, 10*tao, charged, charged)
+		ends := func(more uint64, in time.Duration) {
+			v := voucher.Voucher{Channel: id, Parts: voucher.Parts{{Netuid: 1, Amount: charged + more}}, Expiry: o.chain.Ctx.BlockTime().Add(in).Unix()}
+			signature, err := v.Sign(yumatest.ChainID, ann)
+			require.NoError(t, err)
+			_, err = o.Ledger.Sign(t.Context(), fmt.Sprintf("channel/%d", id), ledger.Held{Voucher: v, Signature: signature})
+			require.NoError(t, err)
+		}
+		left := func() uint64 {
+			c, err := o.chain.Market.Market.Channel(o.chain.Ctx, id)
+			require.NoError(t, err)
+			return c.Left()
+		}
+		o.chain.Ctx = o.chain.Ctx.WithBlockTime(time.Now().Add(-off)) // it is the chain's clock that is right
+		ends(1, gateway.LastCall+5*time.Minute)
+		require.NoError(t, o.look(t.Context()))
+		require.EqualValues(t, 10*tao, left(), "claimed while it could become more")
+		ends(2, gateway.LastCall-5*time.Minute)
+		before := o.chain.Balance("val")
+		require.NoError(t, o.look(t.Context()))
+		burned := charged / 50
+		require.EqualValues(t, 10*tao-charged, left())
+		require.EqualValues(t, charged-burned, o.chain.Balance("val")-before)
+		o.chain.pass(2 * gateway.LastCall)
+		rao, err := o.ClaimNow(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, rao)
+	}
+}
+
 func TestANodeThatIsAwayCostsNothing(t *testing.T) {
 	o := newOffice(t)
 	id := o.consumer(t, 10*tao, 3*tao, 3*tao)

@@ -176,10 +176,13 @@ func (p *Purse) Status() Status {
 	}
 }
 
-// periods are today's and this month's spending.
+// periods are today's and this month's spending. A clock that was set back over midnight begins no day anew.
 func (p *Purse) periods() (day, month period) {
 	now := p.now().UTC()
 	day, month = p.doc.Day, p.doc.Month
+	if day.Name == now.AddDate(0, 0, 1).Format(time.DateOnly) {
+		return day, month
+	}
 	if name := now.Format(time.DateOnly); day.Name != name {
 		day = period{Name: name}
 	}

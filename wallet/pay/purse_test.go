@@ -122,6 +122,20 @@ func TestADayEndsAtMidnight(t *testing.T) {
 	if s := p.Status(); s.Today != 0 || s.Month != 90 {
 		t.Errorf("%+v", s)
 	}
+	if err := p.End(1, 20, 20, true); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(-90 * time.Second) // the clock is set back
+	if err := p.Begin(1, 81); !errors.Is(err, ErrCap) {
+		t.Errorf("beyond the day's cap, before midnight again: %v", err)
+	}
+	if err := errors.Join(p.Begin(1, 80), p.End(1, 80, 80, true)); err != nil {
+		t.Error(err)
+	}
+	now = now.Add(time.Hour)
+	if err := p.Begin(1, 1); !errors.Is(err, ErrCap) {
+		t.Errorf("beyond the cap of the day that began twice: %v", err)
+	}
 }
 
 func TestAmountsOfTAOAreExact(t *testing.T) {
