@@ -5,14 +5,14 @@ import (
 	"strconv"
 )
 
-// onlyText says that a chunk is of the kind that comes for each token, which append writes.
+// onlyText says that a chunk is of the kind that comes for each token, or at the end, which append writes.
 func (c *ChatChunk) onlyText() bool {
 	for i := range c.Choices {
 		if c.Choices[i].Logprobs != nil || len(c.Choices[i].Delta.ToolCalls) > 0 {
 			return false
 		}
 	}
-	return c.Choices != nil && c.Usage == nil
+	return c.Choices != nil && (c.Usage == nil || c.Usage.PromptDetails == nil && c.Usage.CompletionDetails == nil)
 }
 
 // append writes a chunk that is only text as encoding/json does, but that a byte which is no UTF-8 stands as the sign for that itself.
@@ -29,7 +29,14 @@ func (c *ChatChunk) append(out []byte) []byte {
 		}
 		out = c.Choices[i].append(out)
 	}
-	return append(out, "]}"...)
+	out = append(out, ']')
+	if c.Usage != nil {
+		out = strconv.AppendInt(append(out, `,"usage":{"prompt_tokens":`...), int64(c.Usage.PromptTokens), 10)
+		out = strconv.AppendInt(append(out, `,"completion_tokens":`...), int64(c.Usage.CompletionTokens), 10)
+		out = strconv.AppendInt(append(out, `,"total_tokens":`...), int64(c.Usage.TotalTokens), 10)
+		out = append(out, '}')
+	}
+	return append(out, '}')
 }
 
 func (c *ChatChunkChoice) append(out []byte) []byte {

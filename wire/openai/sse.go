@@ -75,10 +75,9 @@ func (e *EventWriter) Done() error { return e.event(done) }
 func (e *EventWriter) event(lines []byte) error {
 	if !e.started {
 		e.started = true
-		h := e.w.Header()
-		h.Set("Content-Type", "text/event-stream")
-		h.Set("Cache-Control", "no-cache")
-		h.Set("X-Accel-Buffering", "no") // a reverse proxy in between shall not collect events
+		h, values := e.w.Header(), []string{"text/event-stream", "no-cache", "no"}
+		h["Content-Type"], h["Cache-Control"] = values[:1:1], values[1:2:2]
+		h["X-Accel-Buffering"] = values[2:] // a reverse proxy in between shall not collect events
 		e.w.WriteHeader(http.StatusOK)
 	}
 	_, err := e.w.Write(lines)

@@ -212,6 +212,9 @@ func FuzzChunk(f *testing.F) {
 		two := ChatChunkChoice{Delta: Delta{Content: role}, FinishReason: &finish}
 		for _, choices := range [][]ChatChunkChoice{{}, {one}, {two}, {one, two}} {
 			c := ChatChunk{ID: id, Object: "chat.completion.chunk", Created: created, Model: model, Choices: choices}
+			if len(choices) == 0 {
+				c.Usage = &Usage{PromptTokens: index, CompletionTokens: int(created), TotalTokens: -index}
+			}
 			want, err := json.Marshal(c)
 			if err != nil {
 				t.Fatal(err)
@@ -237,7 +240,7 @@ func TestChunksThatSayMoreAreLeftToEncodingJSON(t *testing.T) {
 	n := 0
 	for _, c := range []ChatChunk{
 		{},
-		{Choices: []ChatChunkChoice{}, Usage: &Usage{PromptTokens: 1}},
+		{Choices: []ChatChunkChoice{}, Usage: &Usage{PromptDetails: &PromptDetails{}}},
 		{Choices: []ChatChunkChoice{{Logprobs: &ChatLogprobs{}}}},
 		{Choices: []ChatChunkChoice{{}, {Delta: Delta{ToolCalls: []ToolCall{{Index: &n, ID: "c"}}}}}},
 	} {
