@@ -41,6 +41,9 @@ type Config struct {
 	MaxEvent    int   // bytes of one event of a stream; 1 MiB
 	MaxInFlight int   // requests open at once, beyond it 429; 1024
 
+	MaxConns   int // connections open at once, beyond it a new one is closed; 16384
+	PerAddress int // of them, of one address or IPv6 network of 64 bits, but loopback; 1024
+
 	BodyTimeout  time.Duration // for a request's body; 30 s
 	FirstEvent   time.Duration // until a stream begins, then the next miner is asked; longer where a model is known to be slow; 20 s
 	WholeAnswer  time.Duration // for an answer that is not streamed, of which a miner has its part until it begins, and until an answer begins that nobody else can give; 120 s

@@ -28,6 +28,8 @@ func gatewayFlags(f *pflag.FlagSet, c *gateway.Config) {
 	f.Int64Var(&c.MaxAnswer, "max-answer", 0, "bytes of an answer that is not streamed (16777216)")
 	f.IntVar(&c.MaxEvent, "max-event", 0, "bytes of one event of a stream (1048576)")
 	f.IntVar(&c.MaxInFlight, "max-in-flight", 0, "requests served at once (1024)")
+	f.IntVar(&c.MaxConns, "max-connections", 0, "connections open at once, beyond it a new one is closed (16384)")
+	f.IntVar(&c.PerAddress, "connections-per-address", 0, "of them, of one address or IPv6 network of 64 bits; loopback, where a proxy stands, has no such limit (1024)")
 	f.IntVar(&c.Limits.PerMinute, "per-minute", 0, "requests per minute of a key that has no limit of its own (6000)")
 	f.IntVar(&c.Limits.Burst, "burst", 0, "requests of such a key at once after a quiet time (200)")
 	f.IntVar(&c.Limits.InFlight, "in-flight", 0, "requests of such a key open at once (64)")

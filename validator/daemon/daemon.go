@@ -261,6 +261,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 		}
 		d.site.ServeHTTP(w, r)
 	}))
+	s.MaxConns, s.PerAddress = d.cfg.Gateway.MaxConns, d.cfg.Gateway.PerAddress
 	stopped := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()

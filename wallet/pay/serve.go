@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,20 +33,29 @@ type Endpoint struct {
 	purse  *Purse
 	client *http.Client
 
+	bodyTimeout time.Duration // for a request's body
+
 	mu      sync.Mutex
 	session string
 }
 
 // NewEndpoint pays with purse.
 func NewEndpoint(purse *Purse) *Endpoint {
-	return &Endpoint{purse: purse, client: &http.Client{Transport: &http.Transport{
+	return &Endpoint{purse: purse, bodyTimeout: 30 * time.Second, client: &http.Client{Transport: &http.Transport{
 		MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: 15 * time.Minute, DisableCompression: true,
 	}}}
 }
 
 // ServeHTTP answers one request.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(e.bodyTimeout)) // writers of tests may have none
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		openai.WriteError(w, openai.Errorf(http.StatusRequestTimeout, "the body did not arrive within %s", e.bodyTimeout))
+		return
+	}
+	_ = control.SetReadDeadline(time.Time{}) // as above
 	if err != nil {
 		openai.WriteError(w, openai.Errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody))
 		return

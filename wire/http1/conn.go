@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ type conn struct {
 	*Server
 	rwc    net.Conn
 	remote string
+	from   netip.Prefix    // what it is counted by
 	base   context.Context // of its requests
 	in     input
 	idle   atomic.Int64 // since when it waits for a request, in nanoseconds since 1970; busy; closed by the server
@@ -65,7 +67,7 @@ const (
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{Server: s, rwc: nc, in: input{from: nc}, header: make(http.Header, 16), leave: func() {}}
 	if at := nc.RemoteAddr(); at != nil {
-		c.remote = at.String()
+		c.remote, c.from = at.String(), origin(at)
 	}
 	c.base = context.WithValue(context.Background(), http.LocalAddrContextKey, nc.LocalAddr())
 	c.idle.Store(time.Now().UnixNano())

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,8 @@ type Server struct {
 	IdleTimeout    time.Duration // for the next request on a connection; 2 min, and up to a quarter more
 	WriteTimeout   time.Duration // for a client to take what is written at once, unless the handler has set a deadline; 2 min, and up to a quarter more
 	MaxHeaderBytes int           // of a request's line and header; beyond it 431; 32 KiB
+	MaxConns       int           // open at once, beyond it a new one is closed; 16,384
+	PerAddress     int           // of them, of one address or IPv6 network of 64 bits; loopback, where proxies stand, has no such limit; 1,024
 	Log            *slog.Logger  // of handlers that panic; slog.Default()
 
 	closing atomic.Bool
@@ -29,7 +32,8 @@ type Server struct {
 	mu        sync.Mutex // guards what follows
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
-	empty     chan struct{} // closed when the last connection has ended; nil unless Shutdown waits
+	from      map[netip.Prefix]int // of conns, by their addresses
+	empty     chan struct{}        // closed when the last connection has ended; nil unless Shutdown waits
 }
 
 // prepare fills in what is not set.
@@ -39,9 +43,12 @@ func (s *Server) prepare() {
 		s.IdleTimeout = cmp.Or(s.IdleTimeout, 2*time.Minute)
 		s.WriteTimeout = cmp.Or(s.WriteTimeout, 2*time.Minute)
 		s.MaxHeaderBytes = cmp.Or(s.MaxHeaderBytes, 32<<10)
+		s.MaxConns = cmp.Or(s.MaxConns, 16<<10)
+		s.PerAddress = cmp.Or(s.PerAddress, 1<<10)
 		s.Log = cmp.Or(s.Log, slog.Default())
 		s.end = make(chan struct{})
 		s.listeners, s.conns = map[net.Listener]struct{}{}, map[*conn]struct{}{}
+		s.from = map[netip.Prefix]int{}
 	})
 }
 
@@ -106,14 +113,33 @@ func (s *Server) forget(l net.Listener) {
 func (s *Server) open(nc net.Conn) {
 	c := newConn(s, nc)
 	s.mu.Lock()
-	if s.closing.Load() {
+	if s.closing.Load() || len(s.conns) >= s.MaxConns || c.from.IsValid() && s.from[c.from] >= s.PerAddress {
 		s.mu.Unlock()
 		nc.Close()
 		return
 	}
 	s.conns[c] = struct{}{}
+	s.from[c.from]++
 	s.mu.Unlock()
 	go c.serve()
+}
+
+// origin is what connections of one client are counted by; none for loopback and what is no address.
+func origin(at net.Addr) netip.Prefix {
+	tcp, ok := at.(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	ip := tcp.AddrPort().Addr().Unmap()
+	if !ip.IsValid() || ip.IsLoopback() {
+		return netip.Prefix{}
+	}
+	bits := 32
+	if ip.Is6() {
+		bits = 64
+	}
+	p, _ := ip.WithZone("").Prefix(bits) // it has as many
+	return p
 }
 
 // gone notes that a connection has ended.
@@ -121,6 +147,9 @@ func (s *Server) gone(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	if s.from[c.from]--; s.from[c.from] == 0 {
+		delete(s.from, c.from)
+	}
 	if len(s.conns) == 0 && s.empty != nil {
 		close(s.empty)
 		s.empty = nil
