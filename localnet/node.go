@@ -60,7 +60,7 @@ func (p *plan) cometConfig(i int) *cmtcfg.Config {
 	c.RPC.ListenAddress = fmt.Sprintf("tcp://%s:%d", host, p.file.Ports.RPC[i])
 	c.RPC.PprofListenAddress = ""
 	c.RPC.CORSAllowedOrigins = []string{"*"} // wallets in a browser ask it, as its gateway may be asked
-	c.Mempool.Size, c.Mempool.CacheSize = app.PoolSize, 2*app.PoolSize
+	c.Mempool.Size, c.Mempool.CacheSize = app.PoolSize, seenTxs
 	c.Consensus.TimeoutCommit = p.BlockTime
 	c.Consensus.TimeoutPropose = 500 * time.Millisecond
 	c.Consensus.PeerGossipSleepDuration = 25 * time.Millisecond
@@ -88,6 +88,9 @@ func (s settings) Get(key string) any { return s[key] }
 // treeCache is how many nodes of each store's tree a node keeps in memory: every block adds some until it is full, so
 // that a market of four nodes with 15 stores each grows until then.
 const treeCache = 1_000
+
+// seenTxs is how many of the latest transactions a node knows again when a peer sends them once more.
+const seenTxs = 1_024
 
 // startNode starts node i, whose blocks play proposes. A damaged store is an error that says how to start afresh.
 func (p *plan) startNode(ctx context.Context, i int, play *proposer) (*node.Node, error) {

@@ -51,7 +51,7 @@ var ErrInUse = errors.New("another node runs there")
 // Small makes stores of a node take a tenth of the usual memory: for many nodes in one process, whose data are small. It counts for
 // goleveldb alone, in bytes.
 var Small = &opt.Options{
-	Filter: filter.NewBloomFilter(10), BlockCacheCapacity: 1 << 20, WriteBuffer: 1 << 18, CompactionTableSize: 1 << 20,
+	Filter: filter.NewBloomFilter(10), BlockCacheCapacity: 1 << 18, WriteBuffer: 1 << 18, CompactionTableSize: 1 << 20,
 }
 
 // OpenDB opens the application's store. One that another process has open is ErrInUse: nothing is wrong with it.
