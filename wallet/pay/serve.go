@@ -184,17 +184,17 @@ func (e *Endpoint) ask(ctx context.Context, path string, body []byte, p *paid, a
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set(x402.HeaderMax, strconv.FormatUint(p.ceiling, 10))
-	if err := e.enclose(r, p.netuid, ahead); err != nil {
+	if _, err := e.enclose(r, p.netuid, ahead); err != nil {
 		return nil, err
 	}
 	return e.client.Do(r)
 }
 
-// enclose signs a voucher into a request.
-func (e *Endpoint) enclose(r *http.Request, netuid uint32, ahead bool) error {
+// enclose signs a voucher into a request, and returns what it promises.
+func (e *Endpoint) enclose(r *http.Request, netuid uint32, ahead bool) (voucher.Parts, error) {
 	v, signature, err := e.purse.Sign(netuid, ahead)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.Header.Set(x402.HeaderSignature, x402.Encode(x402.Payment{
 		X402Version: x402.Version,
@@ -206,7 +206,7 @@ func (e *Endpoint) enclose(r *http.Request, netuid uint32, ahead bool) error {
 	if e.session != "" {
 		r.Header.Set(x402.HeaderSession, e.session)
 	}
-	return nil
+	return v.Parts, nil
 }
 
 // note keeps what an answer's header says of the payment.
@@ -360,11 +360,11 @@ func costOf(answer []byte) (rao uint64, told bool) {
 // Settle asks the gateway what it charged, signs for it, and hands the voucher over: at the end, and where the two do not
 // agree.
 func (e *Endpoint) Settle(ctx context.Context) error {
-	charged, open, err := e.state(ctx, http.MethodGet, "/v1/pay/channel")
+	have, err := e.state(ctx, http.MethodGet, "/v1/pay/channel")
 	if err != nil {
 		return err
 	}
-	disputed, err := e.purse.Learn(charged, open)
+	disputed, err := e.purse.Learn(have.charged, have.open)
 	if err != nil {
 		return err
 	}
@@ -374,48 +374,76 @@ func (e *Endpoint) Settle(ctx context.Context) error {
 	if s := e.purse.Status(); s.Owed == 0 {
 		return nil
 	}
-	_, _, err = e.state(ctx, http.MethodPost, "/v1/pay/voucher")
+	gave, err := e.state(ctx, http.MethodPost, "/v1/pay/voucher")
+	if err == nil {
+		return nil
+	}
+	// A request that began later may have come there before, with a voucher for more.
+	if have, failed := e.state(ctx, http.MethodGet, "/v1/pay/channel"); failed == nil && have.signed.Covers(gave.given) {
+		return nil
+	}
 	return err
 }
 
-// state asks for the channel with the voucher as it is: what was charged, and how many requests are open there.
-func (e *Endpoint) state(ctx context.Context, method, path string) (charged voucher.Parts, open uint64, err error) {
+// channel is what a gateway says of one.
+type channel struct {
+	charged voucher.Parts
+	signed  voucher.Parts // what its last voucher promises
+	given   voucher.Parts // what that promises which it was asked with
+	open    uint64        // requests
+}
+
+// state asks for the channel with the voucher as it is. What was given is told beside an error too.
+func (e *Endpoint) state(ctx context.Context, method, path string) (c channel, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, e.purse.Gateway()+path, nil)
 	if err != nil {
-		return nil, 0, err
+		return c, err
 	}
-	if err := e.enclose(r, 0, false); err != nil {
-		return nil, 0, err
+	if c.given, err = e.enclose(r, 0, false); err != nil {
+		return c, err
 	}
 	resp, err := e.client.Do(r)
 	if err != nil {
-		return nil, 0, err
+		return c, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxPurse))
 	if err != nil {
-		return nil, 0, err
+		return c, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, 0, openai.Foreign(resp.StatusCode, text)
+		return c, openai.Foreign(resp.StatusCode, text)
 	}
 	var told struct {
-		Parts []x402.Part `json:"charged_parts"`
-		Open  uint64      `json:"open"`
+		Parts []x402.Part   `json:"charged_parts"`
+		Last  *x402.Payload `json:"lastVoucher"`
+		Open  uint64        `json:"open"`
 	}
 	if err := json.Unmarshal(text, &told); err != nil {
-		return nil, 0, fmt.Errorf("the gateway's answer: %w", err)
+		return c, fmt.Errorf("the gateway's answer: %w", err)
 	}
-	for _, part := range told.Parts {
+	c.open = told.Open
+	if told.Last != nil {
+		if c.signed, err = partsOf(told.Last.Parts); err != nil {
+			return c, err
+		}
+	}
+	c.charged, err = partsOf(told.Parts)
+	return c, err
+}
+
+// partsOf reads amounts that a gateway told.
+func partsOf(list []x402.Part) (parts voucher.Parts, err error) {
+	for _, part := range list {
 		amount, err := strconv.ParseUint(part.Amount, 10, 64)
 		if err != nil {
-			return nil, 0, fmt.Errorf("the gateway's answer: amount %.30q", part.Amount)
+			return nil, fmt.Errorf("the gateway's answer: amount %.30q", part.Amount)
 		}
-		charged = append(charged, voucher.Part{Netuid: part.Netuid, Amount: amount})
+		parts = append(parts, voucher.Part{Netuid: part.Netuid, Amount: amount})
 	}
-	return charged, told.Open, nil
+	return parts, nil
 }
 
 // GiveCredit lets a key draw on the channel: the gateway gets a voucher for the whole deposit.
@@ -429,7 +457,7 @@ func (e *Endpoint) GiveCredit(ctx context.Context, key string, netuid uint32) er
 	if err != nil {
 		return err
 	}
-	if err := e.enclose(r, netuid, false); err != nil {
+	if _, err := e.enclose(r, netuid, false); err != nil {
 		return err
 	}
 	resp, err := e.client.Do(r)
