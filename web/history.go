@@ -1,6 +1,10 @@
 package web
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // maxSamples bounds a plot. A full history drops every other sample and takes half as many from then on, so that it
 // covers the whole time since the start.
@@ -16,7 +20,26 @@ type sample struct {
 	at        time.Time
 	height    int64
 	blockTime time.Time
-	incentive map[uint32]map[uint32]float64 // by netuid and uid
+	incentive []share // in the order of their subnets and uids
+}
+
+// share is a miner's incentive.
+type share struct {
+	netuid, uid uint32
+	incentive   float64
+}
+
+func (s share) compare(o share) int {
+	return cmp.Or(cmp.Compare(s.netuid, o.netuid), cmp.Compare(s.uid, o.uid))
+}
+
+// of is a miner's incentive then, if it was there.
+func (s *sample) of(netuid, uid uint32) (float64, bool) {
+	i, found := slices.BinarySearchFunc(s.incentive, share{netuid: netuid, uid: uid}, share.compare)
+	if !found {
+		return 0, false
+	}
+	return s.incentive[i].incentive, true
 }
 
 func newHistory() history { return history{every: fresh} }
@@ -28,14 +51,17 @@ func (h *history) add(s *Snapshot, now time.Time) {
 	if len(h.samples) == maxSamples {
 		h.thin()
 	}
-	one := sample{at: now, height: s.Height, blockTime: s.BlockTime, incentive: map[uint32]map[uint32]float64{}}
+	all := 0
 	for _, sub := range s.Subnets {
-		row := make(map[uint32]float64, len(sub.Miners))
-		for _, m := range sub.Miners {
-			row[m.UID] = m.Incentive
-		}
-		one.incentive[sub.NetUID] = row
+		all += len(sub.Miners)
 	}
+	one := sample{at: now, height: s.Height, blockTime: s.BlockTime, incentive: make([]share, 0, all)}
+	for _, sub := range s.Subnets {
+		for _, m := range sub.Miners {
+			one.incentive = append(one.incentive, share{sub.NetUID, m.UID, m.Incentive})
+		}
+	}
+	slices.SortFunc(one.incentive, share.compare)
 	h.samples = append(h.samples, one)
 }
 
@@ -81,7 +107,7 @@ func (h *history) series(s *Subnet) series {
 	for _, m := range s.Miners {
 		line := make([]*float64, len(h.samples))
 		for i, x := range h.samples {
-			if v, ok := x.incentive[s.NetUID][m.UID]; ok {
+			if v, ok := x.of(s.NetUID, m.UID); ok {
 				line[i] = &v
 			}
 		}
