@@ -71,7 +71,7 @@ type Job struct {
 	err      error
 }
 
-// Cancel gives the answer up. Its slot is free after at most the pass that runs.
+// Cancel gives the answer up. It ends within a layer of the pass that runs, and its slot is free after that pass.
 func (j *Job) Cancel() { j.once.Do(func() { close(j.canceled) }) }
 
 // Done is closed when the answer has ended, for whatever reason; the chooser is not called any more.
@@ -230,6 +230,18 @@ func (j *Job) gone() bool {
 		return false
 	}
 }
+
+// leaves ends the answer in the middle of a pass, and says so, where it was given up.
+func (j *Job) leaves() bool {
+	if !j.gone() {
+		return false
+	}
+	j.end(ErrCanceled)
+	return true
+}
+
+// ended says that an answer that had a slot has ended.
+func (j *Job) ended() bool { return j.seq == nil }
 
 func (j *Job) end(err error) {
 	j.err = err

@@ -75,6 +75,39 @@ func TestACancelledAnswerIsWrittenNoFurther(t *testing.T) {
 	}
 }
 
+// Who is given up while a pass runs has ended before the pass has, and the others write on as if alone.
+func TestACancelledAnswerLeavesThePassThatRuns(t *testing.T) {
+	m := small(t)
+	b := &Batcher{model: m, options: Options{}.withDefaults(), runner: m.NewRunner()}
+	stays, leaves := &greedy{end: 5}, &greedy{}
+	job := func(seed uint64, limit int, c Chooser) *Job {
+		j := &Job{prompt: prompt(4, seed), limit: limit, chooser: c, canceled: make(chan struct{}), done: make(chan struct{})}
+		b.begin(j)
+		return j
+	}
+	one, other := job(1, 5, stays), job(2, 400, leaves)
+	b.pass()
+	inputs, jobs, _, _ := b.inputs()
+	other.Cancel() // after the pass was drawn up
+	logits, err := b.runner.Forward(inputs...)
+	select {
+	case <-other.Done():
+	default:
+		t.Fatal("it has not ended with the pass")
+	}
+	if err != nil || len(logits) != 1 || !errors.Is(other.Err(), ErrCanceled) {
+		t.Fatalf("%d logits, %v, %v", len(logits), err, other.Err())
+	}
+	b.took(inputs, jobs, logits)
+	for len(b.active) > 0 {
+		b.pass()
+	}
+	wait(t, one)
+	if len(leaves.ids) != 1 || !slices.Equal(stays.ids, alone(t, m, prompt(4, 1), 5)) || b.used != 0 {
+		t.Errorf("%d tokens and %d bytes after it was given up, the other one wrote %v", len(leaves.ids), b.used, stays.ids)
+	}
+}
+
 // Whatever a token costs, read or written, a pass lasts 50 ms at most, or has the fewest tokens there are.
 func TestAPassLastsAsLongAsSomebodyShouldWait(t *testing.T) {
 	for _, each := range []time.Duration{10 * time.Microsecond, 400 * time.Microsecond, 2 * time.Millisecond, 5 * time.Millisecond} {

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"agora/engine/native/model"
@@ -19,11 +20,19 @@ func (b *Batcher) pass() {
 	logits, err := b.runner.Forward(inputs...)
 	b.pace.took(prompts, written, time.Since(began))
 	if err != nil {
-		b.failed(jobs, err)
+		b.failed(slices.DeleteFunc(jobs, (*Job).ended), err)
 		return
 	}
+	b.took(inputs, jobs, logits)
+}
+
+// took notes what a pass has read, and lets choosers pick the next tokens.
+func (b *Batcher) took(inputs []model.Input, jobs []*Job, logits [][]float32) {
 	row := 0
 	for i, j := range jobs {
+		if j.ended() { // given up on the way
+			continue
+		}
 		j.read = append(j.read, inputs[i].Tokens...)
 		j.pending = j.pending[len(inputs[i].Tokens):]
 		if inputs[i].Logits == 0 {
@@ -39,7 +48,7 @@ func (b *Batcher) pass() {
 func (b *Batcher) inputs() (inputs []model.Input, jobs []*Job, prompts, written int) {
 	for _, j := range b.active {
 		if j.made > 0 {
-			inputs, jobs = append(inputs, model.Input{Sequence: j.seq, Tokens: j.pending, Logits: 1}), append(jobs, j)
+			inputs, jobs = append(inputs, model.Input{Sequence: j.seq, Tokens: j.pending, Logits: 1, Gone: j.leaves}), append(jobs, j)
 			written++
 		}
 	}
@@ -49,7 +58,7 @@ func (b *Batcher) inputs() (inputs []model.Input, jobs []*Job, prompts, written 
 			continue
 		}
 		n := min(room, len(j.pending))
-		in := model.Input{Sequence: j.seq, Tokens: j.pending[:n]}
+		in := model.Input{Sequence: j.seq, Tokens: j.pending[:n], Gone: j.leaves}
 		if n == len(j.pending) {
 			in.Logits = 1
 		}
@@ -96,7 +105,7 @@ func (b *Batcher) drop() {
 func (b *Batcher) sweep() {
 	stay := b.active[:0]
 	for _, j := range b.active {
-		if j.seq != nil {
+		if !j.ended() {
 			stay = append(stay, j)
 			continue
 		}

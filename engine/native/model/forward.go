@@ -26,11 +26,18 @@ type Input struct {
 	Sequence *Sequence
 	Tokens   []int32
 	Logits   int // of the last so many tokens logits are wanted
+
+	// Gone is asked before each layer. Once it says so the text takes no further part: it gets no logits, and its sequence is of no more
+	// use. Nil is never.
+	Gone func() bool
 }
 
 // Runner is the working memory of passes. It belongs to one goroutine at a time; a model may have many.
 type Runner struct {
 	m                        *Model
+	inputs                   []Input
+	left                     []bool // inputs that are gone
+	wants                    []int  // inputs whose the logits are
 	items                    []item
 	x, h, att, q, k, v, feed []float32 // one row per item
 	gate, up, logits         []float32
@@ -42,6 +49,7 @@ type Runner struct {
 
 // item is one token of a pass.
 type item struct {
+	input    int
 	seq      *Sequence
 	position int
 	token    int32
@@ -65,8 +73,8 @@ func (m *Model) NewRunner() *Runner {
 // wide is n rounded up to whole vectors.
 func wide(n int) int { return (n + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes }
 
-// Forward reads the inputs and returns the logits that they want, in order, Vocab each. They stay valid until the next
-// call. What a token gets does not depend on its neighbours in the call. After an error the sequences are as before it.
+// Forward reads the inputs and returns the logits that they want, of those that are not gone, in order, Vocab each. They stay valid until
+// the next call. What a token gets does not depend on its neighbours in the call. After an error the sequences are as before it.
 func (r *Runner) Forward(inputs ...Input) ([][]float32, error) {
 	if err := r.check(inputs); err != nil {
 		return nil, err
@@ -82,13 +90,27 @@ func (r *Runner) Forward(inputs ...Input) ([][]float32, error) {
 		r.logits = make([]float32, wanted*width)
 	}
 	out := make([][]float32, 0, wanted)
-	if err := r.passes(inputs, &out); err != nil {
+	r.inputs, r.left, r.wants = inputs, append(r.left[:0], make([]bool, len(inputs))...), r.wants[:0]
+	defer func() { r.inputs = nil }()
+	if err := r.passes(&out); err != nil {
 		for i, in := range inputs {
 			in.Sequence.Truncate(before[i])
 		}
 		return nil, err
 	}
-	return out, nil
+	return r.stayed(out), nil
+}
+
+// stayed are the logits of inputs that are not gone.
+func (r *Runner) stayed(out [][]float32) [][]float32 {
+	n := 0
+	for i, l := range out {
+		if !r.left[r.wants[i]] {
+			out[n] = l
+			n++
+		}
+	}
+	return out[:n]
 }
 
 func (r *Runner) check(inputs []Input) error {
@@ -109,9 +131,9 @@ func (r *Runner) check(inputs []Input) error {
 }
 
 // passes cuts the inputs into pieces of MaxPass tokens.
-func (r *Runner) passes(inputs []Input, out *[][]float32) error {
+func (r *Runner) passes(out *[][]float32) error {
 	r.items = r.items[:0]
-	for _, in := range inputs {
+	for n, in := range r.inputs {
 		for i, t := range in.Tokens {
 			if len(r.items) == MaxPass {
 				if err := r.pass(out); err != nil {
@@ -119,7 +141,10 @@ func (r *Runner) passes(inputs []Input, out *[][]float32) error {
 				}
 				r.items = r.items[:0]
 			}
-			r.items = append(r.items, item{in.Sequence, in.Sequence.grow(), t, i >= len(in.Tokens)-in.Logits})
+			if r.left[n] {
+				break
+			}
+			r.items = append(r.items, item{n, in.Sequence, in.Sequence.grow(), t, i >= len(in.Tokens)-in.Logits})
 		}
 	}
 	if len(r.items) == 0 {
@@ -135,6 +160,9 @@ func (r *Runner) pass(out *[][]float32) error {
 		return ErrNotFinite
 	}
 	for i := range r.m.layers {
+		if r.leave(); len(r.items) == 0 {
+			return nil
+		}
 		if err := r.attention(i); err != nil {
 			return err
 		}
@@ -142,7 +170,38 @@ func (r *Runner) pass(out *[][]float32) error {
 			return err
 		}
 	}
+	r.leave()
 	return r.predict(out)
+}
+
+// leave takes the items of inputs that are gone out of the pass: what the others get does not depend on them.
+func (r *Runner) leave() {
+	any := false
+	for n, in := range r.inputs {
+		if !r.left[n] && in.Gone != nil && in.Gone() {
+			r.left[n], any = true, true
+		}
+	}
+	if !any {
+		return
+	}
+	n := 0
+	for i, it := range r.items {
+		if r.left[it.input] {
+			continue
+		}
+		for _, rows := range []struct {
+			of   []float32
+			size int
+		}{{r.x, r.m.Width}, {r.rotations, r.m.Rotary}, {r.localTurns, r.m.Rotary}} {
+			if len(rows.of) > 0 {
+				copy(rows.of[n*rows.size:(n+1)*rows.size], rows.of[i*rows.size:])
+			}
+		}
+		r.items[n] = it
+		n++
+	}
+	r.items = r.items[:n]
 }
 
 func (r *Runner) embed() {
@@ -331,6 +390,7 @@ func (r *Runner) predict(out *[][]float32) error {
 	for i, it := range r.items {
 		if it.want {
 			kernel.Normalise(r.h[n*m.Width:(n+1)*m.Width], r.x[i*m.Width:(i+1)*m.Width], m.norm, m.Epsilon)
+			r.wants = append(r.wants, it.input)
 			n++
 		}
 	}

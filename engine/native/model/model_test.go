@@ -41,7 +41,7 @@ func all(t testing.TB, m *Model, tokens []int32, pieces ...int) [][]float32 {
 	var out [][]float32
 	for i := 0; len(tokens) > 0; i++ {
 		n := min(pieces[min(i, len(pieces)-1)], len(tokens))
-		logits, err := r.Forward(Input{s, tokens[:n], n})
+		logits, err := r.Forward(Input{Sequence: s, Tokens: tokens[:n], Logits: n})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,6 +52,8 @@ func all(t testing.TB, m *Model, tokens []int32, pieces ...int) [][]float32 {
 	}
 	return out
 }
+
+func last(logits [][]float32) []float32 { return logits[len(logits)-1] }
 
 func hash(logits [][]float32) string {
 	h := sha256.New()
@@ -122,7 +124,7 @@ func TestEightTogetherAreAsEachAlone(t *testing.T) {
 			var who []int
 			for i, in := range inputs {
 				if step < len(in.Tokens) {
-					now, who = append(now, Input{in.Sequence, in.Tokens[step : step+1], 1}), append(who, i)
+					now, who = append(now, Input{Sequence: in.Sequence, Tokens: in.Tokens[step : step+1], Logits: 1}), append(who, i)
 				}
 			}
 			logits, err := r.Forward(now...)
@@ -142,27 +144,50 @@ func TestEightTogetherAreAsEachAlone(t *testing.T) {
 }
 
 // A fork continues as the text itself would have, and neither sees what the other reads after.
+// A text that is given up in the middle of a pass leaves the others what they get without it, whichever layer it was.
+func TestWhoLeavesAPassChangesNothingForTheOthers(t *testing.T) {
+	for _, s := range []modeltest.Shape{shapes[0], shapes[3], shapes[6]} {
+		m := load(t, s)
+		begin, gone, end := modeltest.Text(9, 1), modeltest.Text(80, 2), modeltest.Text(70, 3)
+		want := [][]float32{last(all(t, m, begin, 1)), last(all(t, m, end, 1))}
+		for at := range 3 * len(m.layers) {
+			asked := 0
+			logits, err := m.NewRunner().Forward(
+				Input{Sequence: m.NewSequence(), Tokens: begin, Logits: 1, Gone: func() bool { return false }},
+				Input{Sequence: m.NewSequence(), Tokens: gone, Logits: 2, Gone: func() bool { asked++; return asked > at }},
+				Input{Sequence: m.NewSequence(), Tokens: end, Logits: 1},
+			)
+			if err != nil || len(logits) != 2 || hash(logits) != hash(want) {
+				t.Fatalf("%v: gone when asked %d times: %d logits, %v", s, at, len(logits), err)
+			}
+			if asked != at+1 {
+				t.Fatalf("asked %d times, gone when asked the %dth time", asked, at+1)
+			}
+		}
+	}
+}
+
 func TestForkSharesThePastAndNothingElse(t *testing.T) {
 	m := load(t, shapes[0])
 	r, tokens := m.NewRunner(), modeltest.Text(200, 5)
 	for _, n := range []int{0, 63, 64, 150} {
 		s := m.NewSequence()
-		if _, err := r.Forward(Input{s, tokens[:150], 0}); err != nil {
+		if _, err := r.Forward(Input{Sequence: s, Tokens: tokens[:150], Logits: 0}); err != nil {
 			t.Fatal(err)
 		}
 		f := s.Fork(n)
-		if _, err := r.Forward(Input{f, modeltest.Text(30, 99), 0}); err != nil {
+		if _, err := r.Forward(Input{Sequence: f, Tokens: modeltest.Text(30, 99), Logits: 0}); err != nil {
 			t.Fatal(err)
 		}
 		f.Truncate(n)
 		tail := append(slices.Clone(tokens[:n]), modeltest.Text(40, 6)...)
 		want := all(t, m, tail, len(tail))
-		got, err := r.Forward(Input{f, tail[n:], 1})
+		got, err := r.Forward(Input{Sequence: f, Tokens: tail[n:], Logits: 1})
 		if err != nil || hash(got) != hash(want[len(want)-1:]) {
 			t.Errorf("fork at %d: %v", n, err)
 		}
 		want = all(t, m, tokens, 200)
-		if got, err = r.Forward(Input{s, tokens[150:], 1}); err != nil || hash(got) != hash(want[199:]) {
+		if got, err = r.Forward(Input{Sequence: s, Tokens: tokens[150:], Logits: 1}); err != nil || hash(got) != hash(want[199:]) {
 			t.Errorf("text after its fork at %d: %v", n, err)
 		}
 	}
@@ -175,19 +200,19 @@ func TestWrongInputIsRefusedAndChangesNothing(t *testing.T) {
 		in Input
 		is error
 	}{
-		{Input{s, []int32{5, -1}, 0}, ErrToken},
-		{Input{s, []int32{int32(m.Vocab)}, 0}, ErrToken},
-		{Input{s, []int32{5}, 2}, ErrToken},
-		{Input{s, make([]int32, m.Context+1), 0}, ErrContext},
+		{Input{Sequence: s, Tokens: []int32{5, -1}, Logits: 0}, ErrToken},
+		{Input{Sequence: s, Tokens: []int32{int32(m.Vocab)}, Logits: 0}, ErrToken},
+		{Input{Sequence: s, Tokens: []int32{5}, Logits: 2}, ErrToken},
+		{Input{Sequence: s, Tokens: make([]int32, m.Context+1), Logits: 0}, ErrContext},
 	} {
-		if _, err := r.Forward(Input{m.NewSequence(), []int32{1}, 1}, c.in); !errors.Is(err, c.is) {
+		if _, err := r.Forward(Input{Sequence: m.NewSequence(), Tokens: []int32{1}, Logits: 1}, c.in); !errors.Is(err, c.is) {
 			t.Errorf("%v", err)
 		}
 	}
 	if s.Len() != 0 {
 		t.Errorf("%v", s)
 	}
-	if _, err := r.Forward(Input{s, modeltest.Text(m.Context, 1), 1}); err != nil {
+	if _, err := r.Forward(Input{Sequence: s, Tokens: modeltest.Text(m.Context, 1), Logits: 1}); err != nil {
 		t.Errorf("a text as long as the context: %v", err)
 	}
 }
@@ -207,7 +232,7 @@ func TestOverflowIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := m.NewSequence()
-	if _, err := m.NewRunner().Forward(Input{s, modeltest.Text(70, 1), 1}); !errors.Is(err, ErrNotFinite) || s.Len() != 0 {
+	if _, err := m.NewRunner().Forward(Input{Sequence: s, Tokens: modeltest.Text(70, 1), Logits: 1}); !errors.Is(err, ErrNotFinite) || s.Len() != 0 {
 		t.Errorf("%v, %v", err, s)
 	}
 }
