@@ -299,14 +299,14 @@ func (l *lab) killed() error {
 	}
 }
 
-// diskFull gives the gateway a disk of 16 MiB, half of one of which is free, which its receipts fill.
+// diskFull gives the gateway a disk of 64 MiB, half of one of which is free, which its receipts fill.
 func (l *lab) diskFull() error {
 	home, err := os.MkdirTemp("", "faults")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(home)
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=16m", "none", home).CombinedOutput(); err != nil {
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64m", "none", home).CombinedOutput(); err != nil {
 		fmt.Printf("%-48s skipped: no small disk can be mounted here: %s\n", "the gateway's disk is full", bytes.TrimSpace(out))
 		return nil
 	}
@@ -316,7 +316,7 @@ func (l *lab) diskFull() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(home, "filler"), make([]byte, 15500<<10), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(home, "filler"), make([]byte, 65000<<10), 0o600); err != nil {
 		return err
 	}
 	a := &asker{addr: func() string { return gateway.said[0] }}
