@@ -12,6 +12,7 @@ replace (
 )
 
 require (
+	filippo.io/edwards25519 v1.2.0
 	code.dny.dev/ssrf v0.3.0
 	cosmossdk.io/api v1.1.0
 	cosmossdk.io/client/v2 v2.11.0
@@ -79,7 +80,6 @@ require (
 	cosmossdk.io/depinject v1.2.1 // indirect
 	cosmossdk.io/schema v1.1.0 // indirect
 	filippo.io/bigmod v0.1.1-0.20260103110540-f8a47775ebe5 // indirect
-	filippo.io/edwards25519 v1.2.0 // indirect
 	filippo.io/keygen v0.0.0-20260114151900-8e2790ea4c5b // indirect
 	git.sr.ht/~sbinet/gg v0.7.0 // indirect
 	github.com/99designs/go-keychain v0.0.0-20191008050251-8e49817e8af4 // indirect

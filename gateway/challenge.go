@@ -29,7 +29,9 @@ func (p *Proofs) Challenge(ctx context.Context, by http.RoundTripper, netuid uin
 	if err := u.hear(resp); err != nil {
 		return u.Checked, err
 	}
-	u.check(p)
+	c := u.claim(p)
+	receipt.Check([]*receipt.Unchecked{c})
+	u.Answer, u.Err = c.Answer, c.Err
 	return u.Checked, nil
 }
 

@@ -23,6 +23,8 @@ const (
 	trailerTime  = 2 * time.Second        // for what follows a stream's end
 	endTime      = 100 * time.Millisecond // for which an answer's end waits for its receipt
 	keepEvery    = time.Second            // between two writes of the store
+	maxTogether  = 64                     // receipts that are checked at once
+	gatherTime   = 5 * time.Millisecond   // for which the first of them waits for others
 	maxWaiting   = 16 * maxUnchecked      // receipts that wait for a store that cannot be written; older ones are left as notes, or go
 )
 
@@ -174,12 +176,29 @@ func (g *Gateway) check(ctx context.Context) {
 			k.keep()
 			k.recall()
 		case u := <-g.unchecked:
-			k.take(u.noted, g.open(u))
-			if len(k.good) == maxUnchecked {
+			list := g.gather(u)
+			g.open(list)
+			for _, u := range list {
+				k.take(u.noted, u.Err)
+			}
+			if len(k.good) >= maxUnchecked {
 				k.keep()
 			}
 		}
 	}
+}
+
+// gather waits a moment for answers to be checked together with one, which takes less of the processor and wakes nobody for each.
+func (g *Gateway) gather(first *unchecked) []*unchecked {
+	if len(g.unchecked) < maxTogether {
+		time.Sleep(gatherTime)
+	}
+	list := make([]*unchecked, 1, min(1+len(g.unchecked), maxTogether))
+	list[0] = first
+	for len(list) < cap(list) {
+		list = append(list, <-g.unchecked) // nobody else takes any
+	}
+	return list
 }
 
 // keeper holds the receipts that count until they are kept.
@@ -258,30 +277,35 @@ func (p *Proofs) recall(n *receipts.Note) error {
 	})
 }
 
-// open checks one receipt. The error is why it does not count.
-func (g *Gateway) open(u *unchecked) error {
-	p := g.Proofs
-	u.check(p)
-	outcome := "ok"
-	switch {
-	case u.Err != nil && u.Signed == "":
-		outcome = "missing"
-	case u.Err != nil:
-		outcome = "bad"
+// open checks the receipts of answers, and tells of each.
+func (g *Gateway) open(list []*unchecked) {
+	claims := make([]*receipt.Unchecked, len(list))
+	for i, u := range list {
+		claims[i] = u.claim(g.Proofs)
 	}
-	g.metrics.receipts.WithLabelValues(u.Subnet, outcome).Inc()
-	if p.Checked != nil {
-		p.Checked(u.Checked)
+	receipt.Check(claims)
+	for i, u := range list {
+		u.Answer, u.Err = claims[i].Answer, claims[i].Err
+		outcome := "ok"
+		switch {
+		case u.Err != nil && u.Signed == "":
+			outcome = "missing"
+		case u.Err != nil:
+			outcome = "bad"
+		}
+		g.metrics.receipts.WithLabelValues(u.Subnet, outcome).Inc()
+		if g.Proofs.Checked != nil {
+			g.Proofs.Checked(u.Checked)
+		}
 	}
-	return u.Err
 }
 
-// check holds an answer's receipt to what its voice knows.
-func (u *unchecked) check(p *Proofs) {
-	u.Answer, u.Err = u.heard.Check(u.Signed, u.Miner.HotKey, receipt.Bound{
+// claim is an answer's receipt beside what its voice knows.
+func (u *unchecked) claim(p *Proofs) *receipt.Unchecked {
+	return &receipt.Unchecked{Heard: &u.heard, Signed: u.Signed, Key: u.Miner.HotKey, Bound: receipt.Bound{
 		ChainID: p.ChainID, Netuid: u.NetUID, UID: u.Miner.UID, Registered: u.Miner.Registered, Voice: [32]byte(p.Voice), Nonce: u.nonce,
 		Request: receipt.RequestHash(u.nonce, u.Body), Digest: digestOf(u.Miner.Digest), Engine: u.Miner.Engine,
-	})
+	}}
 }
 
 // digestOf reads a card's "sha256:<hex>"; zero where it is nothing of that form.

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"testing"
 
+	"filippo.io/edwards25519"
+	"filippo.io/edwards25519/field"
 	"github.com/oasisprotocol/curve25519-voi/curve"
 	"github.com/oasisprotocol/curve25519-voi/curve/scalar"
 )
@@ -30,6 +32,15 @@ func checkBoth(t testing.TB, key, text, signature []byte) bool {
 		t.Fatalf("key %x, text %x, signature %x: %t, crypto/ed25519 says %t", key, text, signature, got, want)
 	}
 	return want
+}
+
+// verify checks one signature with a table.
+func (t *table) verify(text, signature []byte) bool {
+	c := claim{text: text, signature: signature}
+	if t.add(&c) {
+		compare([]*claim{&c})
+	}
+	return c.good
 }
 
 func encode(p *curve.EdwardsPoint) []byte {
@@ -243,4 +254,90 @@ func FuzzVerify(f *testing.F) {
 		copy(other[:], key)
 		checkBoth(t, other[:], text, signature)
 	})
+}
+
+// What several share spoils none of them: each is good or not as by itself, whatever stands beside it.
+func TestSignaturesCheckedTogetherAreJudgedOneByOne(t *testing.T) {
+	for range often { // so that some keys have tables
+		for n := range byte(3) {
+			busy.of([32]byte(public(key(n))))
+		}
+	}
+	small := smallOrder(t)[2]
+	for range often {
+		busy.of([32]byte(small))
+	}
+	var claims []claim
+	for n := range byte(120) {
+		k, text := key(n%5), []byte{n}
+		c := claim{key: public(k), text: text, signature: ed25519.Sign(k, text)}
+		switch n % 8 {
+		case 1:
+			c.signature[n%64] ^= 1 + n
+		case 3:
+			c.signature = c.signature[:n%65]
+		case 5:
+			c.key = small
+			copy(c.signature, small)
+			copy(c.signature[32:], make([]byte, 32))
+		case 7:
+			c.key = c.key[:n%33]
+		}
+		claims = append(claims, c)
+	}
+	verify(claims)
+	good, tables := 0, 0
+	for i, c := range claims {
+		if want := len(c.key) == ed25519.PublicKeySize && ed25519.Verify(c.key, c.text, c.signature); c.good != want {
+			t.Errorf("signature %d: %t, by itself %t", i, c.good, want)
+		}
+		if c.good {
+			good++
+		}
+		if c.sum != (extended{}) {
+			tables++
+		}
+	}
+	if good < 50 || good > 100 || tables < 50 {
+		t.Errorf("%d of %d are good, %d by tables", good, len(claims), tables)
+	}
+	verify(nil)
+}
+
+// Multiples sum up to what the library says, for the numbers at which digits carry and for points of every order.
+func TestMultiplesAddUp(t *testing.T) {
+	var numbers []*edwards25519.Scalar
+	for _, bits := range []int{0, 1, 2, 4, 5, 7, 8, 14, 15, 16, 125, 250, 251, 252} {
+		b := make([]byte, 32)
+		b[bits/8] = 1 << (bits % 8)
+		s, err := edwards25519.NewScalar().SetCanonicalBytes(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, zero := edwards25519.NewScalar().MultiplyAdd(s, s, s), edwards25519.NewScalar()
+		numbers = append(numbers, zero, s, edwards25519.NewScalar().Negate(s), one, edwards25519.NewScalar().Subtract(s, one))
+	}
+	points := []*edwards25519.Point{edwards25519.NewGeneratorPoint()}
+	for _, encoded := range smallOrder(t) {
+		p, err := new(edwards25519.Point).SetBytes(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		points = append(points, p, new(edwards25519.Point).Add(p, points[0]))
+	}
+	for _, p := range points {
+		for _, shape := range [][2]int{{keyWidth, keyApart}, {baseWidth, 1}, {4, 2}} {
+			m := newMultiples(p, shape[0], shape[1])
+			for _, n := range numbers {
+				var sum extended
+				sum.zero()
+				m.addTo(&sum, n.Bytes())
+				var over field.Element
+				got, want := sum.encode(over.Invert(&sum.z)), new(edwards25519.Point).ScalarMultSlow(n, p).Bytes()
+				if !bytes.Equal(got[:], want) {
+					t.Fatalf("%x times %x is %x, want %x", n.Bytes(), p.Bytes(), got, want)
+				}
+			}
+		}
+	}
 }

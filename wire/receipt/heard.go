@@ -57,30 +57,66 @@ type Answer struct {
 	Tokens  [][]int32 // of each choice; nil where the server did not tell them
 }
 
-// Check opens the receipt of what was heard and holds it to what the voice knows; b's answer and tokens are taken from
-// what was heard. Errors are ErrAnswer, ErrMalformed, ErrSignature and ErrBinding.
+// Unchecked is an answer with what its server signed for it and what its voice knows of it: Bound's answer and tokens are taken
+// from what was heard.
+type Unchecked struct {
+	Heard  *Heard
+	Signed string
+	Key    ed25519.PublicKey
+	Bound  Bound
+
+	Answer *Answer // nil where Err is not
+	Err    error   // ErrAnswer, ErrMalformed, ErrSignature or ErrBinding
+}
+
+// Check opens the receipts of answers and holds them to what was heard. Several at once take less time than each by itself, and
+// come to the same.
+func Check(list []*Unchecked) {
+	claims, of := make([]claim, 0, len(list)), make([]*Unchecked, 0, len(list))
+	for _, u := range list {
+		if u.Signed == "" {
+			u.Err = fmt.Errorf("%w: the server signed nothing", ErrMalformed)
+			continue
+		}
+		r, c, err := read(u.Signed, u.Key)
+		if u.Err = err; err == nil {
+			u.Answer = &Answer{Receipt: r}
+			claims, of = append(claims, c), append(of, u)
+		}
+	}
+	verify(claims)
+	for i, u := range of {
+		if u.Err = ErrSignature; claims[i].good {
+			u.Err = u.Answer.hold(u.Heard, &u.Bound)
+		}
+		if u.Err != nil {
+			u.Answer = nil
+		}
+	}
+}
+
+// Check checks one answer.
 func (h *Heard) Check(signed string, key ed25519.PublicKey, b Bound) (*Answer, error) {
-	if signed == "" {
-		return nil, fmt.Errorf("%w: the server signed nothing", ErrMalformed)
-	}
-	r, err := Open(signed, key)
-	if err != nil {
-		return nil, err
-	}
-	a := &Answer{Receipt: r}
+	u := &Unchecked{Heard: h, Signed: signed, Key: key, Bound: b}
+	Check([]*Unchecked{u})
+	return u.Answer, u.Err
+}
+
+// hold reads what was heard, and holds the receipt to it.
+func (a *Answer) hold(h *Heard, b *Bound) (err error) {
 	if a.Choices, err = h.choices(); err != nil {
-		return nil, err
+		return err
 	}
 	if h.tokens != "" {
 		if a.Tokens, err = ParseTokens(h.tokens); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if a.Tokens != nil && len(a.Tokens) != len(a.Choices) {
-		return nil, fmt.Errorf("%w: tokens of %d choices for %d", ErrAnswer, len(a.Tokens), len(a.Choices))
+		return fmt.Errorf("%w: tokens of %d choices for %d", ErrAnswer, len(a.Tokens), len(a.Choices))
 	}
 	b.Answer, b.Tokens = AnswerHash(a.Choices), TokensHash(a.Tokens)
-	return a, r.Check(&b)
+	return a.Receipt.Check(b)
 }
 
 func (h *Heard) choices() ([]Choice, error) {

@@ -51,22 +51,29 @@ func Sign(r *Receipt, key ed25519.PrivateKey) (string, error) {
 
 // Open reads a signed receipt and checks that key signed it. The errors are ErrMalformed and ErrSignature.
 func Open(signed string, key ed25519.PublicKey) (Receipt, error) {
-	if len(signed) > MaxSigned {
-		return Receipt{}, fmt.Errorf("%w: it has %d bytes, want at most %d", ErrMalformed, len(signed), MaxSigned)
-	}
-	b, err := encoding.DecodeString(signed)
-	if err != nil || len(b) < ed25519.SignatureSize {
-		return Receipt{}, fmt.Errorf("%w: not base64 of a signed receipt", ErrMalformed)
-	}
-	text, signature := b[:len(b)-ed25519.SignatureSize], b[len(b)-ed25519.SignatureSize:]
-	r, err := Parse(text)
+	r, c, err := read(signed, key)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if !verify(key, text, signature) {
+	one := []claim{c}
+	if verify(one); !one[0].good {
 		return Receipt{}, ErrSignature
 	}
 	return r, nil
+}
+
+// read reads a signed receipt and what is to be checked of it. The error is ErrMalformed.
+func read(signed string, key ed25519.PublicKey) (r Receipt, c claim, err error) {
+	if len(signed) > MaxSigned {
+		return r, c, fmt.Errorf("%w: it has %d bytes, want at most %d", ErrMalformed, len(signed), MaxSigned)
+	}
+	b, err := encoding.DecodeString(signed)
+	if err != nil || len(b) < ed25519.SignatureSize {
+		return r, c, fmt.Errorf("%w: not base64 of a signed receipt", ErrMalformed)
+	}
+	c = claim{key: key, text: b[:len(b)-ed25519.SignatureSize], signature: b[len(b)-ed25519.SignatureSize:]}
+	r, err = Parse(c.text)
+	return r, c, err
 }
 
 // Bound is what the voice knows about an answer before it has read the receipt.
