@@ -136,7 +136,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 	}
 	ask := openai.Ask{Choices: 1}
 	if !d.operation.whole {
-		ask = openai.ReadAsk(body)
+		ask = h.Ask()
 	}
 	if err := v.spend(w.Header(), ask); err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 
 // isOpen says whether a request repeats an item that is under test: its answer would be a miner's by another's work.
 func (g *Gateway) isOpen(ask openai.Ask) bool {
-	return g.Judge != nil && slices.ContainsFunc(ask.Prompts, g.Judge.Open)
+	return g.Judge != nil && slices.ContainsFunc(ask.Prompts, func(prompt []byte) bool { return g.Judge.Open(string(prompt)) })
 }
 
 // serve asks miners until one begins to answer, and passes that answer on. It returns the status given.

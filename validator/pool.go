@@ -99,7 +99,7 @@ func (p *pool) asks(prompt string) bool {
 
 func promptsOf(body []byte) (hashes []uint64) {
 	for _, text := range openai.ReadAsk(body).Prompts {
-		hashes = append(hashes, normalised(text))
+		hashes = append(hashes, normalised(string(text)))
 	}
 	return hashes
 }

@@ -78,6 +78,17 @@ func readHead(fields []field, input string) (Head, error) {
 	return h, nil
 }
 
+// Ask is what the request asks.
+func (h Head) Ask() openai.Ask {
+	return openai.AskOf(func(yield func(string, []byte) bool) {
+		for _, f := range h.fields {
+			if !yield(f.key, f.value) {
+				return
+			}
+		}
+	})
+}
+
 // field is one entry of the top-level object; value is its raw text.
 type field struct {
 	key   string

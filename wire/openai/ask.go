@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"iter"
 	"math/bits"
 	"slices"
 	"strings"
@@ -101,7 +102,7 @@ type Need struct {
 // for the miner to say.
 type Ask struct {
 	Needs   []Need
-	Prompts []string // what users say in it: each turn of theirs, or each prompt
+	Prompts [][]byte // what users say in it: each turn of theirs, or each prompt; parts of the body where it has no escapes
 	Bytes   int      // of all its text
 	Tokens  int      // that it has, by a rule of thumb
 	Choices int      // answers wanted, at least 1
@@ -168,21 +169,25 @@ var askedNames = [fieldsAsked]string{
 // asked are their values as they stand in the body; nil where they are not given.
 type asked [fieldsAsked]json.RawMessage
 
-func (f *asked) read(body []byte) error { return walk.Object(body, f.take) }
+func (f *asked) read(body []byte) error {
+	return walk.Object(body, func(key, value []byte) error {
+		keepAsked(f, key, value)
+		return nil
+	})
+}
 
-// take keeps a member that counts. Names are taken in any case, as Go's servers take them.
-func (f *asked) take(key, value []byte) error {
+// keepAsked keeps a member that counts. Names are taken in any case, as Go's servers take them.
+func keepAsked[T string | []byte](f *asked, key T, value []byte) {
 	for i, name := range askedNames {
 		if is(key, name) {
 			f[i] = value
-			break
+			return
 		}
 	}
-	return nil
 }
 
 // is says whether a member has a name, in any case: any decoder may take it for that.
-func is(key []byte, name string) bool {
+func is[T string | []byte](key T, name string) bool {
 	if string(key) == name {
 		return true
 	}
@@ -195,10 +200,24 @@ func is(key []byte, name string) bool {
 // ReadAsk reads the body of a request to one of the two endpoints.
 func ReadAsk(body []byte) Ask {
 	var f asked
-	a := Ask{Choices: 1}
 	if f.read(body) != nil {
-		return a
+		return Ask{Choices: 1}
 	}
+	return f.ask()
+}
+
+// AskOf is ReadAsk of a body whose members a walk has found before.
+func AskOf(members iter.Seq2[string, []byte]) Ask {
+	var f asked
+	for key, value := range members {
+		keepAsked(&f, key, value)
+	}
+	return f.ask()
+}
+
+// ask is what these members ask, which have been walked over before.
+func (f *asked) ask() Ask {
+	a := Ask{Choices: 1}
 	a.need(CanTools, "tools", given(f[inTools]))
 	a.need(CanTools, "functions", given(f[inFunctions]))
 	a.need(CanFormat, "response_format", isFormat(f[inResponseFormat]))
@@ -296,7 +315,7 @@ func readTurn(raw []byte) (t turn, err error) {
 	if string(raw) == "null" {
 		return t, nil
 	}
-	err = walk.Object(raw, func(key, value []byte) error {
+	err = walk.Members(raw, func(key, value []byte) error {
 		switch {
 		case is(key, "content"):
 			t.content = value
@@ -311,7 +330,7 @@ func readTurn(raw []byte) (t turn, err error) {
 }
 
 // takeText keeps a string; null changes nothing, and what is neither is errKind.
-func takeText(into *string, value []byte) error {
+func takeText[T string | []byte](into *T, value []byte) error {
 	if string(value) == "null" {
 		return nil
 	}
@@ -319,7 +338,7 @@ func takeText(into *string, value []byte) error {
 	if !ok {
 		return errKind
 	}
-	*into = string(text)
+	*into = T(text)
 	return nil
 }
 
@@ -328,7 +347,7 @@ func readTurns(raw json.RawMessage) (list []turn) {
 	if raw == nil {
 		return nil
 	}
-	err := walk.Array(raw, func(value []byte) error {
+	err := walk.Values(raw, func(value []byte) error {
 		t, err := readTurn(value)
 		list = append(list, t)
 		return err
@@ -367,12 +386,12 @@ func (a *Ask) readMessages(raw json.RawMessage) {
 }
 
 // readContent is a message's text, and what its other parts need.
-func readContent(raw json.RawMessage) (text string, parts Ability) {
-	if raw == nil || takeText(&text, raw) == nil {
-		return text, 0
+func readContent(raw json.RawMessage) (text []byte, parts Ability) {
+	if said, ok := walk.Text(raw); ok || raw == nil || string(raw) == "null" {
+		return said, 0
 	}
-	var texts []string
-	err := walk.Array(raw, func(value []byte) error {
+	var texts [][]byte
+	err := walk.Values(raw, func(value []byte) error {
 		kind, text, err := readPart(value)
 		switch {
 		case strings.Contains(kind, "text"), kind == "refusal":
@@ -387,17 +406,17 @@ func readContent(raw json.RawMessage) (text string, parts Ability) {
 		return err
 	})
 	if err != nil {
-		return "", 0
+		return nil, 0
 	}
-	return strings.Join(texts, "\n"), parts
+	return bytes.Join(texts, []byte("\n")), parts
 }
 
 // readPart reads one part of a message's content.
-func readPart(raw []byte) (kind, text string, err error) {
+func readPart(raw []byte) (kind string, text []byte, err error) {
 	if string(raw) == "null" {
-		return "", "", nil
+		return "", nil, nil
 	}
-	err = walk.Object(raw, func(key, value []byte) error {
+	err = walk.Members(raw, func(key, value []byte) error {
 		switch {
 		case is(key, "type"):
 			return takeText(&kind, value)
@@ -419,8 +438,9 @@ func (a *Ask) readPrompt(raw json.RawMessage) {
 		return
 	}
 	a.need(CanPrompts, "prompt", len(list) > 1)
-	a.Prompts = append(a.Prompts, list...)
-	for _, text := range list {
+	for _, one := range list {
+		text := []byte(one)
+		a.Prompts = append(a.Prompts, text)
 		a.count(text)
 	}
 }

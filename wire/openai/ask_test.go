@@ -1,10 +1,15 @@
 package openai
 
 import (
+	"bytes"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"agora/wire/walk"
 )
 
 func TestAskKnowsWhatARequestNeeds(t *testing.T) {
@@ -159,8 +164,71 @@ func TestLengthsOfTextsAreThoseOfTheirSigns(t *testing.T) {
 		"\u00a0x\u2003\U0001f600": {2, 5},
 		"a\xffb":                  {1, 4},
 	} {
-		if words, tokens := lengthOf(text); words != want[0] || tokens != want[1] {
+		if words, tokens := lengthOf([]byte(text)); words != want[0] || tokens != want[1] {
 			t.Errorf("%q: %d words, %d tokens; want %v", text, words, tokens, want)
 		}
+	}
+}
+
+// plainLengthOf is lengthOf, one sign after another.
+func plainLengthOf(text []byte) (words, tokens int) {
+	parts, before := 0, uint8(space)
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		now, n := wideOf(r)
+		if r < utf8.RuneSelf {
+			now, n = kinds[r], 15
+		}
+		switch now {
+		case gap:
+			now = space
+		case letter:
+			n = 3
+			if before != letter {
+				n = 15
+			}
+		case space:
+			if r == ' ' {
+				n = 0
+			}
+		}
+		if before == space && now != space {
+			words++
+		}
+		parts, before, text = parts+n, now, text[size:]
+	}
+	return words, (parts + 14) / 15
+}
+
+// What is counted eight bytes at once is what is counted sign by sign, wherever a text begins and however often it is said.
+func FuzzLengthsAreThoseOfTheirSigns(f *testing.F) {
+	for _, seed := range []string{
+		"", "word word word word ", "Some text, with 12 signs;\tand\r\nlines\v\f\x00\x7f", "Die Würde des Menschen ist unantastbar.", "日本 語\u00a0x\u2003\U0001f600",
+		"a\xffb\xc3", "@AZ[`az{09!~ \x1f", "x y z ",
+	} {
+		f.Add([]byte(seed), uint16(1))
+	}
+	f.Add([]byte("one two, "), uint16(300))
+	f.Fuzz(func(t *testing.T, text []byte, times uint16) {
+		text = bytes.Repeat(text, int(times)%512)
+		for from := range min(9, len(text)+1) {
+			words, tokens := lengthOf(text[from:])
+			if w, n := plainLengthOf(text[from:]); words != w || tokens != n {
+				t.Fatalf("%q has %d words and %d tokens, not %d and %d", text[from:], w, n, words, tokens)
+			}
+		}
+	})
+}
+
+// A gateway that has found a body's members reads of them what is read of the body.
+func TestMembersAskWhatTheirBodyAsks(t *testing.T) {
+	body := []byte(`{"model":"m","N":2,"messages":[{"role":"system","content":"a \"quoted\" word\\"},{"role":"user","content":"b"}],"max_tokens":7}`)
+	got := AskOf(func(yield func(string, []byte) bool) {
+		if err := walk.Object(body, func(key, value []byte) error { yield(string(key), value); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if want := ReadAsk(body); got.Bytes == 0 || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%+v, want %+v", got, want)
 	}
 }

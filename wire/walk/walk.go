@@ -23,7 +23,15 @@ func (e *Error) Error() string { return fmt.Sprintf("%s at byte %d", e.What, e.A
 // Object walks over the members of a text that is one object, in their order, the same name again included: each gets a name,
 // decoded, and its value's text. Both are parts of the text, or valid as long as it is. The error is *Error, or that of each.
 func Object(text []byte, each func(key, value []byte) error) error {
-	s := scanner{b: text}
+	return (&scanner{b: text}).object(each)
+}
+
+// Members is Object for a text that was walked over before as a value, or in one: strings are looked into no more.
+func Members(text []byte, each func(key, value []byte) error) error {
+	return (&scanner{b: text, known: true}).object(each)
+}
+
+func (s *scanner) object(each func(key, value []byte) error) error {
 	s.space()
 	if s.next() != '{' {
 		return s.bad(NoObject)
@@ -37,7 +45,15 @@ func Object(text []byte, each func(key, value []byte) error) error {
 
 // Array walks over the values of a text that is one array. The error is *Error, or that of each.
 func Array(text []byte, each func(value []byte) error) error {
-	s := scanner{b: text}
+	return (&scanner{b: text}).array(each)
+}
+
+// Values is Array for a text that was walked over before as a value, or in one: strings are looked into no more.
+func Values(text []byte, each func(value []byte) error) error {
+	return (&scanner{b: text, known: true}).array(each)
+}
+
+func (s *scanner) array(each func(value []byte) error) error {
 	s.space()
 	if s.next() != '[' {
 		return s.bad("a JSON array expected")
@@ -61,17 +77,10 @@ type Visitor interface {
 
 // Visit walks over a text that is one object and all that is in it. The error is *Error, or that of the visitor.
 func Visit(text []byte, v Visitor) error {
-	s := scanner{b: text, visitor: v}
-	s.space()
-	if s.next() != '{' {
-		return s.bad(NoObject)
-	}
-	s.i++
-	if err := s.members(1, nil); err != nil {
-		return err
-	}
-	return s.over("the JSON object")
+	return (&scanner{b: text, visitor: v}).object(nil)
 }
+
+const endless = "string without end"
 
 // NoObject is what an Error says of a text that does not begin as an object.
 const NoObject = "a JSON object expected"
@@ -99,6 +108,7 @@ func Text(value []byte) (text []byte, ok bool) {
 type scanner struct {
 	b       []byte
 	i       int
+	known   bool    // it is JSON
 	visitor Visitor // nil where nobody looks
 }
 
@@ -229,6 +239,9 @@ func (s *scanner) text() error {
 	if s.next() != '"' {
 		return s.bad("'\"' expected")
 	}
+	if s.known {
+		return s.jump()
+	}
 	for i := plain(s.b, s.i+1); i < len(s.b); i = plain(s.b, i+1) {
 		switch c := s.b[i]; {
 		case c == '"':
@@ -247,7 +260,27 @@ func (s *scanner) text() error {
 		}
 	}
 	s.i = len(s.b)
-	return s.bad("string without end")
+	return s.bad(endless)
+}
+
+// jump walks over a string whose syntax is known, to the first quote that no backslash escapes.
+func (s *scanner) jump() error {
+	for i := s.i + 1; ; {
+		n := bytes.IndexByte(s.b[i:], '"')
+		if n < 0 {
+			s.i = len(s.b)
+			return s.bad(endless)
+		}
+		i += n + 1
+		slashes := i - 2
+		for s.b[slashes] == '\\' {
+			slashes--
+		}
+		if (i-slashes)%2 == 0 {
+			s.i = i
+			return nil
+		}
+	}
 }
 
 // plain is the first place from i on that may hold a quote, a backslash or a control character. It looks at eight bytes

@@ -3,6 +3,8 @@ package walk
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"slices"
 	"testing"
 )
 
@@ -33,7 +35,7 @@ func depth(text []byte) int {
 // What is walked over is what encoding/json decodes.
 func FuzzObjectAgreesWithEncodingJSON(f *testing.F) {
 	for _, seed := range []string{
-		`{"a":[1,2,{"b":null}],"c":"d\n\u00e9\ud83d\ude00\ud800"}`, `{"a\tb" : "x" , "a\tb":[ ] }`, `{}`, ` { "" : -0.5e3 } x`, `[]`, "{\"a\":\"\xff\n\"}",
+		`{"a":[1,2,{"b":null}],"c":"d\n\u00e9\ud83d\ude00\ud800"}`, `{"a\tb" : "x" , "a\tb":[ ] }`, `{}`, ` { "" : -0.5e3 } x`, `{"a\\\"":["\\","\\\\\"",{"]}":"\"]}"}],"":"\u0022"}`, `[]`, "{\"a\":\"\xff\n\"}",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -56,6 +58,7 @@ func FuzzObjectAgreesWithEncodingJSON(f *testing.F) {
 		if len(got) != len(want) {
 			t.Fatalf("%q: %d members, want %d", text, len(got), len(want))
 		}
+		checkKnown(t, text)
 		for key, value := range want {
 			if !bytes.Equal(got[key], value) {
 				t.Fatalf("%q: %q is %q, want %q", text, key, got[key], value)
@@ -75,9 +78,56 @@ func FuzzObjectAgreesWithEncodingJSON(f *testing.F) {
 				n++
 				return nil
 			})
+			if isList {
+				checkKnownList(t, value, list)
+			}
 			if (err == nil) != isList || n != len(list) {
 				t.Fatalf("%q: %d values, want %d (%v)", value, n, len(list), err)
 			}
+		}
+	})
+}
+
+// checkKnown says that a text that is an object is walked over again as it was at first.
+func checkKnown(t *testing.T, text []byte) {
+	t.Helper()
+	var first, again [][2]string
+	into := func(list *[][2]string) func(key, value []byte) error {
+		return func(key, value []byte) error {
+			*list = append(*list, [2]string{string(key), string(value)})
+			return nil
+		}
+	}
+	if err := errors.Join(Object(text, into(&first)), Members(text, into(&again))); err != nil || !slices.Equal(first, again) {
+		t.Fatalf("%q: %q at first, %q again (%v)", text, first, again, err)
+	}
+}
+
+// checkKnownList says that a list that was walked over has these values when it is walked over again.
+func checkKnownList(t *testing.T, value []byte, list []json.RawMessage) {
+	t.Helper()
+	n := 0
+	err := Values(value, func(one []byte) error {
+		if !bytes.Equal(one, list[n]) {
+			t.Fatalf("%q: %q, want %q", value, one, list[n])
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != len(list) {
+		t.Fatalf("%q: %d values, want %d (%v)", value, n, len(list), err)
+	}
+}
+
+// Whoever walks again over what is no JSON gets an error or some values, but no more than the text has.
+func FuzzAnyTextIsWalkedOverAgain(f *testing.F) {
+	for _, seed := range []string{`{"a`, `{"\`, `{"a":"\"`, `{"a":["b\\"]}`, `{"a":tru`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		known := Members(text, func(_, _ []byte) error { return nil })
+		if Object(text, nil) == nil && known != nil {
+			t.Fatalf("%q: %v", text, known)
 		}
 	})
 }
