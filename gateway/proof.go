@@ -302,10 +302,14 @@ func (g *Gateway) open(list []*unchecked) {
 
 // claim is an answer's receipt beside what its voice knows.
 func (u *unchecked) claim(p *Proofs) *receipt.Unchecked {
-	return &receipt.Unchecked{Heard: &u.heard, Signed: u.Signed, Key: u.Miner.HotKey, Bound: receipt.Bound{
+	c := &receipt.Unchecked{Heard: &u.heard, Signed: u.Signed, Key: u.Miner.HotKey, Bound: receipt.Bound{
 		ChainID: p.ChainID, Netuid: u.NetUID, UID: u.Miner.UID, Registered: u.Miner.Registered, Voice: [32]byte(p.Voice), Nonce: u.nonce,
-		Request: receipt.RequestHash(u.nonce, u.Body), Digest: digestOf(u.Miner.Digest), Engine: u.Miner.Engine,
+		Digest: digestOf(u.Miner.Digest), Engine: u.Miner.Engine,
 	}}
+	if u.Signed != "" { // else nothing is held to it
+		c.Bound.Request = receipt.RequestHash(u.nonce, u.Body)
+	}
+	return c
 }
 
 // digestOf reads a card's "sha256:<hex>"; zero where it is nothing of that form.
