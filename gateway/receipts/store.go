@@ -3,7 +3,6 @@
 package receipts
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -78,7 +77,7 @@ func (s *Store) Forget(n *Noted) error { return s.notes.settle([]*Noted{n}) }
 // Close closes the files. Nothing may be kept after it; a note is then in memory alone.
 func (s *Store) Close() error { return errors.Join(s.notes.close(), s.db.Close()) }
 
-const day = "2006-01-02"
+const dayName = "2006-01-02" // of a day's bucket
 
 // Keep writes the records of notes in one transaction, settles them, and drops the days that are over. After an error new notes
 // take no more of the disk until it succeeds.
@@ -98,22 +97,23 @@ func (s *Store) Keep(now time.Time, of []*Noted) error {
 
 func (s *Store) write(now time.Time, of []*Noted) error {
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		if err := drop(tx, now.Add(-Kept).UTC().Format(day)); err != nil {
+		if err := drop(tx, now.Add(-Kept).UTC().Format(dayName)); err != nil {
 			return err
 		}
-		for _, n := range of {
-			r := n.Record()
-			b, err := tx.CreateBucketIfNotExists([]byte(r.At.UTC().Format(day)))
+		for len(of) > 0 {
+			name := of[0].At.UTC().Format(dayName)
+			end := 1
+			for end < len(of) && of[end].At.UTC().Format(dayName) == name {
+				end++
+			}
+			b, err := tx.CreateBucketIfNotExists([]byte(name))
 			if err != nil {
 				return err
 			}
-			value, err := json.Marshal(r)
-			if err != nil {
+			if err := add(b, of[:end]); err != nil {
 				return err
 			}
-			if err := b.Put([]byte(r.ID), value); err != nil {
-				return err
-			}
+			of = of[end:]
 		}
 		return nil
 	})
@@ -140,8 +140,10 @@ func (s *Store) Find(id string) (Record, error) {
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		days := tx.Cursor()
 		for name, _ := days.Last(); name != nil; name, _ = days.Prev() {
-			if value := tx.Bucket(name).Get([]byte(id)); value != nil {
-				return json.Unmarshal(value, &r)
+			var ok bool
+			var err error
+			if r, ok, err = find(tx.Bucket(name), id); ok || err != nil {
+				return err
 			}
 		}
 		return ErrUnknown

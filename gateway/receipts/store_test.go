@@ -2,14 +2,18 @@ package receipts
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"hash/crc32"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"agora/gateway/sheet"
 )
@@ -225,6 +229,124 @@ func TestNotesAreBounded(t *testing.T) {
 	n.Signed = strings.Repeat("x", 529)
 	if _, err := s.Note(n); err == nil {
 		t.Error("a text that is no receipt is noted")
+	}
+}
+
+// Whatever was kept in whatever portions is found, each by its name alone, in few lists, and goes with its day.
+func TestEveryReceiptIsFoundAmongMany(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "receipts.db")
+	s := opened(t, path)
+	now := time.Date(2026, 11, 1, 23, 59, 0, 0, time.UTC)
+	var all []*Noted
+	random := rand.New(rand.NewPCG(1, 2))
+	for len(all) < 20_000 {
+		var of []*Noted
+		for range 1 + random.IntN(1+random.IntN(900)) {
+			n := noteAt(9, now.Add(time.Duration(len(all)+len(of))*10*time.Millisecond)) // over midnight
+			binary.BigEndian.PutUint64(n.Nonce[8:], random.Uint64())
+			n.Signed = strings.Repeat("s", 1+random.IntN(528))
+			of = append(of, &Noted{Note: *n})
+		}
+		if err := s.Keep(now, of); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, of...)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = opened(t, path)
+	defer s.Close()
+	for i, n := range all {
+		want := n.Record()
+		if got, err := s.Find(want.ID); err != nil || got != want {
+			t.Fatalf("record %d is %+v, want %+v: %v", i, got, want, err)
+		}
+		if _, err := s.Find(strings.ToUpper(want.ID)); want.ID != strings.ToUpper(want.ID) && !errors.Is(err, ErrUnknown) {
+			t.Fatalf("record %d has another name: %v", i, err)
+		}
+		n.Nonce[15]++
+		if _, err := s.Find(n.Record().ID); !errors.Is(err, ErrUnknown) {
+			t.Fatalf("what is not there: %v", err)
+		}
+	}
+	if lists := countLists(t, s); lists > 2*5*(together-1) {
+		t.Errorf("%d lists", lists)
+	}
+	for _, id := range []string{"", "packs", "0", "00", strings.Repeat("0", 31), strings.Repeat("0", 32), strings.Repeat("0", 34)} {
+		if _, err := s.Find(id); !errors.Is(err, ErrUnknown) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+}
+
+// countLists is how many lists of places all days have.
+func countLists(t *testing.T, s *Store) (lists int) {
+	t.Helper()
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
+			for class := range listsNames {
+				if of := b.Bucket(listsNames[class : class+1]); of != nil {
+					lists += of.Stats().KeyN
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lists
+}
+
+// Records of a program that wrote each as JSON are found, beside those of today.
+func TestRecordsOfAProgramBeforeAreFound(t *testing.T) {
+	s := opened(t, filepath.Join(t.TempDir(), "receipts.db"))
+	defer s.Close()
+	now := time.Now()
+	old := noteAt(1, now).Record()
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucketIfNotExists([]byte(old.At.Format(dayName)))
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(old)
+		if err != nil {
+			return err
+		}
+		return b.Put([]byte(old.ID), text)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	young := noteAt(2, now)
+	put(t, s, now, young)
+	for _, want := range []Record{old, young.Record()} {
+		if got, err := s.Find(want.ID); err != nil || got != want {
+			t.Errorf("%+v, want %+v: %v", got, want, err)
+		}
+	}
+}
+
+// BenchmarkKeep keeps a thousand receipts at once, among those that are kept already.
+func BenchmarkKeep(b *testing.B) {
+	s, err := Open(filepath.Join(b.TempDir(), "receipts.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	random := rand.New(rand.NewPCG(1, 2))
+	for b.Loop() {
+		of := make([]*Noted, 1000)
+		for i := range of {
+			n := noteAt(9, time.Now())
+			binary.BigEndian.PutUint64(n.Nonce[8:], random.Uint64())
+			n.Signed = strings.Repeat("x", 414)
+			of[i] = &Noted{Note: *n}
+		}
+		if err := s.Keep(time.Now(), of); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
