@@ -47,6 +47,7 @@ type answer struct {
 	voice  voice  // tells the stream in another API's events; nil where it is passed on as it is
 
 	nonce  [16]byte
+	signID string        // of its receipt: the nonce in hex
 	heard  receipt.Heard // for the check of its receipt
 	signed *unchecked    // its receipt; nil until it is whole
 }
@@ -94,6 +95,7 @@ func (a *answer) close() {
 // begin sends the request and waits for the first that comes: a stream's first chunk, or all of what is no stream.
 func (a *answer) begin() error {
 	request := Request(a.ctx, a.path, a.body, a.nonce)
+	a.signID = request.Header[receipt.NonceHeader][0]
 	request.Header["Content-Type"] = []string{a.call.kind}
 	a.call.enclose(request.Header, a.from)
 	resp, err := a.Miners.RoundTripper(a.from.netuid, a.from.HotKey).RoundTrip(request)
@@ -160,10 +162,16 @@ func (a *answer) next() (openai.Chunk, error) {
 	if err == nil && !c.Comment && a.Proofs != nil {
 		a.heard.Chunk(c.Data)
 	}
+	if err == nil || err == io.EOF {
+		return c, err
+	}
+	return c, a.broken(err)
+}
+
+// broken is the error of a stream in the gateway's words.
+func (a *answer) broken(err error) error {
 	var reason *openai.Error
 	switch {
-	case err == nil, err == io.EOF:
-		return c, err
 	case errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errCut):
 		err = errCut
 	case errors.Is(err, openai.ErrEventTooLong):
@@ -171,7 +179,7 @@ func (a *answer) next() (openai.Chunk, error) {
 	case errors.As(err, &reason):
 		err = &told{reason: reason}
 	}
-	return c, a.why(err)
+	return a.why(err)
 }
 
 // beginStream waits for a stream's first chunk. A stream that begins with an error, or ends, has not begun; comments are

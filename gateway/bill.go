@@ -140,7 +140,7 @@ func (c *call) required(b *bill, a ledger.Account, err error) *openai.Error {
 		last := x402.NewPayload(a.Held.Voucher, a.Held.Signature)
 		r.Extra.Last = &last
 	}
-	c.out.header().Set(x402.HeaderRequired, x402.Encode(x402.Required{
+	c.said.Set(x402.HeaderRequired, x402.Encode(x402.Required{
 		X402Version: x402.Version, Error: err.Error(), Resource: x402.Resource{URL: c.path, MimeType: "application/json"},
 		Accepts: []x402.Requirement{r},
 	}))
@@ -233,7 +233,7 @@ func (a *answer) priced(whole []byte) []byte {
 		a.Log.Error("cannot charge an answer", "request", a.out.id, "err", err)
 		return whole
 	}
-	a.bill.answerTo(a.out.header())
+	a.bill.answerTo(a.said.Header)
 	return peek.WithUsage(whole, a.bill.tell())
 }
 

@@ -23,6 +23,7 @@ type visit struct {
 	bytes  int64  // of its body
 	tokens int    // counted so far
 	slot   bool
+	said   lines // of the answer's header
 }
 
 // enter checks key and limits. On success the caller must call leave at the request's end; otherwise the answer is given.
@@ -33,7 +34,8 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (*visit, bool) {
 	}
 	v := &visit{Gateway: g, key: key, limits: key.Limits.or(g.Limits), from: from}
 	left, wait, ok := key.enter(v.limits, time.Now())
-	left.tell(w.Header(), &ofRequests)
+	v.said = linesOf(w.Header())
+	left.tell(&v.said, &ofRequests)
 	if !ok {
 		g.deny(w, v.limited("requests", wait).reason, wait)
 		return nil, false
@@ -42,10 +44,10 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (*visit, bool) {
 }
 
 // spend counts what a request has at least of its key's tokens.
-func (v *visit) spend(h http.Header, ask openai.Ask) error {
+func (v *visit) spend(ask openai.Ask) error {
 	v.tokens = ask.Bytes / bytesPerToken
 	left, wait, ok := v.key.spend(v.limits, v.tokens, time.Now())
-	left.tell(h, &ofTokens)
+	left.tell(&v.said, &ofTokens)
 	if !ok {
 		return v.limited("tokens", wait)
 	}
@@ -64,11 +66,15 @@ var (
 	ofTokens   = [3]string{"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens"}
 )
 
-// lines sets headers whose names are written as they go out. Their values share the memory of values, of which there is enough.
+// lines are an answer's header, whose names are written here as they go out. Values share memory.
 type lines struct {
 	http.Header
 	values []string
 }
+
+const usualLines = 20 // of an answer
+
+func linesOf(h http.Header) lines { return lines{Header: h, values: make([]string, 0, usualLines)} }
 
 func (l *lines) set(name, value string) {
 	n := len(l.values)
@@ -77,8 +83,7 @@ func (l *lines) set(name, value string) {
 }
 
 // tell sets these headers.
-func (q quota) tell(h http.Header, names *[3]string) {
-	l := lines{h, make([]string, 0, len(names))}
+func (q quota) tell(l *lines, names *[3]string) {
 	var room [48]byte
 	text := strconv.AppendInt(room[:0], int64(q.limit), 10)
 	first := len(text)

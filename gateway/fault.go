@@ -35,6 +35,9 @@ func (t *told) Error() string { return "gateway: the miner answered " + strconv.
 
 // statusOf is the status of an error that a miner told, 0 for any other error.
 func statusOf(err error) int {
+	if err == nil {
+		return 0
+	}
 	var t *told
 	if errors.As(err, &t) {
 		return t.reason.Status

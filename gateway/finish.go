@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/hex"
 	"log/slog"
 	"strconv"
 	"time"
@@ -92,5 +91,5 @@ func (c *call) receiptName() string {
 	if c.given == nil {
 		return ""
 	}
-	return hex.EncodeToString(c.given.nonce[:])
+	return c.given.signID
 }

@@ -57,6 +57,7 @@ type call struct {
 	peek.Head
 	*translation // nil where the consumer speaks as miners do
 	out          *outlet
+	said         *lines          // of the answer's header
 	ctx          context.Context // ends when the consumer leaves
 	body         []byte          // as miners get it: a request for a stream
 	kind         string          // its content type
@@ -138,13 +139,13 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 	if !d.operation.whole {
 		ask = h.Ask()
 	}
-	if err := v.spend(w.Header(), ask); err != nil {
+	if err := v.spend(ask); err != nil {
 		return nil, err
 	}
 	if g.isOpen(ask) {
 		return nil, openai.Errorf(http.StatusBadRequest, "this prompt is an open question of this validator's judge: ask it again in some minutes").WithCode("open_question")
 	}
-	c := &call{Gateway: g, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r), route: paths[0], later: paths[1:], asked: ask, public: r.Header.Get("X-Agora-Proof") == "public"}
+	c := &call{Gateway: g, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r), route: paths[0], later: paths[1:], asked: ask, said: &v.said, public: r.Header.Get("X-Agora-Proof") == "public"}
 	if other != nil {
 		c.Stream = other.stream
 	}
@@ -318,15 +319,15 @@ func contentType(o operation, r *http.Request) string {
 // name, and nothing that tells who asks.
 // A validator's own challenges must be made by both too, so that a miner cannot tell them apart.
 func Request(ctx context.Context, path string, body []byte, nonce [16]byte) *http.Request {
-	in := &content{all: body}
+	in := &outgoing{content: content{all: body}, url: url.URL{Scheme: "http", Host: "miner", Path: path}}
 	in.Reset(body)
 	r := blank.WithContext(ctx)
-	r.Method, r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = http.MethodPost, "miner", "HTTP/1.1", 1, 1
-	r.URL, r.Body, r.ContentLength, r.GetBody = &url.URL{Scheme: "http", Host: r.Host, Path: path}, in, int64(len(body)), in.again
+	r.Method, r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = http.MethodPost, in.url.Host, "HTTP/1.1", 1, 1
+	r.URL, r.Body, r.ContentLength, r.GetBody = &in.url, &in.content, int64(len(body)), in.again
 	if len(body) == 0 {
 		r.Body = http.NoBody
 	}
-	l := lines{make(http.Header, 4), make([]string, 0, 4)}
+	l := lines{make(http.Header, 4), in.values[:0]}
 	l.set("Content-Type", "application/json")
 	l.set(receipt.NonceHeader, hex.EncodeToString(nonce[:]))
 	l.set("User-Agent", "") // none
@@ -336,6 +337,13 @@ func Request(ctx context.Context, path string, body []byte, nonce [16]byte) *htt
 
 // blank is what requests are made from, since their context can be given only to a copy.
 var blank http.Request
+
+// outgoing is what a request to a miner has of its own, in one piece of memory.
+type outgoing struct {
+	content
+	url    url.URL
+	values [4]string // of its header
+}
 
 // content is the body of a request to a miner.
 type content struct {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"hash/maphash"
 	"net/http"
@@ -109,7 +108,7 @@ func (c *call) generationOf(v *visit, status int, now time.Time) generation {
 		one.took = now.Sub(a.started)
 	}
 	if a.Proofs != nil {
-		one.receipt = hex.EncodeToString(a.nonce[:])
+		one.receipt = a.signID
 	}
 	if c.bill != nil {
 		one.rao, one.paid = c.bill.cost, true

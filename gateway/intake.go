@@ -27,7 +27,11 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, v *visit) ([]
 	// Not every writer has deadlines, those of tests do not; the server's do.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(g.BodyTimeout))
-	in, err := unpacked(http.MaxBytesReader(w, r.Body, g.MaxBody), r.Header.Get("Content-Encoding"))
+	raw := r.Body
+	if r.ContentLength < 0 {
+		raw = http.MaxBytesReader(w, raw, g.MaxBody)
+	}
+	in, err := unpacked(raw, r.Header.Get("Content-Encoding"))
 	if err != nil {
 		return nil, err
 	}

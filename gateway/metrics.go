@@ -99,7 +99,12 @@ func (f *family[M]) of(a, b, c string) M {
 	if ok {
 		return m
 	}
-	m = f.WithLabelValues(key[:f.labels]...)
+	return f.learn(key)
+}
+
+// learn looks for a series that is not known yet.
+func (f *family[M]) learn(key [3]string) M {
+	m := f.WithLabelValues(key[:f.labels]...)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.known[key] = m

@@ -28,7 +28,7 @@ type outlet struct {
 	failing func(*openai.Error) []byte // how an error is told in a stream that is out
 
 	mu       sync.Mutex // guards what follows, and w
-	hello    func(http.Header)
+	hello    func()
 	tick     *time.Timer // nil where nothing is kept alive
 	last     time.Time   // of the last byte
 	begun    bool        // the header is out
@@ -43,7 +43,7 @@ func newOutlet(w http.ResponseWriter, id string, g *Gateway, leave context.Cance
 
 // keepAlive writes a comment whenever a stream has been silent for the gap, so that no proxy takes it for dead. Before the
 // first one the header goes out, with what hello sets.
-func (o *outlet) keepAlive(hello func(http.Header)) {
+func (o *outlet) keepAlive(hello func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.hello, o.last = hello, time.Now()
@@ -68,7 +68,7 @@ func (o *outlet) beat() {
 		return
 	}
 	if !o.begun {
-		o.hello(o.w.Header())
+		o.hello()
 		o.start(http.StatusOK)
 	}
 	if o.put([]byte(": the model is at work\n\n"), true) != nil {
@@ -89,18 +89,15 @@ func (o *outlet) close() {
 	_ = o.ctl.SetWriteDeadline(time.Time{})
 }
 
-// header is the answer's header, for a request without keep-alive.
-func (o *outlet) header() http.Header { return o.w.Header() }
-
-// declare sets headers, or says the comment where they are out.
-func (o *outlet) declare(set func(http.Header), instead string) {
+// declare sets headers, or says who answers in a comment where they are out.
+func (o *outlet) declare(set func(), miner string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.begun {
-		set(o.w.Header())
+		set()
 		return
 	}
-	_ = o.put([]byte(": "+instead+"\n\n"), true)
+	_ = o.put([]byte(": x-agora-miner "+miner+"\n\n"), true)
 }
 
 // begin writes the header unless it is out.

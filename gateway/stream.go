@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -19,9 +18,8 @@ func (a *answer) deliver() error {
 	a.announce()
 	if !a.Stream {
 		a.whole = a.priced(a.whole)
-		l := lines{a.out.header(), make([]string, 0, 2)}
-		l.set("Content-Type", a.kind)
-		l.set("Content-Length", strconv.Itoa(len(a.whole)))
+		a.said.set("Content-Type", a.kind)
+		a.said.set("Content-Length", strconv.Itoa(len(a.whole)))
 		_ = a.lastly(func() error { // a consumer that left needs no answer
 			a.out.begin(http.StatusOK)
 			return a.out.write(a.whole, true)
@@ -48,26 +46,26 @@ func (a *answer) announce() {
 	overhead := a.sent.Sub(a.arrived) + now.Sub(a.got)
 	a.metrics.overhead.Observe(overhead.Seconds())
 	a.metrics.first.of(a.name, a.route.subnet, "").Observe(now.Sub(a.arrived).Seconds())
-	a.out.declare(func(h http.Header) {
-		a.hello(h)
-		l := lines{h, make([]string, 0, 5)}
+	a.out.declare(func() {
+		a.hello()
+		l := a.said
 		l.set("X-Agora-Miner", a.from.name)
 		l.set("X-Agora-Model", a.from.Model)
 		if a.Proofs != nil {
-			l.set("X-Agora-Receipt", hex.EncodeToString(a.nonce[:]))
+			l.set("X-Agora-Receipt", a.signID)
 			l.set("X-Agora-Verified", a.Proofs.verified(a.from.netuid, a.from.Miner, a.path))
 		}
 		l.set("X-Agora-Overhead-Us", strconv.FormatInt(overhead.Microseconds(), 10))
-	}, "x-agora-miner "+a.from.name)
+	}, a.from.name)
 }
 
 // hello sets what is known before a miner answers.
-func (c *call) hello(h http.Header) {
-	l := lines{h, make([]string, 0, 6)}
+func (c *call) hello() {
+	l := c.said
 	l.set("X-Agora-Subnet", c.route.subnet)
 	l.set("X-Agora-Rank", string(c.route.rank))
 	l.set("X-Content-Type-Options", "nosniff")
-	c.bill.answerTo(h)
+	c.bill.answerTo(l.Header)
 	if c.Stream {
 		l.set("Content-Type", "text/event-stream")
 		l.set("Cache-Control", "no-store")

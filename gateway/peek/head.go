@@ -25,7 +25,7 @@ type Head struct {
 	Provider json.RawMessage // how a miner shall be chosen; nil where it is not said
 	Models   json.RawMessage // models to fall back to
 	Session  string          // requests of one session go to one miner while that is well
-	fields   []field
+	fields   []openai.Member
 	end      int // the closing brace
 }
 
@@ -45,7 +45,7 @@ func Request(body []byte, input string) (Head, error) {
 	return h, err
 }
 
-func readHead(fields []field, input string) (Head, error) {
+func readHead(fields []openai.Member, input string) (Head, error) {
 	var h Head
 	model := find(fields, "model")
 	if model == nil {
@@ -79,39 +79,25 @@ func readHead(fields []field, input string) (Head, error) {
 }
 
 // Ask is what the request asks.
-func (h Head) Ask() openai.Ask {
-	return openai.AskOf(func(yield func(string, []byte) bool) {
-		for _, f := range h.fields {
-			if !yield(f.key, f.value) {
-				return
-			}
-		}
-	})
-}
+func (h Head) Ask() openai.Ask { return openai.AskOf(h.fields) }
 
-// field is one entry of the top-level object; value is its raw text.
-type field struct {
-	key   string
-	value []byte
-}
-
-func find(fields []field, key string) []byte {
+func find(fields []openai.Member, key string) []byte {
 	for _, f := range fields {
-		if f.key == key {
-			return f.value
+		if f.Name == key {
+			return f.Value
 		}
 	}
 	return nil
 }
 
 // top reads the only value of a body, which must be an object.
-func top(body []byte) ([]field, error) {
-	fields := make([]field, 0, 16)
+func top(body []byte) ([]openai.Member, error) {
+	fields := make([]openai.Member, 0, 8)
 	err := walk.Object(body, func(key, value []byte) error {
 		if err := admit(fields, string(key)); err != nil {
 			return err
 		}
-		fields = append(fields, field{string(key), value})
+		fields = append(fields, openai.Member{Name: string(key), Value: value})
 		return nil
 	})
 	if fault := (*walk.Error)(nil); errors.As(err, &fault) {
@@ -120,7 +106,7 @@ func top(body []byte) ([]field, error) {
 	return fields, err
 }
 
-func admit(fields []field, key string) error {
+func admit(fields []openai.Member, key string) error {
 	if len(fields) == maxKeys {
 		return openai.Errorf(http.StatusBadRequest, "the body has more than %d keys", maxKeys)
 	}
@@ -130,8 +116,8 @@ func admit(fields []field, key string) error {
 		}
 	}
 	for _, f := range fields {
-		if strings.EqualFold(f.key, key) {
-			return openai.Invalid(f.key, "the key %q appears twice", f.key)
+		if strings.EqualFold(f.Name, key) {
+			return openai.Invalid(f.Name, "the key %q appears twice", f.Name)
 		}
 	}
 	return nil

@@ -24,10 +24,10 @@ func AsStream(body []byte, h Head) []byte {
 	}
 	out := make([]byte, 0, len(body)+Room)
 	for _, f := range h.fields {
-		if !forMiners(f.key) {
+		if !forMiners(f.Name) {
 			continue
 		}
-		out = member(out, f.key, f.value)
+		out = member(out, f.Name, f.Value)
 	}
 	out = member(out, "stream", []byte("true"))
 	if !tellsUsage(option) {
@@ -43,8 +43,8 @@ func Bare(body []byte, h Head) []byte {
 	}
 	out := make([]byte, 0, len(body))
 	for _, f := range h.fields {
-		if forMiners(f.key) || f.key == "stream" || f.key == "stream_options" {
-			out = member(out, f.key, f.value)
+		if forMiners(f.Name) || f.Name == "stream" || f.Name == "stream_options" {
+			out = member(out, f.Name, f.Value)
 		}
 	}
 	return append(out, '}')

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"iter"
 	"math/bits"
 	"slices"
 	"strings"
@@ -169,8 +168,11 @@ var askedNames = [fieldsAsked]string{
 // asked are their values as they stand in the body; nil where they are not given.
 type asked [fieldsAsked]json.RawMessage
 
-func (f *asked) read(body []byte) error {
-	return walk.Object(body, func(key, value []byte) error {
+// over is walk.Object, or walk.Members for a body that was walked over before.
+type over func(body []byte, each func(key, value []byte) error) error
+
+func (f *asked) read(body []byte, members over) error {
+	return members(body, func(key, value []byte) error {
 		keepAsked(f, key, value)
 		return nil
 	})
@@ -198,19 +200,27 @@ func is[T string | []byte](key T, name string) bool {
 }
 
 // ReadAsk reads the body of a request to one of the two endpoints.
-func ReadAsk(body []byte) Ask {
+func ReadAsk(body []byte) Ask { return askOf(body, walk.Object) }
+
+func askOf(body []byte, members over) Ask {
 	var f asked
-	if f.read(body) != nil {
+	if f.read(body, members) != nil {
 		return Ask{Choices: 1}
 	}
 	return f.ask()
 }
 
+// Member is one of a request's body, with its value as it stands there.
+type Member struct {
+	Name  string
+	Value json.RawMessage
+}
+
 // AskOf is ReadAsk of a body whose members a walk has found before.
-func AskOf(members iter.Seq2[string, []byte]) Ask {
+func AskOf(members []Member) Ask {
 	var f asked
-	for key, value := range members {
-		keepAsked(&f, key, value)
+	for i := range members {
+		keepAsked(&f, members[i].Name, members[i].Value)
 	}
 	return f.ask()
 }

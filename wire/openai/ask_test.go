@@ -223,12 +223,13 @@ func FuzzLengthsAreThoseOfTheirSigns(f *testing.F) {
 // A gateway that has found a body's members reads of them what is read of the body.
 func TestMembersAskWhatTheirBodyAsks(t *testing.T) {
 	body := []byte(`{"model":"m","N":2,"messages":[{"role":"system","content":"a \"quoted\" word\\"},{"role":"user","content":"b"}],"max_tokens":7}`)
-	got := AskOf(func(yield func(string, []byte) bool) {
-		if err := walk.Object(body, func(key, value []byte) error { yield(string(key), value); return nil }); err != nil {
-			t.Fatal(err)
-		}
+	var members []Member
+	err := walk.Object(body, func(key, value []byte) error {
+		members = append(members, Member{string(key), value})
+		return nil
 	})
-	if want := ReadAsk(body); got.Bytes == 0 || !reflect.DeepEqual(got, want) {
+	got := AskOf(members)
+	if want := ReadAsk(body); err != nil || got.Bytes == 0 || !reflect.DeepEqual(got, want) {
 		t.Fatalf("%+v, want %+v", got, want)
 	}
 }

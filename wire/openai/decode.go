@@ -73,7 +73,7 @@ func decodeFor(can Ability, body []byte, into any) error {
 		return err
 	}
 	if can != 0 {
-		if refusal := ReadAsk(body).Refusal(can); refusal != nil {
+		if refusal := askOf(body, walk.Members).Refusal(can); refusal != nil {
 			return refusal
 		}
 	}

@@ -42,12 +42,33 @@ type Joined struct {
 	top     merged // of the answer
 	choices []*joined
 	chat    bool
-	entries int
+	store
 
 	first joined // choice 0, and room for what most answers have
 	room  [usual]entry[member]
 	few   [1]*joined
 	text  text // memory for the first choice's content
+}
+
+// store is what the members of one answer share.
+type store struct {
+	entries int    // of all lists
+	kept    []byte // what members have of the chunks
+}
+
+const usualKept = 256 // bytes of most answers' members beside their texts
+
+// keep copies a value into the place of an older one.
+func (s *store) keep(old, value json.RawMessage) json.RawMessage {
+	if cap(old) >= len(value) {
+		return append(old[:0], value...)
+	}
+	if cap(s.kept)-len(s.kept) < len(value) {
+		s.kept = make([]byte, 0, max(usualKept, len(value)))
+	}
+	n := len(s.kept)
+	s.kept = append(s.kept, value...)
+	return json.RawMessage(s.kept[n:len(s.kept):len(s.kept)])
 }
 
 var joinedPool = sync.Pool{New: func() any { return &Joined{} }}
@@ -61,10 +82,13 @@ func (w *Joined) Free() {
 	if content == nil {
 		return // nothing has come
 	}
-	text := content.text
+	text, kept := content.text, w.kept
 	*w = Joined{}
 	if cap(text) <= keptText {
 		w.text = text[:0]
+	}
+	if cap(kept) == usualKept {
+		w.kept = kept[:0]
 	}
 	joinedPool.Put(w)
 }
@@ -90,7 +114,7 @@ func (c *joined) begin(n int) {
 	*c.message.in("content") = member{std: true, raw: null}
 }
 
-// Add adds the next chunk; comments add nothing. The error is ErrChunk.
+// Add adds the next chunk of a Stream; comments add nothing. The error is ErrChunk.
 func (w *Joined) Add(c Chunk) error {
 	if c.Comment {
 		return nil
@@ -115,14 +139,14 @@ func (w *Joined) add(data []byte) error {
 	for _, m := range top.list {
 		first := m.name == "id" || m.name == "created" || m.name == "model"
 		if m.name != "choices" && string(m.value) != "null" && !(first && w.top.at(m.name) != nil) {
-			w.top.keep(m.name, m.value)
+			w.top.keep(m.name, m.value, &w.store)
 		}
 	}
 	choices := top.at("choices")
 	if choices == nil || string(*choices) == "null" {
 		return nil
 	}
-	return walk.Array(*choices, func(raw []byte) error {
+	return walk.Values(*choices, func(raw []byte) error {
 		if err := w.choice(r, raw); err != nil {
 			return err
 		}
@@ -181,17 +205,17 @@ func (w *Joined) member(r *reading, c *joined, name string, raw json.RawMessage)
 		return c.all.in("text").text.add(raw)
 	case name == "delta" || name == "message":
 		w.chat = true
-		return c.message.add(&r.message, raw, &w.entries)
+		return c.message.add(&r.message, raw, &w.store)
 	case name == "logprobs":
-		return c.addLogprobs(raw, &w.entries)
+		return c.addLogprobs(raw, &w.store)
 	case name == "finish_reason" && string(raw) == `""`:
 	default:
-		c.all.keep(name, raw)
+		c.all.keep(name, raw, &w.store)
 	}
 	return nil
 }
 
-func (c *joined) addLogprobs(raw json.RawMessage, entries *int) error {
+func (c *joined) addLogprobs(raw json.RawMessage, s *store) error {
 	var lists members
 	if err := lists.read(slices.Clone(raw)); err != nil {
 		return err
@@ -200,7 +224,7 @@ func (c *joined) addLogprobs(raw json.RawMessage, entries *int) error {
 		if m.value[0] != '[' {
 			continue // what is no list has no entries
 		}
-		if err := c.all.in("logprobs").inner().in(m.name).extend(m.value, entries); err != nil {
+		if err := c.all.in("logprobs").inner().in(m.name).extend(m.value, s); err != nil {
 			return err
 		}
 	}
@@ -274,44 +298,44 @@ type merged struct{ entries[member] }
 var names = map[string]bool{"role": true, "id": true, "type": true, "name": true, "format": true}
 
 // keep keeps a copy of what was said last, as it stands.
-func (m *merged) keep(name string, raw json.RawMessage) {
+func (m *merged) keep(name string, raw json.RawMessage, s *store) {
 	v := m.in(name)
 	if v.std {
 		v.std, v.raw = false, nil
 	}
-	v.raw = append(v.raw[:0], raw...)
+	v.raw = s.keep(v.raw, raw)
 }
 
 // add adds the members of an object, which it reads into part.
-func (m *merged) add(part *members, raw json.RawMessage, entries *int) error {
+func (m *merged) add(part *members, raw json.RawMessage, s *store) error {
 	if err := part.read(raw); err != nil {
 		return err
 	}
 	for _, one := range part.list {
-		if err := m.member(one.name, one.value, entries); err != nil {
+		if err := m.member(one.name, one.value, s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *merged) member(key string, raw json.RawMessage, entries *int) error {
+func (m *merged) member(key string, raw json.RawMessage, s *store) error {
 	switch {
 	case string(raw) == "null", names[key] && string(raw) == `""`:
 		return nil
 	case key == "tool_calls":
-		return m.addCalls(raw, entries)
+		return m.addCalls(raw, s)
 	case raw[0] == '"' && !names[key]:
 		v := m.in(key)
 		v.said = true
 		return v.text.add(raw)
 	case raw[0] == '{':
-		return m.in(key).inner().add(&members{}, raw, entries)
+		return m.in(key).inner().add(&members{}, raw, s)
 	case raw[0] == '[':
-		return m.in(key).extend(slices.Clone(raw), entries)
+		return m.in(key).extend(slices.Clone(raw), s)
 	}
 	compact, err := appendJSON(nil, raw)
-	m.keep(key, compact)
+	m.keep(key, compact, s)
 	return err
 }
 
@@ -324,7 +348,7 @@ type toolCall struct {
 
 // addCalls adds parts to the calls they belong to. A call is known by its index; a part with another id than the call at
 // that index begins a new one, since some servers number every call 0 and others not at all.
-func (m *merged) addCalls(raw json.RawMessage, entries *int) error {
+func (m *merged) addCalls(raw json.RawMessage, s *store) error {
 	var parts []struct {
 		Index int    `json:"index"`
 		ID    string `json:"id"`
@@ -342,9 +366,9 @@ func (m *merged) addCalls(raw json.RawMessage, entries *int) error {
 		if c == nil {
 			c = &toolCall{index: p.Index, id: p.ID}
 			*calls = append(*calls, c)
-			*entries++
+			s.entries++
 		}
-		if err := c.add(&members{}, whole[i], entries); err != nil {
+		if err := c.add(&members{}, whole[i], s); err != nil {
 			return err
 		}
 	}
@@ -361,13 +385,14 @@ func callOf(calls []*toolCall, index int, id string) *toolCall {
 	return nil
 }
 
-// valuesOf are the values of an array as they stand in it; null, and nothing at all, has none. They are parts of raw.
+// valuesOf are the values of an array that was walked over before, as they stand in it; null, and nothing at all, has none. They are
+// parts of raw.
 func valuesOf(raw []byte) (list []json.RawMessage, err error) {
 	if raw == nil || string(raw) == "null" {
 		return nil, nil
 	}
 	list = []json.RawMessage{}
-	err = walk.Array(raw, func(value []byte) error {
+	err = walk.Values(raw, func(value []byte) error {
 		list = append(list, value)
 		return nil
 	})

@@ -61,13 +61,13 @@ func (e *entries[V]) in(name string) *V {
 // members are the members of an object as they stand in a text; of two of one name the later counts.
 type members struct{ entries[json.RawMessage] }
 
-// read takes the members of an object in the place of those before; null has none. They are parts of raw.
+// read takes the members of an object that was walked over before in the place of those it had; null has none. They are parts of raw.
 func (m *members) read(raw []byte) error {
 	m.list, m.index = m.list[:0], nil
 	if string(raw) == "null" {
 		return nil
 	}
-	return walk.Object(raw, func(key, value []byte) error {
+	return walk.Members(raw, func(key, value []byte) error {
 		*m.in(nameOf(key)) = value
 		return nil
 	})

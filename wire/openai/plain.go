@@ -13,7 +13,7 @@ var errUsual = errors.New("openai: for encoding/json")
 // plainChat reads a request as encoding/json does, and much faster, where it has only the usual fields with values of their own
 // kind. False leaves it to encoding/json, which knows what is wrong with it if anything is. The body has passed CheckJSON.
 func plainChat(body []byte, r *ChatRequest) bool {
-	err := walk.Object(body, func(key, value []byte) error {
+	err := walk.Members(body, func(key, value []byte) error {
 		switch string(key) {
 		case "model":
 			return plainText(&r.Model, value)
@@ -53,9 +53,9 @@ func plainChat(body []byte, r *ChatRequest) bool {
 
 func plainMessages(list *[]Message, raw []byte) error {
 	*list = make([]Message, 0, 4)
-	return walk.Array(raw, func(value []byte) error {
+	return walk.Values(raw, func(value []byte) error {
 		var m Message
-		err := walk.Object(value, func(key, value []byte) error {
+		err := walk.Members(value, func(key, value []byte) error {
 			switch string(key) {
 			case "role":
 				return plainText(&m.Role, value)
@@ -70,7 +70,7 @@ func plainMessages(list *[]Message, raw []byte) error {
 }
 
 func plainOptions(o *StreamOptions, raw []byte) error {
-	return walk.Object(raw, func(key, value []byte) error {
+	return walk.Members(raw, func(key, value []byte) error {
 		if string(key) != "include_usage" {
 			return errUsual
 		}

@@ -104,21 +104,21 @@ type head struct {
 }
 
 func (h *head) take(key, value []byte) error {
-	for _, f := range [...]struct {
-		name string
-		into *[]byte
-	}{
-		{"id", &h.id},
-		{"object", &h.object},
-		{"choices", &h.choices},
-		{"usage", &h.usage},
-		{"error", &h.failure},
-		{"detail", &h.detail},
-		{"message", &h.message},
-	} {
-		if is(key, f.name) {
-			*f.into = value
-		}
+	switch {
+	case is(key, "id"):
+		h.id = value
+	case is(key, "object"):
+		h.object = value
+	case is(key, "choices"):
+		h.choices = value
+	case is(key, "usage"):
+		h.usage = value
+	case is(key, "error"):
+		h.failure = value
+	case is(key, "detail"):
+		h.detail = value
+	case is(key, "message"):
+		h.message = value
 	}
 	return nil
 }
@@ -208,11 +208,11 @@ func (s *Stream) choicesOf(raw []byte) ([]choice, error) {
 	if s.choices != nil {
 		list = s.choices[:0]
 	}
-	err := walk.Array(raw, func(value []byte) error {
+	err := walk.Values(raw, func(value []byte) error {
 		var c choice
 		var err error
 		if string(value) != "null" {
-			err = walk.Object(value, c.take)
+			err = walk.Members(value, c.take)
 		}
 		list = append(list, c)
 		return err

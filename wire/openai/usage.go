@@ -16,13 +16,13 @@ func UsageOf(answer []byte) *Usage {
 	return usageOf(h.usage)
 }
 
-// usageOf reads a usage object in whatever spelling, as encoding/json does; nil where it is none.
+// usageOf reads a usage object that is JSON in whatever spelling, as encoding/json does; nil where it is none.
 func usageOf(raw json.RawMessage) *Usage {
 	if !given(raw) {
 		return nil
 	}
 	u := new(Usage)
-	if walk.Object(raw, u.take) == nil {
+	if walk.Members(raw, u.take) == nil {
 		return u
 	}
 	if u = new(Usage); json.Unmarshal(raw, u) != nil {
@@ -74,7 +74,7 @@ func takeDetail[T any](into **T, value []byte, name string, count func(*T) *int)
 	}
 	d := new(T)
 	*into = d
-	return walk.Object(value, func(key, value []byte) error {
+	return walk.Members(value, func(key, value []byte) error {
 		if is(key, name) {
 			return takeCount(count(d), value)
 		}

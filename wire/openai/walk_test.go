@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"testing"
 	"unicode/utf8"
+
+	"agora/wire/walk"
 )
 
 // What a walk takes of a request is what encoding/json decodes of it: a prompt must not hide from one of them.
@@ -33,7 +35,7 @@ func FuzzRequestsAreReadAsEncodingJSONReadsThem(f *testing.F) {
 			return
 		}
 		var got asked
-		if err := got.read(body); err != nil {
+		if err := got.read(body, walk.Object); err != nil {
 			t.Fatalf("%q: %v", body, err)
 		}
 		for i, value := range map[int]json.RawMessage{inMessages: want.Messages, inMaxTokens: want.MaxTokens, inN: want.N} {

@@ -43,14 +43,14 @@ func (m *member) inner() *merged {
 }
 
 // extend adds the entries of a list, whose bytes it keeps.
-func (m *member) extend(raw json.RawMessage, entries *int) error {
+func (m *member) extend(raw json.RawMessage, s *store) error {
 	list, err := valuesOf(raw)
 	if err != nil {
 		return err
 	}
 	o := m.others()
 	o.list = append(o.list, list...)
-	*entries += len(list)
+	s.entries += len(list)
 	if o.list == nil {
 		o.list = list // empty, which is not none
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"agora/wire/walk"
 )
 
 // told is a member's value as encoding/json takes it.
@@ -48,9 +50,9 @@ func FuzzMessage(f *testing.F) {
 		var c joined
 		c.begin(0)
 		var m merged
-		entries := 0
+		var all store
 		for _, part := range [][]byte{one, other} {
-			if m.add(&members{}, part, &entries) != nil || c.message.add(&members{}, part, &entries) != nil {
+			if !walk.IsObject(part) || m.add(&members{}, part, &all) != nil || c.message.add(&members{}, part, &all) != nil {
 				return
 			}
 		}
