@@ -1,8 +1,6 @@
 package miner
 
 import (
-	"strings"
-
 	"agora/engine"
 	"agora/wire/openai"
 	"agora/wire/receipt"
@@ -13,12 +11,14 @@ type chatAnswer struct {
 	req *openai.ChatRequest
 	stamp
 	choices []chatChoice
+
+	out   []openai.ChatChunk       // what chunks and last have returned, until they are called again
+	parts []openai.ChatChunkChoice // in out
 }
 
 // chatChoice is one of them.
 type chatChoice struct {
-	text    stitch
-	content strings.Builder
+	content stitch
 	tokens  []openai.TokenLogprob
 	begun   bool
 	end     engine.End
@@ -87,8 +87,9 @@ func (c *chatChoice) reason(finish engine.Finish) string {
 	return string(finish)
 }
 
-// chunks are the events of one token; the first token brings the role along.
+// chunks are the events of one token, valid until more are asked for; the first token brings the role along.
 func (a *chatAnswer) chunks(t engine.Token) []openai.ChatChunk {
+	a.out, a.parts = a.out[:0], a.parts[:0]
 	if t.Choice < 0 || t.Choice >= len(a.choices) {
 		return nil
 	}
@@ -97,50 +98,55 @@ func (a *chatAnswer) chunks(t engine.Token) []openai.ChatChunk {
 		c.end = *t.End
 		return nil
 	}
-	c.content.Write(t.Bytes)
-	choice := openai.ChatChunkChoice{Index: t.Choice, Delta: openai.Delta{Content: c.text.push(t.Bytes)}}
+	choice := openai.ChatChunkChoice{Index: t.Choice, Delta: openai.Delta{Content: c.content.push(t.Bytes)}}
 	if a.req.Logprobs {
 		choice.Logprobs = &openai.ChatLogprobs{Content: []openai.TokenLogprob{tokenLogprob(t, deref(a.req.TopLogprobs))}}
 	}
-	return append(a.opening(t.Choice), a.chunk(choice))
+	a.open(t.Choice)
+	a.put(choice)
+	return a.out
 }
 
-func (a *chatAnswer) opening(i int) []openai.ChatChunk {
-	c := a.at(i)
-	if c.begun {
-		return nil
+// open puts the role of a choice that has not begun.
+func (a *chatAnswer) open(i int) {
+	if c := a.at(i); !c.begun {
+		c.begun = true
+		a.put(openai.ChatChunkChoice{Index: i, Delta: openai.Delta{Role: "assistant"}})
 	}
-	c.begun = true
-	return []openai.ChatChunk{a.chunk(openai.ChatChunkChoice{Index: i, Delta: openai.Delta{Role: "assistant"}})}
 }
 
-// last are the events after the last token: bytes still held back, calls, the reasons of the ends, and the usage if
-// wanted.
+// put adds a chunk of one choice to what is returned next.
+func (a *chatAnswer) put(choice openai.ChatChunkChoice) {
+	a.parts = append(a.parts, choice)
+	n := len(a.parts)
+	a.out = append(a.out, a.chunk(a.parts[n-1:n:n]))
+}
+
+// last are the events after the last token, as chunks are: bytes still held back, calls, the reasons of the ends, and the
+// usage if wanted.
 func (a *chatAnswer) last(usage openai.Usage, finish engine.Finish) []openai.ChatChunk {
-	var chunks []openai.ChatChunk
+	a.out, a.parts = a.out[:0], a.parts[:0]
 	for i := range a.choices {
 		c := &a.choices[i]
-		chunks = append(chunks, a.opening(i)...)
-		if rest := c.text.rest(); rest != "" {
-			chunks = append(chunks, a.chunk(openai.ChatChunkChoice{Index: i, Delta: openai.Delta{Content: rest}}))
+		a.open(i)
+		if rest := c.content.rest(); rest != "" {
+			a.put(openai.ChatChunkChoice{Index: i, Delta: openai.Delta{Content: rest}})
 		}
 		for n, call := range c.end.Calls {
 			call.Index = &n
-			chunks = append(chunks, a.chunk(openai.ChatChunkChoice{Index: i, Delta: openai.Delta{ToolCalls: []openai.ToolCall{call}}}))
+			a.put(openai.ChatChunkChoice{Index: i, Delta: openai.Delta{ToolCalls: []openai.ToolCall{call}}})
 		}
 		why := c.reason(finish)
-		chunks = append(chunks, a.chunk(openai.ChatChunkChoice{Index: i, FinishReason: &why}))
+		a.put(openai.ChatChunkChoice{Index: i, FinishReason: &why})
 	}
 	if a.req.StreamOptions.WantsUsage() {
-		end := a.chunk()
+		end := a.chunk([]openai.ChatChunkChoice{})
 		end.Usage = &usage
-		chunks = append(chunks, end)
+		a.out = append(a.out, end)
 	}
-	return chunks
+	return a.out
 }
 
-func (a *chatAnswer) chunk(choices ...openai.ChatChunkChoice) openai.ChatChunk {
-	return openai.ChatChunk{
-		ID: a.id, Object: "chat.completion.chunk", Created: a.created, Model: a.model, Choices: orEmpty(choices),
-	}
+func (a *chatAnswer) chunk(choices []openai.ChatChunkChoice) openai.ChatChunk {
+	return openai.ChatChunk{ID: a.id, Object: "chat.completion.chunk", Created: a.created, Model: a.model, Choices: choices}
 }

@@ -1,7 +1,6 @@
 package miner
 
 import (
-	"strings"
 	"unicode/utf8"
 
 	"agora/engine"
@@ -13,8 +12,7 @@ import (
 type completionAnswer struct {
 	req *openai.CompletionRequest
 	stamp
-	text    stitch
-	content strings.Builder
+	content stitch
 	probs   *openai.CompletionLogprobs // of all tokens so far; nil where not asked for
 	offset  int                        // characters of the answer before the next token
 }
@@ -67,8 +65,7 @@ func (a *completionAnswer) whole(usage openai.Usage, finish engine.Finish) opena
 
 // chunks are the events of one token.
 func (a *completionAnswer) chunks(t engine.Token) []openai.CompletionResponse {
-	a.content.Write(t.Bytes)
-	choice := openai.CompletionChoice{Text: a.text.push(t.Bytes)}
+	choice := openai.CompletionChoice{Text: a.content.push(t.Bytes)}
 	if a.req.Logprobs != nil {
 		choice.Logprobs = emptyLogprobs()
 		a.note(choice.Logprobs, t)
@@ -79,7 +76,7 @@ func (a *completionAnswer) chunks(t engine.Token) []openai.CompletionResponse {
 // last are the events after the last token: the reason of the end with bytes still held back, and the usage if wanted.
 func (a *completionAnswer) last(usage openai.Usage, finish engine.Finish) []openai.CompletionResponse {
 	why := string(finish)
-	events := []openai.CompletionResponse{a.response(openai.CompletionChoice{Text: a.text.rest(), FinishReason: &why})}
+	events := []openai.CompletionResponse{a.response(openai.CompletionChoice{Text: a.content.rest(), FinishReason: &why})}
 	if a.req.StreamOptions.WantsUsage() {
 		end := a.response()
 		end.Usage = &usage

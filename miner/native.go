@@ -43,7 +43,7 @@ func (n *native) chat(w http.ResponseWriter, r *http.Request) error {
 		return n.cannot("/v1/chat/completions", "/v1/completions")
 	}
 	a := newChatAnswer(req, n.stamp("chatcmpl-"))
-	s := signingOf(r.Context())
+	s := signingOf(w)
 	ctx := s.seed(r.Context())
 	if !req.Stream {
 		usage, finish, err := chatter.Chat(ctx, req, a.add)
@@ -86,7 +86,7 @@ func (n *native) complete(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return n.cannot("/v1/completions", "/v1/chat/completions")
 	}
-	a, s := newCompletionAnswer(req, n.stamp("cmpl-")), signingOf(r.Context())
+	a, s := newCompletionAnswer(req, n.stamp("cmpl-")), signingOf(w)
 	if !req.Stream {
 		usage, finish, err := completer.Complete(r.Context(), req, a.add)
 		if err != nil {
@@ -150,12 +150,12 @@ func (n *native) stamp(prefix string) stamp {
 
 // sendAll sends chunks that belong together, at once.
 func sendAll[T any](events *openai.EventWriter, chunks []T) error {
-	for i, c := range chunks {
+	for i := range chunks {
 		send := events.Send
 		if i+1 < len(chunks) {
 			send = events.Add
 		}
-		if err := send(c); err != nil {
+		if err := send(&chunks[i]); err != nil {
 			return err
 		}
 	}
@@ -165,12 +165,12 @@ func sendAll[T any](events *openai.EventWriter, chunks []T) error {
 // finishStream writes the last chunks, and a comment where there is one; they leave with the answer's end. False says that the
 // reader has gone, which ends the request by itself.
 func finishStream[T any](events *openai.EventWriter, chunks []T, comment string) bool {
-	for _, c := range chunks {
+	for i := range chunks {
 		add := events.Add
 		if !events.Started() {
 			add = events.Send // what follows the end needs a header that has left
 		}
-		if add(c) != nil {
+		if add(&chunks[i]) != nil {
 			return false
 		}
 	}

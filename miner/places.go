@@ -50,7 +50,7 @@ type places struct {
 type ticket struct {
 	by    asker // zero for a consumer's
 	burst bool
-	given chan struct{} // closed when it has a place
+	given chan struct{} // closed when it has a place; nil where it had one at once
 }
 
 func newPlaces(most, queue int) *places {
@@ -59,7 +59,7 @@ func newPlaces(most, queue int) *places {
 
 // enter takes a place, waiting in the bounded queue for one. Whoever has one gives it back with leave.
 func (p *places) enter(ctx context.Context) (*ticket, error) {
-	t := &ticket{given: make(chan struct{})}
+	t := &ticket{}
 	t.by, t.burst = ctx.Value(askerKey{}).(asker)
 	p.mu.Lock()
 	if p.taken >= p.most && len(p.waiting) >= p.queue {
@@ -69,8 +69,13 @@ func (p *places) enter(ctx context.Context) (*ticket, error) {
 	if t.burst {
 		p.bursts++
 	}
+	if p.taken < p.most && len(p.waiting) == 0 {
+		p.take(t)
+		p.mu.Unlock()
+		return t, nil
+	}
+	t.given = make(chan struct{})
 	p.waiting = append(p.waiting, t)
-	p.give()
 	p.mu.Unlock()
 	select {
 	case <-t.given:
@@ -123,11 +128,16 @@ func (p *places) give() {
 		i := p.next()
 		t := p.waiting[i]
 		p.waiting = slices.Delete(p.waiting, i, i+1)
-		p.taken++
-		if p.bursts > 0 {
-			p.had[t.by]++
-		}
+		p.take(t)
 		close(t.given)
+	}
+}
+
+// take gives a ticket a place. The lock is held.
+func (p *places) take(t *ticket) {
+	p.taken++
+	if p.bursts > 0 {
+		p.had[t.by]++
 	}
 }
 

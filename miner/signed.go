@@ -39,12 +39,18 @@ type signing struct {
 	choices []receipt.Choice // that it told; nil as long as the stream is not whole
 }
 
-type signingKey struct{}
-
-// signingOf is the receipt of the request being answered, nil where none is wanted.
-func signingOf(ctx context.Context) *signing {
-	s, _ := ctx.Value(signingKey{}).(*signing)
-	return s
+// signingOf is the receipt of what is answered there, nil where none is wanted.
+func signingOf(w http.ResponseWriter) *signing {
+	for {
+		switch under := w.(type) {
+		case *copied:
+			return &under.signing
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = under.Unwrap()
+		default:
+			return nil
+		}
+	}
 }
 
 // seed gives the engine what an answer without a seed of its own is drawn from.
@@ -105,15 +111,18 @@ func (s *signing) told(choices []receipt.Choice, usage openai.Usage) {
 // its trailer, a whole answer's in its header.
 func (m *Miner) signed(voice ed25519.PublicKey, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		trace(r)
-		s := m.begin(voice, r)
-		if s == nil {
+		r.Header.Del("Traceparent")
+		nonce, ok := nonceOf(r)
+		if ok { // names the request's trace, for who answers behind this program
+			r.Header["Traceparent"] = []string{receipt.TraceParent(nonce)}
+		}
+		c := &copied{ResponseWriter: w}
+		if !ok || !m.begin(&c.signing.Receipt, voice, nonce, r) {
 			h.ServeHTTP(w, r)
 			return
 		}
-		c := &copied{ResponseWriter: w, signing: s}
 		defer c.give()
-		h.ServeHTTP(c, r.WithContext(context.WithValue(r.Context(), signingKey{}, s)))
+		h.ServeHTTP(c, r)
 		text, err := c.sign(m.Key)
 		if err != nil {
 			m.Log.Debug("an answer without a receipt", "err", err)
@@ -122,31 +131,32 @@ func (m *Miner) signed(voice ed25519.PublicKey, h http.Handler) http.Handler {
 	})
 }
 
-// trace names the request's trace, for who answers behind this program.
-func trace(r *http.Request) {
-	r.Header.Del("Traceparent")
-	if nonce, err := hex.DecodeString(r.Header.Get(receipt.NonceHeader)); err == nil && len(nonce) == 16 {
-		r.Header.Set("Traceparent", receipt.TraceParent([16]byte(nonce)))
+// nonceOf is the nonce that a request brings.
+func nonceOf(r *http.Request) (nonce [16]byte, ok bool) {
+	text := r.Header.Get(receipt.NonceHeader)
+	if len(text) != 2*len(nonce) {
+		return nonce, false
 	}
+	_, err := hex.Decode(nonce[:], []byte(text))
+	return nonce, err == nil
 }
 
-// begin prepares the receipt of a request, nil where the voice wants none or the miner has no seat yet.
-func (m *Miner) begin(voice ed25519.PublicKey, r *http.Request) *signing {
-	nonce, err := hex.DecodeString(r.Header.Get(receipt.NonceHeader))
+// begin prepares the receipt of a request. False is a request whose body is not here, or a miner that has no seat yet.
+func (m *Miner) begin(to *receipt.Receipt, voice ed25519.PublicKey, nonce [16]byte, r *http.Request) bool {
 	body, whole := wire.Body(r)
-	if err != nil || len(nonce) != 16 || !whole || m.Seat == nil {
-		return nil
+	if !whole || m.Seat == nil {
+		return false
 	}
 	seat, ok := m.Seat()
 	if !ok {
-		return nil
+		return false
 	}
-	s := &signing{Receipt: receipt.Receipt{
-		ChainID: seat.ChainID, Netuid: seat.NetUID, UID: seat.UID, Registered: seat.Registered, Voice: [32]byte(voice), Nonce: [16]byte(nonce),
+	*to = receipt.Receipt{
+		ChainID: seat.ChainID, Netuid: seat.NetUID, UID: seat.UID, Registered: seat.Registered, Voice: [32]byte(voice), Nonce: nonce,
 		Engine: clip(seat.Model.Engine, receipt.MaxEngine), Version: clip(seat.Model.Version, receipt.MaxVersion), Digest: digestOf(seat.Model.Digest),
-	}}
-	s.Request = receipt.RequestHash(s.Nonce, body)
-	return s
+		Request: receipt.RequestHash(nonce, body),
+	}
+	return true
 }
 
 func clip(s string, n int) string { return s[:min(n, len(s))] }
@@ -164,7 +174,7 @@ func digestOf(text string) (d [32]byte) {
 // receipt stands before it.
 type copied struct {
 	http.ResponseWriter
-	signing *signing
+	signing signing
 	status  int
 	body    *bytes.Buffer // nil as long as nothing is kept
 	size    int           // bytes answered
@@ -269,7 +279,7 @@ var (
 
 // sign reads the answer as its reader will and signs it; "" for what is no answer.
 func (c *copied) sign(key ed25519.PrivateKey) (string, error) {
-	s := c.signing
+	s := &c.signing
 	if c.status != http.StatusOK {
 		return "", nil
 	}

@@ -14,35 +14,35 @@ import (
 const lowest = -9999
 
 // stitch puts tokens together to text that may be sent: a character split between tokens is held back until it is whole.
-type stitch struct{ held []byte }
+type stitch struct {
+	strings.Builder     // all tokens
+	sent            int // bytes of them that push and rest have returned
+}
 
 // push adds a token's bytes and returns the text that is whole by now.
 func (s *stitch) push(b []byte) string {
-	if len(s.held) > 0 {
-		s.held = append(s.held, b...)
-		b = s.held
-	}
-	cut := len(b) - unfinished(b)
-	text := string(b[:cut])
-	s.held = append(s.held[:0], b[cut:]...)
+	s.Write(b)
+	text := s.String()[s.sent:]
+	text = text[:len(text)-unfinished(text)]
+	s.sent += len(text)
 	return text
 }
 
 // rest returns what is left at the end, whole or not.
 func (s *stitch) rest() string {
-	text := string(s.held)
-	s.held = nil
+	text := s.String()[s.sent:]
+	s.sent += len(text)
 	return text
 }
 
-// unfinished is the number of bytes at the end of b that begin a character and do not complete it, 0 to 3.
-func unfinished(b []byte) int {
-	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
-		tail := b[len(b)-n:]
+// unfinished is the number of bytes at the end of a text that begin a character and do not complete it, 0 to 3.
+func unfinished(text string) int {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		tail := text[len(text)-n:]
 		if !utf8.RuneStart(tail[0]) {
 			continue
 		}
-		if utf8.FullRune(tail) {
+		if utf8.FullRuneInString(tail) {
 			return 0
 		}
 		return n

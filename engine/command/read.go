@@ -124,11 +124,11 @@ func tell(w http.ResponseWriter, request []byte, model, text string) error {
 	events := openai.NewEventWriter(w)
 	for _, c := range []openai.ChatChunkChoice{{Delta: openai.Delta{Role: "assistant", Content: text}}, {FinishReason: &stop}} {
 		chunk.Choices = []openai.ChatChunkChoice{c}
-		_ = events.Add(chunk) // nobody reads any more where it fails
+		_ = events.Add(&chunk) // nobody reads any more where it fails
 	}
 	if wish.Options.WantsUsage() {
 		chunk.Choices, chunk.Usage = []openai.ChatChunkChoice{}, usage
-		_ = events.Add(chunk)
+		_ = events.Add(&chunk)
 	}
 	_ = events.Done()
 	return nil

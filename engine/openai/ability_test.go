@@ -44,7 +44,7 @@ func (a able) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case n.Ability == openai.CanFormat:
 			text = ` {"ok": true} `
 		case n.Ability == openai.CanEcho:
-			text = asked.Prompts[0] + text
+			text = string(asked.Prompts[0]) + text
 		default:
 			seen += 40
 		}

@@ -46,7 +46,7 @@ func (e *EventWriter) Send(v any) error {
 // Add writes v as one event, which leaves with the next that is sent, or at the answer's end.
 func (e *EventWriter) Add(v any) error {
 	e.line = append(e.line[:0], "data: "...)
-	if c, ok := v.(ChatChunk); ok && c.onlyText() {
+	if c, ok := v.(*ChatChunk); ok && c.onlyText() {
 		e.line = c.append(e.line)
 	} else {
 		data, err := json.Marshal(v)

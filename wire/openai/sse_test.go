@@ -220,7 +220,7 @@ func FuzzChunk(f *testing.F) {
 				t.Fatal(err)
 			}
 			rec := httptest.NewRecorder()
-			if err := NewEventWriter(rec).Add(c); err != nil || !c.onlyText() {
+			if err := NewEventWriter(rec).Add(&c); err != nil || !c.onlyText() {
 				t.Fatal(err, c.onlyText())
 			}
 			got, event := strings.CutPrefix(rec.Body.String(), "data: ")
@@ -249,7 +249,7 @@ func TestChunksThatSayMoreAreLeftToEncodingJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		rec := httptest.NewRecorder()
-		if err := NewEventWriter(rec).Add(c); err != nil || c.onlyText() {
+		if err := NewEventWriter(rec).Add(&c); err != nil || c.onlyText() {
 			t.Fatal(err, c.onlyText())
 		}
 		if got := rec.Body.String(); got != "data: "+string(want)+"\n\n" {

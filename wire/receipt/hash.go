@@ -16,7 +16,9 @@ func RequestHash(nonce [16]byte, body []byte) [32]byte {
 	h := sha256.New()
 	h.Write(nonce[:])
 	h.Write(body)
-	return [32]byte(h.Sum(nil))
+	var sum [32]byte
+	h.Sum(sum[:0])
+	return sum
 }
 
 // Choice is what a consumer gets of one of a request's n answers, log-probabilities left out.

@@ -24,7 +24,9 @@ const (
 // TraceParent is the header traceparent (W3C Trace Context) of a request at its server: the nonce is the id of its trace. So a
 // server's traces and its voice's can be laid side by side, and a server learns nothing that it does not know.
 func TraceParent(nonce [16]byte) string {
-	return "00-" + hex.EncodeToString(nonce[:]) + "-" + hex.EncodeToString(nonce[8:]) + "-01"
+	b := make([]byte, 0, 55)
+	b = append(hex.AppendEncode(append(b, "00-"...), nonce[:]), '-')
+	return string(append(hex.AppendEncode(b, nonce[8:]), "-01"...))
 }
 
 // MaxSigned is the length of the longest signed receipt as text, in bytes.
