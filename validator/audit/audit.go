@@ -25,7 +25,7 @@ const (
 	maxWork    = 2 * time.Minute  // for one audit
 	maxTold    = 20               // verdicts on a server that are remembered
 	maxExample = 4 << 10          // bytes of an answer that is shown as an example
-	maxNamed   = 1 << 14          // answers whose outcome can be asked for by the receipt's name
+	maxNamed   = 1 << 14          // answers whose outcome can be asked for by the receipt's name, half of them at least
 )
 
 // Library finds the weights of a model.
@@ -90,8 +90,8 @@ type Auditor struct {
 	mu     sync.Mutex
 	known  map[seat]*remembered
 	counts Counts
-	named  map[[16]byte]Outcome
-	order  [][16]byte // of named, oldest first
+	named  map[[16]byte]Outcome // of the latest receipts, at most maxNamed/2
+	before map[[16]byte]Outcome // of the maxNamed/2 before them
 }
 
 type seat struct{ netuid, uid uint32 }
@@ -268,6 +268,9 @@ func (a *Auditor) Outcome(nonce [16]byte) (Outcome, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o, ok := a.named[nonce]
+	if !ok {
+		o, ok = a.before[nonce]
+	}
 	return o, ok
 }
 
@@ -440,12 +443,8 @@ func (a *Auditor) remember(d drawn, v *Verdict, plain bool) error {
 
 // name makes an outcome one that can be asked for; the lock is held.
 func (a *Auditor) name(nonce [16]byte, o Outcome) {
-	if len(a.order) >= maxNamed {
-		for _, old := range a.order[:maxNamed/4] {
-			delete(a.named, old)
-		}
-		a.order = slices.Clone(a.order[maxNamed/4:])
+	if len(a.named) >= maxNamed/2 {
+		a.named, a.before = map[[16]byte]Outcome{}, a.named
 	}
 	a.named[nonce] = o
-	a.order = append(a.order, nonce)
 }

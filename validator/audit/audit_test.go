@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -327,5 +328,30 @@ func TestAServerOnAnotherEngineIsNearAndNeverPaid(t *testing.T) {
 	}
 	if s := auditor(t, path, e, at).Standing(ServerID{1, 3, 5}, digest); s.Near.Answers != 8 || s.Open {
 		t.Errorf("after a restart: %+v", s)
+	}
+}
+
+func TestOutcomesOfTheLatestAnswersAreKnown(t *testing.T) {
+	a := New(nil, nil, nil, slog.New(slog.DiscardHandler))
+	nonce := func(i int) (n [16]byte) {
+		binary.BigEndian.PutUint64(n[:], uint64(i))
+		return n
+	}
+	const all = 5 * maxNamed / 2
+	for i := range all {
+		a.name(nonce(i), Right)
+	}
+	known := 0
+	for i := range all {
+		_, is := a.Outcome(nonce(i))
+		if !is && i >= all-maxNamed/2 {
+			t.Fatalf("the outcome of answer %d of %d is forgotten", i, all)
+		}
+		if is {
+			known++
+		}
+	}
+	if known > maxNamed {
+		t.Errorf("%d outcomes are kept, at most %d may be", known, maxNamed)
 	}
 }
