@@ -1,6 +1,7 @@
 package score
 
 import (
+	"bytes"
 	"slices"
 	"time"
 )
@@ -25,7 +26,7 @@ type Board struct {
 	records map[uint16]*record
 	items   []item               // of the latest items, by number from first on
 	first   uint64               // number of items[0]
-	used    map[[32]byte]uint64  // their numbers by ID
+	byID    []uint32             // places in items, in the order of their IDs
 	twins   map[[2]uint16]*twins // pairs of uids, the lower first, that once answered alike
 }
 
@@ -79,7 +80,7 @@ func NewBoard(p Params) (*Board, error) {
 	}
 	return &Board{
 		params: p, once: boundary(p.Error, 1, 1),
-		records: map[uint16]*record{}, used: map[[32]byte]uint64{}, twins: map[[2]uint16]*twins{},
+		records: map[uint16]*record{}, twins: map[[2]uint16]*twins{},
 	}, nil
 }
 
@@ -103,22 +104,34 @@ func (b *Board) Add(id [32]byte, results []Result) {
 
 // number is an item's, given out in the order in which items are first seen.
 func (b *Board) number(id [32]byte) uint64 {
-	if n, known := b.used[id]; known {
-		return n
+	at, known := b.place(id)
+	if known {
+		return b.first + uint64(b.byID[at])
 	}
 	n := b.next()
-	b.used[id] = n
+	b.byID = slices.Insert(b.byID, at, uint32(len(b.items)))
 	b.items = append(b.items, item{ID: id})
 	if len(b.items) > keptAnswers {
 		b.items[len(b.items)-1-keptAnswers].Said = nil
 	}
 	if limit := keptItems * b.params.Window; len(b.items) > limit+limit/4 {
-		for _, old := range b.items[:limit/4] {
-			delete(b.used, old.ID)
-		}
-		b.items, b.first = slices.Clone(b.items[limit/4:]), b.first+uint64(limit/4)
+		b.forget(limit / 4)
 	}
 	return n
+}
+
+// place is where an item stands in byID, or would.
+func (b *Board) place(id [32]byte) (at int, known bool) {
+	return slices.BinarySearchFunc(b.byID, id, func(i uint32, id [32]byte) int { return bytes.Compare(b.items[i].ID[:], id[:]) })
+}
+
+// forget drops the oldest items.
+func (b *Board) forget(n int) {
+	b.items, b.first = slices.Clone(b.items[n:]), b.first+uint64(n)
+	b.byID = slices.DeleteFunc(b.byID, func(i uint32) bool { return i < uint32(n) })
+	for i := range b.byID {
+		b.byID[i] -= uint32(n)
+	}
 }
 
 // Items is how many items were counted so far.

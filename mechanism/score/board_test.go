@@ -164,8 +164,8 @@ func TestWindowForgetsTheOldest(t *testing.T) {
 	for range 6 * b.Params().Window {
 		add(t, b, f, Result{UID: 1, Score: 0.5})
 	}
-	if n := len(b.records[1].marks); n != b.Params().Window || len(b.used) > 5*b.Params().Window+1 || len(b.used) != len(b.items) {
-		t.Errorf("%d answers and %d items kept", n, len(b.used))
+	if n := len(b.records[1].marks); n != b.Params().Window || len(b.byID) > 5*b.Params().Window+1 || len(b.byID) != len(b.items) {
+		t.Errorf("%d answers and %d items kept", n, len(b.byID))
 	}
 }
 

@@ -111,13 +111,14 @@ func Restore(p Params, data []byte) (*Board, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.items, b.first = s.Items, s.First
 	for i, it := range s.Items {
-		if _, twice := b.used[it.ID]; twice || it.Known < 0 || !(math.Abs(it.Surplus) <= float64(it.Known)) {
+		at, twice := b.place(it.ID)
+		if twice || it.Known < 0 || !(math.Abs(it.Surplus) <= float64(it.Known)) {
 			return nil, fmt.Errorf("%w: item %d", ErrSnapshot, i)
 		}
-		b.used[it.ID] = s.First + uint64(i)
+		b.byID = slices.Insert(b.byID, at, uint32(i))
 	}
-	b.items, b.first = s.Items, s.First
 	for _, m := range s.Miners {
 		if err := b.restoreMiner(m); err != nil {
 			return nil, err
