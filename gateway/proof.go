@@ -101,7 +101,7 @@ func (a *answer) lastly(end func() error) error {
 	if a.Proofs == nil {
 		return end()
 	}
-	if a.stream != nil {
+	if a.stream != nil && !a.ended() {
 		end = sync.OnceValue(end)
 		late := time.AfterFunc(endTime, func() {
 			defer func() { _ = recover() }() // the call below panics again
@@ -156,9 +156,17 @@ func (a *answer) receipt() string {
 	if a.stream == nil {
 		return a.resp.Header.Get(receipt.Header)
 	}
-	a.watch.Reset(trailerTime)
-	_, _ = io.Copy(io.Discard, io.LimitReader(a.resp.Body, 4<<10)) // a stream that goes on has no receipt
+	if !a.ended() {
+		a.watch.Reset(trailerTime)
+		_, _ = io.Copy(io.Discard, io.LimitReader(a.resp.Body, 4<<10)) // a stream that goes on has no receipt
+	}
 	return a.resp.Trailer.Get(receipt.Header)
+}
+
+// ended says that all of an answer is here, its trailer too, which most often comes with its end.
+func (a *answer) ended() bool {
+	body, ok := a.resp.Body.(interface{ AtEnd() bool })
+	return ok && body.AtEnd()
 }
 
 // check opens receipts until ctx ends, and keeps those that count.

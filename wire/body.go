@@ -43,19 +43,26 @@ func (b *body) Read(p []byte) (int, error) {
 
 // Close may be called while Read waits.
 func (b *body) Close() error {
-	if !b.done.Load() {
-		b.finish(b.atEnd())
+	if !b.done.Load() && !b.AtEnd() {
+		b.finish(false)
 	}
 	return nil
 }
 
-// atEnd looks, without waiting, whether only the end of the body is left: a reader of events stops at the last one.
-func (b *body) atEnd() bool {
+// AtEnd says, without waiting, whether only the end of the body is left, which is then read: a reader of events stops at the last one.
+func (b *body) AtEnd() bool {
 	if !b.mu.TryLock() {
 		return false
 	}
 	defer b.mu.Unlock()
-	return !b.done.Load() && b.answer.AtEnd()
+	switch {
+	case b.done.Load():
+	case !b.answer.AtEnd():
+		return false
+	default:
+		b.finish(true)
+	}
+	return true
 }
 
 // finish gives the stream back or resets it, once. Only a stream on which everything was said and heard is used again.

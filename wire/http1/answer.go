@@ -178,14 +178,20 @@ func (b *AnswerBody) Read(p []byte) (n int, err error) {
 // Close does nothing.
 func (b *AnswerBody) Close() error { return nil }
 
-// AtEnd says, without waiting, whether nothing but the body's end is left, and reads that. Where it says no, no more can be read.
+// AtEnd says, without waiting, whether nothing but the body's end is left, and then reads that. Where it says no, nothing is read.
 func (b *AnswerBody) AtEnd() bool {
-	b.in.still = true
-	defer func() { b.in.still = false }()
-	var one [1]byte
-	n, err := b.Read(one[:])
-	if b.err == nil {
-		b.err = errWait
+	if b.err != nil {
+		return b.err == io.EOF
 	}
-	return n == 0 && err == io.EOF
+	in, look := b.in, b.frames
+	from := in.r
+	in.still, look.keep = true, nil
+	var one [1]byte
+	n, err := look.read(one[:])
+	in.still, in.r = false, from
+	if n > 0 || err != io.EOF {
+		return false
+	}
+	_, err = b.Read(one[:])
+	return err == io.EOF
 }
