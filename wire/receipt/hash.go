@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"unicode/utf8"
 )
@@ -102,7 +103,7 @@ func ParseAnswer(text []byte) ([]Choice, error) {
 func appendChoice(b []byte, index int, c *Choice) []byte {
 	b = appendString(append(b, `{"content":`...), c.Content)
 	b = appendString(append(b, `,"finish_reason":`...), c.Finish)
-	b = fmt.Appendf(b, `,"index":%d`, index)
+	b = strconv.AppendInt(append(b, `,"index":`...), int64(index), 10)
 	b = appendString(append(b, `,"reasoning":`...), c.Reasoning)
 	b = append(b, `,"tool_calls":[`...)
 	for i, call := range c.Calls {

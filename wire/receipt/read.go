@@ -85,18 +85,15 @@ func each(raw []byte, take func(at int, value []byte) error) error {
 		return nil
 	}
 	at := 0
-	err := walk.Array(raw, func(value []byte) error {
+	err := walk.Values(raw, func(value []byte) error {
 		at++
 		return take(at-1, value)
 	})
-	if fault := (*walk.Error)(nil); errors.As(err, &fault) {
-		return fmt.Errorf("%w: %w", ErrAnswer, err)
-	}
-	return err
+	return sorted(err, "")
 }
 
 func (r *Reader) choice(raw []byte, message string) error {
-	part, err := members(raw, choiceMembers[message])
+	part, err := inner(raw, choiceMembers[message])
 	if err != nil {
 		return err
 	}
@@ -133,7 +130,7 @@ func (c *reading) message(raw []byte) error {
 	if !given(raw) {
 		return nil
 	}
-	part, err := members(raw, messageMembers)
+	part, err := inner(raw, messageMembers)
 	if err != nil {
 		return err
 	}
@@ -151,7 +148,7 @@ func (c *reading) message(raw []byte) error {
 
 // call adds to the call of that index, or of its place in the list where it says none.
 func (c *reading) call(raw []byte, at int) error {
-	part, err := members(raw, callMembers)
+	part, err := inner(raw, callMembers)
 	if err != nil {
 		return err
 	}
@@ -171,7 +168,7 @@ func (c *reading) call(raw []byte, at int) error {
 	if !given(part.of("function")) {
 		return nil
 	}
-	function, err := members(part.of("function"), functionMembers)
+	function, err := inner(part.of("function"), functionMembers)
 	if err != nil {
 		return err
 	}
@@ -200,21 +197,38 @@ func (p *parts) of(name string) []byte {
 // members reads an object whose members have these names, each at most once.
 func members(data []byte, names []string) (p parts, err error) {
 	p.names = names
-	err = walk.Object(data, func(key, value []byte) error {
-		i := slices.IndexFunc(names, func(name string) bool { return string(key) == name })
-		if i < 0 {
-			return fmt.Errorf("%w: member %.40q is not known here", ErrAnswer, key)
-		}
-		if p.values[i] != nil {
-			return fmt.Errorf("%w: member %q stands twice", ErrAnswer, key)
-		}
-		p.values[i] = value
-		return nil
-	})
-	if fault := (*walk.Error)(nil); errors.As(err, &fault) {
-		return p, fmt.Errorf("%w: a part that is no JSON object: %w", ErrAnswer, err)
+	err = walk.Object(data, func(key, value []byte) error { return p.take(key, value) })
+	return p, sorted(err, "a part that is no JSON object: ")
+}
+
+// inner is members of a part of what was read: it is JSON.
+func inner(data []byte, names []string) (p parts, err error) {
+	p.names = names
+	err = walk.Members(data, func(key, value []byte) error { return p.take(key, value) })
+	return p, sorted(err, "a part that is no JSON object: ")
+}
+
+func (p *parts) take(key, value []byte) error {
+	i := slices.IndexFunc(p.names, func(name string) bool { return string(key) == name })
+	if i < 0 {
+		return fmt.Errorf("%w: member %.40q is not known here", ErrAnswer, key)
 	}
-	return p, err
+	if p.values[i] != nil {
+		return fmt.Errorf("%w: member %q stands twice", ErrAnswer, key)
+	}
+	p.values[i] = value
+	return nil
+}
+
+// sorted makes an error of the text one of ErrAnswer, which says what is wrong.
+func sorted(err error, what string) error {
+	if err == nil {
+		return nil // before there is anything for errors.As to point to
+	}
+	if fault := (*walk.Error)(nil); errors.As(err, &fault) {
+		return fmt.Errorf("%w: %s%w", ErrAnswer, what, err)
+	}
+	return err
 }
 
 func given(raw []byte) bool { return raw != nil && string(raw) != "null" }
