@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	watchAfter = 50 * time.Millisecond  // an answer that takes no longer is not watched for a client that leaves
+	watchAfter = 50 * time.Millisecond  // an answer that takes no longer is not watched for a client that leaves; one that takes twice as long is
 	lingerTime = 500 * time.Millisecond // for a client to see an answer that ends a connection on which it still sends
 	refuseTime = 5 * time.Second        // for a client to take a refusal
 	drainTime  = 10 * time.Second       // for the rest of a body that its handler has not read
@@ -42,13 +42,13 @@ type conn struct {
 
 	answering atomic.Int64 // since when a write of an answer waits for the client, in nanoseconds since 1970; 0 while none does
 	asking    atomic.Int64 // the same of the word that a body may come
+	armed     atomic.Int64 // the server's tick in which the watch was armed; 0 where the watcher need not begin
 
 	owesContinue atomic.Bool // the client waits for a word before it sends its body
 	sending      sync.Mutex  // over that word, and over the decision not to give it
 
 	watchMu sync.Mutex // guards what follows
 	watch   watchState
-	timer   *time.Timer
 	ended   chan struct{} // closed when the watcher ends; nil while it does not read
 	leave   func()        // ends the context of the request under way
 	left    bool          // the client has, or was cut off

@@ -76,6 +76,28 @@ func TestClientThatLeavesEndsItsRequest(t *testing.T) {
 	one.left(t)
 }
 
+// The one timer of all connections runs while it has something to wait for, and each answer that takes long is watched, whenever it began.
+func TestEveryLongAnswerIsWatchedByOneTimer(t *testing.T) {
+	s := &Server{}
+	addr, calls := held(t, s)
+	var all []*call
+	var clients []*client
+	for range 4 {
+		clients = append(clients, dial(t, addr).say(get))
+		all = append(all, <-calls)
+		time.Sleep(watchAfter / 3)
+	}
+	for i, c := range all {
+		require.NoError(t, clients[i].Close())
+		c.left(t)
+	}
+	require.Eventually(t, func() bool { return !s.ticking.Load() }, patience, watchAfter)
+	c := dial(t, addr).say(get) // after a rest
+	one := <-calls
+	require.NoError(t, c.Close())
+	one.left(t)
+}
+
 func TestRequestsSentAheadAreAnsweredInOrder(t *testing.T) {
 	addr, calls := held(t, &Server{})
 	c := dial(t, addr).say(strings.Replace(get, "/x", "/1", 1))

@@ -26,6 +26,9 @@ type Server struct {
 	Log            *slog.Logger  // of handlers that panic; slog.Default()
 
 	closing atomic.Bool
+	ticks   atomic.Int64 // so far
+	ticking atomic.Bool  // the next is due
+	ticker  *time.Timer
 	once    sync.Once
 	end     chan struct{} // closed with closing
 
@@ -49,6 +52,8 @@ func (s *Server) prepare() {
 		s.end = make(chan struct{})
 		s.listeners, s.conns = map[net.Listener]struct{}{}, map[*conn]struct{}{}
 		s.from = map[netip.Prefix]int{}
+		s.ticker = time.AfterFunc(watchAfter, s.tick)
+		s.ticking.Store(true)
 	})
 }
 

@@ -40,17 +40,40 @@ func (c *conn) arm() {
 		return
 	}
 	c.watch = armed
-	if c.timer == nil {
-		c.timer = time.AfterFunc(watchAfter, c.watcher)
-		return
+	c.armed.Store(c.ticks.Load() + 1)
+	c.keepTicking()
+}
+
+// keepTicking sees to a tick within watchAfter. One timer is enough for all connections, and is not set anew for every request, which
+// would wake a thread of the runtime each time.
+func (s *Server) keepTicking() {
+	if !s.ticking.Load() && !s.ticking.Swap(true) {
+		s.ticker.Reset(watchAfter)
 	}
-	c.timer.Reset(watchAfter)
+}
+
+// tick lets the watchers begin of answers that were under way when it was last called.
+func (s *Server) tick() {
+	now := s.ticks.Add(1)
+	s.ticking.Store(false) // before connections are looked at: whoever arms its watch later ticks on
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		switch at := c.armed.Load(); {
+		case at == 0:
+		case at < now:
+			go c.watcher() // ended by stopWatch
+		default:
+			s.keepTicking()
+		}
+	}
 }
 
 // watcher waits for what a client sends while its request is answered: its end, which ends the request too, or the first byte of
 // the next request, which is kept. stopWatch waits for it.
 func (c *conn) watcher() {
 	c.watchMu.Lock()
+	c.armed.Store(0)
 	if c.watch != armed || c.in.hasEarly {
 		c.watchMu.Unlock()
 		return
@@ -96,9 +119,7 @@ func (c *conn) watchesOn() bool {
 // stopWatch ends the watch. False says that the client was seen to leave.
 func (c *conn) stopWatch() bool {
 	c.watchMu.Lock()
-	if c.watch == armed {
-		c.timer.Stop()
-	}
+	c.armed.Store(0)
 	ended := c.ended
 	c.watch = unwatched
 	if ended != nil {
