@@ -29,6 +29,7 @@ var rules = map[string][]string{
 	"chain":                        {"mechanism", "chain"},
 	"wire":                         {"wire"},
 	"wire/http1":                   {},
+	"wire/mux":                     {},
 	"wire/x402":                    {"mechanism/voucher"},
 	"wallet":                       {},
 	"wallet/pay":                   {"mechanism/voucher", "wire/x402", "wire/openai"},

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,23 +13,26 @@ import (
 // kilobyte is a request and an answer of the usual size.
 var kilobyte = strings.Repeat("x", 1024)
 
+// roundTrip asks once, and is answered with as many bytes.
+func roundTrip(ctx context.Context, rt http.RoundTripper, url, body string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := rt.RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != int64(len(body)) {
+		return fmt.Errorf("%d bytes, %w", n, err)
+	}
+	return nil
+}
+
 // benchmarkAsk asks over and over, one request at a time, or 32 at once.
 func benchmarkAsk(b *testing.B, rt http.RoundTripper, url string) {
-	ask := func() error {
-		r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, strings.NewReader(kilobyte))
-		if err != nil {
-			return err
-		}
-		resp, err := rt.RoundTrip(r)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != int64(len(kilobyte)) {
-			return fmt.Errorf("%d bytes, %w", n, err)
-		}
-		return nil
-	}
+	ask := func() error { return roundTrip(b.Context(), rt, url, kilobyte) }
 	b.Run("one", func(b *testing.B) {
 		for b.Loop() {
 			if err := ask(); err != nil {

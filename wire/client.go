@@ -10,9 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-yamux/v5"
-
 	"agora/wire/http1"
+	"agora/wire/mux"
 )
 
 const (
@@ -26,12 +25,12 @@ var errStale = errors.New("wire: the miner closed the stream without answering")
 
 // stream is one yamux stream with HTTP/1.1 on it. It is used by one request at a time.
 type stream struct {
-	conn    *yamux.Stream
+	conn    *mux.Stream
 	answers *http1.Answers
 	since   time.Time // when it began to wait
 }
 
-func newStream(conn *yamux.Stream) *stream {
+func newStream(conn *mux.Stream) *stream {
 	// A stream's Read waits for bytes even if it has room for none.
 	wait := func() error { _, err := conn.Read(nil); return err }
 	return &stream{conn: conn, answers: http1.NewAnswers(conn, wait)}

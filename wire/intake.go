@@ -9,9 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/libp2p/go-yamux/v5"
-
 	"agora/wire/http1"
+	"agora/wire/mux"
 	"agora/wire/openai"
 )
 
@@ -34,7 +33,7 @@ func (s *server) http() *http1.Server {
 
 // streams are those of a session that a hub opens; it keeps why there are no more.
 type streams struct {
-	*yamux.Session
+	*mux.Session
 	ended error
 }
 

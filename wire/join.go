@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/libp2p/go-yamux/v5"
+	"agora/wire/mux"
 )
 
 // acceptPause is how long the hub waits after a failed accept, which is most often a lack of file descriptors.
@@ -56,7 +56,8 @@ func (h *Hub) admit(conn net.Conn) {
 func (h *Hub) greet(raw net.Conn) *peer {
 	ctx, cancel := context.WithTimeout(h.ctx, h.opt.HandshakeTimeout)
 	defer cancel()
-	conn := tls.Server(raw, h.tls)
+	out := mux.NewOutlet(raw)
+	conn := tls.Server(out, h.tls)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		raw.Close()
 		h.opt.Log.Debug("handshake failed", "from", raw.RemoteAddr(), "err", err)
@@ -83,7 +84,8 @@ func (h *Hub) greet(raw net.Conn) *peer {
 		return nil
 	}
 	conn.SetDeadline(time.Time{})
-	return h.open(conn, at)
+	session := mux.Client(conn, out, mux.Config{}) // the hub alone opens streams
+	return &peer{netuid: netuid, key: key, session: session, since: time.Now(), opt: &h.opt}
 }
 
 func (h *Hub) refusal(at place) error {
@@ -98,16 +100,6 @@ func (h *Hub) refusal(at place) error {
 	return nil
 }
 
-func (h *Hub) open(conn *tls.Conn, at place) *peer {
-	session, err := yamux.Client(conn, muxConfig(0), nil) // the hub opens the streams
-	if err != nil {
-		conn.Close()
-		h.opt.Log.Error("cannot start a session", "err", err)
-		return nil
-	}
-	return &peer{netuid: at.netuid, key: at.key[:], session: session, since: time.Now(), opt: &h.opt}
-}
-
 // hold keeps a miner listed until its session ends.
 func (h *Hub) hold(p *peer) {
 	if !h.join(p) {
@@ -115,7 +107,7 @@ func (h *Hub) hold(p *peer) {
 		return
 	}
 	h.opt.Log.Debug("miner connected", "peer", PeerID(p.key), "from", p.session.RemoteAddr())
-	<-p.session.CloseChan()
+	<-p.session.Done()
 	h.leave(p)
 	p.session.Close()
 	h.opt.Log.Debug("miner gone", "peer", PeerID(p.key))

@@ -7,14 +7,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/libp2p/go-yamux/v5"
+	"agora/wire/mux"
 )
 
 // peer is one connected miner: its session and the streams that wait for the next request.
 type peer struct {
 	netuid   uint32
 	key      ed25519.PublicKey
-	session  *yamux.Session
+	session  *mux.Session
 	since    time.Time
 	opt      *Options
 	inFlight atomic.Int64

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-yamux/v5"
+	"agora/wire/mux"
 )
 
 // steady is how long a connection must have held for the next failure to count as the first.
@@ -134,26 +134,21 @@ func Streams(ctx context.Context, c ServeConfig) (net.Listener, error) {
 }
 
 // open dials and greets.
-func (s *server) open(ctx context.Context) (*yamux.Session, error) {
-	conn, err := s.dial(ctx)
+func (s *server) open(ctx context.Context) (*mux.Session, error) {
+	conn, out, err := s.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	mux, err := yamux.Server(conn, muxConfig(s.Capacity), nil)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return mux, nil
+	return mux.Server(conn, out, mux.Config{MaxIncoming: s.Capacity}), nil
 }
 
 // session dials, serves until the connection or ctx ends, and says why it ended.
 func (s *server) session(ctx context.Context) error {
-	mux, err := s.open(ctx)
+	session, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
-	srv, opened := s.http(), &streams{Session: mux}
+	srv, opened := s.http(), &streams{Session: session}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	s.OnChange(true, nil)
@@ -163,34 +158,35 @@ func (s *server) session(ctx context.Context) error {
 	return reason(opened.ended)
 }
 
-func (s *server) dial(ctx context.Context) (*tls.Conn, error) {
+func (s *server) dial(ctx context.Context) (*tls.Conn, *mux.Outlet, error) {
 	raw, err := dialer(s.AllowPrivate).DialContext(ctx, "tcp", s.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("wire: %w", err)
+		return nil, nil, fmt.Errorf("wire: %w", err)
 	}
-	conn := tls.Client(raw, s.tls)
+	out := mux.NewOutlet(raw)
+	conn := tls.Client(out, s.tls)
 	conn.SetDeadline(time.Now().Add(dialTimeout))
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	defer stop()
 	if err := conn.HandshakeContext(ctx); err != nil {
 		raw.Close()
-		return nil, fmt.Errorf("wire: handshake with %s: %w", s.Addr, err)
+		return nil, nil, fmt.Errorf("wire: handshake with %s: %w", s.Addr, err)
 	}
 	if err := errors.Join(writeIntent(conn, s.NetUID), readHello(conn)); err != nil {
 		raw.Close()
-		return nil, fmt.Errorf("wire: greeting of %s: %w", s.Addr, err)
+		return nil, nil, fmt.Errorf("wire: greeting of %s: %w", s.Addr, err)
 	}
 	conn.SetDeadline(time.Time{})
-	return conn, nil
+	return conn, out, nil
 }
 
 // reason turns a hub's closing code into a sentence.
 func reason(err error) error {
-	var away *yamux.GoAwayError
+	var away *mux.GoAway
 	if !errors.As(err, &away) || !away.Remote {
 		return err
 	}
-	switch away.ErrorCode {
+	switch away.Code {
 	case codeReplaced:
 		return ErrReplaced
 	case codeNotAllowed:

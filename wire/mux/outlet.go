@@ -1,0 +1,122 @@
+package mux
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+)
+
+// maxHeld bounds what a layer above may write without a flush: a session's is a few batches, more is an answer to the other end's
+// renewing of keys over and over.
+const maxHeld = 1 << 20
+
+var errHeld = errors.New("mux: too much is written that nobody sends")
+
+// Outlet is the connection under TLS. Under a session it keeps what is written, so that many records go out by one system call that does
+// not wait, and whoever writes to a stream is never held by a peer that reads nothing.
+type Outlet struct {
+	net.Conn
+	raw syscall.RawConn // nil where the connection cannot be tried without waiting
+
+	mu   sync.Mutex // guards what follows
+	held bool       // what is written is kept
+	kept *[]byte    // nil where nothing is
+
+	attempt attempt // belongs to who flushes, as what follows
+	batch   *[]byte // what is being sent; nil where all is
+	sent    int     // bytes of it
+}
+
+// NewOutlet is a connection that passes everything on until a session holds it.
+func NewOutlet(conn net.Conn) *Outlet {
+	o := &Outlet{Conn: conn}
+	if c, ok := conn.(syscall.Conn); ok {
+		o.raw, _ = c.SyscallConn() // one that is closed already says so when it is written
+	}
+	return o
+}
+
+// Write passes p on, or keeps it.
+func (o *Outlet) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	if !o.held {
+		o.mu.Unlock()
+		return o.Conn.Write(p)
+	}
+	defer o.mu.Unlock()
+	if o.kept == nil {
+		o.kept = takeBuffer()
+	}
+	if len(*o.kept)+len(p) > maxHeld {
+		return 0, errHeld
+	}
+	*o.kept = append(*o.kept, p...)
+	return len(p), nil
+}
+
+func (o *Outlet) hold(yes bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held = yes
+}
+
+// next is what is to be sent now; nothing where all was.
+func (o *Outlet) next() []byte {
+	if o.batch == nil {
+		o.mu.Lock()
+		o.batch, o.kept, o.sent = o.kept, nil, 0
+		o.mu.Unlock()
+		if o.batch == nil {
+			return nil
+		}
+	}
+	return (*o.batch)[o.sent:]
+}
+
+// took notes how much was sent of it.
+func (o *Outlet) took(n int) {
+	if o.sent += n; o.sent == len(*o.batch) {
+		giveBuffer(o.batch)
+		o.batch = nil
+	}
+}
+
+// flush sends what is kept as far as the connection takes it at once, and says whether that was all.
+func (o *Outlet) flush() (all bool, err error) {
+	p := o.next()
+	if len(p) == 0 {
+		return true, nil
+	}
+	n, err := o.try(p)
+	if err != nil {
+		return false, err
+	}
+	o.took(n)
+	return o.batch == nil, nil
+}
+
+// drain sends what is kept and waits for the connection to take it; before each piece it calls extend.
+func (o *Outlet) drain(extend func()) error {
+	for p := o.next(); len(p) > 0; p = o.next() {
+		extend()
+		n, err := o.Conn.Write(p[:min(len(p), maxPending)])
+		if err != nil {
+			return err
+		}
+		o.took(n)
+	}
+	return nil
+}
+
+// buffers hold frames on their way out; none is held by a session that writes nothing.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+func takeBuffer() *[]byte { return buffers.Get().(*[]byte) }
+
+func giveBuffer(b *[]byte) {
+	if cap(*b) <= 4*maxPending {
+		*b = (*b)[:0]
+		buffers.Put(b)
+	}
+}
