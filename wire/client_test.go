@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -442,5 +443,52 @@ func TestAStreamWaitsWithoutABuffer(t *testing.T) {
 	s.conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 	if _, err := s.conn.Read(nil); err == nil {
 		t.Fatal("it did not wait")
+	}
+}
+
+// from is a connection from somewhere else than this machine.
+type from struct {
+	net.Conn
+	at net.Addr
+}
+
+func (f from) RemoteAddr() net.Addr { return f.at }
+
+// listed is a listener of connections that are there.
+type listed chan net.Conn
+
+func (l listed) Close() error   { return nil }
+func (l listed) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (l listed) Accept() (net.Conn, error) {
+	if c, ok := <-l; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+// All streams of a validator come from its one address, which is no reason to take fewer of them.
+func TestAMinerTakesTheStreamsOfOneAddress(t *testing.T) {
+	checkNoLeak(t)
+	const many = 1200
+	l := make(listed, many)
+	var last net.Conn
+	for range many {
+		near, far := net.Pipe()
+		t.Cleanup(func() { far.Close() })
+		l <- from{near, &net.TCPAddr{IP: net.IPv4(203, 0, 113, 1), Port: 1}}
+		last = far
+	}
+	close(l)
+	s := &server{ServeConfig: ServeConfig{Handler: echo}.withDefaults()}
+	srv := s.http()
+	_ = srv.Serve(l)
+	t.Cleanup(func() { srv.Close(); _ = srv.Shutdown(context.Background()) })
+	last.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(last, "POST / HTTP/1.1\r\nHost: miner\r\nContent-Length: 2\r\n\r\nhi"); err != nil {
+		t.Fatalf("stream %d: %v", many, err)
+	}
+	if _, err := http.ReadResponse(bufio.NewReader(last), nil); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -27,6 +27,8 @@ func (s *server) http() *http1.Server {
 		HeaderTimeout:  headerTimeout,
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: 64 << 10,
+		MaxConns:       2 * s.Capacity, // with those whose handlers have not noticed yet that they were reset
+		PerAddress:     2 * s.Capacity, // a validator has one
 		Log:            s.Log,
 	}
 }
