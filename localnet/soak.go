@@ -20,7 +20,7 @@ type Soak struct {
 	Settled time.Duration // from when on the live heap may not grow by more than a tenth
 	Every   time.Duration // between two lines
 	Out     io.Writer
-	Heap    string // folder for profiles of this process's heap once settled and at the end, settled.pprof and end.pprof; "" for none
+	Heap    string // folder for profiles of this process's heap once settled and at the latest line, settled.pprof and latest.pprof; "" for none
 }
 
 // allowed is how much the live heap may grow between Settled and the end.
@@ -55,8 +55,11 @@ func (s Soak) Watch(ctx context.Context, home string) error {
 				return err
 			}
 		}
+		if err := s.profile("latest"); err != nil {
+			return err
+		}
 		if spent >= s.For {
-			return errors.Join(s.profile("end"), grown(s.Out, settled, lately(heaps)))
+			return grown(s.Out, settled, lately(heaps))
 		}
 		select {
 		case <-ctx.Done():
@@ -66,7 +69,7 @@ func (s Soak) Watch(ctx context.Context, home string) error {
 	}
 }
 
-// profile leaves what the live heap is made of, where that is wanted: `go tool pprof -diff_base settled.pprof end.pprof` shows what grew.
+// profile leaves what the live heap is made of, where that is wanted: `go tool pprof -diff_base settled.pprof latest.pprof` shows what grew.
 func (s Soak) profile(name string) error {
 	if s.Heap == "" {
 		return nil

@@ -24,7 +24,7 @@ func main() {
 	every := flag.Duration("every", time.Minute, "between two lines")
 	validators := flag.Int("validators", 4, "nodes with a validator")
 	blocks := flag.Duration("block-time", time.Second, "pause between blocks")
-	heap := flag.String("heap", "", "a folder for profiles of the heap once settled and at the end")
+	heap := flag.String("heap", "", "a folder for profiles of the heap once settled and at the latest line")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

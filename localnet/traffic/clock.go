@@ -16,9 +16,22 @@ import (
 // offVar is the environment variable by which a test build's clock is off, in seconds.
 const offVar = "AGORA_CLOCK_OFF"
 
-// offClock builds this program with a clock of the standard library that offVar sets wrong, and says where it is. It needs the Go
-// toolchain and the sources of the working folder.
-func offClock(dir string) (string, error) {
+// offClock builds a program, "./cmd/agora", with a clock of the standard library that offVar sets wrong, and says where it is. It needs
+// the Go toolchain and the sources of the working folder.
+func offClock(dir, source string) (string, error) {
+	overlay, err := offTime(dir)
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, filepath.Base(source))
+	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", program, source).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build -overlay: %w: %s", err, out)
+	}
+	return program, nil
+}
+
+// offTime writes package time with the wrong clock to a folder, and where it stands for the right one.
+func offTime(dir string) (overlay string, err error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		return "", fmt.Errorf("go env GOROOT: %w", err)
@@ -50,7 +63,8 @@ var clockOff = func() (n int64) {
 }()
 `...)
 	text = bytes.Replace(text, []byte("import (\n"), []byte("import (\n\t\"syscall\"\n"), 1)
-	changed, overlay := filepath.Join(dir, "time.go"), filepath.Join(dir, "overlay.json")
+	changed := filepath.Join(dir, "time.go")
+	overlay = filepath.Join(dir, "overlay.json")
 	if err := os.WriteFile(changed, text, 0o600); err != nil {
 		return "", err
 	}
@@ -58,14 +72,12 @@ var clockOff = func() (n int64) {
 	if err != nil { // strings always marshal
 		panic(err)
 	}
-	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "traffic")
-	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./localnet/traffic").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build -overlay: %w: %s", err, out)
-	}
-	return program, nil
+	return overlay, os.WriteFile(overlay, replace, 0o600)
+}
+
+// wrong is the beginning of a command whose clock is off by so many seconds.
+func wrong(seconds int, program string) []string {
+	return []string{"env", offVar + "=" + strconv.Itoa(seconds), program}
 }
 
 // clocks runs a gateway whose clock is 90 s late, and miners of which half are 90 s early, and asks for the receipts afterwards.
@@ -76,13 +88,12 @@ func (l *lab) clocks() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	program, err := offClock(dir)
+	program, err := offClock(dir, "./localnet/traffic")
 	if err != nil {
 		fmt.Printf("%-48s skipped: no test build can be made here: %v\n", name, err)
 		return nil
 	}
-	off := func(seconds int) []string { return []string{"env", offVar + "=" + strconv.Itoa(seconds), program} }
-	gateway, err := startBy(off(-90), "gateway", strconv.Itoa(miners), dir)
+	gateway, err := startBy(wrong(-90, program), "gateway", strconv.Itoa(miners), dir)
 	if err != nil {
 		return err
 	}
@@ -91,7 +102,7 @@ func (l *lab) clocks() error {
 		return fmt.Errorf("the gateway's clock shows %v: %w", shown, err)
 	}
 	for i, seconds := range []int{-90, 90} {
-		p, err := startBy(off(seconds), "miner", gateway.said[1], strconv.Itoa(i*miners/2), strconv.Itoa((i+1)*miners/2), minerAt, takes)
+		p, err := startBy(wrong(seconds, program), "miner", gateway.said[1], strconv.Itoa(i*miners/2), strconv.Itoa((i+1)*miners/2), minerAt, takes)
 		if err != nil {
 			return err
 		}

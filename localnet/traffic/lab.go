@@ -43,6 +43,7 @@ func faults(lasts time.Duration, only string) error {
 	list = append(list,
 		fault{"the chain is away", l.chainAway},
 		fault{"clocks are off by 90 s", l.clocks},
+		fault{"a node of four has a wrong clock", l.nodeClock},
 		fault{"the gateway and a miner are killed", l.killed},
 		fault{"the gateway's disk is full", l.diskFull})
 	for _, f := range list {
