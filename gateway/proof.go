@@ -119,7 +119,7 @@ func (a *answer) sign() {
 		Checked: Checked{NetUID: a.from.netuid, Subnet: a.route.subnet, Miner: a.from.Miner, Body: a.body, Path: a.path, Signed: a.receipt(), Public: a.public},
 		heard:   a.heard, nonce: a.nonce,
 	}
-	a.signed = u
+	a.signed, a.heard = u, receipt.Heard{} // its memory is the check's
 	if a.Proofs.Store == nil || u.Signed == "" {
 		return
 	}
@@ -294,6 +294,7 @@ func (g *Gateway) open(list []*unchecked) {
 	receipt.Check(claims)
 	for i, u := range list {
 		u.Answer, u.Err = claims[i].Answer, claims[i].Err
+		u.heard.Free()
 		outcome := "ok"
 		switch {
 		case u.Err != nil && u.Signed == "":

@@ -3,20 +3,23 @@ package receipt
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/binary"
 	"fmt"
+	"sync"
 )
 
 // maxHeard bounds what is kept of an answer until its receipt is checked, in bytes.
 const maxHeard = 4 << 20
 
-// usageRoom is for what often follows an answer's only chunk.
-const usageRoom = 256
+// rooms are for what is heard; what has grown larger than maxRoom is not kept.
+var rooms = sync.Pool{New: func() any { b := make([]byte, 0, 2<<10); return &b }}
+
+const maxRoom = 8 << 10 // bytes
 
 // Heard is an answer as its voice heard it, kept until its receipt can be checked: while the answer is on its way, a part
 // costs no more than its copy. The zero value is ready.
 type Heard struct {
-	text   []byte
-	ends   []int // of each part in text
+	parts  *[]byte // each behind its length in 4 bytes; nil where there are none
 	whole  bool
 	tokens string
 	over   bool
@@ -24,15 +27,23 @@ type Heard struct {
 
 // Chunk keeps a chunk of a stream.
 func (h *Heard) Chunk(data []byte) {
-	if h.over = h.over || len(h.text)+len(data) > maxHeard; h.over {
-		h.text, h.ends = nil, nil
+	if h.parts == nil && !h.over {
+		h.parts = rooms.Get().(*[]byte)
+	}
+	if h.over = h.over || len(*h.parts)+len(data) > maxHeard; h.over {
+		h.Free()
 		return
 	}
-	if h.text == nil {
-		h.text = make([]byte, 0, len(data)+usageRoom)
+	*h.parts = append(binary.BigEndian.AppendUint32(*h.parts, uint32(len(data))), data...)
+}
+
+// Free gives the memory back. Nothing more is to be heard or checked.
+func (h *Heard) Free() {
+	if h.parts != nil && cap(*h.parts) <= maxRoom {
+		*h.parts = (*h.parts)[:0]
+		rooms.Put(h.parts)
 	}
-	h.text = append(h.text, data...)
-	h.ends = append(h.ends, len(h.text))
+	h.parts = nil
 }
 
 // Whole keeps a whole answer and its tokens as TokensHeader gives them.
@@ -123,17 +134,27 @@ func (h *Heard) choices() ([]Choice, error) {
 	if h.over {
 		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrAnswer, maxHeard)
 	}
-	var r Reader
-	add := r.Chunk
-	if h.whole {
-		add = r.Whole
-	}
-	begin := 0
-	for _, end := range h.ends {
-		if err := add(h.text[begin:end]); err != nil {
+	r := Reader{stays: true}
+	for rest := h.all(); len(rest) > 0; {
+		end := 4 + binary.BigEndian.Uint32(rest)
+		var err error
+		if h.whole {
+			err = r.Whole(rest[4:end])
+		} else {
+			err = r.Chunk(rest[4:end])
+		}
+		if err != nil {
 			return nil, err
 		}
-		begin = end
+		rest = rest[end:]
 	}
 	return r.Choices()
+}
+
+// all are the parts behind one another.
+func (h *Heard) all() []byte {
+	if h.parts == nil {
+		return nil
+	}
+	return *h.parts
 }

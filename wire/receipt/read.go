@@ -20,6 +20,7 @@ var ErrAnswer = errors.New("receipt: not an answer that a receipt covers")
 // Reader collects the choices of an answer as a consumer sees them. The zero value is ready.
 type Reader struct {
 	choices []reading
+	stays   bool // what is read stays as it is until all was
 }
 
 // reading is a choice of which parts have come.
@@ -107,26 +108,26 @@ func (r *Reader) choice(raw []byte, message string) error {
 	for len(r.choices) <= index {
 		r.choices = append(r.choices, reading{})
 	}
-	return r.choices[index].add(&part, message)
+	return r.choices[index].add(&part, message, r.stays)
 }
 
-func (c *reading) add(part *parts, message string) error {
+func (c *reading) add(part *parts, message string, stays bool) error {
 	if part.of(message) != nil && part.of("text") != nil {
 		return fmt.Errorf("%w: a choice with both %s and text", ErrAnswer, message)
 	}
 	if c.finish != "" && (given(part.of(message)) || given(part.of("text"))) {
 		return fmt.Errorf("%w: text after a finish_reason", ErrAnswer)
 	}
-	if err := more(&c.content, part.of("text")); err != nil {
+	if err := more(&c.content, part.of("text"), stays); err != nil {
 		return err
 	}
-	if err := c.message(part.of(message)); err != nil {
+	if err := c.message(part.of(message), stays); err != nil {
 		return err
 	}
 	return said(&c.finish, part.of("finish_reason"), "finish_reason")
 }
 
-func (c *reading) message(raw []byte) error {
+func (c *reading) message(raw []byte, stays bool) error {
 	if !given(raw) {
 		return nil
 	}
@@ -137,10 +138,10 @@ func (c *reading) message(raw []byte) error {
 	if given(part.of("refusal")) {
 		return fmt.Errorf("%w: a refusal", ErrAnswer)
 	}
-	if err := more(&c.content, part.of("content")); err != nil {
+	if err := more(&c.content, part.of("content"), stays); err != nil {
 		return err
 	}
-	if err := more(&c.reasoning, part.of("reasoning_content")); err != nil {
+	if err := more(&c.reasoning, part.of("reasoning_content"), stays); err != nil {
 		return err
 	}
 	return each(part.of("tool_calls"), func(at int, raw []byte) error { return c.call(raw, at) })
@@ -175,7 +176,7 @@ func (c *reading) call(raw []byte, at int) error {
 	if err := said(&call.name, function.of("name"), "name"); err != nil {
 		return err
 	}
-	return more(&call.arguments, function.of("arguments"))
+	return more(&call.arguments, function.of("arguments"), false)
 }
 
 // parts are members of an object by their names, of which there are at most maxParts.
@@ -258,9 +259,13 @@ func textOf(raw []byte) ([]byte, error) {
 	return s, nil
 }
 
-// more adds to a text that comes in parts.
-func more(text *[]byte, raw []byte) error {
+// more adds to a text that comes in parts. The first of one that stays is taken as it is.
+func more(text *[]byte, raw []byte, stays bool) error {
 	s, err := textOf(raw)
+	if stays && len(*text) == 0 {
+		*text = slices.Clip(s)
+		return err
+	}
 	*text = append(*text, s...)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -441,6 +442,35 @@ func BenchmarkOpen(b *testing.B) {
 	for b.Loop() {
 		if _, err := Open(signed, public(k)); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What was read of an answer stays when the memory of what was heard is another's.
+func TestChoicesOutliveWhatWasHeard(t *testing.T) {
+	chunk := func(text, finish string) []byte {
+		return []byte(`{"choices":[{"index":0,"delta":{"content":"` + text + `","reasoning_content":"why ` + text + `","tool_calls":[{"id":"` + text + `","function":{"name":"` + text + `","arguments":"{}"}}]},"finish_reason":` + finish + `}]}`)
+	}
+	var all [][]Choice
+	for i := range 50 {
+		var h Heard
+		name := strconv.Itoa(i)
+		h.Chunk(chunk(name, `"stop"`))
+		for range i % 3 * 10 {
+			h.Chunk([]byte(`{"choices":[]}`))
+		}
+		choices, err := h.choices()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Free()
+		all = append(all, choices)
+	}
+	for i, choices := range all {
+		name := strconv.Itoa(i)
+		want := Choice{Content: name, Reasoning: "why " + name, Finish: "stop", Calls: []Call{{ID: name, Name: name, Arguments: "{}"}}}
+		if len(choices) != 1 || !reflect.DeepEqual(choices[0], want) {
+			t.Errorf("%+v, want %+v", choices, want)
 		}
 	}
 }
