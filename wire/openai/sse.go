@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 )
 
 var done = []byte("data: [DONE]\n\n")
@@ -14,7 +15,7 @@ var done = []byte("data: [DONE]\n\n")
 type EventWriter struct {
 	w       http.ResponseWriter
 	flush   func() error
-	line    []byte // the event that was written last
+	line    *[]byte // the event that was written last; nil where there is none
 	started bool
 	lost    bool
 }
@@ -45,19 +46,27 @@ func (e *EventWriter) Send(v any) error {
 
 // Add writes v as one event, which leaves with the next that is sent, or at the answer's end.
 func (e *EventWriter) Add(v any) error {
-	e.line = append(e.line[:0], "data: "...)
+	if e.line == nil {
+		e.line = lines.Get().(*[]byte)
+	}
+	line := append((*e.line)[:0], "data: "...)
 	if c, ok := v.(*ChatChunk); ok && c.onlyText() {
-		e.line = c.append(e.line)
+		line = c.append(line)
 	} else {
 		data, err := json.Marshal(v)
 		if err != nil {
 			return fmt.Errorf("openai: encode event: %w", err)
 		}
-		e.line = append(e.line, data...)
+		line = append(line, data...)
 	}
-	e.line = append(e.line, "\n\n"...)
-	return e.event(e.line)
+	*e.line = append(line, "\n\n"...)
+	return e.event(*e.line)
 }
+
+// lines are for events; what has grown larger than maxLine is not kept.
+var lines = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxLine = 16 << 10 // bytes
 
 // Fail tells of an error after the stream began, as an event in OpenAI's shape. The stream has no [DONE] then.
 func (e *EventWriter) Fail(err error) error { return e.Send(AsError(err)) }
@@ -69,7 +78,13 @@ func (e *EventWriter) Comment(text string) error {
 }
 
 // Done ends the stream; its end leaves with the answer's.
-func (e *EventWriter) Done() error { return e.event(done) }
+func (e *EventWriter) Done() error {
+	if e.line != nil && cap(*e.line) <= maxLine {
+		lines.Put(e.line)
+	}
+	e.line = nil
+	return e.event(done)
+}
 
 // event writes the lines of an event.
 func (e *EventWriter) event(lines []byte) error {
