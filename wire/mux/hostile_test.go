@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"runtime"
@@ -81,7 +82,6 @@ func TestWhatBreaksTheProtocolEndsTheSession(t *testing.T) {
 		"another version":                 {header{1}},
 		"an unknown kind":                 {header{0, 4}},
 		"a number of the other end":       {open(2)},
-		"number 0":                        {open(0)},
 		"the same stream twice":           {open(1), open(1)},
 		"more than the window":            {open(1), frame(kindData, 0, 1, window+1), much},
 		"more than is left of it":         {open(1), frame(kindData, 0, 1, window), much[1:], frame(kindData, 0, 1, 1), much[:1]},
@@ -104,6 +104,39 @@ func TestWhatBreaksTheProtocolEndsTheSession(t *testing.T) {
 			require.ErrorIs(t, s.reason(), ErrProtocol)
 		})
 	}
+}
+
+// A window is opened again by halves, not with every read.
+func TestWindowsAreOpenedByHalves(t *testing.T) {
+	s, x := meet(t, Config{MaxIncoming: 10})
+	x.say(open(1))
+	st, err := s.AcceptStream()
+	require.NoError(t, err)
+	for range 2 * window / 1024 {
+		x.say(frame(kindData, 0, 1, 1024), make([]byte, 1024))
+		_, err := io.ReadFull(st, make([]byte, 1024))
+		require.NoError(t, err)
+	}
+	x.say(frame(kindPing, flagSYN, 0, 1))
+	var updates []uint32
+	for h := (header{}); h != frame(kindPing, flagACK, 0, 1); {
+		if h, _, err = x.hear(); h[1] == kindWindow && h.length() > 0 {
+			updates = append(updates, h.length())
+		}
+		require.NoError(t, err)
+	}
+	require.Equal(t, []uint32{window / 2, window / 2, window / 2, window / 2}, updates)
+}
+
+// Number 0 is the session's, though it is even as the numbers of the end that accepts.
+func TestNumberZeroIsNoStream(t *testing.T) {
+	x, y := sockets(t)
+	out := NewOutlet(x)
+	s := Client(out, out, Config{MaxIncoming: 10})
+	t.Cleanup(func() { s.Close() })
+	stranger{t, y}.say(open(2), open(0))
+	within(t, "the session ends", func() { <-s.Done() })
+	require.ErrorIs(t, s.reason(), ErrProtocol)
 }
 
 // What was under way when a stream ended, and what concerns no stream, is passed over.
@@ -262,7 +295,7 @@ func TestFloodsCostABoundedAmountOfMemory(t *testing.T) {
 			x, y := sockets(t)
 			narrow(t, x, y)
 			out := NewOutlet(x)
-			s := Server(out, out, Config{WriteTimeout: 300 * time.Millisecond}) // takes no streams
+			s := Server(buffered{out, bufio.NewReader(out)}, out, Config{WriteTimeout: 300 * time.Millisecond}) // takes no streams
 			t.Cleanup(func() { s.Close() })
 			var flood []byte
 			for range 1000 {
@@ -287,6 +320,34 @@ func TestFloodsCostABoundedAmountOfMemory(t *testing.T) {
 		})
 	}
 }
+
+// Answers that must not be left out are bounded too, however slowly they are taken.
+func TestAPeerThatLeavesAnswersUnreadEndsTheSession(t *testing.T) {
+	x, y := sockets(t)
+	narrow(t, x, y)
+	out := NewOutlet(x)
+	s := Server(buffered{out, bufio.NewReader(out)}, out, Config{WriteTimeout: time.Hour}) // takes no streams
+	t.Cleanup(func() { s.Close() })
+	var flood []byte
+	for range 1000 {
+		h := open(1)
+		flood = append(flood, h[:]...)
+	}
+	_ = y.SetWriteDeadline(time.Now().Add(patience))
+	for err := error(nil); err == nil; {
+		_, err = y.Write(flood)
+	}
+	within(t, "the session ends", func() { <-s.Done() })
+	require.ErrorIs(t, s.reason(), ErrWriteTimeout)
+}
+
+// buffered is a connection that is read by many frames at once, as TLS reads.
+type buffered struct {
+	net.Conn
+	r io.Reader
+}
+
+func (b buffered) Read(p []byte) (int, error) { return b.r.Read(p) }
 
 // narrow makes the buffers of a connection small.
 func narrow(t testing.TB, conns ...net.Conn) {

@@ -84,6 +84,36 @@ func TestTheOtherEndsResetFreesAWriterThatWaits(t *testing.T) {
 	within(t, "the writer returns", func() { require.ErrorIs(t, <-ended, ErrReset) })
 }
 
+// The one who sends for all is not held by the connection either.
+func TestTheOneWhoSendsIsFreed(t *testing.T) {
+	x, y := sockets(t)
+	narrow(t, x, y)
+	out := NewOutlet(x)
+	s := Client(out, out, Config{WriteTimeout: time.Hour})
+	t.Cleanup(func() { s.Close() })
+	st, err := s.OpenStream(t.Context())
+	require.NoError(t, err)
+	stranger{t, y}.say(frame(kindWindow, 0, st.StreamID(), 1<<30))
+	ended := make(chan error, 1)
+	go func() { // alone, until the connection takes no more
+		for err == nil {
+			_, err = st.Write(make([]byte, 1<<10))
+		}
+		ended <- err
+	}()
+	for sent := -1; ; time.Sleep(50 * time.Millisecond) {
+		st.mu.Lock()
+		now := st.room
+		st.mu.Unlock()
+		if now == sent {
+			break
+		}
+		sent = now
+	}
+	st.Reset()
+	within(t, "the writer returns", func() { require.ErrorIs(t, <-ended, ErrReset) })
+}
+
 // What cannot be sent keeps nothing from being read.
 func TestReadingGoesOnWhileNothingCanBeWritten(t *testing.T) {
 	s, x := stall(t, Config{WriteTimeout: time.Hour})
@@ -113,9 +143,7 @@ func TestWhatWaitedArrives(t *testing.T) {
 			got[h.stream()] += len(payload)
 		}
 	}
-	s.w.mu.Lock()
-	defer s.w.mu.Unlock()
-	require.NoError(t, s.w.err)
+	require.NoError(t, s.w.failed())
 }
 
 // counted counts writes.
