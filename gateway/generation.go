@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"hash/maphash"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,7 +13,7 @@ import (
 	"agora/wire/openai"
 )
 
-// maxGenerations is how many answers a gateway remembers, some 8 MB.
+// maxGenerations is how many answers a gateway remembers, some 6 MB.
 const maxGenerations = 16_384
 
 // generation is what is remembered of one answer: what it took, nothing of what was said.
@@ -45,32 +47,90 @@ func (n genName) hash() uint64 { return maphash.Comparable(seat, n) }
 // generations are the last answers. The zero value is ready.
 type generations struct {
 	mu   sync.Mutex
-	ring []generation
+	ring []written
 	next int
 	at   map[uint64]int // in the ring, by the hashes of names
 }
 
+// written is a generation without a pointer, in memory that is used again: the collector has nothing to look for in it.
+type written struct {
+	names [2]uint64 // hashes
+	text  []byte
+}
+
 // keep remembers an answer in the place of the oldest.
 func (g *generations) keep(one generation) {
+	names := one.names()
+	hashes := [...]uint64{names[0].hash(), names[1].hash()}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.at == nil {
 		g.at = map[uint64]int{}
 	}
 	if len(g.ring) < maxGenerations {
-		g.ring = append(g.ring, one)
-	} else {
-		for _, name := range g.ring[g.next].names() {
-			if at, is := g.at[name.hash()]; is && at == g.next {
-				delete(g.at, name.hash())
-			}
-		}
-		g.ring[g.next] = one
+		g.ring = append(g.ring, written{})
 	}
-	for _, name := range one.names() {
-		g.at[name.hash()] = g.next
+	place := &g.ring[g.next]
+	for _, name := range place.names {
+		if at, is := g.at[name]; is && at == g.next {
+			delete(g.at, name)
+		}
+	}
+	place.names, place.text = hashes, one.append(place.text[:0])
+	for _, name := range hashes {
+		g.at[name] = g.next
 	}
 	g.next = (g.next + 1) % maxGenerations
+}
+
+// texts are those of a generation, in the order in which they are written.
+func (g *generation) texts() [9]*string {
+	return [...]*string{&g.owner, &g.id, &g.upstream, &g.door, &g.model, &g.provider, &g.subnet, &g.finish, &g.receipt}
+}
+
+// append writes a generation; read reads it.
+func (g *generation) append(b []byte) []byte {
+	texts := g.texts()
+	size := 64 // for the numbers
+	for _, text := range texts {
+		size += len(*text) + 1
+	}
+	b = slices.Grow(b, size)
+	for _, text := range texts {
+		b = append(binary.AppendUvarint(b, uint64(len(*text))), *text...)
+	}
+	for _, n := range [...]int64{
+		g.at.UnixNano(), bit(g.streamed), bit(g.left), bit(g.paid), int64(g.status), int64(g.first), int64(g.took), int64(g.rao),
+		int64(g.usage.PromptTokens), int64(g.usage.CompletionTokens), int64(g.usage.Cached()), int64(g.usage.Reasoning()),
+	} {
+		b = binary.AppendVarint(b, n)
+	}
+	return b
+}
+
+func (g *generation) read(b []byte) {
+	for _, text := range g.texts() {
+		length, n := binary.Uvarint(b)
+		*text, b = string(b[n:n+int(length)]), b[n+int(length):]
+	}
+	next := func() int64 {
+		v, n := binary.Varint(b)
+		b = b[n:]
+		return v
+	}
+	g.at = time.Unix(0, next())
+	g.streamed, g.left, g.paid = next() == 1, next() == 1, next() == 1
+	g.status, g.first, g.took, g.rao = int(next()), time.Duration(next()), time.Duration(next()), uint64(next())
+	g.usage.PromptTokens, g.usage.CompletionTokens = int(next()), int(next())
+	g.usage.PromptDetails = &openai.PromptDetails{CachedTokens: int(next())}
+	g.usage.CompletionDetails = &openai.CompletionDetails{ReasoningTokens: int(next())}
+}
+
+func bit(is bool) int64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // names are the request's id and the answer's, which its miner chose: of two answers of one name the later is found.
@@ -89,7 +149,8 @@ func (g *generations) find(owner, id string) (generation, bool) {
 	if !is || id == "" {
 		return generation{}, false
 	}
-	one := g.ring[at]
+	var one generation
+	one.read(g.ring[at].text)
 	if both := one.names(); both[0] != name && both[1] != name { // another name of the same hash
 		return generation{}, false
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"agora/wire/openai"
 )
 
 // generation reads what the gateway remembers of an answer.
@@ -115,4 +117,21 @@ func TestTheOldestGenerationsGo(t *testing.T) {
 	require.Equal(t, fmt.Sprint(maxGenerations+more-1), one.id)
 	require.Len(t, g.at, maxGenerations+1)
 	require.Len(t, g.ring, maxGenerations)
+}
+
+// What is told of an answer is the same after it was written down.
+func TestGenerationsAreReadAsTheyWereWritten(t *testing.T) {
+	for _, one := range []generation{
+		{at: time.Unix(1, 2)},
+		{
+			owner: "k", id: "i", upstream: strings.Repeat("u", 300), door: "chat", model: "m", provider: "p", subnet: "s", finish: "stop", receipt: "r",
+			at: time.Now(), streamed: true, left: true, status: 200, first: time.Second, took: -time.Millisecond, rao: 1<<64 - 1, paid: true,
+			usage: openai.Usage{PromptTokens: 7, CompletionTokens: -3, PromptDetails: &openai.PromptDetails{CachedTokens: 9}, CompletionDetails: &openai.CompletionDetails{ReasoningTokens: 2}},
+		},
+	} {
+		var got generation
+		got.read(one.append([]byte("before")[:0]))
+		require.Equal(t, one.tell(), got.tell())
+		require.Equal(t, one.owner, got.owner)
+	}
 }
