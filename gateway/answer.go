@@ -89,6 +89,9 @@ func (a *answer) close() {
 	if a.stream != nil {
 		a.stream.Free()
 	}
+	if a.joined != nil {
+		a.joined.Free()
+	}
 	a.cancel(nil)
 }
 
@@ -211,7 +214,6 @@ func (a *answer) beginStream() error {
 
 // readAll reads a stream to its end and puts the plain answer together.
 func (a *answer) readAll() error {
-	defer a.joined.Free()
 	var err error
 	for err == nil {
 		if !a.stream.Ready() {

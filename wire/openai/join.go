@@ -27,7 +27,9 @@ func Join(s *Stream) ([]byte, error) {
 		c, err := s.Next()
 		switch {
 		case err == io.EOF:
-			return j.Whole()
+			whole, err := j.Whole()
+			j.out = nil // it is the caller's
+			return whole, err
 		case err != nil:
 			return nil, err
 		}
@@ -47,7 +49,8 @@ type Joined struct {
 	first joined // choice 0, and room for what most answers have
 	room  [usual]entry[member]
 	few   [1]*joined
-	text  text // memory for the first choice's content
+	text  text   // memory for the first choice's content
+	out   []byte // and for the answer
 }
 
 // store is what the members of one answer share.
@@ -76,19 +79,22 @@ var joinedPool = sync.Pool{New: func() any { return &Joined{} }}
 // NewJoined is an answer of which nothing has come.
 func NewJoined() *Joined { return joinedPool.Get().(*Joined) }
 
-// Free gives an answer's memory back. Nobody may use it any more; what Whole returned stays.
+// Free gives an answer's memory back, and that of what Whole returned. Nobody may use it any more.
 func (w *Joined) Free() {
 	content := w.first.message.at("content")
 	if content == nil {
 		return // nothing has come
 	}
-	text, kept := content.text, w.kept
+	text, kept, out := content.text, w.kept, w.out
 	*w = Joined{}
 	if cap(text) <= keptText {
 		w.text = text[:0]
 	}
 	if cap(kept) == usualKept {
 		w.kept = kept[:0]
+	}
+	if cap(out) <= keptText {
+		w.out = out
 	}
 	joinedPool.Put(w)
 }
@@ -234,14 +240,14 @@ func (c *joined) addLogprobs(raw json.RawMessage, s *store) error {
 // Spare is the room that Whole leaves behind an answer, in bytes, for what a gateway adds to its usage.
 const Spare = 160
 
-// Whole is the answer so far, JSON; members stand in the order of their names. There is Spare room behind it.
+// Whole is the answer so far, JSON, until the next call or Free; members stand in the order of their names. There is Spare room
+// behind it.
 func (w *Joined) Whole() ([]byte, error) {
 	w.top.in("choices")
 	if w.chat {
 		w.top.in("object")
 	}
-	out := make([]byte, 0, w.size()+Spare)
-	out, err := w.top.append(out, "", func(out []byte, name string, m *member) ([]byte, error) {
+	out, err := w.top.append(slices.Grow(w.out[:0], w.size()+Spare), "", func(out []byte, name string, m *member) ([]byte, error) {
 		switch {
 		case name == "choices":
 			return appendList(out, w.choices, w.appendChoice)
@@ -250,7 +256,8 @@ func (w *Joined) Whole() ([]byte, error) {
 		}
 		return m.append(out)
 	})
-	return slices.Grow(out, Spare), err
+	w.out = slices.Grow(out, Spare)
+	return w.out, err
 }
 
 // size is about as many bytes as the answer has.
