@@ -26,10 +26,11 @@ type answer struct {
 	*call
 	from    *candidate
 	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	watch   *time.Timer // ends the request when the miner is silent for too long
-	begun   atomic.Bool // the miner's first part is here
-	err     error       // why it did not begin
+	stop    context.CancelFunc
+	reason  atomic.Pointer[error] // for which the gateway itself has ended the request
+	watch   *time.Timer           // ends the request when the miner is silent for too long
+	begun   atomic.Bool           // the miner's first part is here
+	err     error                 // why it did not begin
 	resp    *http.Response
 	read    atomic.Int64 // bytes of the answer
 	sent    time.Time
@@ -55,13 +56,13 @@ type answer struct {
 // ask prepares the request to a miner.
 func (c *call) ask(m *candidate) *answer {
 	a := &answer{call: c, from: m, kind: "application/json", sent: time.Now(), nonce: c.Proofs.nonce(m.netuid)}
-	a.ctx, a.cancel = context.WithCancelCause(c.ctx)
+	a.ctx, a.stop = context.WithDeadline(c.ctx, c.until)
 	a.watch = time.AfterFunc(c.patience(m), func() {
 		if a.begun.Load() {
-			a.cancel(errStalled)
+			a.giveUp(errStalled)
 			return
 		}
-		a.cancel(errSlowStart)
+		a.giveUp(errSlowStart)
 	})
 	return a
 }
@@ -92,7 +93,7 @@ func (a *answer) close() {
 	if a.joined != nil {
 		a.joined.Free()
 	}
-	a.cancel(nil)
+	a.stop()
 }
 
 // begin sends the request and waits for the first that comes: a stream's first chunk, or all of what is no stream.
@@ -150,10 +151,21 @@ func (a *answer) Read(p []byte) (int, error) {
 
 // why prefers the reason for which a request was ended to what the connection says of it.
 func (a *answer) why(err error) error {
-	if a.ctx.Err() != nil {
-		return context.Cause(a.ctx)
+	if a.ctx.Err() == nil {
+		return err
 	}
-	return err
+	if reason := a.reason.Load(); reason != nil {
+		return *reason
+	}
+	return context.Cause(a.ctx)
+}
+
+// giveUp ends the request for a reason, unless it has ended.
+func (a *answer) giveUp(reason error) {
+	if a.ctx.Err() == nil {
+		a.reason.CompareAndSwap(nil, &reason)
+	}
+	a.stop()
 }
 
 // next reads the stream's next chunk or comment; io.EOF is its proper end.

@@ -63,7 +63,9 @@ func (c *call) open(from *payer) *openai.Error {
 	if from.most > 0 && b.ceiling > from.most {
 		return c.required(b, ledger.Account{}, fmt.Errorf("%w: the request may cost %d rao, its %s is %d: lower max_tokens", errAbove, b.ceiling, x402.HeaderMax, from.most))
 	}
-	a, err := b.reserve(c.ctx, from, b.id, b.ceiling)
+	ctx, cancel := context.WithDeadline(c.ctx, c.until)
+	defer cancel()
+	a, err := b.reserve(ctx, from, b.id, b.ceiling)
 	if err != nil {
 		return c.required(b, a, err)
 	}

@@ -113,7 +113,7 @@ func (c *call) lastFault() (e *openai.Error, retryAfter time.Duration) {
 			return openai.Errorf(f.first.Status, "the miner refused the request without a reason"), 0
 		}
 		return f.first, 0
-	case f.slow, errors.Is(c.ctx.Err(), context.DeadlineExceeded):
+	case f.slow, c.late():
 		return openai.Errorf(http.StatusGatewayTimeout, "%s did not answer in time: a stream may take %v to its first event, a plain answer %v in all",
 			counted(len(c.tried)), c.FirstEvent, c.WholeAnswer).WithCode("miner_timeout"), 0
 	case f.broken:

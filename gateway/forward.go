@@ -65,6 +65,7 @@ type call struct {
 	later        []*route // to fall back to
 	asked        openai.Ask
 	arrived      time.Time
+	until        time.Time // it may last
 	tried        []*candidate
 	failed       failures
 	suspect      []*candidate // failed before an answer began; to blame once another has answered
@@ -88,9 +89,12 @@ func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, arrived 
 		g.deny(w, openai.AsError(err), waitOf(err))
 		return
 	}
-	ctx, cancel := context.WithTimeout(joined(r.Context(), w, r), g.Total)
-	defer cancel()
-	c.ctx, c.arrived = ctx, arrived
+	c.ctx, c.arrived, c.until = joined(r.Context(), w, r), arrived, time.Now().Add(g.Total)
+	var cancel context.CancelFunc
+	if c.Stream { // which is kept alive, and ends where that does not come through
+		c.ctx, cancel = context.WithCancel(c.ctx)
+		defer cancel()
+	}
 	c.out = newOutlet(w, w.Header().Get("X-Request-Id"), g, cancel)
 	if c.translation != nil && c.voice != nil {
 		c.out.failing = c.voice().Fail
@@ -160,7 +164,7 @@ func (g *Gateway) isOpen(ask openai.Ask) bool {
 
 // serve asks miners until one begins to answer, and passes that answer on. It returns the status given.
 func (c *call) serve() int {
-	for c.ctx.Err() == nil && c.failed.hard < c.Attempts && c.failed.refused < maxRefusals {
+	for c.ctx.Err() == nil && !c.late() && c.failed.hard < c.Attempts && c.failed.refused < maxRefusals {
 		m := c.next()
 		if m == nil && len(c.later) > 0 && c.bill == nil { // what was set aside is for one model's price and subnet
 			c.route, c.later = c.later[0], c.later[1:]
@@ -228,6 +232,9 @@ func (c *call) unable(m *candidate) *openai.Error {
 const statusGone = 499
 
 func (c *call) gone() bool { return errors.Is(c.ctx.Err(), context.Canceled) }
+
+// late says that the call has taken as long as any may.
+func (c *call) late() bool { return !time.Now().Before(c.until) }
 
 // attempt asks one miner, or two where that is slow to begin. An error means that another can be asked: the consumer has seen
 // nothing of this one.

@@ -106,7 +106,7 @@ func (r *race) arrive(a *answer) {
 	}
 	for _, o := range r.runners {
 		if o != a {
-			o.cancel(errOutrun)
+			o.giveUp(errOutrun)
 			r.outrun(o, now)
 		}
 	}
@@ -142,7 +142,7 @@ func (r *race) leave(a *answer) {
 // end ends what runs, and waits for it.
 func (r *race) end() {
 	for _, a := range r.runners {
-		a.cancel(nil)
+		a.stop()
 	}
 	r.wg.Wait()
 	for len(r.runners) > 0 {
