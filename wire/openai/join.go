@@ -103,6 +103,7 @@ func (w *Joined) Free() {
 type joined struct {
 	all     merged
 	message merged
+	saying  more // that it is said as message
 	room    [usual]entry[member]
 	said    [3]entry[member] // room of the message
 }
@@ -114,9 +115,10 @@ func (c *joined) begin(n int) {
 		*c.all.in(name) = member{std: true, raw: null}
 	}
 	c.all.in("index").raw = strconv.AppendInt(nil, int64(n), 10)
-	c.all.in("message").more = &more{part: &c.message}
+	c.saying.part = &c.message
+	c.all.in("message").more = &c.saying
 	c.all.in("text").said = true
-	*c.message.in("role") = member{std: true, raw: json.RawMessage(`"assistant"`)}
+	*c.message.in("role") = member{std: true, raw: assistant}
 	*c.message.in("content") = member{std: true, raw: null}
 }
 

@@ -24,7 +24,7 @@ type more struct {
 	calls []*toolCall
 }
 
-var null = json.RawMessage("null")
+var null, assistant = json.RawMessage("null"), json.RawMessage(`"assistant"`)
 
 func (m *member) others() *more {
 	if m.more == nil {
