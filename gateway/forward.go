@@ -141,7 +141,9 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 	}
 	ask := openai.Ask{Choices: 1}
 	if !d.operation.whole {
-		ask = h.Ask()
+		if ask = h.Ask(); !roomy(paths, &ask) {
+			ask.Count()
+		}
 	}
 	if err := v.spend(ask); err != nil {
 		return nil, err
@@ -155,6 +157,13 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 	}
 	c.Stream = c.Stream && !d.operation.whole
 	return c, nil
+}
+
+// roomy says that a request surely fits whoever may be asked, so that its tokens need not be counted.
+func roomy(paths []*route, ask *openai.Ask) bool {
+	return !slices.ContainsFunc(paths, func(r *route) bool {
+		return r.count(func(m *candidate) bool { return !ask.SurelyFits(m.Context) }) > 0
+	})
 }
 
 // isOpen says whether a request repeats an item that is under test: its answer would be a miner's by another's work.

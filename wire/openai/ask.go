@@ -103,9 +103,12 @@ type Ask struct {
 	Needs   []Need
 	Prompts [][]byte // what users say in it: each turn of theirs, or each prompt; parts of the body where it has no escapes
 	Bytes   int      // of all its text
-	Tokens  int      // that it has, by a rule of thumb
+	Tokens  int      // that it has, by a rule of thumb; at most so many before Count
 	Choices int      // answers wanted, at least 1
-	words   int
+	words   int      // at most so many before Count
+	turns   int
+	texts   [][]byte // that count, and other JSON that does
+	forms   [][]byte
 
 	MaxTokens int      // of each answer; 0 where the request does not say
 	MaxPrice  MaxPrice // above which it does not want to be answered
@@ -207,7 +210,9 @@ func askOf(body []byte, members over) Ask {
 	if f.read(body, members) != nil {
 		return Ask{Choices: 1}
 	}
-	return f.ask()
+	a := f.ask()
+	a.Count()
+	return a
 }
 
 // Member is one of a request's body, with its value as it stands there.
@@ -216,7 +221,7 @@ type Member struct {
 	Value json.RawMessage
 }
 
-// AskOf is ReadAsk of a body whose members a walk has found before.
+// AskOf is ReadAsk of a body whose members a walk has found before, without Count.
 func AskOf(members []Member) Ask {
 	var f asked
 	for i := range members {
@@ -244,7 +249,7 @@ func (f *asked) ask() Ask {
 	a.need(CanEcho, "echo", string(f[inEcho]) == "true")
 	a.need(CanSuffix, "suffix", given(f[inSuffix]))
 	for _, raw := range []json.RawMessage{f[inTools], f[inFunctions], f[inResponseFormat]} {
-		a.countJSON(raw)
+		a.holdJSON(raw)
 	}
 	a.readMessages(f[inMessages])
 	a.readPrompt(f[inPrompt])
@@ -372,7 +377,8 @@ func (a *Ask) readMessages(raw json.RawMessage) {
 	needed, turns := Ability(0), 0
 	for _, m := range readTurns(raw) {
 		text, parts := readContent(m.content)
-		a.count(text)
+		a.hold(text)
+		a.turns++
 		a.Tokens += perMessage
 		needed |= parts
 		switch m.role {
@@ -451,6 +457,6 @@ func (a *Ask) readPrompt(raw json.RawMessage) {
 	for _, one := range list {
 		text := []byte(one)
 		a.Prompts = append(a.Prompts, text)
-		a.count(text)
+		a.hold(text)
 	}
 }

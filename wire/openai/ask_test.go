@@ -213,6 +213,13 @@ func FuzzLengthsAreThoseOfTheirSigns(f *testing.F) {
 		text = bytes.Repeat(text, int(times)%512)
 		for from := range min(9, len(text)+1) {
 			words, tokens := lengthOf(text[from:])
+			var most Ask
+			if most.hold(text[from:]); utf8.Valid(text[from:]) && (words > most.words || tokens > most.Tokens) {
+				t.Fatalf("%q has %d words and %d tokens, of which it may have %d and %d", text[from:], words, tokens, most.words, most.Tokens)
+			}
+			if most.holdJSON(text[from:]); len(most.forms) > 0 && tokens > most.Tokens-len(text[from:]) {
+				t.Fatalf("%q has %d tokens", text[from:], tokens)
+			}
 			if w, n := plainLengthOf(text[from:]); words != w || tokens != n {
 				t.Fatalf("%q has %d words and %d tokens, not %d and %d", text[from:], w, n, words, tokens)
 			}
@@ -229,6 +236,10 @@ func TestMembersAskWhatTheirBodyAsks(t *testing.T) {
 		return nil
 	})
 	got := AskOf(members)
+	if !got.SurelyFits(4096) || got.Tokens <= ReadAsk(body).Tokens {
+		t.Fatalf("%+v", got)
+	}
+	got.Count()
 	if want := ReadAsk(body); err != nil || got.Bytes == 0 || !reflect.DeepEqual(got, want) {
 		t.Fatalf("%+v, want %+v", got, want)
 	}

@@ -16,27 +16,44 @@ const (
 	replyRoom     = 16 // tokens left for an answer
 )
 
-// count adds a text to the length of the request.
-func (a *Ask) count(text []byte) {
-	a.Bytes += len(text)
-	words, tokens := lengthOf(text)
-	a.words, a.Tokens = a.words+words, a.Tokens+tokens
+// hold adds a text, valid UTF-8, to the request: before it is counted it has at most a token for each byte, and a word for every
+// other one.
+func (a *Ask) hold(text []byte) {
+	a.texts = append(a.texts, text)
+	a.Bytes, a.words, a.Tokens = a.Bytes+len(text), a.words+(len(text)+1)/2, a.Tokens+len(text)
 }
 
-func (a *Ask) countJSON(raw json.RawMessage) {
+// holdJSON adds what is read by the model too, whatever its bytes are: none has more than two tokens.
+func (a *Ask) holdJSON(raw json.RawMessage) {
 	if given(raw) {
+		a.forms = append(a.forms, raw)
+		a.Tokens += 2 * len(raw)
+	}
+}
+
+// Count counts words and tokens. What fits and what is too long is the same before for whatever surely fits.
+func (a *Ask) Count() {
+	a.words, a.Tokens = 0, a.turns*perMessage
+	for _, text := range a.texts {
+		words, tokens := lengthOf(text)
+		a.words, a.Tokens = a.words+words, a.Tokens+tokens
+	}
+	for _, raw := range a.forms {
 		_, tokens := lengthOf(raw)
 		a.Tokens += tokens
 	}
 }
 
+// SurelyFits says that a request, counted or not, has room in a context of so many tokens, 0 for an unknown one.
+func (a *Ask) SurelyFits(context int) bool { return a.Fits(context) && a.TooLong(context) == nil }
+
 // least is how many tokens the request surely has. Tokenizers split at blanks, and the few that do not join three words
 // into two tokens on average.
-func (a Ask) least() int { return max(a.Bytes/surelyTooLong, a.words*2/3) }
+func (a *Ask) least() int { return max(a.Bytes/surelyTooLong, a.words*2/3) }
 
 // TooLong is the error for a request that surely does not fit into a context of so many tokens; nil where it may fit or
 // the context is unknown (0). The miner, who counts tokens, has the last word.
-func (a Ask) TooLong(context int) *Error {
+func (a *Ask) TooLong(context int) *Error {
 	if context <= 0 || a.least() < context {
 		return nil
 	}
@@ -45,7 +62,7 @@ func (a Ask) TooLong(context int) *Error {
 
 // Fits says whether the request has room in a context of so many tokens by the rule of thumb and a margin of a quarter, with
 // a short answer. An unknown context (0) may have any size.
-func (a Ask) Fits(context int) bool {
+func (a *Ask) Fits(context int) bool {
 	return context <= 0 || a.Tokens+a.Tokens/4+replyRoom <= context
 }
 
