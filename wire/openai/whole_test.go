@@ -86,3 +86,18 @@ func TestTextsAreWrittenAsStrings(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// Whatever its place among eight bytes, a letter is written as encoding/json writes it.
+func TestLettersAreEscapedWhereverTheyStand(t *testing.T) {
+	for c := range rune(0x100) {
+		for at := range 17 {
+			said := strings.Repeat("x", at) + string(c) + strings.Repeat("=", 17-at)
+			want, err := json.Marshal(said)
+			for _, got := range [][]byte{appendText(nil, said), appendText(nil, text(said))} {
+				if err != nil || string(got) != string(want) {
+					t.Fatalf("%q: %s, want %s (%v)", said, got, want, err)
+				}
+			}
+		}
+	}
+}
