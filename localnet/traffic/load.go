@@ -57,15 +57,7 @@ func dial(t target) (*conn, error) {
 
 // ask sends one request and reads its answer to the end.
 func (c *conn) ask(t target) (status int, err error) {
-	if _, err := c.Write(t.request); err != nil {
-		return 0, err
-	}
-	line, err := c.in.ReadSlice('\n')
-	if err != nil || len(line) < 12 {
-		return 0, fmt.Errorf("no answer: %w", err)
-	}
-	status, _ = strconv.Atoi(string(line[9:12]))
-	length, err := readHeader(c.in)
+	status, length, err := c.begin(t)
 	if err != nil {
 		return status, err
 	}
@@ -74,6 +66,20 @@ func (c *conn) ask(t target) (status int, err error) {
 		return status, err
 	}
 	return status, c.chunks()
+}
+
+// begin sends one request and reads the header of its answer; length is -1 where the body comes in chunks.
+func (c *conn) begin(t target) (status, length int, err error) {
+	if _, err := c.Write(t.request); err != nil {
+		return 0, 0, err
+	}
+	line, err := c.in.ReadSlice('\n')
+	if err != nil || len(line) < 12 {
+		return 0, 0, fmt.Errorf("no answer: %w", err)
+	}
+	status, _ = strconv.Atoi(string(line[9:12]))
+	length, err = readHeader(c.in)
+	return status, length, err
 }
 
 // chunks reads a body that comes in chunks.
@@ -194,11 +200,12 @@ func asking(t target, began time.Time, lasts time.Duration, rate float64, turn *
 // firstChunk is how long the first chunk of a stream takes, from the request on.
 func (c *conn) firstChunk(t target) (time.Duration, error) {
 	began := time.Now()
-	if _, err := c.Write(t.request); err != nil {
+	status, length, err := c.begin(t)
+	if err != nil {
 		return 0, err
 	}
-	if _, err := readHeader(c.in); err != nil {
-		return 0, err
+	if status != 200 || length >= 0 {
+		return 0, fmt.Errorf("no stream but status %d", status)
 	}
 	if _, err := c.in.Peek(1); err != nil {
 		return 0, err
