@@ -2,6 +2,7 @@ package score
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
 )
@@ -56,7 +57,7 @@ type record struct {
 	registered uint64
 	since      uint64  // number of items there were when the record began: with its first answer, or when another model showed
 	marks      []mark  // in the order in which they were given, at most Params.Window
-	sorted     []mark  // by item; nil where it is to be sorted anew
+	sorted     []mark  // by item, marks themselves where they are; nil where it is to be sorted anew
 	sum        *Tally  // of the scores; nil where it is to be counted anew
 	doubt      float64 // what the change test said at the latest answer, in standard normal units
 	asked      int     // requests since the record began, failed ones too
@@ -210,7 +211,7 @@ func (r *record) setMarks(marks []mark) { r.marks, r.sum, r.sorted = marks, nil,
 
 // append adds an answer and drops the oldest beyond window.
 func (r *record) append(m mark, window int) {
-	sum, sorted := r.sum, r.sorted
+	sum, sorted, before := r.sum, r.sorted, r.marks
 	if len(r.marks) < window {
 		r.setMarks(append(r.marks, m))
 		if sum != nil {
@@ -221,7 +222,11 @@ func (r *record) append(m mark, window int) {
 		r.setMarks(append(slices.Delete(r.marks, 0, len(r.marks)-window+1), m))
 		sorted = nil
 	}
-	if n := len(sorted); n > 0 && n == len(r.marks)-1 && sorted[n-1].Item < m.Item {
+	switch n := len(sorted); {
+	case n == 0 || n != len(r.marks)-1 || sorted[n-1].Item > m.Item:
+	case &sorted[0] == &before[0]:
+		r.sorted = r.marks
+	default:
 		r.sorted = append(sorted, m)
 	}
 }
@@ -234,13 +239,11 @@ func (r *record) has(number uint64) bool {
 // inOrder lists a record's answers by item.
 func (r *record) inOrder() []mark {
 	if r.sorted == nil {
-		r.sorted = slices.Clone(r.marks)
-		slices.SortFunc(r.sorted, func(x, y mark) int {
-			if x.Item < y.Item {
-				return -1
-			}
-			return 1
-		})
+		byItem := func(x, y mark) int { return cmp.Compare(x.Item, y.Item) }
+		if r.sorted = r.marks; !slices.IsSortedFunc(r.marks, byItem) {
+			r.sorted = slices.Clone(r.marks)
+			slices.SortFunc(r.sorted, byItem)
+		}
 	}
 	return r.sorted
 }

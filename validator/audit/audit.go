@@ -60,6 +60,9 @@ const (
 	Unknown Outcome = "unknown" // this machine could not find out
 )
 
+// outcomes are all of them.
+var outcomes = []Outcome{Right, False, Near, Void, Unknown}
+
 // Verdict is what became of one answer.
 type Verdict struct {
 	At      time.Time `json:"at"`
@@ -90,8 +93,8 @@ type Auditor struct {
 	mu     sync.Mutex
 	known  map[seat]*remembered
 	counts Counts
-	named  map[[16]byte]Outcome // of the latest receipts, at most maxNamed/2
-	before map[[16]byte]Outcome // of the maxNamed/2 before them
+	named  map[[16]byte]uint8 // places in outcomes of the latest receipts', at most maxNamed/2
+	before map[[16]byte]uint8 // of the maxNamed/2 before them
 }
 
 type seat struct{ netuid, uid uint32 }
@@ -116,7 +119,7 @@ type drawn struct {
 func New(l Library, m Market, s *Store, log *slog.Logger) *Auditor {
 	return &Auditor{
 		library: l, market: m, store: s, log: log, work: make(chan drawn, maxWaiting), die: rand.Float64,
-		known: map[seat]*remembered{}, named: map[[16]byte]Outcome{},
+		known: map[seat]*remembered{}, named: map[[16]byte]uint8{},
 	}
 }
 
@@ -271,7 +274,10 @@ func (a *Auditor) Outcome(nonce [16]byte) (Outcome, bool) {
 	if !ok {
 		o, ok = a.before[nonce]
 	}
-	return o, ok
+	if !ok {
+		return "", false
+	}
+	return outcomes[o], true
 }
 
 // Asked is how many whole answers a server has given to this voice and its consumers in the running tempo.
@@ -444,7 +450,7 @@ func (a *Auditor) remember(d drawn, v *Verdict, plain bool) error {
 // name makes an outcome one that can be asked for; the lock is held.
 func (a *Auditor) name(nonce [16]byte, o Outcome) {
 	if len(a.named) >= maxNamed/2 {
-		a.named, a.before = map[[16]byte]Outcome{}, a.named
+		a.named, a.before = map[[16]byte]uint8{}, a.named
 	}
-	a.named[nonce] = o
+	a.named[nonce] = uint8(slices.Index(outcomes, o))
 }
