@@ -28,9 +28,9 @@ type Carrier interface {
 
 // Judge knows the items that the gateway's own validator has under test.
 type Judge interface {
-	// Open says whether a miner may be answering this prompt as an item now: what a user says in one turn, or what is to be
-	// continued, as openai.ReadAsk reads it from an item's body. It is called for each request, concurrently.
-	Open(prompt string) bool
+	// Open says whether a miner may be answering one of a request's prompts as an item now: what a user says in one turn, or what is
+	// to be continued, as openai.ReadAsk reads it from an item's body. It is called once for each request, concurrently.
+	Open(prompts [][]byte) bool
 }
 
 // operation is one endpoint for answers.
@@ -168,7 +168,7 @@ func roomy(paths []*route, ask *openai.Ask) bool {
 
 // isOpen says whether a request repeats an item that is under test: its answer would be a miner's by another's work.
 func (g *Gateway) isOpen(ask openai.Ask) bool {
-	return g.Judge != nil && slices.ContainsFunc(ask.Prompts, func(prompt []byte) bool { return g.Judge.Open(string(prompt)) })
+	return g.Judge != nil && g.Judge.Open(ask.Prompts)
 }
 
 // serve asks miners until one begins to answer, and passes that answer on. It returns the status given.

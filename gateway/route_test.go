@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -346,7 +347,9 @@ func TestForgottenMinersLeaveNothingBehind(t *testing.T) {
 // exam is a judge with one item under test.
 type exam string
 
-func (e exam) Open(prompt string) bool { return prompt == string(e) }
+func (e exam) Open(prompts [][]byte) bool {
+	return slices.ContainsFunc(prompts, func(prompt []byte) bool { return string(prompt) == string(e) })
+}
 
 func TestOpenItemsOfTheJudgeAreNotSoldOn(t *testing.T) {
 	m := newMarket(t, func(c *Config) { c.Judge = exam("What is 12 + 30?") })

@@ -67,7 +67,8 @@ func saidIn(body []byte) (said score.Said) {
 		return cmp.Or(cmp.Compare(b.Logprob, a.Logprob), cmp.Compare(a.Token, b.Token))
 	})
 	said.Levels = slices.Clip(said.Levels[:min(len(said.Levels), levelsKept)])
-	said.Text, said.Telling = normalised(strings.ReplaceAll(text.String(), "**", ""))|1, text.Len() > shortAnswer
+	hash, _ := normalised([]byte(strings.ReplaceAll(text.String(), "**", "")), nil)
+	said.Text, said.Telling = hash|1, text.Len() > shortAnswer
 	return said
 }
 

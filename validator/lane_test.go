@@ -287,22 +287,18 @@ func TestOpenItemIsKnownByItsPromptInAnyDress(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(it.Body), `"prompt":"`)
 	prompt := strings.TrimSuffix(rest, `"}`)
+	sold := func(text string) bool { return isOpen([]byte(text), []openPrompts{*p.asked.Load()}) }
 	for text, open := range map[string]bool{prompt: true, " " + strings.ToUpper(prompt) + "?\n": true, prompt + "1": false, "": false} {
-		if p.asks(text) != open {
+		if sold(text) != open {
 			t.Errorf("%q is open: %v", text, !open)
 		}
 	}
 	p.done(it, func() time.Time { return now })
-	if _, err := p.take(2, 2, time.Minute, now.Add(2*time.Minute)); err != nil || !p.asks(prompt) {
+	if _, err := p.take(2, 2, time.Minute, now.Add(2*time.Minute)); err != nil || !sold(prompt) {
 		t.Error("an item is sold the moment it closes")
 	}
-	if _, err := p.take(2, 2, time.Minute, now.Add(5*time.Minute)); err != nil || p.asks(prompt) {
+	if _, err := p.take(2, 2, time.Minute, now.Add(5*time.Minute)); err != nil || sold(prompt) {
 		t.Error("an item is refused for ever")
-	}
-	for sum, other := range map[string]string{"What is 12 + 6?": "what is 1 + 26?", "What is 12 - 6?": "What is 12 + 6?"} {
-		if normalised(sum) == normalised(other) {
-			t.Errorf("%q counts as %q", sum, other)
-		}
 	}
 }
 

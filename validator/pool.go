@@ -1,16 +1,13 @@
 package validator
 
 import (
-	"hash/fnv"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-	"unicode"
 
 	"agora/task"
-	"agora/wire/openai"
 )
 
 const (
@@ -27,13 +24,15 @@ type pool struct {
 	mu     sync.Mutex
 	open   []*poolItem
 	closed []*poolItem // that consumers may not ask yet
+
+	asked atomic.Pointer[openPrompts] // of both; nil before the first
 }
 
 // poolItem is an item under way.
 type poolItem struct {
 	task.Item
-	seed    int      // the number of the seed that it is from: it is not asked any more once that is followed by another
-	prompts []uint64 // hashes of what it asks, normalised
+	seed    int // the number of the seed that it is from: it is not asked any more once that is followed by another
+	prompts openPrompts
 	given   map[uint32]bool
 	asked   int // miners that have it now
 	born    time.Time
@@ -54,6 +53,7 @@ func (p *pool) take(uid uint32, crowd int, age time.Duration, now time.Time) (*p
 		}
 		fresh, at = []*poolItem{{Item: item, seed: seed, prompts: promptsOf(item.Body), given: map[uint32]bool{}, born: now}}, 0
 		p.open = append(p.open, fresh[0])
+		p.publish()
 	}
 	it := fresh[at]
 	it.given[uid] = true
@@ -85,31 +85,18 @@ func (p *pool) sweep(crowd int, age time.Duration, now time.Time) {
 		}
 		return over
 	})
+	before := len(p.closed)
 	p.closed = slices.DeleteFunc(p.closed, func(it *poolItem) bool { return it.asked == 0 && now.Sub(it.ended) > openAfter })
-}
-
-// asks says whether a prompt is that of an item which a miner may be answering now.
-func (p *pool) asks(prompt string) bool {
-	hash := normalised(prompt)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	has := func(it *poolItem) bool { return slices.Contains(it.prompts, hash) }
-	return slices.ContainsFunc(p.open, has) || slices.ContainsFunc(p.closed, has)
-}
-
-func promptsOf(body []byte) (hashes []uint64) {
-	for _, text := range openai.ReadAsk(body).Prompts {
-		hashes = append(hashes, normalised(string(text)))
+	if len(p.closed) < before {
+		p.publish()
 	}
-	return hashes
 }
 
-// normalised is the hash of a text's letters, digits and signs of arithmetic, in lower case, with one space for all else.
-func normalised(text string) uint64 {
-	h := fnv.New64a()
-	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("+-*/<>", r)
-	})
-	h.Write([]byte(strings.Join(words, " "))) // never fails
-	return h.Sum64()
+// publish makes known what consumers may not ask: the prompts of all items that a miner may be answering.
+func (p *pool) publish() {
+	all := openPrompts{}
+	for _, it := range slices.Concat(p.open, p.closed) {
+		all.add(it.prompts)
+	}
+	p.asked.Store(&all)
 }

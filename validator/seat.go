@@ -168,17 +168,27 @@ func (v *Validator) voices(netuid uint32) int {
 	return 1
 }
 
-// Open says whether a miner may be answering this prompt as an item now. It is the gateway's reason to refuse it: a miner that
-// passes its items on to a better one by this validator's own gateway gets no answer.
-func (v *Validator) Open(prompt string) bool {
+// Open says whether a miner may be answering one of these prompts as an item now. It is the gateway's reason to refuse them: a miner
+// that passes its items on to a better one by this validator's own gateway gets no answer.
+func (v *Validator) Open(prompts [][]byte) bool {
+	open := v.openPrompts()
+	return slices.ContainsFunc(prompts, func(prompt []byte) bool { return isOpen(prompt, open) })
+}
+
+// openPrompts are those of each seat that judges.
+func (v *Validator) openPrompts() (all []openPrompts) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
+	all = make([]openPrompts, 0, len(v.seats))
 	for _, s := range v.seats {
-		if s.judge != nil && s.judge.pool.asks(prompt) {
-			return true
+		if s.judge == nil {
+			continue
+		}
+		if open := s.judge.pool.asked.Load(); open != nil {
+			all = append(all, *open)
 		}
 	}
-	return false
+	return all
 }
 
 func (v *Validator) seat(netuid uint32) *seat {
