@@ -109,8 +109,7 @@ func upstream([]string) error {
 	return ready(addr)
 }
 
-// proxy is what a gateway is measured beside: the standard library's, in front of the fixed upstream. Its server is full duplex: it would
-// else close a request's body once the answer begins, and the transport, if it still looks for that body's end, then breaks the answer off.
+// proxy is what a gateway is measured beside: the standard library's, in front of the fixed upstream.
 func proxy(args []string) error {
 	to, err := url.Parse("http://" + args[0])
 	if err != nil {
@@ -120,10 +119,7 @@ func proxy(args []string) error {
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
 		Transport: &http.Transport{MaxIdleConnsPerHost: 1024, DisableCompression: true}, FlushInterval: -1,
 	}
-	addr, err := listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/1 always can
-		p.ServeHTTP(w, r)
-	}))
+	addr, err := listen(p)
 	if err != nil {
 		return err
 	}
