@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -118,6 +119,7 @@ func proxy(args []string) error {
 	p := &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
 		Transport: &http.Transport{MaxIdleConnsPerHost: 1024, DisableCompression: true}, FlushInterval: -1,
+		ErrorLog: log.New(io.Discard, "", 0), // streams that it breaks off are counted by who asked
 	}
 	addr, err := listen(p)
 	if err != nil {
