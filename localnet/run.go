@@ -46,7 +46,7 @@ func (d *Description) has(name string) bool {
 func (d *Description) instructions() string {
 	var b strings.Builder
 	g := d.Gateways[0]
-	fmt.Fprintf(&b, "\nThe market is open. It ranks its miners within the next minutes.\n\n")
+	fmt.Fprintf(&b, "\nThe market is open. It ranks its miners within the next minutes; until then any of them may answer, the worst too.\n\n")
 	fmt.Fprintf(&b, "  base URL   %s\n  demo key   %s\n  web page   %s\n\n", g.URL, g.Key, d.Web)
 	fmt.Fprintf(&b, "Ask it something:\n\n  curl %s/chat/completions -H \"authorization: Bearer %s\" \\\n"+
 		"    -d '{\"model\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":\"What is 12 + 30?\"}]}'\n\n", g.URL, g.Key)
