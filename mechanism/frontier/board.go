@@ -19,14 +19,14 @@ type Board struct {
 type record struct {
 	Model
 	tempos  []tempo // by number
+	scores  []Score // of their items, tempo by tempo
 	version int     // grows where a result comes later than one of a later tempo
 }
 
-// tempo is what a model got for the items of one tempo.
+// tempo is one of which a model has results.
 type tempo struct {
 	number uint64
 	height int64
-	scores []Score
 	items  int64 // of this and all earlier tempos
 	sum    int64 // of their scores
 }
@@ -86,7 +86,7 @@ func (b *Board) Count(digest [32]byte, number uint64, height int64, scores []Sco
 	}
 	at, known := r.find(number)
 	if known {
-		if !slices.Equal(r.tempos[at].scores, scores) {
+		if !slices.Equal(r.scored(at), scores) {
 			return fmt.Errorf("%w: model %x, tempo %d", ErrResults, digest[:4], number)
 		}
 		return nil
@@ -94,9 +94,37 @@ func (b *Board) Count(digest [32]byte, number uint64, height int64, scores []Sco
 	if at < len(r.tempos) {
 		r.version++
 	}
-	r.tempos = slices.Insert(r.tempos, at, tempo{number: number, height: height, scores: slices.Clone(scores)})
-	r.total(at)
+	r.insert(at, number, height, scores)
 	return nil
+}
+
+// insert files a tempo's results before those of the at-th.
+func (r *record) insert(at int, number uint64, height int64, scores []Score) {
+	items, sum := r.through(at)
+	r.scores = slices.Insert(r.scores, int(items), scores...)
+	r.tempos = slices.Insert(r.tempos, at, tempo{number, height, items, sum})
+	added := int64(0)
+	for _, s := range scores {
+		added += int64(min(s, Whole))
+	}
+	for i := at; i < len(r.tempos); i++ {
+		r.tempos[i].items += int64(len(scores))
+		r.tempos[i].sum += added
+	}
+}
+
+// through is how many items the first n tempos had, and the sum of their scores.
+func (r *record) through(n int) (items, sum int64) {
+	if n == 0 {
+		return 0, 0
+	}
+	return r.tempos[n-1].items, r.tempos[n-1].sum
+}
+
+// scored are the scores of the at-th tempo's items.
+func (r *record) scored(at int) []Score {
+	from, _ := r.through(at)
+	return r.scores[from:r.tempos[at].items]
 }
 
 // Has says whether a model's results of a tempo are known.
@@ -114,20 +142,6 @@ func (r *record) find(number uint64) (at int, known bool) {
 	return slices.BinarySearchFunc(r.tempos, number, func(t tempo, n uint64) int { return cmp.Compare(t.number, n) })
 }
 
-// total adds up what came from a place on.
-func (r *record) total(from int) {
-	for i := from; i < len(r.tempos); i++ {
-		t := &r.tempos[i]
-		t.items, t.sum = 0, 0
-		if i > 0 {
-			t.items, t.sum = r.tempos[i-1].items, r.tempos[i-1].sum
-		}
-		for _, s := range t.scores {
-			t.items, t.sum = t.items+1, t.sum+int64(min(s, Whole))
-		}
-	}
-}
-
 // until is how many of a model's tempos are not later than number.
 func (r *record) until(number uint64) int {
 	at, known := r.find(number)
@@ -139,10 +153,6 @@ func (r *record) until(number uint64) int {
 
 // mean is a model's mean score over its items up to a tempo, and how many those are; 0 where there are none.
 func (r *record) mean(number uint64) (Score, int64) {
-	at := r.until(number)
-	if at == 0 {
-		return 0, 0
-	}
-	t := r.tempos[at-1]
-	return Score(t.sum / t.items), t.items
+	items, sum := r.through(r.until(number))
+	return Score(sum / max(1, items)), items
 }

@@ -174,8 +174,8 @@ func TestAnAdoptedMarginHoldsFromTheStart(t *testing.T) {
 	other := NewBoard(wide)
 	for _, r := range f.board.models {
 		other.Admit(r.Model)
-		for _, tempo := range r.tempos {
-			if err := other.Count(r.Digest, tempo.number, tempo.height, tempo.scores); err != nil {
+		for i, tempo := range r.tempos {
+			if err := other.Count(r.Digest, tempo.number, tempo.height, r.scored(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -289,17 +289,19 @@ func shuffled(t *testing.T, b *Board, random *rand.Rand) *Board {
 	type fact struct {
 		digest [32]byte
 		tempo  tempo
+		scores []Score
 	}
 	var facts []fact
 	for _, m := range models {
 		other.Admit(m)
-		for _, x := range b.byName[m.Digest].tempos {
-			facts = append(facts, fact{m.Digest, x})
+		r := b.byName[m.Digest]
+		for i, x := range r.tempos {
+			facts = append(facts, fact{m.Digest, x, r.scored(i)})
 		}
 	}
 	random.Shuffle(len(facts), func(i, j int) { facts[i], facts[j] = facts[j], facts[i] })
 	for i, x := range facts {
-		if err := other.Count(x.digest, x.tempo.number, x.tempo.height, x.tempo.scores); err != nil {
+		if err := other.Count(x.digest, x.tempo.number, x.tempo.height, x.scores); err != nil {
 			t.Fatal(err)
 		}
 		if i%20 == 0 {

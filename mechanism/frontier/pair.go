@@ -42,30 +42,30 @@ func (p *pair) follow(number uint64, rules Rules) {
 	p.through = number
 	ends := [2]int{p.early.until(number), p.late.until(number)}
 	for p.at[0] < ends[0] && p.at[1] < ends[1] {
-		a, b := &p.early.tempos[p.at[0]], &p.late.tempos[p.at[1]]
+		a, b := p.early.tempos[p.at[0]], p.late.tempos[p.at[1]]
 		switch {
 		case a.number < b.number:
 			p.at[0]++
 		case a.number > b.number:
 			p.at[1]++
 		default:
-			p.count(a, b, rules)
+			p.count(a.height, p.early.scored(p.at[0]), p.late.scored(p.at[1]), rules)
 			p.at[0]++
 			p.at[1]++
 		}
 	}
 }
 
-// count counts one tempo.
-func (p *pair) count(a, b *tempo, rules Rules) {
-	for i := range min(len(a.scores), len(b.scores)) {
-		p.lead.add(b.scores[i], a.scores[i])
+// count counts one tempo that began at height.
+func (p *pair) count(height int64, ofEarly, ofLate []Score, rules Rules) {
+	for i := range min(len(ofEarly), len(ofLate)) {
+		p.lead.add(ofLate[i], ofEarly[i])
 	}
 	if p.lead.n < int64(rules.Ready) {
 		return
 	}
-	overEarly := rules.margin(p.early.Published, a.height)
-	overLate := rules.margin(p.late.Published, a.height)
+	overEarly := rules.margin(p.early.Published, height)
+	overLate := rules.margin(p.late.Published, height)
 	switch {
 	case p.passed != late && p.lead.surely(overEarly):
 		p.passed = late
