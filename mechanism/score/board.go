@@ -3,6 +3,7 @@ package score
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -28,15 +29,15 @@ type Board struct {
 	items   []item               // of the latest items, by number from first on
 	first   uint64               // number of items[0]
 	byID    []uint32             // places in items, in the order of their IDs
+	said    map[uint64][]answer  // what the latest items were answered, by number
 	twins   map[[2]uint16]*twins // pairs of uids, the lower first, that once answered alike
 }
 
-// item is what is remembered of an item: how much better than usual the miners did on it, and what the latest of them said.
+// item is what is remembered of an item: how much better than usual the miners did on it.
 type item struct {
 	ID      [32]byte `json:"id"`
 	Surplus float64  `json:"surplus"` // Σ score − own mean, over the miners with a record
 	Known   int      `json:"known"`   // how many those are
-	Said    []answer `json:"said,omitempty"`
 }
 
 // answer is one miner's to an item.
@@ -81,7 +82,7 @@ func NewBoard(p Params) (*Board, error) {
 	}
 	return &Board{
 		params: p, once: boundary(p.Error, 1, 1),
-		records: map[uint16]*record{}, twins: map[[2]uint16]*twins{},
+		records: map[uint16]*record{}, said: map[uint64][]answer{}, twins: map[[2]uint16]*twins{},
 	}, nil
 }
 
@@ -112,8 +113,8 @@ func (b *Board) number(id [32]byte) uint64 {
 	n := b.next()
 	b.byID = slices.Insert(b.byID, at, uint32(len(b.items)))
 	b.items = append(b.items, item{ID: id})
-	if len(b.items) > keptAnswers {
-		b.items[len(b.items)-1-keptAnswers].Said = nil
+	if n >= keptAnswers {
+		delete(b.said, n-keptAnswers)
 	}
 	if limit := keptItems * b.params.Window; len(b.items) > limit+limit/4 {
 		b.forget(limit / 4)
@@ -129,6 +130,7 @@ func (b *Board) place(id [32]byte) (at int, known bool) {
 // forget drops the oldest items.
 func (b *Board) forget(n int) {
 	b.items, b.first = slices.Clone(b.items[n:]), b.first+uint64(n)
+	maps.DeleteFunc(b.said, func(number uint64, _ []answer) bool { return number < b.first })
 	b.byID = slices.DeleteFunc(b.byID, func(i uint32) bool { return i < uint32(n) })
 	for i := range b.byID {
 		b.byID[i] -= uint32(n)
@@ -175,7 +177,7 @@ func (b *Board) count(number uint64, r Result) {
 		it.Surplus, it.Known = it.Surplus+m.Own, it.Known+1
 	}
 	rec.append(m, b.params.Window)
-	b.compareAnswers(it, answer{r.UID, m.Score, r.Said}, rec)
+	b.compareAnswers(number, answer{r.UID, m.Score, r.Said}, rec)
 }
 
 // never is the beginning of a record without answers.

@@ -80,16 +80,16 @@ const (
 )
 
 // compareAnswers holds an answer against those of the others to the same item and remembers it for those to come.
-func (b *Board) compareAnswers(it *item, a answer, rec *record) {
+func (b *Board) compareAnswers(number uint64, a answer, rec *record) {
 	odd := a.Score < 1 && !slices.Contains(rec.errors, a.Text)
 	if a.Score < 1 && !a.telling() {
 		rec.errors = append(rec.errors, a.Text)
 		rec.errors = slices.Delete(rec.errors, 0, max(0, len(rec.errors)-usual))
 	}
-	for _, o := range it.Said {
+	for _, o := range b.said[number] {
 		b.compareTwo(a, o, odd)
 	}
-	it.Said = append(it.Said, a)
+	b.said[number] = append(b.said[number], a)
 }
 
 // compareTwo counts one pair of answers. odd says that a is an error such as its miner did not make lately.

@@ -14,13 +14,18 @@ import (
 type snapshot struct {
 	Version int             `json:"version"`
 	First   uint64          `json:"first"` // number of the first of Items
-	Items   []item          `json:"items"`
+	Items   []itemSnapshot  `json:"items"`
 	Miners  []minerSnapshot `json:"miners"`
 	Twins   []twinsSnapshot `json:"twins"`
 
 	// Of version 1.
 	Next uint64            `json:"next,omitempty"` // number of the next item
 	Used map[string]uint64 `json:"used,omitempty"` // numbers by ID
+}
+
+type itemSnapshot struct {
+	item
+	Said []answer `json:"said,omitempty"`
 }
 
 type minerSnapshot struct {
@@ -68,17 +73,17 @@ func (b *Board) AppendJSON(to []byte) ([]byte, error) {
 	}
 	slices.SortFunc(pairs, func(x, y twinsSnapshot) int { return slices.Compare(x.Pair[:], y.Pair[:]) })
 	to = fmt.Appendf(to, `{"version":%d,"first":%d,"items":`, snapshotVersion, b.first)
-	to, err1 := appendList(to, b.items)
-	to, err2 := appendList(append(to, `,"miners":`...), miners)
-	to, err3 := appendList(append(to, `,"twins":`...), pairs)
+	to, err1 := appendList(to, len(b.items), func(i int) any { return itemSnapshot{b.items[i], b.said[b.first+uint64(i)]} })
+	to, err2 := appendList(append(to, `,"miners":`...), len(miners), func(i int) any { return miners[i] })
+	to, err3 := appendList(append(to, `,"twins":`...), len(pairs), func(i int) any { return pairs[i] })
 	return append(to, '}'), errors.Join(err1, err2, err3)
 }
 
-// appendList appends a list in JSON, encoding one element at a time.
-func appendList[T any](to []byte, list []T) ([]byte, error) {
+// appendList appends a list of n in JSON, encoding one element at a time.
+func appendList(to []byte, n int, element func(i int) any) ([]byte, error) {
 	to = append(to, '[')
-	for i := range list {
-		one, err := json.Marshal(&list[i])
+	for i := range n {
+		one, err := json.Marshal(element(i))
 		if err != nil {
 			return to, err
 		}
@@ -111,13 +116,16 @@ func Restore(p Params, data []byte) (*Board, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.items, b.first = s.Items, s.First
+	b.items, b.first = make([]item, 0, len(s.Items)), s.First
 	for i, it := range s.Items {
 		at, twice := b.place(it.ID)
 		if twice || it.Known < 0 || !(math.Abs(it.Surplus) <= float64(it.Known)) {
 			return nil, fmt.Errorf("%w: item %d", ErrSnapshot, i)
 		}
-		b.byID = slices.Insert(b.byID, at, uint32(i))
+		b.byID, b.items = slices.Insert(b.byID, at, uint32(i)), append(b.items, it.item)
+		if len(it.Said) > 0 {
+			b.said[s.First+uint64(i)] = it.Said
+		}
 	}
 	for _, m := range s.Miners {
 		if err := b.restoreMiner(m); err != nil {
@@ -140,7 +148,7 @@ func (s *snapshot) upgrade(data []byte) error {
 	}
 	s.Twins = nil
 	s.First = s.Next - min(s.Next, uint64(len(s.Used)))
-	s.Items = make([]item, s.Next-s.First)
+	s.Items = make([]itemSnapshot, s.Next-s.First)
 	for text, number := range s.Used {
 		id, err := hex.DecodeString(text)
 		if err != nil || len(id) != 32 || number >= s.Next {
