@@ -51,7 +51,7 @@ type drawer struct {
 	mu     sync.Mutex
 	record seedRecord
 	next   uint64     // first unused index, at most record.Next
-	drawn  [][32]byte // ids of the latest items
+	drawn  []uint64   // beginnings of the latest items' ids
 	seeds  int        // used since the start
 }
 
@@ -123,10 +123,11 @@ func (d *drawer) item() (task.Item, error) {
 		if err != nil {
 			return item, err
 		}
-		if item.Path == "" || slices.Contains(d.drawn, item.ID) {
+		id := binary.BigEndian.Uint64(item.ID[:])
+		if item.Path == "" || slices.Contains(d.drawn, id) {
 			continue
 		}
-		if d.drawn = append(d.drawn, item.ID); len(d.drawn) > drawnKept {
+		if d.drawn = append(d.drawn, id); len(d.drawn) > drawnKept {
 			d.drawn = slices.Delete(d.drawn, 0, drawnKept/2)
 		}
 		return item, nil

@@ -20,12 +20,12 @@ type Room struct {
 	most    uint64        // multiplications for one question
 	limit   time.Duration // for one question, beside what its work takes a slow machine
 
-	mu    sync.Mutex
-	known map[key]Result
-	order []key // of known, oldest first
-	busy  map[[32]byte]*sync.Mutex
-	work  time.Duration // spent so far
-	asked uint64        // questions put to a model
+	mu     sync.Mutex
+	known  map[key]Result // the latest, at most keptResults/2
+	before map[key]Result // the keptResults/2 before them
+	busy   map[[32]byte]*sync.Mutex
+	work   time.Duration // spent so far
+	asked  uint64        // questions put to a model
 
 	lending sync.Mutex // guards lent, and lets one model load at a time
 	lent    map[edition]*loan
@@ -35,7 +35,7 @@ type key struct{ digest, question [32]byte }
 
 // Bounds of a room.
 const (
-	keptResults = 1 << 11         // remembered for other validators of this process, which ask the same within minutes
+	keptResults = 1 << 11         // half of them at least are remembered for other validators of this process, which ask the same within minutes
 	patience    = 5 * time.Minute // for one question, beside its work: a machine that does nothing for so long stands still
 )
 
@@ -162,7 +162,7 @@ func (r *Room) put(ctx context.Context, s Subject, q Question) (result Result, e
 // recall finds a result that this process or the store has.
 func (r *Room) recall(s *Store, digest, question [32]byte) (Result, bool, error) {
 	r.mu.Lock()
-	have, ok := r.known[key{digest, question}]
+	have, ok := r.recent(key{digest, question})
 	r.mu.Unlock()
 	if ok || s == nil {
 		return have, ok, nil
@@ -170,20 +170,26 @@ func (r *Room) recall(s *Store, digest, question [32]byte) (Result, bool, error)
 	return s.Result(digest, question)
 }
 
+// recent finds a result that this process has; the lock is held.
+func (r *Room) recent(k key) (Result, bool) {
+	have, ok := r.known[k]
+	if !ok {
+		have, ok = r.before[k]
+	}
+	return have, ok
+}
+
 func (r *Room) remember(digest [32]byte, a answered) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := key{digest, a.question}
-	if _, there := r.known[k]; there {
+	if _, there := r.recent(k); there {
 		return
 	}
-	r.known[k] = a.result
-	if r.order = append(r.order, k); len(r.order) > keptResults {
-		for _, old := range r.order[:keptResults/4] {
-			delete(r.known, old)
-		}
-		r.order = append([]key{}, r.order[keptResults/4:]...)
+	if len(r.known) >= keptResults/2 {
+		r.known, r.before = map[key]Result{}, r.known
 	}
+	r.known[k] = a.result
 }
 
 // short names a digest in messages.
