@@ -271,7 +271,7 @@ func TestBoardSurvivesARestart(t *testing.T) {
 func TestDamagedBoardIsRefused(t *testing.T) {
 	for name, data := range map[string]string{
 		"not JSON":        `{`,
-		"other version":   `{"version":3}`,
+		"other version":   `{"version":4}`,
 		"uid twice":       `{"version":1,"miners":[{"uid":1},{"uid":1}]}`,
 		"score above 1":   `{"version":1,"next":9,"miners":[{"uid":1,"marks":[{"i":1,"s":2}]}]}`,
 		"item of future":  `{"version":1,"next":9,"miners":[{"uid":1,"marks":[{"i":9,"s":1}]}]}`,
@@ -280,7 +280,8 @@ func TestDamagedBoardIsRefused(t *testing.T) {
 		"bad item":        `{"version":1,"next":9,"used":{"ab":1}}`,
 		"bad outcomes":    `{"version":2,"miners":[{"uid":1,"service":{"outcomes":"10x"}}]}`,
 		"odd surplus":     `{"version":2,"items":[{"known":1,"surplus":2}]}`,
-		"unknown twin":    `{"version":2,"miners":[{"uid":1}],"twins":[{"pair":[1,2]}]}`,
+		"unknown twin":    `{"version":3,"miners":[{"uid":1}],"twins":[{"pair":[1,2]}]}`,
+		"unknown miner":   `{"version":3,"items":[{"said":[{"UID":2}]}],"miners":[{"uid":1}]}`,
 	} {
 		if _, err := Restore(DefaultParams(), []byte(data)); !errors.Is(err, ErrSnapshot) {
 			t.Errorf("%s: %v", name, err)

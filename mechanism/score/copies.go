@@ -86,6 +86,9 @@ func (b *Board) compareAnswers(number uint64, a answer, rec *record) {
 		rec.errors = append(rec.errors, a.Text)
 		rec.errors = slices.Delete(rec.errors, 0, max(0, len(rec.errors)-usual))
 	}
+	if number+keptAnswers < b.next() {
+		return // too old: what the others said of it is forgotten
+	}
 	for _, o := range b.said[number] {
 		b.compareTwo(a, o, odd)
 	}
@@ -158,8 +161,12 @@ func (t *twins) copies(enough int) bool {
 			t.Alike >= manyErrors && float64(t.Alike) >= nearlyAll*float64(t.Errors)
 }
 
-// forgetTwins drops what is known of a uid's likeness to others.
+// forgetTwins drops what is known of a uid's likeness to others, and what it said: whoever answers the same items later is like the
+// miner that it was, not like the one that it is.
 func (b *Board) forgetTwins(uid uint16) {
+	for number, said := range b.said {
+		b.said[number] = slices.DeleteFunc(said, func(a answer) bool { return a.UID == uid })
+	}
 	for pair := range b.twins {
 		if pair[0] == uid || pair[1] == uid {
 			delete(b.twins, pair)

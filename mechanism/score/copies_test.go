@@ -301,3 +301,60 @@ func TestLeavingTheDeclarationOutHidesNoCopy(t *testing.T) {
 		t.Errorf("another model: %+v", s)
 	}
 }
+
+// Answers to an item come in one by one: one miner may be gone, or another under its uid, before the next has answered.
+func TestNobodyIsLikenedToWhatAMinerSaidThatIsGone(t *testing.T) {
+	for name, leave := range map[string]func(*Board){
+		"pruned":    func(b *Board) { b.Forget(1) },
+		"succeeded": func(b *Board) { b.Add([32]byte{0: 1}, []Result{{UID: 1, Registered: 99, Score: 1}}) },
+	} {
+		f, b := newField(5, 0), newBoard(t)
+		fill(t, b, f, 120, 0.5, 0.9, 0.7)
+		ids := make([][32]byte, 5)
+		answers := make([]Result, len(ids))
+		for i := range ids {
+			ids[i], answers[i] = f.item(), Result{UID: 1, Registered: 11, Said: Said{Text: f.random.Uint64(), Telling: true}}
+			b.Add(ids[i], answers[i:i+1])
+		}
+		leave(b)
+		for i, id := range ids {
+			b.Add(id, []Result{{UID: 2, Registered: 12, Said: answers[i].Said}})
+		}
+		for uid, s := range byUID(b) {
+			if s.CopyOf >= 0 {
+				t.Errorf("%s: uid %d counts as a copy of %d", name, uid, s.CopyOf)
+			}
+		}
+		data, err := b.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Restore(DefaultParams(), data); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A snapshot of version 2 may hold what miners said that were forgotten.
+func TestWhatIsSavedOfForgottenMinersIsDropped(t *testing.T) {
+	b, err := Restore(DefaultParams(), []byte(`{"version":2,"items":[{"id":[1],"said":[{"UID":1,"Score":1,"t":5},{"UID":2,"Score":1,"t":5}]}],"miners":[{"uid":1}],"twins":[{"pair":[1,2],"shared":3,"same":3}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.twins) > 0 || len(b.said[0]) != 1 {
+		t.Errorf("%v %v", b.twins, b.said)
+	}
+}
+
+func TestOnlyTheLatestAnswersAreKept(t *testing.T) {
+	f, b := newField(5, 0), newBoard(t)
+	first := f.item()
+	b.Add(first, []Result{{UID: 0, Score: 1, Said: f.said()}})
+	for range 2 * keptAnswers {
+		b.Add(f.item(), []Result{{UID: 0, Score: 1, Said: f.said()}})
+	}
+	b.Add(first, []Result{{UID: 1, Score: 1, Said: f.said()}})
+	if len(b.said) > keptAnswers {
+		t.Errorf("what %d items were answered is kept, want %d", len(b.said), keptAnswers)
+	}
+}

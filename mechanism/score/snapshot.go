@@ -51,7 +51,7 @@ type twinsSnapshot struct {
 	twins
 }
 
-const snapshotVersion = 2
+const snapshotVersion = 3
 
 // ErrSnapshot says that a saved board cannot be used; delete the file and the board fills again from new items.
 var ErrSnapshot = errors.New("score: saved board is damaged")
@@ -95,7 +95,7 @@ func appendList(to []byte, n int, element func(i int) any) ([]byte, error) {
 	return append(to, ']'), nil
 }
 
-// Restore reads a board that MarshalJSON wrote, also that of the version before, or returns ErrSnapshot or ErrParams.
+// Restore reads a board that MarshalJSON wrote, also that of the versions before, or returns ErrSnapshot or ErrParams.
 // Answers beyond p.Window are dropped, oldest first.
 func Restore(p Params, data []byte) (*Board, error) {
 	b, err := NewBoard(p)
@@ -109,6 +109,8 @@ func Restore(p Params, data []byte) (*Board, error) {
 	switch s.Version {
 	case 1:
 		err = s.upgrade(data)
+	case 2:
+		s.dropGone()
 	case snapshotVersion:
 	default:
 		err = fmt.Errorf("%w: version %d, this program reads %d", ErrSnapshot, s.Version, snapshotVersion)
@@ -130,6 +132,11 @@ func Restore(p Params, data []byte) (*Board, error) {
 	for _, m := range s.Miners {
 		if err := b.restoreMiner(m); err != nil {
 			return nil, err
+		}
+	}
+	for number, said := range b.said {
+		if slices.ContainsFunc(said, func(a answer) bool { return b.records[a.UID] == nil }) {
+			return nil, fmt.Errorf("%w: item %d was answered by a miner that is not there", ErrSnapshot, number)
 		}
 	}
 	return b, b.restoreTwins(s.Twins)
@@ -179,6 +186,17 @@ func (s *snapshot) upgrade(data []byte) error {
 		}
 	}
 	return nil
+}
+
+// dropGone takes out what version 2 kept of miners that were forgotten.
+func (s *snapshot) dropGone() {
+	gone := func(uid uint16) bool {
+		return !slices.ContainsFunc(s.Miners, func(m minerSnapshot) bool { return m.UID == uid })
+	}
+	s.Twins = slices.DeleteFunc(s.Twins, func(t twinsSnapshot) bool { return gone(t.Pair[0]) || gone(t.Pair[1]) })
+	for i, it := range s.Items {
+		s.Items[i].Said = slices.DeleteFunc(it.Said, func(a answer) bool { return gone(a.UID) })
+	}
 }
 
 // restoreTwins checks the saved likenesses and takes them over.
