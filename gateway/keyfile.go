@@ -18,8 +18,8 @@ const maxKeyFile = 32 << 20
 
 // keyStore is where keys are kept.
 type keyStore interface {
-	// look tells one version of the keys from another.
-	look() (version any, err error)
+	// look tells one version of the keys from another, and the time by a clock that gateways share; zero where there is none.
+	look() (version any, now time.Time, err error)
 	read() ([]Key, error)
 	// edit changes the keys: no other edit, of any process, comes between reading and writing.
 	edit(change func([]Key) ([]Key, error)) error
@@ -44,15 +44,15 @@ type fileState struct {
 	inode   any
 }
 
-func (f fileKeys) look() (any, error) {
+func (f fileKeys) look() (version any, none time.Time, err error) {
 	info, err := os.Stat(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fileState{}, nil
+		return fileState{}, none, nil
 	}
 	if err != nil {
-		return fileState{}, err
+		return fileState{}, none, err
 	}
-	return fileState{info.Size(), info.ModTime(), inode(info)}, nil
+	return fileState{info.Size(), info.ModTime(), inode(info)}, none, nil
 }
 
 func (f fileKeys) read() ([]Key, error) { return readKeys(f.path) }

@@ -55,6 +55,7 @@ type Key struct {
 // concurrently, also by several processes: a change by one is seen by the others within freshness.
 type Keys struct {
 	store keyStore
+	clock clock
 
 	mu      sync.RWMutex
 	byHash  map[[sha256.Size]byte]*holder
@@ -178,7 +179,7 @@ func (k *Keys) refresh() {
 	k.checked = time.Now()
 	before := k.state
 	k.mu.Unlock()
-	if now, err := k.store.look(); err == nil && now == before {
+	if now, err := k.look(); err == nil && now == before {
 		return
 	}
 	if err := k.reload(); err != nil {
@@ -188,7 +189,7 @@ func (k *Keys) refresh() {
 
 // reload replaces the keys by the store's; those that stay keep what they have used of their limits.
 func (k *Keys) reload() error {
-	state, err := k.store.look()
+	state, err := k.look()
 	if err != nil {
 		return fmt.Errorf("gateway: keys: %w", err)
 	}
@@ -211,6 +212,30 @@ func (k *Keys) reload() error {
 		byHash[h.hash] = h
 	}
 	k.byHash, k.state, k.checked = byHash, state, time.Now()
+	return nil
+}
+
+// look tells one version of the keys from another, and hears the store's clock.
+func (k *Keys) look() (version any, err error) {
+	asked := time.Now()
+	version, said, err := k.store.look()
+	if err == nil {
+		hear(&k.clock.store, said, asked)
+	}
+	return version, err
+}
+
+// BlockAt tells the time of the chain's last block: keys that ended before it are not honoured, whatever this machine's clock says.
+func (k *Keys) BlockAt(t time.Time) { hear(&k.clock.chain, t, time.Now()) }
+
+// inForce says why a key is not accepted, nil if it is.
+func (k *Keys) inForce(key *Key) error {
+	switch {
+	case !key.Revoked.IsZero():
+		return ErrKeyRevoked
+	case !key.Limits.Expires.IsZero() && !k.clock.now().Before(key.Limits.Expires):
+		return ErrKeyExpired
+	}
 	return nil
 }
 
@@ -237,21 +262,10 @@ func (k *Keys) find(secret string) (*holder, error) {
 	if h == nil || subtle.ConstantTimeCompare(h.hash[:], hash[:]) != 1 {
 		return nil, cmp.Or(checkSecret(secret), ErrKeyUnknown)
 	}
-	return h, h.Key.inForce(time.Now())
+	return h, k.inForce(&h.Key)
 }
 
 func (k Key) same(other Key) bool { return reflect.DeepEqual(k, other) }
-
-// inForce says why a key is not accepted, nil if it is.
-func (k *Key) inForce(now time.Time) error {
-	switch {
-	case !k.Revoked.IsZero():
-		return ErrKeyRevoked
-	case !k.Limits.Expires.IsZero() && !now.Before(k.Limits.Expires):
-		return ErrKeyExpired
-	}
-	return nil
-}
 
 // IDOf is the id of the key with this secret.
 func IDOf(secret string) string { return describe(secret, "", Limits{}).ID }

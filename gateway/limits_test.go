@@ -21,11 +21,10 @@ func TestKeysExpire(t *testing.T) {
 	require.NoError(t, err)
 	_, err = k.find(past)
 	require.ErrorIs(t, err, ErrKeyExpired)
-	future, key, err := k.Create("future", Limits{Expires: now.Add(time.Hour)})
+	future, _, err := k.Create("future", Limits{Expires: now.Add(time.Hour)})
 	require.NoError(t, err)
 	_, err = k.find(future)
 	require.NoError(t, err)
-	require.ErrorIs(t, key.inForce(key.Limits.Expires), ErrKeyExpired)
 
 	m := newMarket(t, nil)
 	m.add(0, 1, "", says("ok"))
@@ -34,6 +33,33 @@ func TestKeysExpire(t *testing.T) {
 	resp, text := m.post("/v1/chat/completions", ask, bearer(expired))
 	require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
 	require.Contains(t, text, "expired")
+}
+
+// A gateway that shares no database knows the time of the chain's last block. What has passed since is counted on; a clock that is early
+// ends keys early, and a block's time from before says nothing.
+func TestKeysExpireByTheChainsTime(t *testing.T) {
+	k := openKeys(t)
+	now := time.Now()
+	k.clock.own = func() time.Time { return time.Now().Add(-90 * time.Second) }
+	secret, key, err := k.Create("a", Limits{Expires: now})
+	require.NoError(t, err)
+	_, err = k.find(secret)
+	require.NoError(t, err, "nothing but its own clock tells it the time")
+	require.NotNil(t, k.byID(key.ID))
+	k.BlockAt(now.Add(-time.Minute))
+	_, err = k.find(secret)
+	require.NoError(t, err)
+	k.BlockAt(now)
+	_, err = k.find(secret)
+	require.ErrorIs(t, err, ErrKeyExpired)
+	require.Nil(t, k.byID(key.ID), "nor is it given credit")
+	k.clock.chain.Store(&reading{said: now.Add(-time.Minute), at: now.Add(-time.Minute - time.Second)})
+	_, err = k.find(secret)
+	require.ErrorIs(t, err, ErrKeyExpired, "the block was a minute and a second ago")
+	k.BlockAt(time.Time{})
+	k.clock.own = nil
+	_, err = k.find(secret)
+	require.ErrorIs(t, err, ErrKeyExpired)
 }
 
 func TestLimitsOfAKeyChangeWhereItIsUsed(t *testing.T) {

@@ -211,7 +211,7 @@ func (k *Keys) byID(id string) *holder {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	for _, h := range k.byHash {
-		if h.ID == id && h.Revoked.IsZero() {
+		if h.ID == id && k.inForce(&h.Key) == nil {
 			return h
 		}
 	}

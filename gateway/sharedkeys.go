@@ -65,7 +65,7 @@ func (s sharedKeys) moveIn(file string) error {
 
 func (s sharedKeys) String() string { return "the shared database" }
 
-func (s sharedKeys) look() (any, error) {
+func (s sharedKeys) look() (version any, now time.Time, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), keysPatience)
 	defer cancel()
 	return s.Changes(ctx)

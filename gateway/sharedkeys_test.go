@@ -70,3 +70,20 @@ func TestThreeGatewaysShareTheirKeys(t *testing.T) {
 		}, time.Minute, 10*time.Millisecond)
 	}
 }
+
+// A gateway whose clock is late honours no key beyond its end, by the clock of the database that others share with it.
+func TestALateGatewayHonoursNoKeyBeyondItsEnd(t *testing.T) {
+	url := pgtest.URL(t)
+	late, err := OpenSharedKeys(t.Context(), url, "")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = late.Close() })
+	late.clock.own = func() time.Time { return time.Now().Add(-90 * time.Second) }
+	ended, _, err := late.Create("ended", Limits{Expires: time.Now().Add(-time.Second)})
+	require.NoError(t, err)
+	good, _, err := late.Create("good", Limits{Expires: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	_, err = late.find(ended)
+	require.ErrorIs(t, err, ErrKeyExpired)
+	_, err = late.find(good)
+	require.NoError(t, err)
+}

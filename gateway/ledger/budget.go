@@ -98,7 +98,7 @@ func (w *work) within(r Request, a *Account) error {
 	if r.Budget == (Budget{}) {
 		return nil
 	}
-	now := time.Now()
+	now := w.when(time.Now())
 	s := w.spent[r.Account]
 	if w.dialect.shared {
 		var err error

@@ -76,3 +76,26 @@ func TestBudgetsBeginAnew(t *testing.T) {
 	require.ErrorIs(t, Budget{Month: 100}.check(s, 0, 81, next.AddDate(0, 0, 27)), ErrBudget)
 	require.NoError(t, Budget{Day: 100, Month: 100}.check(s, 0, 80, next.AddDate(0, 0, 27)))
 }
+
+// Gateways that share a store count by its clock: what one charges whose own is wrong by weeks counts for today.
+func TestAGatewaysClockRenewsNoSharedBudget(t *testing.T) {
+	l, err := Open(t.Context(), pgtest.URL(t), 0)
+	require.NoError(t, err)
+	defer l.Close()
+	require.NoError(t, l.Keep(t.Context(), Account{ID: "key/a", Line: voucher.Line{Limit: 1_000}}))
+	ask := Request{Account: "key/a", ID: "1", Ceiling: 60, Terms: voucher.Terms{First: 9, Most: 9, Amount: 1_000}, Budget: Budget{Day: 100, Month: 100}}
+	for _, wrong := range []time.Duration{-40, 40} {
+		_, err = l.Reserve(t.Context(), ask)
+		require.NoError(t, err)
+		_, _, err = l.Settle(t.Context(), Charge{Account: "key/a", Request: ask.ID, At: time.Now().Add(wrong * 24 * time.Hour), Model: "m", Cost: 30})
+		require.NoError(t, err)
+		ask.ID, ask.Ceiling = "2", 70
+	}
+	ask.ID, ask.Ceiling = "3", 41
+	_, err = l.Reserve(t.Context(), ask)
+	require.ErrorIs(t, err, ErrBudget)
+	lines, err := l.Spending(t.Context(), "key/a", time.Now().AddDate(0, 0, -2))
+	require.NoError(t, err)
+	require.Len(t, lines, 1)
+	require.EqualValues(t, 2, lines[0].Requests)
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // clerk takes what has come for PostgreSQL and writes it, until ctx ends.
@@ -135,12 +136,39 @@ func (w *work) read(batch []*entry) error {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	if err := w.begin(); err != nil || len(ids) == 0 {
+	if err := w.begin(); err != nil {
 		return err
 	}
-	var err error
+	err := w.readClock()
+	if err != nil || len(ids) == 0 {
+		return err
+	}
 	w.accounts, err = w.load(w.ctx, w.tx, ids)
 	return err
+}
+
+// clockEvery is how often the store's clock is read: between it goes on as this machine's does, which no setting moves.
+const clockEvery = 10 * time.Second
+
+// readClock reads the clock of a store that gateways share, so that a day is the same for all of them.
+func (w *work) readClock() error {
+	if time.Since(w.asked) < clockEvery && !w.said.IsZero() {
+		return nil
+	}
+	asked := time.Now()
+	if err := w.tx.QueryRowContext(w.ctx, "SELECT clock_timestamp()").Scan(&w.said); err != nil {
+		return err
+	}
+	w.asked = asked
+	return nil
+}
+
+// when is what the clock that counts says at a moment of this machine's: the store's, where gateways share one.
+func (w *work) when(at time.Time) time.Time {
+	if !w.dialect.shared {
+		return at
+	}
+	return w.said.Add(time.Since(w.asked))
 }
 
 // finish writes what changed and commits.

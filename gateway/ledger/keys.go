@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Keys are consumers' keys in a database that several gateways share. Which fields a key has is its owner's affair: here it
@@ -41,13 +42,14 @@ func OpenKeys(ctx context.Context, where string) (*Keys, error) {
 // Close ends the connections.
 func (k *Keys) Close() error { return k.db.Close() }
 
-// Changes is the number of times that keys were changed.
-func (k *Keys) Changes(ctx context.Context) (number int64, err error) {
-	err = k.db.QueryRowContext(ctx, "SELECT number FROM key_changes").Scan(&number)
+// Changes is the number of times that keys were changed, and the database's time.
+func (k *Keys) Changes(ctx context.Context) (number any, now time.Time, err error) {
+	var n int64
+	err = k.db.QueryRowContext(ctx, "SELECT number, clock_timestamp() FROM key_changes").Scan(&n, &now)
 	if err != nil {
-		return 0, fmt.Errorf("ledger: keys: %w", err)
+		return nil, now, fmt.Errorf("ledger: keys: %w", err)
 	}
-	return number, nil
+	return n, now, nil
 }
 
 // Read lists all keys, in the order of their hashes.

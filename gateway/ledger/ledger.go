@@ -21,14 +21,15 @@ const (
 
 // Ledger is open until Close. It may be used concurrently, and a PostgreSQL by several of them.
 type Ledger struct {
-	db         *sql.DB
-	dialect    dialect
-	gateway    string        // this process, for its reservations
-	lease      time.Duration // after which an open request of a gateway that is gone ends
-	desk       *desk         // of a file, where nobody else writes; nil for PostgreSQL, which has a clerk
-	entries    chan *entry
-	conn       *sql.Conn               // of who writes; nil until it is needed
-	statements map[statement]*sql.Stmt // prepared on it
+	db          *sql.DB
+	dialect     dialect
+	gateway     string        // this process, for its reservations
+	lease       time.Duration // after which an open request of a gateway that is gone ends
+	desk        *desk         // of a file, where nobody else writes; nil for PostgreSQL, which has a clerk
+	entries     chan *entry
+	conn        *sql.Conn               // of who writes; nil until it is needed
+	statements  map[statement]*sql.Stmt // prepared on it
+	said, asked time.Time               // the shared store's clock, and this machine's when it was read; the clerk's
 
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -305,14 +306,14 @@ func (w *work) charge(a *Account, c Charge, charged uint64) {
 	}
 	a.Parts = a.Parts.Plus(voucher.Parts{{Netuid: c.Netuid, Amount: charged}})
 	l := line{
-		account: a.ID, model: c.Model, at: c.At, netuid: c.Netuid, in: c.In, out: c.Out, cost: charged, base: c.Base,
+		account: a.ID, model: c.Model, at: w.when(c.At), netuid: c.Netuid, in: c.In, out: c.Out, cost: charged, base: c.Base,
 		charged: a.Line.Charged, answered: a.Line.Answered, parts: a.Parts.Of(c.Netuid),
 	}
 	w.count(l)
 	request := ""
 	if c.Named {
 		request = c.Request
-		w.name(named{a.ID, c.Request, c.At})
+		w.name(named{a.ID, c.Request, l.at})
 	}
 	if w.dialect.shared {
 		w.dirty[a.ID] = true

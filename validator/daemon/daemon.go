@@ -158,7 +158,7 @@ func (d *Daemon) makeGateway() error {
 			return err
 		}
 	}
-	d.market = &market{client: d.cfg.Client, judge: d.judge, modules: d.modules, started: d.wake}
+	d.market = &market{client: d.cfg.Client, judge: d.judge, modules: d.modules, keys: keys, started: d.wake}
 	if d.proofs, err = receipts.Open(filepath.Join(d.cfg.Home, "receipts.db")); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type market struct {
 	client  *client.Client
 	judge   *validator.Validator
 	modules *modules
+	keys    *gateway.Keys  // which end by the chain's time too
 	started func()         // told when a subnet may have begun
 	ledger  *ledger.Ledger // nil where nobody pays
 	markup  uint64         // basis points
@@ -35,6 +36,7 @@ type market struct {
 // follow notes when the chain's view changes, until ctx ends.
 func (m *market) follow(ctx context.Context) {
 	for b := range m.client.Blocks(ctx) {
+		m.keys.BlockAt(b.Time)
 		for _, e := range b.Events {
 			switch e.(type) {
 			case *yumatypes.EpochRun, *subnettypes.NeuronRegistered, *subnettypes.SubnetStarted, *subnettypes.SubnetDissolved, *subnettypes.HotKeyRotated:
