@@ -98,7 +98,7 @@ func (w *work) within(r Request, a *Account) error {
 	if r.Budget == (Budget{}) {
 		return nil
 	}
-	now := w.when(time.Now())
+	now := w.when(w.own())
 	s := w.spent[r.Account]
 	if w.dialect.shared {
 		var err error

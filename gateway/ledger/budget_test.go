@@ -85,9 +85,10 @@ func TestAGatewaysClockRenewsNoSharedBudget(t *testing.T) {
 	require.NoError(t, l.Keep(t.Context(), Account{ID: "key/a", Line: voucher.Line{Limit: 1_000}}))
 	ask := Request{Account: "key/a", ID: "1", Ceiling: 60, Terms: voucher.Terms{First: 9, Most: 9, Amount: 1_000}, Budget: Budget{Day: 100, Month: 100}}
 	for _, wrong := range []time.Duration{-40, 40} {
+		l.own = func() time.Time { return time.Now().Add(wrong * 24 * time.Hour) }
 		_, err = l.Reserve(t.Context(), ask)
 		require.NoError(t, err)
-		_, _, err = l.Settle(t.Context(), Charge{Account: "key/a", Request: ask.ID, At: time.Now().Add(wrong * 24 * time.Hour), Model: "m", Cost: 30})
+		_, _, err = l.Settle(t.Context(), Charge{Account: "key/a", Request: ask.ID, At: l.own(), Model: "m", Cost: 30})
 		require.NoError(t, err)
 		ask.ID, ask.Ceiling = "2", 70
 	}

@@ -168,7 +168,7 @@ func (w *work) when(at time.Time) time.Time {
 	if !w.dialect.shared {
 		return at
 	}
-	return w.said.Add(time.Since(w.asked))
+	return at.Add(w.said.Add(time.Since(w.asked)).Sub(w.own()))
 }
 
 // finish writes what changed and commits.

@@ -31,6 +31,8 @@ type Ledger struct {
 	statements  map[statement]*sql.Stmt // prepared on it
 	said, asked time.Time               // the shared store's clock, and this machine's when it was read; the clerk's
 
+	own func() time.Time // this machine's clock
+
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 }
@@ -63,7 +65,7 @@ func Open(ctx context.Context, where string, lease time.Duration) (*Ledger, erro
 		lease = 20 * time.Minute
 	}
 	l := &Ledger{
-		db: db, dialect: d, gateway: rand.Text(), lease: lease, entries: make(chan *entry, maxWaiting),
+		db: db, dialect: d, gateway: rand.Text(), lease: lease, own: time.Now, entries: make(chan *entry, maxWaiting),
 		statements: map[statement]*sql.Stmt{},
 	}
 	if err := migrate(ctx, db, d); err != nil {
