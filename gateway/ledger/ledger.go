@@ -238,7 +238,7 @@ func (w *work) opens(r Request) error {
 		return nil
 	}
 	w.dirty[r.Account] = true
-	w.opened = append(w.opened, reservation{r.Account, r.ID, w.gateway, r.Ceiling, time.Now().Add(w.lease)})
+	w.opened = append(w.opened, reservation{r.Account, r.ID, r.Ceiling})
 	return nil
 }
 

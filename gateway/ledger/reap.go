@@ -3,16 +3,18 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"time"
 )
+
+// databaseTime is PostgreSQL's clock, in seconds.
+const databaseTime = "extract(epoch FROM now())::BIGINT"
 
 // Reap ends the open requests of gateways that are gone: their leases have run out. It returns how many. With a file there
 // are none.
-func (l *Ledger) Reap(ctx context.Context, now time.Time) (ended int, err error) {
+func (l *Ledger) Reap(ctx context.Context) (ended int, err error) {
 	if !l.dialect.shared {
 		return 0, nil
 	}
-	list, err := l.db.QueryContext(ctx, "SELECT account, request FROM reservations WHERE until < $1 LIMIT 1000", now.Unix())
+	list, err := l.db.QueryContext(ctx, "SELECT account, request FROM reservations WHERE until < "+databaseTime+" LIMIT 1000")
 	if err != nil {
 		return 0, fmt.Errorf("ledger: %w", err)
 	}

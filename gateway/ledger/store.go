@@ -65,9 +65,8 @@ type sum struct {
 
 // reservation is a request that is open.
 type reservation struct {
-	account, request, gateway string
-	ceiling                   uint64
-	until                     time.Time
+	account, request string
+	ceiling          uint64
 }
 
 func newBook() *book {
@@ -297,13 +296,21 @@ func (l *Ledger) each(ctx context.Context, query string, take func(scanner) erro
 	return list.Err()
 }
 
+// writeReservations writes what has been opened and closed. Leases are by the database's clock, so that no gateway's own, which may be
+// wrong, ends another's requests.
 func (l *Ledger) writeReservations(ctx context.Context, tx *sql.Tx, b *book) error {
-	var opened [][]any
+	var accounts, requests []string
+	var ceilings []int64
 	for _, r := range b.opened {
-		opened = append(opened, []any{r.account, r.request, r.gateway, r.ceiling, r.until.Unix()})
+		accounts, requests, ceilings = append(accounts, r.account), append(requests, r.request), append(ceilings, int64(r.ceiling))
 	}
-	if err := l.insert(ctx, "reservations (account, request, gateway, ceiling, until)", "", opened); err != nil {
-		return err
+	if len(accounts) > 0 {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO reservations (account, request, gateway, ceiling, until)
+			SELECT account, request, $1, ceiling, `+databaseTime+` + $2
+			FROM unnest($3::TEXT[], $4::TEXT[], $5::BIGINT[]) AS opened (account, request, ceiling)`,
+			l.gateway, int64(l.lease/time.Second), accounts, requests, ceilings); err != nil {
+			return err
+		}
 	}
 	for _, r := range b.closed {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM reservations WHERE account = $1 AND request = $2", r.account, r.request); err != nil {

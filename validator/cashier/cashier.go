@@ -161,7 +161,7 @@ func (c *Cashier) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.Ledger.Reap(ctx, time.Now()); err != nil {
+	if _, err := c.Ledger.Reap(ctx); err != nil {
 		return err
 	}
 	if err := c.Collect(ctx); err != nil {

@@ -35,12 +35,12 @@ type conn struct {
 	from   netip.Prefix    // what it is counted by
 	base   context.Context // of its requests
 	in     input
-	idle   atomic.Int64 // since when it waits for a request, in nanoseconds since 1970; busy; closed by the server
+	idle   atomic.Int64 // since when it waits for a request, by sinceStart; busy; closed by the server
 	timed  bool         // the header that is read has a deadline
 	header http.Header  // of its answers, one after another
 	posted bool         // the last request was a POST, behind which one empty line may stand
 
-	answering atomic.Int64 // since when a write of an answer waits for the client, in nanoseconds since 1970; 0 while none does
+	answering atomic.Int64 // since when a write of an answer waits for the client, by sinceStart; 0 while none does
 	asking    atomic.Int64 // the same of the word that a body may come
 	armed     atomic.Int64 // the server's tick in which the watch was armed; 0 where the watcher need not begin
 
@@ -70,7 +70,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		c.remote, c.from = at.String(), origin(at)
 	}
 	c.base = context.WithValue(context.Background(), http.LocalAddrContextKey, nc.LocalAddr())
-	c.idle.Store(time.Now().UnixNano())
+	c.idle.Store(sinceStart())
 	return c
 }
 
@@ -114,7 +114,7 @@ func (c *conn) await() bool {
 	if c.begun() {
 		return !c.closing.Load()
 	}
-	since := time.Now().UnixNano()
+	since := sinceStart()
 	c.idle.Store(since)
 	if c.closing.Load() {
 		return false
@@ -271,7 +271,7 @@ func (c *conn) sendContinue() {
 	c.sending.Lock()
 	defer c.sending.Unlock()
 	if c.owesContinue.Swap(false) {
-		c.asking.Store(time.Now().UnixNano())
+		c.asking.Store(sinceStart())
 		defer c.asking.Store(0)
 		_, _ = io.WriteString(c.rwc, "HTTP/1.1 100 Continue\r\n\r\n") // who left is noticed when the body is read
 	}

@@ -3,6 +3,7 @@ package http1
 import (
 	"net"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -65,5 +66,16 @@ func TestLoopbackHasNoLimitOfItsOwn(t *testing.T) {
 			t.Errorf("another of %s is closed", ip)
 		default:
 		}
+	}
+}
+
+// TestIdleAndStalledConnectionsAreTimedByNoClock holds the moments since which connections wait to be of the program's own time: a
+// machine's clock that jumps by an hour would close all that are idle, or none for an hour.
+func TestIdleAndStalledConnectionsAreTimedByNoClock(t *testing.T) {
+	one, _ := net.Pipe()
+	defer one.Close()
+	c := newConn(&Server{}, one)
+	if since := c.idle.Load(); since <= 0 || time.Duration(since) > time.Since(programBegan)+1 {
+		t.Errorf("idle since %v, %v after the program began", time.Duration(since), time.Since(programBegan))
 	}
 }

@@ -307,7 +307,7 @@ func (w *response) send(out, next []byte, chunk bool) {
 		return
 	}
 	if !w.writeTimed {
-		w.c.answering.Store(time.Now().UnixNano())
+		w.c.answering.Store(sinceStart())
 		defer w.c.answering.Store(0)
 	}
 	if len(next) == 0 {

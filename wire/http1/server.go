@@ -170,31 +170,37 @@ func (s *Server) sweep(done <-chan struct{}) {
 		select {
 		case <-done:
 			return
-		case now := <-tick.C:
-			s.closeIdle(now.Add(-s.IdleTimeout))
-			s.closeStalled(now.Add(-s.WriteTimeout))
+		case <-tick.C:
+			now := sinceStart()
+			s.closeIdle(now - int64(s.IdleTimeout))
+			s.closeStalled(now - int64(s.WriteTimeout))
 		}
 	}
 }
 
-// closeIdle closes the connections that have waited for a request since before a moment.
-func (s *Server) closeIdle(before time.Time) {
+var programBegan = time.Now()
+
+// sinceStart is how long the program has run, in nanoseconds and at least one: a machine's clock that is set does not change it.
+func sinceStart() int64 { return int64(time.Since(programBegan)) + 1 }
+
+// closeIdle closes the connections that have waited for a request since before a moment of sinceStart.
+func (s *Server) closeIdle(before int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		if since := c.idle.Load(); since > 0 && since <= before.UnixNano() && c.idle.CompareAndSwap(since, closed) {
+		if since := c.idle.Load(); since > 0 && since <= before && c.idle.CompareAndSwap(since, closed) {
 			c.rwc.Close()
 		}
 	}
 }
 
-// closeStalled closes the connections whose clients have taken nothing since before a moment, though a write waits for them.
-func (s *Server) closeStalled(before time.Time) {
+// closeStalled closes the connections whose clients have taken nothing since before a moment of sinceStart, though a write waits for them.
+func (s *Server) closeStalled(before int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		for _, since := range []int64{c.answering.Load(), c.asking.Load()} {
-			if since > 0 && since <= before.UnixNano() {
+			if since > 0 && since <= before {
 				c.rwc.Close()
 			}
 		}
@@ -219,7 +225,7 @@ func (s *Server) stop() {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.prepare()
 	s.stop()
-	s.closeIdle(time.Now().Add(time.Second))
+	s.closeIdle(sinceStart() + int64(time.Second))
 	s.mu.Lock()
 	if len(s.conns) == 0 {
 		s.mu.Unlock()
