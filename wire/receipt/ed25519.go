@@ -3,6 +3,7 @@ package receipt
 import (
 	"crypto/ed25519"
 	"crypto/sha512"
+	"slices"
 	"sync"
 
 	"filippo.io/edwards25519"
@@ -27,8 +28,10 @@ type claim struct {
 	key             ed25519.PublicKey
 	text, signature []byte
 
-	sum  extended // [S]B − [k]A, of a key with a table
-	good bool
+	table *table   // of the key; nil where it has none
+	k, s  [32]byte // numbers, little endian
+	sum   extended // [s]B − [k]A, of a key with a table
+	good  bool
 }
 
 // verify notes which claims are good, by the rule of crypto/ed25519, which is the chain's: R must be the encoding of
@@ -40,15 +43,31 @@ func verify(claims []claim) {
 		if len(c.key) != ed25519.PublicKeySize {
 			continue
 		}
-		t := busy.of([ed25519.PublicKeySize]byte(c.key))
+		c.table = busy.of([ed25519.PublicKeySize]byte(c.key))
 		switch {
-		case t == nil:
+		case c.table == nil:
 			c.good = ed25519.Verify(c.key, c.text, c.signature)
-		case t.add(c):
+		case c.read():
 			summed = append(summed, c)
 		}
 	}
+	for together := range slices.Chunk(summed, 8) {
+		sumUp(together)
+	}
 	compare(summed)
+}
+
+// sumUp sums up 1 to 8 claims.
+func sumUp(of []*claim) {
+	if len(of) > 1 && hasLanes() {
+		sumLanes(of)
+		return
+	}
+	for _, c := range of {
+		c.sum.zero()
+		c.table.less.addTo(&c.sum, c.k[:])
+		base().addTo(&c.sum, c.s[:])
+	}
 }
 
 // compare holds R to the sum of each.
@@ -102,11 +121,8 @@ func (t *tables) of(key [ed25519.PublicKeySize]byte) *table {
 	return made
 }
 
-// table is a public key A with multiples of −A.
-type table struct {
-	key  [ed25519.PublicKeySize]byte
-	less *multiples
-}
+// table has multiples of −A of a public key A.
+type table struct{ less *multiples }
 
 // base has multiples of the base point B.
 var base = sync.OnceValue(func() *multiples { return newMultiples(edwards25519.NewGeneratorPoint(), baseWidth, 1) })
@@ -117,11 +133,11 @@ func newTable(key [ed25519.PublicKeySize]byte) *table {
 	if _, err := point.SetBytes(key[:]); err != nil {
 		return nil
 	}
-	return &table{key, newMultiples(point.Negate(&point), keyWidth, keyApart)}
+	return &table{newMultiples(point.Negate(&point), keyWidth, keyApart)}
 }
 
-// add sums up a claim of this key's. False is a signature that cannot be one.
-func (t *table) add(c *claim) bool {
+// read reads the numbers of a claim whose key has a table. False is a signature that cannot be one.
+func (c *claim) read() bool {
 	if len(c.signature) != ed25519.SignatureSize {
 		return false
 	}
@@ -131,14 +147,12 @@ func (t *table) add(c *claim) bool {
 	}
 	h := sha512.New()
 	h.Write(c.signature[:32])
-	h.Write(t.key[:])
+	h.Write(c.key)
 	h.Write(c.text)
 	var hash [sha512.Size]byte
 	if _, err := k.SetUniformBytes(h.Sum(hash[:0])); err != nil {
 		return false // never: it has 64 bytes
 	}
-	c.sum.zero()
-	t.less.addTo(&c.sum, k.Bytes())
-	base().addTo(&c.sum, s.Bytes())
+	c.k, c.s = [32]byte(k.Bytes()), [32]byte(s.Bytes())
 	return true
 }

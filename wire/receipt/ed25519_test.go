@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha512"
 	"encoding/hex"
+	"slices"
 	"testing"
 
 	"filippo.io/edwards25519"
@@ -28,19 +29,40 @@ func checkBoth(t testing.TB, key, text, signature []byte) bool {
 		}
 		checked[[ed25519.PublicKeySize]byte(key)] = made
 	}
-	if got := made != nil && made.verify(text, signature); got != want {
+	if got := made != nil && made.verify(t, key, text, signature); got != want {
 		t.Fatalf("key %x, text %x, signature %x: %t, crypto/ed25519 says %t", key, text, signature, got, want)
 	}
 	return want
 }
 
-// verify checks one signature with a table.
-func (t *table) verify(text, signature []byte) bool {
-	c := claim{text: text, signature: signature}
-	if t.add(&c) {
-		compare([]*claim{&c})
+// beside are claims that were checked last.
+var beside [7]*claim
+
+// verify checks one signature with a table: by itself, and where there are lanes in each of them beside others.
+func (t *table) verify(tb testing.TB, key, text, signature []byte) bool {
+	tb.Helper()
+	alone := claim{key: key, text: text, signature: bytes.Clone(signature), table: t}
+	if !alone.read() {
+		return false
 	}
-	return c.good
+	sumUp([]*claim{&alone})
+	compare([]*claim{&alone})
+	for i, other := range beside {
+		if !hasLanes() || other == nil {
+			break
+		}
+		c := alone
+		c.sum, c.good = extended{}, false
+		list := slices.Insert(slices.Clone(beside[:1+i]), i, &c)
+		sumUp(list)
+		compare(list)
+		if c.good != alone.good || c.sum == (extended{}) {
+			tb.Fatalf("key %x, text %x, signature %x: %t by itself, %t in a lane", key, text, signature, alone.good, c.good)
+		}
+	}
+	copy(beside[1:], beside[:])
+	beside[0] = &alone
+	return alone.good
 }
 
 func encode(p *curve.EdwardsPoint) []byte {

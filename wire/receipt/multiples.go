@@ -90,7 +90,7 @@ func invert(list []field.Element) {
 
 // addTo adds [n]P to a sum: n is less than the order, little endian. With rows that lie apart the sum must be 0 before.
 func (t *multiples) addTo(sum *extended, n []byte) {
-	var digits [64]int16
+	var digits digits
 	t.split(&digits, n)
 	for j := t.apart - 1; j >= 0; j-- {
 		if j < t.apart-1 {
@@ -109,8 +109,11 @@ func (t *multiples) addTo(sum *extended, n []byte) {
 	}
 }
 
+// digits are those of a number, from the lowest.
+type digits [64]int16
+
 // split writes a number's digits.
-func (t *multiples) split(digits *[64]int16, n []byte) {
+func (t *multiples) split(digits *digits, n []byte) {
 	carry, bits, have := 0, 0, 0
 	for i := range t.apart * len(t.rows) {
 		if have < t.width && len(n) > 0 {
