@@ -185,13 +185,23 @@ func (b *AnswerBody) AtEnd() bool {
 	}
 	in, look := b.in, b.frames
 	from := in.r
-	in.still, look.keep = true, nil
+	var trailer http.Header
+	if look.keep != nil {
+		look.keep = &trailer
+	}
+	in.still = true
 	var one [1]byte
 	n, err := look.read(one[:])
-	in.still, in.r = false, from
-	if n > 0 || err != io.EOF {
+	if in.still = false; n > 0 || err != io.EOF {
+		in.r = from
 		return false
 	}
-	_, err = b.Read(one[:])
-	return err == io.EOF
+	if look.keep = b.keep; len(trailer) > 0 && *b.keep == nil {
+		*b.keep = http.Header{}
+	}
+	for name, values := range trailer {
+		(*b.keep)[name] = append((*b.keep)[name], values...)
+	}
+	b.frames, b.err = look, err
+	return true
 }

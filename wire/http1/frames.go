@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strings"
@@ -114,19 +115,18 @@ func (f *frames) cut() error {
 func (f *frames) line(most int) (string, error) {
 	in := f.in
 	for from := 0; ; {
-		waiting := in.waiting()
-		for i := from; i < len(waiting) && i < most; i++ {
-			if waiting[i] != '\n' {
-				continue
-			}
-			if i == 0 || waiting[i-1] != '\r' {
+		seen := in.waiting()
+		seen = seen[:min(len(seen), most)]
+		if i := bytes.IndexByte(seen[from:], '\n'); i >= 0 {
+			end := from + i
+			if end == 0 || seen[end-1] != '\r' {
 				return "", errChunk
 			}
-			line := string(waiting[:i-1])
-			in.r += i + 1
+			line := string(seen[:end-1])
+			in.r += end + 1
 			return line, nil
 		}
-		if from = len(waiting); from >= most {
+		if from = len(seen); from >= most {
 			return "", errChunkNoise
 		}
 		if err := in.fill(); err == io.EOF {

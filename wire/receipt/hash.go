@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"unicode/utf8"
+
+	"agora/wire/walk"
 )
 
 // RequestHash is SHA-256(nonce ‖ body), the body as the server received it.
@@ -120,35 +122,37 @@ func appendChoice(b []byte, index int, c *Choice) []byte {
 
 // appendString writes a JSON string as RFC 8785, 3.2.2.2: only what must be escaped is.
 func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	plain := 0
-	for plain < len(s) && ' ' <= s[plain] && s[plain] < utf8.RuneSelf && s[plain] != '"' && s[plain] != '\\' {
-		plain++
+	if !utf8.ValidString(s) {
+		s = string([]rune(s)) // each byte that is no UTF-8 is U+FFFD
 	}
-	b = append(b, s[:plain]...)
-	for _, r := range s[plain:] { // a byte that is no UTF-8 comes as U+FFFD
-		switch {
-		case r == '"' || r == '\\':
-			b = append(b, '\\', byte(r))
-		case r >= ' ':
-			b = utf8.AppendRune(b, r)
-		case r == '\b':
-			b = append(b, `\b`...)
-		case r == '\t':
-			b = append(b, `\t`...)
-		case r == '\n':
-			b = append(b, `\n`...)
-		case r == '\f':
-			b = append(b, `\f`...)
-		case r == '\r':
-			b = append(b, `\r`...)
-		default:
-			b = append(b, `\u00`...)
-			b = append(b, hex[r>>4], hex[r&15])
+	b = append(b, '"')
+	done := 0
+	for i := walk.Plain([]byte(s), 0); i < len(s); i = walk.Plain([]byte(s), i+1) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
+			b = appendEscape(append(b, s[done:i]...), c)
+			done = i + 1
 		}
 	}
-	return append(b, '"')
+	return append(append(b, s[done:]...), '"')
+}
+
+func appendEscape(b []byte, c byte) []byte {
+	const hex = "0123456789abcdef"
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\b':
+		return append(b, `\b`...)
+	case '\t':
+		return append(b, `\t`...)
+	case '\n':
+		return append(b, `\n`...)
+	case '\f':
+		return append(b, `\f`...)
+	case '\r':
+		return append(b, `\r`...)
+	}
+	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 }
 
 // TokensHash is SHA-256 over the numbers of the tokens that each choice was put together from, end tokens included: the

@@ -25,7 +25,7 @@ type Heard struct {
 	over   bool
 }
 
-// Chunk keeps a chunk of a stream.
+// Chunk keeps a chunk of a stream: a JSON object, as openai.Stream gives it.
 func (h *Heard) Chunk(data []byte) {
 	if h.parts == nil && !h.over {
 		h.parts = rooms.Get().(*[]byte)
@@ -46,7 +46,7 @@ func (h *Heard) Free() {
 	h.parts = nil
 }
 
-// Whole keeps a whole answer and its tokens as TokensHeader gives them.
+// Whole keeps a whole answer, a JSON object, and its tokens as TokensHeader gives them.
 func (h *Heard) Whole(data []byte, tokens string) {
 	h.Chunk(data)
 	h.whole, h.tokens = true, tokens
@@ -134,7 +134,7 @@ func (h *Heard) choices() ([]Choice, error) {
 	if h.over {
 		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrAnswer, maxHeard)
 	}
-	r := Reader{stays: true}
+	r := Reader{stays: true, known: true}
 	for rest := h.all(); len(rest) > 0; {
 		end := 4 + binary.BigEndian.Uint32(rest)
 		var err error

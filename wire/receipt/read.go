@@ -21,6 +21,7 @@ var ErrAnswer = errors.New("receipt: not an answer that a receipt covers")
 type Reader struct {
 	choices []reading
 	stays   bool // what is read stays as it is until all was
+	known   bool // parts are JSON: strings are looked into no more
 }
 
 // reading is a choice of which parts have come.
@@ -73,7 +74,11 @@ func (r *Reader) Choices() ([]Choice, error) {
 
 // add reads a part whose texts stand under that member, or under text as completions have them.
 func (r *Reader) add(data []byte, message string) error {
-	top, err := members(data, answerMembers)
+	read := members
+	if r.known {
+		read = inner
+	}
+	top, err := read(data, answerMembers)
 	if err != nil {
 		return err
 	}

@@ -7,12 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"reflect"
 	"strconv"
 	"strings"
 	"testing"
+
+	"agora/wire/walk"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -429,6 +432,60 @@ func FuzzRead(f *testing.F) {
 			if err != nil || TokensHash(again) != TokensHash(ids) {
 				t.Errorf("%q: %v", tokens, err)
 			}
+		}
+	})
+}
+
+// FuzzHeard holds what is heard of chunks to what a Reader reads of the same, who looks into everything.
+func FuzzHeard(f *testing.F) {
+	f.Add([]byte(`{"choices":[{"index":0,"delta":{"content":"a\\"\\u00e9"}}]}`), []byte(`{"choices":[{"index":0,"delta":{"content":"b"},"finish_reason":"stop"}]}`))
+	f.Add([]byte(`{"choices":[{"text":"\xff"}],"id":"\\\\"}`), []byte(`{"choices":[{"finish_reason":"stop"}],"choices":[]}`))
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		var h Heard
+		defer h.Free()
+		var r Reader
+		var want error
+		for _, chunk := range [][]byte{first, second} {
+			if !walk.IsObject(chunk) {
+				continue
+			}
+			h.Chunk(chunk)
+			if want == nil {
+				want = r.Chunk(chunk)
+			}
+		}
+		var read []Choice
+		if want == nil {
+			read, want = r.Choices()
+		}
+		heard, err := h.choices()
+		if fmt.Sprint(err) != fmt.Sprint(want) || !reflect.DeepEqual(heard, read) {
+			t.Fatalf("%q, %q: %+v, %v, read as %+v, %v", first, second, heard, err, read, want)
+		}
+	})
+}
+
+// FuzzAnswerText holds the text that is hashed to its definition, sign by sign: receipts are older than programs.
+func FuzzAnswerText(f *testing.F) {
+	f.Add("plain", "tool \"quoted\"\t\x01\x7f\xff\xfe 漢字 \u2028", "\xed\xa0\x80")
+	f.Add("0123456\\89", "01234567\n", "\xc3")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		quote := func(s string) string {
+			out := `"`
+			for _, r := range s { // a byte that is no UTF-8 comes as U+FFFD
+				if short := strings.IndexRune("\"\\\b\t\n\f\r", r); short >= 0 {
+					out += `\` + `"\btnfr`[short:short+1]
+				} else if r < ' ' {
+					out += fmt.Sprintf(`\u%04x`, r)
+				} else {
+					out += string(r)
+				}
+			}
+			return out + `"`
+		}
+		want := `[{"content":` + quote(a) + `,"finish_reason":` + quote(b) + `,"index":0,"reasoning":` + quote(c) + `,"tool_calls":[{"arguments":` + quote(b) + `,"id":` + quote(c) + `,"name":` + quote(a) + `}]}]`
+		if got := AnswerText([]Choice{{Content: a, Finish: b, Reasoning: c, Calls: []Call{{Arguments: b, ID: c, Name: a}}}}); string(got) != want {
+			t.Fatalf("%q, want %q", got, want)
 		}
 	})
 }

@@ -242,7 +242,7 @@ func (s *scanner) text() error {
 	if s.known {
 		return s.jump()
 	}
-	for i := plain(s.b, s.i+1); i < len(s.b); i = plain(s.b, i+1) {
+	for i := Plain(s.b, s.i+1); i < len(s.b); i = Plain(s.b, i+1) {
 		switch c := s.b[i]; {
 		case c == '"':
 			s.i = i + 1
@@ -283,10 +283,10 @@ func (s *scanner) jump() error {
 	}
 }
 
-// plain is the first place from i on that may hold a quote, a backslash or a control character. It looks at eight bytes
+// Plain is the first place from i on that may hold a quote, a backslash or a control character. It looks at eight bytes
 // at once: for a byte x without its high bit, x−0x20 borrows from bit 7 if x < 0x20, and (x⊕q)−1 does if x = q. Borrows
-// run upward only, so the lowest mark is right; text() looks at the byte itself.
-func plain(b []byte, i int) int {
+// run upward only, so the lowest mark is right; who calls looks at the byte itself.
+func Plain(b []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(b); i += 8 {
 		x := binary.LittleEndian.Uint64(b[i:])
