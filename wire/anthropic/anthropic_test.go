@@ -37,8 +37,8 @@ func TestAgentsRequestBecomesTheChatThatAsksTheSame(t *testing.T) {
  {"role":"user","content":"What is in a.txt?"},
  {"role":"assistant","content":"I look.","tool_calls":[{"id":"t1","type":"function","function":{"name":"read","arguments":"{\"path\":\"a.txt\"}"}},{"id":"t2","type":"function","function":{"name":"list","arguments":"{}"}}]},
  {"role":"tool","tool_call_id":"t1","content":"hello"},
- {"role":"tool","tool_call_id":"t2","content":"none"},
- {"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}},{"type":"text","text":"And this?"},{"type":"text","text":"doc"}]}]}`, string(chat))
+ {"role":"tool","tool_call_id":"t2","content":"The tool failed:\nnone"},
+ {"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}},{"type":"text","text":"And this?"},{"type":"text","text":"t\ndoc"}]}]}`, string(chat))
 	count, err := r.Count()
 	require.NoError(t, err)
 	require.Contains(t, string(count), `"max_tokens":1,`)
@@ -46,14 +46,28 @@ func TestAgentsRequestBecomesTheChatThatAsksTheSame(t *testing.T) {
 
 func TestRefusalsSayWhere(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"messages":[{"role":"user","content":"x"}]}`:                                                                   "model: name a subnet",
-		`{"model":"m","messages":[]}`:                                                                                    "at least one message",
-		`{"model":"m","messages":[{"role":"robot","content":"x"}]}`:                                                      `messages.0.content: the role must be user or assistant, not "robot"`,
-		`{"model":"m","messages":[{"role":"user","content":7}]}`:                                                         "a string or a list of blocks",
-		`{"model":"m","messages":[{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"f"}}]}]}`: `"file" cannot be read here`,
-		`{"model":"m","messages":[{"role":"assistant","content":[{"type":"tool_use","id":"1"}]}]}`:                       "needs a name",
-		`{"model":"m","tool_choice":{"type":"x"},"messages":[{"role":"user","content":"x"}]}`:                            "tool_choice",
-		`{"model":"m","messages":"x"}`:                                                                                   "messages must be a list",
+		`{"messages":[{"role":"user","content":"x"}]}`:                                                                             "model: name a subnet",
+		`{"model":"m","messages":[]}`:                                                                                              "at least one message",
+		`{"model":"m","messages":[{"role":"robot","content":"x"}]}`:                                                                `messages.0.content: the role must be user or assistant, not "robot"`,
+		`{"model":"m","messages":[{"role":"user","content":7}]}`:                                                                   "a string or a list of blocks",
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"f"}}]}]}`:           `"file" cannot be read here`,
+		`{"model":"m","messages":[{"role":"assistant","content":[{"type":"tool_use","id":"1"}]}]}`:                                 "needs a name",
+		`{"model":"m","tool_choice":{"type":"x"},"messages":[{"role":"user","content":"x"}]}`:                                      "tool_choice",
+		`{"model":"m","messages":"x"}`:                                                                                             "messages must be a list",
+		`{"model":"m","messages":[{"role":"user"}]}`:                                                                               "messages.0.content: a user's message must say something",
+		`{"model":"m","messages":[{"role":"user","content":[]}]}`:                                                                  "must say something",
+		`{"model":"m","messages":[{"role":"user","content":[7]}]}`:                                                                 "messages.0.content must be an object, not number",
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":{}}]}]}`:                                         "messages.0.content.text must be a string, not object",
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"txet","text":"x"}]}]}`:                                        `messages.0.content.0: a block of the type "txet" is not understood`,
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"image","source":{"type":"text","data":"x"}}]}]}`:              `"text" cannot be read here`,
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"document","source":"x"}]}]}`:                                  "a source is an object",
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"document"}]}]}`:                                               "cannot be read here",
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"search_result","source":{}}]}]}`:                              "messages.0.content.0.source must be a string",
+		`{"model":"m","messages":[{"role":"user","content":[{"type":"tool_result","content":"x"}]}]}`:                              "needs a tool_use_id",
+		`{"model":"m","messages":[{"role":"assistant","content":[{"type":"tool_use","name":"f"}]}]}`:                               "needs a name and an id",
+		`{"model":"m","tools":[{"name":"f"}],"tool_choice":{"type":"tool","name":"g"},"messages":[{"role":"user","content":"x"}]}`: `there is no function "g" in tools`,
+		`{"model":"m","output_config":{"format":{"type":"regex"}},"messages":[{"role":"user","content":"x"}]}`:                     `output_config.format: the type must be json_schema, not "regex"`,
+		`{"model":"m","output_format":{"type":"json_schema"},"messages":[{"role":"user","content":"x"}]}`:                          "output_format.schema: a JSON schema is wanted",
 	} {
 		r, err := Decode([]byte(body))
 		if err == nil {
@@ -63,6 +77,55 @@ func TestRefusalsSayWhere(t *testing.T) {
 		require.True(t, errors.As(err, &refusal), "%s: %v", body, err)
 		require.Contains(t, refusal.Message, want, body)
 		require.Contains(t, string(Refuse(refusal)), `"type":"invalid_request_error"`)
+	}
+}
+
+// What stands around a text is said too, and what chats have no word for is told in words.
+func TestBlocksKeepWhatTheySay(t *testing.T) {
+	for content, want := range map[string]string{
+		`[{"type":"document","title":"T","context":"C","source":{"type":"text","media_type":"text/plain","data":"D"}}]`:                                           `"T\nC\nD"`,
+		`[{"type":"document","source":{"type":"base64","media_type":"text/plain","data":"REREREQ="}}]`:                                                            `"DDDDD"`,
+		`[{"type":"document","title":"T","source":{"type":"content","content":[{"type":"text","text":"D"},{"type":"image","source":{"type":"url","url":"u"}}]}}]`: `[{"type":"text","text":"T\nD"},{"type":"image_url","image_url":{"url":"u"}}]`,
+		`[{"type":"document","context":"C","source":{"type":"base64","media_type":"application/pdf","data":"AA=="}}]`:                                             `[{"type":"text","text":"C"},{"type":"file","file":{"filename":"document","file_data":"data:application/pdf;base64,AA=="}}]`,
+		`[{"type":"search_result","title":"T","source":"https://s","content":[{"type":"text","text":"D"}],"citations":{"enabled":true}}]`:                         `"T\nhttps://s\nD"`,
+		`[{"type":"container_upload","file_id":"f"},{"type":"text","text":"x","cache_control":{"type":"ephemeral","ttl":"1h"}}]`:                                  `"x"`,
+		`""`: `""`,
+	} {
+		r, err := Decode([]byte(`{"model":"m","messages":[{"role":"user","content":` + content + `}]}`))
+		require.NoError(t, err)
+		body, err := r.Chat()
+		require.NoError(t, err, content)
+		require.JSONEq(t, `{"model":"m","messages":[{"role":"user","content":`+want+`}]}`, string(body), content)
+	}
+}
+
+func TestToolsKeepWhatChatsKnow(t *testing.T) {
+	r, err := Decode([]byte(`{"model":"m","metadata":{"user_id":"` + strings.Repeat("u", 300) + `"},"tool_choice":{"type":"tool","name":"bash"},
+"tools":[{"name":"f","strict":true,"input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}},{"name":"g","input_schema":null},{"type":"bash_20250124","name":"bash"}],
+"messages":[{"role":"user","content":"x"}]}`))
+	require.NoError(t, err)
+	body, err := r.Chat()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"model":"m","messages":[{"role":"user","content":"x"}],"session_id":"8b5089b44d9fefeafc563a34f6cb19fbdbe3814023622cb463bb4a74caba1c19",
+"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object"}}},{"type":"function","function":{"name":"g"}}]}`, string(body))
+}
+
+func TestStopsCostAndThinkingAreToldAsAsked(t *testing.T) {
+	const answer = `{"choices":[{"index":0,"message":{"content":[{"type":"text","text":"ha"},{"type":"text","text":"lf"}],"reasoning":"Hm"},"finish_reason":"stop","stop_reason":"END"}],
+"usage":{"prompt_tokens":1,"completion_tokens":2,"cost":0.5,"cost_details":{"rao":7}}}`
+	for stops, want := range map[string]string{`["a","END"]`: `"stop_reason":"stop_sequence","stop_sequence":"END"`, `["a"]`: `"stop_reason":"end_turn","stop_sequence":null`} {
+		r, err := Decode([]byte(`{"model":"m","stop_sequences":` + stops + `,"thinking":{"type":"adaptive","display":"omitted"},"messages":[{"role":"user","content":"x"}]}`))
+		require.NoError(t, err)
+		whole, err := NewWriter(r, "1").Whole([]byte(answer))
+		require.NoError(t, err)
+		require.Contains(t, string(whole), want)
+		require.Contains(t, string(whole), `"content":[{"type":"text","text":"half"}]`)
+		require.Contains(t, string(whole), `"output_tokens":2,"cost":0.5,"cost_details":{"rao":7}}`)
+		w := NewWriter(r, "1")
+		began, err := w.Chunk([]byte(answer))
+		require.NoError(t, err)
+		require.Contains(t, string(began), `"stop_reason":null,"stop_sequence":null`)
+		require.Contains(t, string(w.End()), `"cost":0.5`)
 	}
 }
 

@@ -1,9 +1,12 @@
 package anthropic
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
+	"strings"
 
 	"agora/wire/openai"
 )
@@ -13,6 +16,7 @@ type block struct {
 	Type      string          `json:"type"`
 	Text      string          `json:"text"`
 	Title     string          `json:"title"`
+	Context   string          `json:"context"`
 	Source    json.RawMessage `json:"source"`
 	ID        string          `json:"id"`
 	Name      string          `json:"name"`
@@ -21,7 +25,7 @@ type block struct {
 	Content   json.RawMessage `json:"content"`
 	IsError   bool            `json:"is_error"`
 
-	part   *openai.Part  // what a chat says of it
+	parts  []openai.Part // what a chat says of it
 	result []openai.Part // of a tool
 }
 
@@ -39,13 +43,18 @@ func readBlocks(raw json.RawMessage, at string) ([]block, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
 	}
-	var line string
-	if json.Unmarshal(raw, &line) == nil {
-		return []block{{Type: "text", part: ptr(openai.TextPart(line))}}, nil
+	switch raw[0] {
+	case '"':
+		var line string
+		err := openai.Fit(at, raw, &line)
+		return []block{{Type: "text", parts: texts(line)}}, err
+	case '[':
+	default:
+		return nil, openai.Invalid(at, "%s: a string or a list of blocks is wanted", at)
 	}
 	var list []block
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, openai.Invalid(at, "%s: a string or a list of blocks is wanted: %v", at, err)
+	if err := openai.Fit(at, raw, &list); err != nil {
+		return nil, err
 	}
 	for i := range list {
 		if err := list[i].read(at + "." + itoa(i)); err != nil {
@@ -55,61 +64,82 @@ func readBlocks(raw json.RawMessage, at string) ([]block, error) {
 	return list, nil
 }
 
-// read finds what a chat says of a block. Kinds that it has no word for stay silent.
+// texts is what is not empty, as one part; all of it may be.
+func texts(lines ...string) []openai.Part {
+	said := slices.DeleteFunc(lines, func(line string) bool { return line == "" })
+	return []openai.Part{openai.TextPart(strings.Join(said, "\n"))}
+}
+
+// read finds what a chat says of a block. Kinds that only Anthropic's servers make stay silent.
 func (b *block) read(at string) error {
 	switch b.Type {
 	case "text":
-		b.part = ptr(openai.TextPart(b.Text))
+		b.parts = texts(b.Text)
 	case "image", "document":
 		return b.readSource(at)
 	case "search_result":
-		inner, err := readBlocks(b.Content, at+".content")
-		if err != nil {
+		var where string
+		if err := openai.Fit(at+".source", b.Source, &where); err != nil {
 			return err
 		}
-		b.part = ptr(openai.TextPart(b.Title + "\n" + textOf(inner)))
+		inner, err := readBlocks(b.Content, at+".content")
+		b.parts = texts(b.Title, where, textOf(inner))
+		return err
 	case "tool_use":
-		if b.Name == "" {
-			return openai.Invalid(at, "%s: a tool_use needs a name", at)
+		if b.Name == "" || b.ID == "" {
+			return openai.Invalid(at, "%s: a tool_use needs a name and an id", at)
 		}
 	case "tool_result":
-		inner, err := readBlocks(b.Content, at+".content")
-		if err != nil {
-			return err
+		return b.readResult(at)
+	default:
+		if !strings.Contains(b.Type, "tool") && !slices.Contains([]string{"thinking", "redacted_thinking", "container_upload", "compaction"}, b.Type) {
+			return openai.Invalid(at, "%s: a block of the type %.40q is not understood here", at, b.Type)
 		}
-		b.result = partsOf(inner)
 	}
 	return nil
 }
 
+// readResult reads what a tool gave. Chats have no word for its failure but the text.
+func (b *block) readResult(at string) error {
+	if b.ToolUseID == "" {
+		return openai.Invalid(at, "%s: a tool_result needs a tool_use_id", at)
+	}
+	inner, err := readBlocks(b.Content, at+".content")
+	b.result = partsOf(inner)
+	if b.IsError {
+		b.result = append([]openai.Part{openai.TextPart("The tool failed:")}, b.result...)
+	}
+	return err
+}
+
 func (b *block) readSource(at string) error {
 	var s source
-	var line string // search results have a text there
-	if json.Unmarshal(b.Source, &s) != nil && json.Unmarshal(b.Source, &line) != nil {
+	if openai.Fit(at, b.Source, &s) != nil {
 		return openai.Invalid(at, "%s: a source is an object with a type", at)
 	}
 	data := "data:" + s.MediaType + ";base64," + s.Data
 	switch {
-	case s.Type == "text":
-		b.part = ptr(openai.TextPart(s.Data))
-	case s.Type == "content":
-		inner, err := readBlocks(s.Content, at+".source.content")
-		if err != nil {
-			return err
-		}
-		b.part = ptr(openai.TextPart(textOf(inner)))
 	case b.Type == "image" && s.Type == "base64":
-		b.part = ptr(openai.ImagePart(data, ""))
+		b.parts = []openai.Part{openai.ImagePart(data, "")}
 	case b.Type == "image" && s.Type == "url":
-		b.part = ptr(openai.ImagePart(s.URL, ""))
-	case s.Type == "base64" && s.MediaType == "text/plain":
+		b.parts = []openai.Part{openai.ImagePart(s.URL, "")}
+	case b.Type == "document" && s.Type == "text":
+		b.parts = texts(b.Title, b.Context, s.Data)
+	case b.Type == "document" && s.Type == "content":
+		inner, err := readBlocks(s.Content, at+".source.content")
+		b.parts = append(texts(b.Title, b.Context, textOf(inner)), openai.Others(partsOf(inner))...)
+		return err
+	case b.Type == "document" && s.Type == "base64" && s.MediaType == "text/plain":
 		text, err := base64.StdEncoding.DecodeString(s.Data)
 		if err != nil {
 			return openai.Invalid(at, "%s: the data is no base64", at)
 		}
-		b.part = ptr(openai.TextPart(string(text)))
-	case s.Type == "base64":
-		b.part = &openai.Part{Type: "file", File: map[string]string{"filename": b.Title, "file_data": data}}
+		b.parts = texts(b.Title, b.Context, strings.ToValidUTF8(string(text), "\ufffd"))
+	case b.Type == "document" && s.Type == "base64":
+		b.parts = []openai.Part{{Type: "file", File: map[string]string{"filename": cmp.Or(b.Title, "document"), "file_data": data}}}
+		if b.Context != "" {
+			b.parts = append(texts(b.Context), b.parts...)
+		}
 	default:
 		return openai.Invalid(at, "%s: a source of the type %.40q cannot be read here: send the content itself", at, s.Type)
 	}
@@ -119,24 +149,19 @@ func (b *block) readSource(at string) error {
 func partsOf(blocks []block) []openai.Part {
 	var parts []openai.Part
 	for _, b := range blocks {
-		if b.part != nil {
-			parts = append(parts, *b.part)
-		}
+		parts = append(parts, b.parts...)
 	}
 	return parts
 }
 
-func textOf(blocks []block) (all string) {
-	for i, b := range blocks {
-		if b.part == nil {
-			continue
+func textOf(blocks []block) string {
+	var lines []string
+	for _, p := range partsOf(blocks) {
+		if p.Type == "text" {
+			lines = append(lines, p.Text)
 		}
-		if i > 0 {
-			all += "\n"
-		}
-		all += b.part.Text
 	}
-	return all
+	return strings.Join(lines, "\n")
 }
 
 // add adds a message to a chat: what tools gave, each in a message of its own as chats have it, then the rest.
@@ -153,6 +178,9 @@ func (m message) add(w *openai.Wish, at string) error {
 		w.Say(m.Role, parts)
 		calls(w, blocks)
 		return nil
+	}
+	if len(blocks) == 0 {
+		return openai.Invalid(at, "%s: a user's message must say something", at)
 	}
 	var shown []openai.Part
 	for _, b := range blocks {
@@ -179,7 +207,5 @@ func calls(w *openai.Wish, blocks []block) {
 		w.Call(b.ID, b.Name, input)
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func itoa(n int) string { return strconv.Itoa(n) }

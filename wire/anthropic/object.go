@@ -24,6 +24,7 @@ type usage struct {
 	CacheWritten int `json:"cache_creation_input_tokens"`
 	CacheRead    int `json:"cache_read_input_tokens"`
 	Output       int `json:"output_tokens"`
+	openai.Cost
 }
 
 type textBlock struct {
@@ -44,8 +45,8 @@ type toolBlock struct {
 	Input json.RawMessage `json:"input"`
 }
 
-func usageOf(u *openai.Usage) usage {
-	return usage{Input: u.PromptTokens - u.Cached(), CacheRead: u.Cached(), Output: u.CompletionTokens}
+func usageOf(u *openai.Usage, c openai.Cost) usage {
+	return usage{Input: u.PromptTokens - u.Cached(), CacheRead: u.Cached(), Output: u.CompletionTokens, Cost: c}
 }
 
 // stopReason is why an answer ended, in Anthropic's words.

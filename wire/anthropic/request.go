@@ -37,7 +37,11 @@ type tool struct {
 	Name        string          `json:"name"`
 	Description string          `json:"description"`
 	Schema      json.RawMessage `json:"input_schema"`
+	Strict      *bool           `json:"strict"`
 }
+
+// hosted says that only Anthropic's servers run the tool, or that its shape is in no request.
+func (t tool) hosted() bool { return t.Type != "" && t.Type != "custom" || t.Name == "" }
 
 type toolChoice struct {
 	Type     string `json:"type"` // "auto", "any", "tool" or "none"
@@ -46,7 +50,8 @@ type toolChoice struct {
 }
 
 type thinking struct {
-	Type string `json:"type"` // "enabled", "adaptive" or "disabled"
+	Type    string `json:"type"`    // "enabled", "adaptive" or "disabled"
+	Display string `json:"display"` // "omitted" keeps it from the answer
 }
 
 type outputConfig struct {
@@ -75,13 +80,13 @@ func Decode(body []byte) (*Request, error) {
 	case len(r.Messages) == 0:
 		return nil, openai.Invalid("messages", "messages: at least one message is required")
 	}
-	r.Tools = slices.DeleteFunc(r.Tools, func(t tool) bool { return t.Type != "" && t.Type != "custom" || t.Name == "" })
 	return r, nil
 }
 
 // thinks says whether the answer shall show what the model thought.
 func (r *Request) thinks() bool {
-	return r.Thinking != nil && (r.Thinking.Type == "enabled" || r.Thinking.Type == "adaptive")
+	t := r.Thinking
+	return t != nil && (t.Type == "enabled" || t.Type == "adaptive") && t.Display != "omitted"
 }
 
 // Chat is the body of the chat that asks the same, not streamed. Every error is an *openai.Error.
@@ -97,18 +102,20 @@ func (r *Request) chat(tokens *int) ([]byte, error) {
 	w := &openai.Wish{
 		Model: r.Model, MaxTokens: tokens, Temperature: r.Temperature, TopP: r.TopP, TopK: r.TopK, Stop: r.Stops, Choosing: r.Choosing,
 	}
-	if w.Session == "" && r.Metadata != nil {
-		w.Session = r.Metadata.UserID
+	if r.Metadata != nil {
+		w.Stick(r.Metadata.UserID)
 	}
 	for _, t := range r.Tools {
-		w.Tools = append(w.Tools, openai.Tool{Type: "function", Function: openai.Function{
-			Name: t.Name, Description: t.Description, Parameters: t.Schema,
-		}})
+		if !t.hosted() {
+			w.Offer(openai.Function{Name: t.Name, Description: t.Description, Parameters: t.Schema, Strict: t.Strict})
+		}
 	}
 	if err := r.choose(w); err != nil {
 		return nil, err
 	}
-	r.form(w)
+	if err := r.form(w); err != nil {
+		return nil, err
+	}
 	system, err := readBlocks(r.System, "system")
 	if err != nil {
 		return nil, err
@@ -133,7 +140,12 @@ func (r *Request) choose(w *openai.Wish) error {
 	case "any":
 		w.ToolChoice = "required"
 	case "tool":
-		w.ToolChoice = openai.NamedTool(c.Name)
+		if slices.ContainsFunc(r.Tools, func(t tool) bool { return t.hosted() && t.Name == c.Name }) {
+			break // it is left out, and leaves the model free
+		}
+		if err := w.Demand(c.Name); err != nil {
+			return err
+		}
 	default:
 		return openai.Invalid("tool_choice", "tool_choice: the type must be auto, any, tool or none, not %.40q", c.Type)
 	}
@@ -144,18 +156,22 @@ func (r *Request) choose(w *openai.Wish) error {
 }
 
 // form says in which form the answer shall be, and with how much thinking.
-func (r *Request) form(w *openai.Wish) {
-	f := r.OutputFormat
+func (r *Request) form(w *openai.Wish) error {
+	f, at := r.OutputFormat, "output_format"
 	if r.OutputConfig != nil {
 		w.ReasoningEffort = r.OutputConfig.Effort
 		if r.OutputConfig.Format != nil {
-			f = r.OutputConfig.Format
+			f, at = r.OutputConfig.Format, "output_config.format"
 		}
 	}
 	if w.ReasoningEffort == "max" || w.ReasoningEffort == "xhigh" { // words that chats do not have
 		w.ReasoningEffort = "high"
 	}
-	if f != nil && f.Type == "json_schema" {
-		w.ResponseFormat = openai.SchemaFormat("", f.Schema, nil)
+	switch {
+	case f == nil:
+		return nil
+	case f.Type != "json_schema":
+		return openai.Invalid(at, "%s: the type must be json_schema, not %.40q", at, f.Type)
 	}
+	return w.Follow(openai.Schema{Schema: f.Schema}, at+".schema")
 }

@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"agora/wire/openai"
@@ -16,6 +17,7 @@ type Writer struct {
 	answer
 	pieces openai.Pieces
 	thinks bool // whether thinking is told
+	stops  []string
 	events []byte
 	finish string
 
@@ -36,7 +38,7 @@ type opened struct {
 func NewWriter(r *Request, id string) *Writer {
 	return &Writer{
 		answer: answer{ID: "msg_" + id, Type: "message", Role: "assistant", Model: r.Model, Content: []any{}},
-		pieces: openai.Pieces{ID: id}, thinks: r.thinks(),
+		pieces: openai.Pieces{ID: id}, thinks: r.thinks(), stops: r.Stops,
 	}
 }
 
@@ -48,7 +50,7 @@ func (w *Writer) Chunk(data []byte) ([]byte, error) {
 	}
 	w.events = w.events[:0]
 	if p.Usage != nil {
-		w.Usage = usageOf(p.Usage)
+		w.Usage = usageOf(p.Usage, p.Cost)
 	}
 	w.begin()
 	if w.thinks {
@@ -60,6 +62,9 @@ func (w *Writer) Chunk(data []byte) ([]byte, error) {
 	}
 	if p.Finish != "" {
 		w.finish = p.Finish
+	}
+	if slices.Contains(w.stops, p.Stopped) {
+		w.StopSequence = &p.Stopped
 	}
 	return w.events, nil
 }
@@ -74,9 +79,15 @@ func (w *Writer) End() []byte {
 		w.event("content_block_stop", map[string]any{"index": t.at})
 	}
 	why := stopReason(w.finish)
+	if w.finish != "stop" {
+		w.StopSequence = nil
+	}
+	if w.StopSequence != nil {
+		why = "stop_sequence"
+	}
 	w.StopReason = &why
 	w.event("message_delta", map[string]any{
-		"delta": map[string]any{"stop_reason": why, "stop_sequence": nil}, "usage": w.Usage,
+		"delta": map[string]any{"stop_reason": why, "stop_sequence": w.StopSequence}, "usage": w.Usage,
 	})
 	w.event("message_stop", map[string]any{})
 	return w.events

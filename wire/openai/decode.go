@@ -81,18 +81,34 @@ func decodeFor(can Ability, body []byte, into any) error {
 		return nil
 	}
 	err := json.Unmarshal(body, into)
-	var refusal *Error
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) && strings.HasPrefix(wrong.Value, "number") {
 		err = json.Unmarshal(wholeNumbers(body), into)
 	}
+	return misfit("", err)
+}
+
+// Fit reads a part of a request that is JSON into a value. at is the part's place in the request, for the *Error where it is
+// something else than is wanted there.
+func Fit(at string, part []byte, into any) error {
+	if len(part) == 0 { // it is not given
+		return nil
+	}
+	return misfit(at, json.Unmarshal(part, into))
+}
+
+// misfit says in words that a value is of another kind than is wanted.
+func misfit(at string, err error) error {
+	var refusal *Error
+	var wrong *json.UnmarshalTypeError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &refusal):
 		return refusal
 	case errors.As(err, &wrong):
-		return Invalid(wrong.Field, "%s must be %s, not %s", wrong.Field, spoken(wrong.Type.Kind().String()), wrong.Value)
+		at = strings.Trim(at+"."+wrong.Field, ".")
+		return Invalid(at, "%s must be %s, not %s", at, spoken(wrong.Type.Kind().String()), wrong.Value)
 	}
 	return Errorf(http.StatusBadRequest, "the body is not a valid request: %v", err)
 }

@@ -12,8 +12,17 @@ type Piece struct {
 	Reasoning string
 	Refusal   string
 	Calls     []CallPiece
-	Finish    string // why the answer ended; empty before its end
+	Logprobs  []json.RawMessage // of the text's tokens
+	Finish    string            // why the answer ended; empty before its end
+	Stopped   string            // the stop string at which it did, where the server tells
 	Usage     *Usage
+	Cost
+}
+
+// Cost is what an answer costs, as its usage tells it in every door: TAO, and the parts of it in rao.
+type Cost struct {
+	TAO   json.Number     `json:"cost,omitempty"`
+	Parts json.RawMessage `json:"cost_details,omitempty"`
 }
 
 // CallPiece is a part of a call of a tool. Calls are numbered from 0 in the order in which they begin.
@@ -42,10 +51,24 @@ type callState struct {
 
 // choicePiece is what is read of a chunk's or an answer's choice.
 type choicePiece struct {
-	Index        int     `json:"index"`
-	Delta        *delta  `json:"delta"`
-	Message      *delta  `json:"message"`
-	FinishReason *string `json:"finish_reason"`
+	Index        int             `json:"index"`
+	Delta        *delta          `json:"delta"`
+	Message      *delta          `json:"message"`
+	FinishReason *string         `json:"finish_reason"`
+	StopReason   any             `json:"stop_reason"`  // vLLM: the stop string, or a token's number
+	MatchedStop  any             `json:"matched_stop"` // SGLang: likewise
+	Logprobs     json.RawMessage `json:"logprobs"`
+}
+
+// tokens are the entries of a choice's log-probabilities; none where they have another form.
+func (c *choicePiece) tokens() []json.RawMessage {
+	var of struct {
+		Content []json.RawMessage `json:"content"`
+	}
+	if !given(c.Logprobs) || json.Unmarshal(c.Logprobs, &of) != nil {
+		return nil
+	}
+	return of.Content
 }
 
 type delta struct {
@@ -63,7 +86,7 @@ type delta struct {
 	} `json:"tool_calls"`
 }
 
-// lenient is a string; of anything else but null it is the JSON text.
+// lenient is a string, or that of a list of parts of text; of anything else but null it is the JSON text.
 type lenient string
 
 // UnmarshalJSON reads any value.
@@ -76,7 +99,15 @@ func (l *lenient) UnmarshalJSON(data []byte) error {
 		}
 		return nil
 	}
-	*l = lenient(data)
+	var parts []struct{ Type, Text string }
+	if json.Unmarshal(data, &parts) != nil {
+		*l = lenient(data)
+		return nil
+	}
+	*l = ""
+	for _, p := range parts {
+		*l += lenient(p.Text)
+	}
 	return nil
 }
 
@@ -91,6 +122,9 @@ func (p *Pieces) Read(data []byte) (Piece, error) {
 		return Piece{}, fmt.Errorf("%w: %w", ErrChunk, err)
 	}
 	out := Piece{Model: chunk.Model, Usage: usageOf(chunk.Usage)}
+	if out.Usage != nil && json.Unmarshal(chunk.Usage, &out.Cost) != nil {
+		out.Cost = Cost{} // a server's own, in another form
+	}
 	for _, c := range chunk.Choices {
 		if c.Index != 0 {
 			continue
@@ -98,6 +132,12 @@ func (p *Pieces) Read(data []byte) (Piece, error) {
 		if c.FinishReason != nil {
 			out.Finish = *c.FinishReason
 		}
+		for _, at := range []any{c.StopReason, c.MatchedStop} {
+			if text, ok := at.(string); ok {
+				out.Stopped = text
+			}
+		}
+		out.Logprobs = append(out.Logprobs, c.tokens()...)
 		for _, d := range []*delta{c.Delta, c.Message} {
 			if err := p.add(&out, d); err != nil {
 				return Piece{}, err

@@ -1,7 +1,10 @@
 package openai
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +23,9 @@ type Wish struct {
 	Stop              []string `json:"stop,omitempty"`
 	ResponseFormat    any      `json:"response_format,omitempty"`
 	ReasoningEffort   string   `json:"reasoning_effort,omitempty"`
+	Verbosity         string   `json:"verbosity,omitempty"`
+	Logprobs          bool     `json:"logprobs,omitempty"`
+	TopLogprobs       *int     `json:"top_logprobs,omitempty"`
 	Choosing                   // for the gateway; miners never see it
 }
 
@@ -28,6 +34,17 @@ type Choosing struct {
 	Provider json.RawMessage `json:"provider,omitempty"`
 	Models   json.RawMessage `json:"models,omitempty"`
 	Session  string          `json:"session_id,omitempty"`
+}
+
+// Stick lets requests that share a key of whatever length go to one miner, unless a session says so already.
+func (c *Choosing) Stick(key string) {
+	if c.Session != "" {
+		return
+	}
+	if c.Session = key; len(key) > maxID {
+		sum := sha256.Sum256([]byte(key))
+		c.Session = hex.EncodeToString(sum[:])
+	}
 }
 
 // Turn is a message of a Wish. Content is a string, a list of Part, or nil.
@@ -75,21 +92,41 @@ type Function struct {
 	Strict      *bool           `json:"strict,omitempty"`
 }
 
-// NamedTool is the tool_choice that demands one function.
-func NamedTool(name string) any {
-	return map[string]any{"type": "function", "function": map[string]string{"name": name}}
+// Offer adds a tool. A schema that is null is none.
+func (w *Wish) Offer(f Function) {
+	if string(f.Parameters) == "null" {
+		f.Parameters = nil
+	}
+	w.Tools = append(w.Tools, Tool{Type: "function", Function: f})
 }
 
-// SchemaFormat is the response_format that demands a JSON schema.
-func SchemaFormat(name string, schema json.RawMessage, strict *bool) any {
-	if name == "" {
-		name = "answer"
+// Demand lets the answer be a call of one function. The error is an *Error where that was not offered.
+func (w *Wish) Demand(name string) error {
+	if !slices.ContainsFunc(w.Tools, func(t Tool) bool { return t.Function.Name == name }) {
+		return Invalid("tool_choice", "tool_choice: there is no function %.80q in tools", name)
 	}
-	inner := map[string]any{"name": name, "schema": schema}
-	if strict != nil {
-		inner["strict"] = *strict
+	w.ToolChoice = map[string]any{"type": "function", "function": map[string]string{"name": name}}
+	return nil
+}
+
+// Schema is the JSON schema that an answer shall follow, under a name.
+type Schema struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description,omitempty"`
+	Schema      json.RawMessage `json:"schema"`
+	Strict      *bool           `json:"strict,omitempty"`
+}
+
+// Follow lets the answer be JSON of a schema, whose place in the request is at. The error is an *Error where there is none.
+func (w *Wish) Follow(s Schema, at string) error {
+	if !given(s.Schema) && string(s.Schema) != "{}" {
+		return Invalid(at, "%s: a JSON schema is wanted", at)
 	}
-	return map[string]any{"type": "json_schema", "json_schema": inner}
+	if s.Name == "" {
+		s.Name = "answer"
+	}
+	w.ResponseFormat = map[string]any{"type": "json_schema", "json_schema": s}
+	return nil
 }
 
 // Say adds a message. System messages at the front become one, since many models' templates know only one, and only there.

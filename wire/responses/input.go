@@ -28,9 +28,12 @@ func readInput(w *openai.Wish, raw json.RawMessage) error {
 		w.Say("user", []openai.Part{openai.TextPart(line)})
 		return nil
 	}
+	if raw[0] != '[' {
+		return openai.Invalid("input", "input must be a string or a list of items")
+	}
 	var items []item
-	if err := json.Unmarshal(raw, &items); err != nil {
-		return openai.Invalid("input", "input must be a string or a list of items: %v", err)
+	if err := openai.Fit("input", raw, &items); err != nil {
+		return err
 	}
 	var shown []openai.Part // what tools gave that is no text, for after the last of them
 	for i, it := range items {
@@ -65,8 +68,14 @@ func (it item) add(w *openai.Wish, i int) ([]openai.Part, error) {
 			return nil, invalidItem(i, "a message's role must be user, assistant, system or developer, not %.40q", it.Role)
 		}
 	case "function_call":
+		if it.CallID == "" || it.Name == "" {
+			return nil, invalidItem(i, "a function_call needs a call_id and a name")
+		}
 		w.Call(it.CallID, it.Name, it.Arguments)
 	case "function_call_output":
+		if it.CallID == "" {
+			return nil, invalidItem(i, "a function_call_output needs a call_id")
+		}
 		parts, err := readParts(it.Output, i)
 		if err != nil {
 			return nil, err
@@ -101,9 +110,12 @@ func readParts(raw json.RawMessage, i int) ([]openai.Part, error) {
 	if json.Unmarshal(raw, &line) == nil {
 		return []openai.Part{openai.TextPart(line)}, nil
 	}
+	if raw[0] != '[' {
+		return nil, invalidItem(i, "content must be a string or a list of parts")
+	}
 	var list []part
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, invalidItem(i, "content must be a string or a list of parts: %v", err)
+	if err := openai.Fit("input["+itoa(i)+"].content", raw, &list); err != nil {
+		return nil, err
 	}
 	var parts []openai.Part
 	for _, p := range list {

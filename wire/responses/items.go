@@ -1,6 +1,10 @@
 package responses
 
-import "agora/wire/openai"
+import (
+	"encoding/json"
+
+	"agora/wire/openai"
+)
 
 // think adds to the model's thinking.
 func (w *Writer) think(more string) {
@@ -34,8 +38,9 @@ func (w *Writer) say(more, kind string) {
 	}
 	w.said.WriteString(more)
 	fields := map[string]any{"delta": more}
-	if kind == "output_text" {
-		fields["logprobs"] = []any{}
+	if p, ok := m.Content[0].(*outputText); ok {
+		fields["logprobs"] = w.untold
+		p.Logprobs, w.untold = append(p.Logprobs, w.untold...), []json.RawMessage{}
 	}
 	w.inPart("response."+kind+".delta", m.ID, fields)
 }
@@ -44,7 +49,7 @@ func newPart(kind string) any {
 	if kind == "refusal" {
 		return &refusal{Type: kind}
 	}
-	return &outputText{Type: kind, Annotations: []any{}, Logprobs: []any{}}
+	return &outputText{Type: kind, Annotations: []any{}, Logprobs: []json.RawMessage{}}
 }
 
 func kindOf(part any) string {
@@ -79,14 +84,14 @@ func (w *Writer) closeOpen() {
 func (w *Writer) closeMessage(m *message, said string) {
 	switch p := m.Content[0].(type) {
 	case *outputText:
-		p.Text = said
-		w.inPart("response.output_text.done", m.ID, map[string]any{"text": said, "logprobs": []any{}})
+		p.Text, p.Logprobs, w.untold = said, append(p.Logprobs, w.untold...), []json.RawMessage{}
+		w.inPart("response.output_text.done", m.ID, map[string]any{"text": said, "logprobs": p.Logprobs})
 	case *refusal:
 		p.Refusal = said
 		w.inPart("response.refusal.done", m.ID, map[string]any{"refusal": said})
 	}
 	w.inPart("response.content_part.done", m.ID, map[string]any{"part": m.Content[0]})
-	m.Status = "completed"
+	m.Status = w.itemStatus()
 	w.event("response.output_item.done", map[string]any{"output_index": w.at, "item": m})
 }
 
@@ -105,14 +110,22 @@ func (w *Writer) callPart(p openai.CallPiece) {
 	w.event("response.function_call_arguments.delta", map[string]any{"item_id": c.ID, "output_index": c.at, "delta": p.Arguments})
 }
 
+// itemStatus says whether an item that ends now is whole.
+func (w *Writer) itemStatus() string {
+	if w.Incomplete != nil {
+		return "incomplete"
+	}
+	return "completed"
+}
+
 func (w *Writer) closeCall(c *opened) {
 	c.Arguments = c.arguments.String()
-	if c.Arguments == "" {
+	if c.Arguments == "" && w.Incomplete == nil {
 		c.Arguments = "{}" // clients parse it
 	}
 	w.event("response.function_call_arguments.done", map[string]any{
 		"item_id": c.ID, "output_index": c.at, "name": c.Name, "arguments": c.Arguments,
 	})
-	c.Status = "completed"
+	c.Status = w.itemStatus()
 	w.event("response.output_item.done", map[string]any{"output_index": c.at, "item": c.call})
 }

@@ -26,6 +26,7 @@ type response struct {
 	Reasoning    reasoning       `json:"reasoning"`
 	Store        bool            `json:"store"`
 	Temperature  float64         `json:"temperature"`
+	TopLogprobs  int             `json:"top_logprobs"`
 	Text         text            `json:"text"`
 	ToolChoice   json.RawMessage `json:"tool_choice"`
 	Tools        []tool          `json:"tools"`
@@ -55,6 +56,7 @@ type usage struct {
 		Reasoning int `json:"reasoning_tokens"`
 	} `json:"output_tokens_details"`
 	Total int `json:"total_tokens"`
+	openai.Cost
 }
 
 // message is an item of the output that is text.
@@ -67,10 +69,10 @@ type message struct {
 }
 
 type outputText struct {
-	Type        string `json:"type"` // "output_text"
-	Text        string `json:"text"`
-	Annotations []any  `json:"annotations"`
-	Logprobs    []any  `json:"logprobs"`
+	Type        string            `json:"type"` // "output_text"
+	Text        string            `json:"text"`
+	Annotations []any             `json:"annotations"`
+	Logprobs    []json.RawMessage `json:"logprobs"`
 }
 
 type refusal struct {
@@ -117,8 +119,14 @@ func newResponse(r *Request, id string, now int64) response {
 	if r.Reasoning != nil {
 		out.Reasoning = *r.Reasoning
 	}
-	if r.Text != nil && r.Text.Format != nil {
-		out.Text = *r.Text
+	if r.Text != nil {
+		out.Text.Verbosity = r.Text.Verbosity
+		if r.Text.Format != nil {
+			out.Text.Format = r.Text.Format
+		}
+	}
+	if r.TopLogprobs != nil {
+		out.TopLogprobs = *r.TopLogprobs
 	}
 	if r.Temperature != nil {
 		out.Temperature = *r.Temperature
@@ -138,11 +146,8 @@ func newResponse(r *Request, id string, now int64) response {
 	return out
 }
 
-func usageOf(u *openai.Usage) *usage {
-	if u == nil {
-		return nil
-	}
-	out := &usage{Input: u.PromptTokens, Output: u.CompletionTokens, Total: u.PromptTokens + u.CompletionTokens}
+func usageOf(u *openai.Usage, c openai.Cost) *usage {
+	out := &usage{Input: u.PromptTokens, Output: u.CompletionTokens, Total: u.PromptTokens + u.CompletionTokens, Cost: c}
 	out.InputDetails.Cached = u.Cached()
 	out.OutputDetails.Reasoning = u.Reasoning()
 	return out

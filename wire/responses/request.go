@@ -30,6 +30,8 @@ type Request struct {
 	Conversation    json.RawMessage `json:"conversation"`
 	Prompt          json.RawMessage `json:"prompt"`
 	CacheKey        string          `json:"prompt_cache_key"`
+	Include         []string        `json:"include"`
+	TopLogprobs     *int            `json:"top_logprobs"`
 	openai.Choosing
 }
 
@@ -39,10 +41,11 @@ type text struct {
 }
 
 type format struct {
-	Type   string          `json:"type"`
-	Name   string          `json:"name,omitempty"`
-	Schema json.RawMessage `json:"schema,omitempty"`
-	Strict *bool           `json:"strict,omitempty"`
+	Type        string          `json:"type"`
+	Name        string          `json:"name,omitempty"`
+	Description string          `json:"description,omitempty"`
+	Schema      json.RawMessage `json:"schema,omitempty"`
+	Strict      *bool           `json:"strict,omitempty"`
 }
 
 type reasoning struct {
@@ -77,6 +80,9 @@ func Decode(body []byte) (*Request, error) {
 	case r.Background:
 		return nil, openai.Invalid("background", "answers in the background are not kept here: leave it out, and use stream for long ones")
 	}
+	if len(r.Tools) == 0 && (string(r.ToolChoice) == `"required"`) {
+		return nil, openai.Invalid("tool_choice", "tool_choice: there are no tools to call")
+	}
 	r.Tools = slices.DeleteFunc(r.Tools, func(t tool) bool { return t.Type != "function" || t.Name == "" })
 	return r, nil
 }
@@ -89,19 +95,21 @@ func (r *Request) Chat() ([]byte, error) {
 		Model: r.Model, MaxTokens: r.MaxOutputTokens, Temperature: r.Temperature, TopP: r.TopP, Seed: r.Seed,
 		ParallelToolCalls: r.Parallel, Choosing: r.Choosing,
 	}
-	if w.Session == "" {
-		w.Session = r.CacheKey
+	w.Stick(r.CacheKey)
+	if r.tellsLogprobs() {
+		w.Logprobs, w.TopLogprobs = true, r.TopLogprobs
 	}
 	if r.Reasoning != nil && r.Reasoning.Effort != nil {
 		w.ReasoningEffort = *r.Reasoning.Effort
 	}
-	if r.Text != nil && r.Text.Format != nil {
-		w.ResponseFormat = r.Text.Format.chat()
+	if r.Text != nil {
+		w.Verbosity = r.Text.Verbosity
+		if err := r.Text.Format.chat(w); err != nil {
+			return nil, err
+		}
 	}
 	for _, t := range r.Tools {
-		w.Tools = append(w.Tools, openai.Tool{Type: "function", Function: openai.Function{
-			Name: t.Name, Description: t.Description, Parameters: t.Parameters, Strict: t.Strict,
-		}})
+		w.Offer(openai.Function{Name: t.Name, Description: t.Description, Parameters: t.Parameters, Strict: t.Strict})
 	}
 	if err := r.choose(w); err != nil {
 		return nil, err
@@ -118,12 +126,20 @@ func (r *Request) Chat() ([]byte, error) {
 	return w.JSON()
 }
 
-func (f *format) chat() any {
-	switch f.Type {
-	case "json_schema":
-		return openai.SchemaFormat(f.Name, f.Schema, f.Strict)
-	case "json_object":
-		return map[string]string{"type": f.Type}
+// tellsLogprobs says whether the answer shall tell its tokens' log-probabilities.
+func (r *Request) tellsLogprobs() bool {
+	return slices.Contains(r.Include, "message.output_text.logprobs") || r.TopLogprobs != nil && *r.TopLogprobs > 0
+}
+
+func (f *format) chat(w *openai.Wish) error {
+	switch {
+	case f == nil, f.Type == "text":
+	case f.Type == "json_schema":
+		return w.Follow(openai.Schema{Name: f.Name, Description: f.Description, Schema: f.Schema, Strict: f.Strict}, "text.format.schema")
+	case f.Type == "json_object":
+		w.ResponseFormat = map[string]string{"type": f.Type}
+	default:
+		return openai.Invalid("text.format.type", "text.format.type must be text, json_object or json_schema, not %.40q", f.Type)
 	}
 	return nil
 }
@@ -149,7 +165,7 @@ func (r *Request) choose(w *openai.Wish) error {
 	}
 	switch c.Type {
 	case "function":
-		w.ToolChoice = openai.NamedTool(c.Name)
+		return w.Demand(c.Name)
 	case "allowed_tools":
 		w.ToolChoice = c.Mode
 		w.Tools = slices.DeleteFunc(w.Tools, func(t openai.Tool) bool {
@@ -157,15 +173,6 @@ func (r *Request) choose(w *openai.Wish) error {
 		})
 	}
 	return nil
-}
-
-// Refuse is the body of an error, as every door of OpenAI's writes it.
-func Refuse(e *openai.Error) []byte {
-	body, err := json.Marshal(e)
-	if err != nil { // strings always marshal
-		panic(err)
-	}
-	return body
 }
 
 func invalidItem(i int, format string, args ...any) error {

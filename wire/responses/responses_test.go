@@ -55,12 +55,21 @@ func TestWhatNamesSomethingStoredIsRefused(t *testing.T) {
 		`{"model":"m","input":[{"type":"item_reference","id":"msg"}]}`:                            "not a reference",
 		`{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]}`: "file_data",
 		`{"model":"m","input":[{"role":"user","content":[{"type":"smell"}]}]}`:                    `"smell" is not understood`,
-		`{"model":"m"}`:                             `missing required parameter: "input"`,
-		`{"input":"x"}`:                             "must provide a model",
-		`{"model":"m","input":7}`:                   "input must be a string",
-		`{"model":"m","input":"x"`:                  "ends before",
-		`{"model":"m","model":"n"}`:                 "twice",
-		`{"model":"m","input":"x","tool_choice":7}`: "tool_choice must be",
+		`{"model":"m"}`:                                      `missing required parameter: "input"`,
+		`{"input":"x"}`:                                      "must provide a model",
+		`{"model":"m","input":7}`:                            "input must be a string",
+		`{"model":"m","input":"x"`:                           "ends before",
+		`{"model":"m","model":"n"}`:                          "twice",
+		`{"model":"m","input":"x","tool_choice":7}`:          "tool_choice must be",
+		`{"model":"m","input":"x","tool_choice":"required"}`: "there are no tools to call",
+		`{"model":"m","input":"x","tools":[{"type":"function","name":"f"}],"tool_choice":{"type":"function","name":"g"}}`: `there is no function "g" in tools`,
+		`{"model":"m","input":"x","text":{"format":{"type":"grammar"}}}`:                                                  `json_schema, not "grammar"`,
+		`{"model":"m","input":"x","text":{"format":{"type":"json_schema","name":"n"}}}`:                                   "text.format.schema: a JSON schema is wanted",
+		`{"model":"m","input":[{"type":"function_call","name":"f","arguments":"{}"}]}`:                                    "needs a call_id",
+		`{"model":"m","input":[{"type":"function_call","call_id":"c","name":"f","arguments":{}}]}`:                        "input.arguments must be a string, not object",
+		`{"model":"m","input":[{"type":"function_call_output","output":"x"}]}`:                                            "needs a call_id",
+		`{"model":"m","input":[{"role":"user","content":7}]}`:                                                             "content must be a string or a list of parts",
+		`{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":7}]}]}`:                              "input[0].content.text must be a string, not number",
 	} {
 		r, err := Decode([]byte(body))
 		if err == nil {
@@ -185,6 +194,64 @@ func TestErrorEndsTheStreamInBothForms(t *testing.T) {
 	require.Equal(t, []string{"response.created", "response.in_progress", "response.failed", "error"}, names)
 	require.Equal(t, map[string]any{"code": "miner_died", "message": "the miner died"}, datas[2]["response"].(map[string]any)["error"])
 	require.Equal(t, "the miner died", datas[3]["error"].(map[string]any)["message"])
+}
+
+// What is asked of tokens and form goes on to the chat, and what the chat tells of them comes back.
+func TestLogprobsAreToldWhereTheyAreAsked(t *testing.T) {
+	r, err := Decode([]byte(`{"model":"m","input":"x","include":["message.output_text.logprobs"],"top_logprobs":2,
+"text":{"verbosity":"low","format":{"type":"json_schema","name":"n","description":"d","schema":{}}},"prompt_cache_key":"` + strings.Repeat("k", 200) + `",
+"tools":[{"type":"function","name":"f","parameters":null}]}`))
+	require.NoError(t, err)
+	chat, err := r.Chat()
+	require.NoError(t, err)
+	require.Contains(t, string(chat), `"tools":[{"type":"function","function":{"name":"f"}}]`)
+	require.Contains(t, string(chat), `"response_format":{"json_schema":{"name":"n","description":"d","schema":{}},"type":"json_schema"},"verbosity":"low","logprobs":true,"top_logprobs":2,"session_id":"`)
+	w := NewWriter(r, "1", 7)
+	all := ""
+	for _, chunk := range []string{
+		`{"choices":[{"index":0,"delta":{"content":""},"logprobs":{"content":[{"token":"a","logprob":-1}]}}]}`,
+		`{"choices":[{"index":0,"delta":{"content":"ab"},"logprobs":{"content":[{"token":"b","logprob":-2}]}}]}`,
+		`{"choices":[{"index":0,"delta":{"content":"c"},"logprobs":7}]}`,
+		`{"choices":[{"index":0,"delta":{},"logprobs":{"content":[{"token":"d","logprob":-3}]},"finish_reason":"stop"}]}`,
+		`{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":4,"cost":0.25}}`,
+	} {
+		part, err := w.Chunk([]byte(chunk))
+		require.NoError(t, err)
+		all += string(part)
+	}
+	_, datas := events(t, all+string(w.End()))
+	var told []int
+	for _, d := range datas {
+		if list, ok := d["logprobs"].([]any); ok {
+			told = append(told, len(list))
+		}
+	}
+	require.Equal(t, []int{2, 0, 3}, told, "two parts, and the whole")
+	require.Len(t, w.Output[0].(*message).Content[0].(*outputText).Logprobs, 3)
+	last := datas[len(datas)-1]["response"].(map[string]any)
+	require.EqualValues(t, 0.25, last["usage"].(map[string]any)["cost"])
+	require.EqualValues(t, 2, last["top_logprobs"])
+	require.Equal(t, "low", last["text"].(map[string]any)["verbosity"])
+
+	plain, err := Decode([]byte(`{"model":"m","input":"x"}`))
+	require.NoError(t, err)
+	whole, err := NewWriter(plain, "1", 7).Whole([]byte(`{"choices":[{"message":{"content":"a"},"logprobs":{"content":[{"token":"a"}]},"finish_reason":"stop"}]}`))
+	require.NoError(t, err)
+	require.Contains(t, string(whole), `"logprobs":[]`, "nobody asked")
+}
+
+// A call whose arguments are cut must not look like one to run.
+func TestWhatIsCutIsIncomplete(t *testing.T) {
+	r, err := Decode([]byte(`{"model":"m","input":"x"}`))
+	require.NoError(t, err)
+	for finish, want := range map[string]string{"length": "incomplete", "content_filter": "incomplete", "tool_calls": "completed"} {
+		w := NewWriter(r, "1", 7)
+		_, err = w.Chunk([]byte(`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{\"pa"}}]},"finish_reason":"` + finish + `"}]}`))
+		require.NoError(t, err)
+		w.End()
+		require.Equal(t, want, w.Status)
+		require.Equal(t, want, w.Output[0].(*call).Status)
+	}
 }
 
 // Whatever comes is a chat that miners take, or a refusal in words.

@@ -21,6 +21,9 @@ type Writer struct {
 	events []byte
 	finish string
 
+	tells  bool              // log-probabilities
+	untold []json.RawMessage // of them, that came without text
+
 	begun bool
 	open  any // *message or *thought that is being written
 	at    int // its place in the output
@@ -37,7 +40,10 @@ type opened struct {
 
 // NewWriter answers r. id makes the response's ids; now is in seconds since 1970.
 func NewWriter(r *Request, id string, now int64) *Writer {
-	return &Writer{response: newResponse(r, id, now), id: id, now: now, pieces: openai.Pieces{ID: id}}
+	return &Writer{
+		response: newResponse(r, id, now), id: id, now: now, pieces: openai.Pieces{ID: id},
+		tells: r.tellsLogprobs(), untold: []json.RawMessage{},
+	}
 }
 
 // Chunk is what a chunk of the chat adds, as events; valid until the next call. The error is openai.ErrChunk.
@@ -48,6 +54,9 @@ func (w *Writer) Chunk(data []byte) ([]byte, error) {
 	}
 	w.events = w.events[:0]
 	w.begin()
+	if w.tells {
+		w.untold = append(w.untold, p.Logprobs...)
+	}
 	w.think(p.Reasoning)
 	w.say(p.Text, "output_text")
 	w.say(p.Refusal, "refusal")
@@ -58,7 +67,7 @@ func (w *Writer) Chunk(data []byte) ([]byte, error) {
 		w.finish = p.Finish
 	}
 	if p.Usage != nil {
-		w.Usage = usageOf(p.Usage)
+		w.Usage = usageOf(p.Usage, p.Cost)
 	}
 	return w.events, nil
 }
@@ -83,8 +92,12 @@ func (w *Writer) Fail(e *openai.Error) []byte {
 	}
 	w.Status, w.Error = "failed", &fault{code, e.Message}
 	w.event("response.failed", map[string]any{"response": &w.response})
-	inner := map[string]any{"type": e.Type, "code": code, "message": e.Message, "param": nil}
-	w.event("error", map[string]any{"code": code, "message": e.Message, "param": nil, "error": inner})
+	var param *string
+	if e.Param != "" {
+		param = &e.Param
+	}
+	inner := map[string]any{"type": e.Type, "code": code, "message": e.Message, "param": param}
+	w.event("error", map[string]any{"code": code, "message": e.Message, "param": param, "error": inner})
 	return w.events
 }
 
@@ -108,16 +121,16 @@ func (w *Writer) begin() {
 
 // complete closes what is open and says how the answer ended.
 func (w *Writer) complete() {
+	reason := map[string]string{"length": "max_output_tokens", "content_filter": "content_filter"}[w.finish]
+	if reason != "" {
+		w.Incomplete = &incomplete{reason}
+	}
 	w.closeOpen()
 	for _, c := range w.calls {
 		w.closeCall(c)
 	}
-	w.Status, w.CompletedAt = "completed", &w.now
-	switch w.finish {
-	case "length":
-		w.Status, w.Incomplete, w.CompletedAt = "incomplete", &incomplete{"max_output_tokens"}, nil
-	case "content_filter":
-		w.Status, w.Incomplete, w.CompletedAt = "incomplete", &incomplete{"content_filter"}, nil
+	if w.Status = w.itemStatus(); w.Incomplete == nil {
+		w.CompletedAt = &w.now
 	}
 }
 
