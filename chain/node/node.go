@@ -2,9 +2,11 @@ package node
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	cmtdb "github.com/cometbft/cometbft-db"
@@ -32,6 +34,7 @@ import (
 	genutiltypes "github.com/cosmos/cosmos-sdk/x/genutil/types"
 
 	"agora/chain/app"
+	"agora/chain/clock"
 )
 
 // Node is a running node. Only Close may be called from several goroutines.
@@ -39,6 +42,7 @@ type Node struct {
 	Comet *cmtnode.Node
 	App   *app.App
 
+	clock  *clock.Clock
 	log    log.Logger
 	http   *errgroup.Group // REST and gRPC
 	stop   context.CancelFunc
@@ -102,13 +106,31 @@ func Start(ctx context.Context, c *cmtcfg.Config, db dbm.DB, stores cmtcfg.DBPro
 	if as != nil {
 		seen = as(seen)
 	}
-	comet, err := cmtnode.NewNodeWithContext(ctx, c, pv, name, proxy.NewLocalClientCreator(seen), genesis(c),
-		stores, cmtnode.DefaultMetricsProvider(c.Instrumentation), servercmtlog.CometLoggerWrapper{Logger: logger})
+	said := servercmtlog.CometLoggerWrapper{Logger: logger}
+	peers := clock.New()
+	peers.SetLogger(said.With(log.ModuleKey, "clock"))
+	comet, err := cmtnode.NewNodeWithContext(ctx, c, pv, name, proxy.NewLocalClientCreator(timed{seen, peers}), genesis(c), stores,
+		cmtnode.DefaultMetricsProvider(c.Instrumentation), said, cmtnode.CustomReactors(map[string]p2p.Reactor{clock.Name: peers}))
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{Comet: comet, App: a, log: logger, http: &errgroup.Group{}, stop: func() {}, halted: make(chan struct{})}
+	n := &Node{Comet: comet, App: a, clock: peers, log: logger, http: &errgroup.Group{}, stop: func() {}, halted: make(chan struct{})}
 	return n, n.begin()
+}
+
+// timed answers beside the application's queries how this machine's clock is.
+type timed struct {
+	abci.Application
+	clock *clock.Clock
+}
+
+// Query answers clock.Query with a clock.Reading as JSON, and leaves all others to the application.
+func (t timed) Query(ctx context.Context, q *abci.RequestQuery) (*abci.ResponseQuery, error) {
+	if q.Path != clock.Query {
+		return t.Application.Query(ctx, q)
+	}
+	value, err := json.Marshal(t.clock.Read())
+	return &abci.ResponseQuery{Value: value}, err
 }
 
 func genesis(c *cmtcfg.Config) func() (*cmttypes.GenesisDoc, error) {
@@ -122,7 +144,13 @@ func genesis(c *cmtcfg.Config) func() (*cmttypes.GenesisDoc, error) {
 }
 
 // begin starts the node and the watch over its consensus, which CometBFT lets die without a word to the process.
-func (n *Node) begin() error {
+func (n *Node) begin() (err error) {
+	defer func() { // what CometBFT meets in a block that it plays again it does not return
+		if p := recover(); p != nil {
+			n.log.Error("CONSENSUS FAILURE", "err", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("start the node: consensus failed again where it had failed before: %v", p)
+		}
+	}()
 	env, err := n.Comet.ConfigureRPC()
 	if err != nil {
 		return err
@@ -152,6 +180,9 @@ func (n *Node) Cause(halt serverconfig.BaseConfig) error {
 	}
 	if halt.HaltHeight > 0 && uint64(next) >= halt.HaltHeight || halt.HaltTime > 0 && n.timeOf(next) >= int64(halt.HaltTime) {
 		return nil
+	}
+	if r := n.clock.Read(); r.Wrong() {
+		return fmt.Errorf("consensus failed at block %d: %s", next, r)
 	}
 	return fmt.Errorf("consensus failed at block %d: the log says why, at CONSENSUS FAILURE", next)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 
 	"github.com/cosmos/cosmos-sdk/client"
 	"github.com/cosmos/cosmos-sdk/client/flags"
+
+	"agora/chain/clock"
 )
 
 // nodeStatus is what a node says of itself, by the names that CometBFT's own RPC has.
@@ -32,7 +35,8 @@ type nodeStatus struct {
 		Address     string `json:"address"`
 		VotingPower int64  `json:"voting_power,string"`
 	} `json:"validator_info"`
-	Peers int `json:"peers"`
+	Peers int            `json:"peers"`
+	Clock *clock.Reading `json:"clock,omitempty"` // beside its peers'; none of a node before it could tell
 }
 
 // statusCommand asks a node how it is: under `agora` the wallet's, under `agora node` the one of --home.
@@ -73,7 +77,21 @@ func askNode(ctx context.Context, c *rpchttp.HTTP) (*nodeStatus, error) {
 		return nil, err
 	}
 	s.Peers = net.NPeers
-	return s, nil
+	s.Clock, err = askClock(ctx, c)
+	return s, err
+}
+
+// askClock asks a node how its clock is beside its peers'; nil where it is of a program that does not say.
+func askClock(ctx context.Context, c *rpchttp.HTTP) (*clock.Reading, error) {
+	said, err := c.ABCIQuery(ctx, clock.Query, nil)
+	if err != nil || said.Response.Code != 0 {
+		return nil, err
+	}
+	var r clock.Reading
+	if err := json.Unmarshal(said.Response.Value, &r); err != nil {
+		return nil, fmt.Errorf("the node's clock: %w", err)
+	}
+	return &r, nil
 }
 
 func fill(s *nodeStatus, r *coretypes.ResultStatus) {
@@ -93,8 +111,12 @@ func (s *nodeStatus) text(now time.Time) string {
 	if s.ValidatorInfo.VotingPower > 0 {
 		vote = fmt.Sprintf("votes with a power of %d", s.ValidatorInfo.VotingPower)
 	}
-	return fmt.Sprintf("%s of %s %s, has %d peers and %s\nblock %d, %s ago; the earliest it has is %d\nnode %s, CometBFT %s\n",
+	told := ""
+	if s.Clock != nil {
+		told = s.Clock.String() + "\n"
+	}
+	return fmt.Sprintf("%s of %s %s, has %d peers and %s\nblock %d, %s ago; the earliest it has is %d\nnode %s, CometBFT %s\n%s",
 		s.NodeInfo.Moniker, s.NodeInfo.Network, state, s.Peers, vote,
 		s.SyncInfo.LatestBlockHeight, now.Sub(s.SyncInfo.LatestBlockTime).Round(time.Second), s.SyncInfo.EarliestBlockHeight,
-		s.NodeInfo.ID, s.NodeInfo.Version)
+		s.NodeInfo.ID, s.NodeInfo.Version, told)
 }
