@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -106,14 +107,18 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		openai.WriteError(w, reason(resp))
 		return
 	}
-	if stream && !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
-		if err := restream(w, resp.Body); err != nil {
-			openai.WriteError(w, err)
+	from := io.Reader(resp.Body)
+	if stream {
+		if from, err = eventsOf(w, resp.Body); err != nil {
+			openai.WriteError(w, b.explain(r.Context(), err))
+			return
 		}
-		return
+		if from == nil {
+			return
+		}
 	}
 	w.WriteHeader(resp.StatusCode)
-	if err := relay(w, resp.Body); err != nil {
+	if err := relay(w, from); err != nil {
 		b.opt.Log.Debug("answer broke off", "path", r.URL.Path, "err", err)
 		panic(http.ErrAbortHandler)
 	}
@@ -222,13 +227,22 @@ func (b *Backend) explain(ctx context.Context, err error) error {
 	return openai.Errorf(http.StatusBadGateway, "the miner's backend cannot be reached")
 }
 
-// misfit finds answers that are the operator's affair, not the consumer's: a wrong key, model or address.
+// misfit finds answers that are the operator's affair, not the consumer's: a wrong key, model or address, an account without
+// money (402 of a miner means that the miner wants to be paid), a reverse proxy that compresses or gives up.
 func (b *Backend) misfit(resp *http.Response) error {
 	switch s := resp.StatusCode; {
-	case s == http.StatusUnauthorized, s == http.StatusForbidden:
+	case s == http.StatusUnauthorized, s == http.StatusForbidden, s == http.StatusProxyAuthRequired:
 		b.complain("backend refuses the key; give the right one", resp)
-	case s == http.StatusNotFound, s >= 300 && s < 400, s < 200:
+	case s == http.StatusPaymentRequired:
+		b.complain("backend wants to be paid; its account has no money left", resp)
+	case s == http.StatusNotFound, s == http.StatusGone, s != http.StatusOK && s < 400, s >= 600:
 		b.complain("backend does not have this path, or not for this model", resp)
+	case s == http.StatusOK && !slices.Contains([]string{"", "identity"}, strings.ToLower(resp.Header.Get("Content-Encoding"))):
+		b.complain("backend compresses its answers, which nobody asked for; switch that off in the server or the proxy before it", resp)
+	case s == http.StatusRequestTimeout, s == 499:
+		return openai.Errorf(http.StatusGatewayTimeout, "the miner's backend gave the request up")
+	case s == http.StatusTooEarly:
+		return openai.Errorf(http.StatusServiceUnavailable, "the miner's backend is not ready yet")
 	default:
 		return nil
 	}

@@ -146,7 +146,7 @@ func (w *Joined) add(data []byte) error {
 	}
 	for _, m := range top.list {
 		first := m.name == "id" || m.name == "created" || m.name == "model"
-		if m.name != "choices" && string(m.value) != "null" && !(first && w.top.at(m.name) != nil) {
+		if m.name != "choices" && string(m.value) != "null" && !(first && w.top.said(m.name)) {
 			w.top.keep(m.name, m.value, &w.store)
 		}
 	}
@@ -163,6 +163,12 @@ func (w *Joined) add(data []byte) error {
 		}
 		return nil
 	})
+}
+
+// said says that a member has a value which says something: some servers begin with a chunk of empty ones.
+func (m *merged) said(name string) bool {
+	v := m.at(name)
+	return v != nil && len(v.raw) > 0 && string(v.raw) != `""` && string(v.raw) != "0"
 }
 
 func (w *Joined) choice(r *reading, raw []byte) error {

@@ -156,3 +156,11 @@ func FuzzJoin(f *testing.F) {
 		}
 	})
 }
+
+func TestFirstNameThatSaysSomethingIsTheAnswers(t *testing.T) {
+	in := data + `{"choices":[],"created":0,"id":"","model":"","prompt_filter_results":[]}` + blank + data + strings.Replace(finish, `"id":"c"`, `"id":"c","created":7,"model":"m"`, 1) + blank
+	got, err := Join(NewStream(strings.NewReader(in), 1<<10))
+	if err != nil || !strings.Contains(string(got), `"created":7`) || !strings.Contains(string(got), `"id":"c"`) || !strings.Contains(string(got), `"model":"m"`) {
+		t.Errorf("%s, %v", got, err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"agora/wire/walk"
 )
@@ -31,7 +32,7 @@ type Chunk struct {
 // It is whole if every choice that began has its finish_reason and then [DONE] or the end of the stream comes; what
 // follows [DONE] is not read. An end without a finish_reason is a cut, [DONE] or not: five of seven clients do not notice
 // it. An error is one in whatever spelling: an "error" member, an event of that name, an object or a finish_reason of that
-// name, a message without choices.
+// name, or that it was aborted, a message without choices.
 type Stream struct {
 	events  EventReader
 	began   places    // choices
@@ -75,7 +76,7 @@ func (s *Stream) Next() (Chunk, error) {
 		if string(data) == "[DONE]" {
 			return Chunk{}, s.end()
 		}
-		if len(data) == 0 {
+		if len(data) == 0 || string(data) == "null" {
 			continue
 		}
 		if c, ok, err := s.read(ev.Name, data); ok || err != nil {
@@ -149,7 +150,8 @@ func (s *Stream) read(name string, data []byte) (_ Chunk, ok bool, err error) {
 		return Chunk{}, false, err
 	}
 	told := choices != nil || given(h.usage)
-	if name == "error" || given(h.failure) || string(h.object) == `"error"` || !told && (s.began == (places{}) || given(h.detail) || given(h.message)) {
+	silent := s.began == (places{}) && (name == "" || name == "message") // a ping has a name
+	if name == "error" || given(h.failure) || string(h.object) == `"error"` || !told && (silent || given(h.detail) || given(h.message)) {
 		return Chunk{}, false, Foreign(0, data)
 	}
 	if err := s.note(choices, data); err != nil || !told {
@@ -224,6 +226,9 @@ func (s *Stream) choicesOf(raw []byte) ([]choice, error) {
 	return list, nil
 }
 
+// failures are what servers give as finish_reason where they gave up: the answer is no whole one.
+var failures = []string{"error", "abort", "aborted", "cancelled", "canceled"}
+
 // note keeps which choices began and ended.
 func (s *Stream) note(choices []choice, data []byte) error {
 	for _, c := range choices {
@@ -232,7 +237,7 @@ func (s *Stream) note(choices []choice, data []byte) error {
 			return fmt.Errorf("%w: choice %d, expected one from 0 to %d", ErrChunk, c.index, maxJoined-1)
 		case given(c.failure):
 			return Foreign(0, c.failure)
-		case c.finish == "error":
+		case slices.Contains(failures, c.finish):
 			return Foreign(0, data)
 		}
 		if s.began.add(c.index); c.finish != "" {

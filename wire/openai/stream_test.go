@@ -58,6 +58,9 @@ func TestEveryEndOfAStreamIsKnown(t *testing.T) {
 		{"event after [DONE]", data + finish + blank + doneLine + blank + data + `{"error":{"message":"no"}}` + blank, "whole"},
 		{"a kind of chunk that nobody knows", data + part + blank + data + `{"type":"ping"}` + blank + data + finish + blank, "whole"},
 
+		{"a ping with a name first", "event: ping\n" + data + `{"type":"ping"}` + blank + data + finish + blank, "whole"},
+		{"null first", data + "null" + blank + data + finish + blank, "whole"},
+
 		{"nothing", "", "cut"},
 		{"[DONE] alone", doneLine + blank, "cut"},
 		{"comments alone", ": a\n\n: b\n\n", "cut"},
@@ -86,7 +89,9 @@ func TestEveryEndOfAStreamIsKnown(t *testing.T) {
 		{"beside choices", data + `{"error":{"message":"died"},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}` + blank, "502 died"},
 		{"inside a choice", data + `{"choices":[{"index":0,"error":{"message":"died","code":503}}]}` + blank, "503 died"},
 		{"a finish_reason", data + part + blank + data + `{"choices":[{"index":0,"finish_reason":"error"}]}` + blank + doneLine + blank, "502 "},
+		{"aborted", data + part + blank + data + `{"choices":[{"index":0,"finish_reason":"abort"}]}` + blank + doneLine + blank, "502 "},
 		{"after the end", data + finish + blank + data + `{"error":{"message":"died"}}` + blank, "502 died"},
+		{"with another name and a message", "event: exception\n" + data + `{"message":"died"}` + blank, "502 died"},
 		{"first and no choices", data + `{"status":"loading"}` + blank + data + finish + blank, "502 "},
 		{"llama.cpp's context", data + `{"error":{"code":400,"message":"the request exceeds","type":"exceed_context_size_error"}}` + blank, "400 the request exceeds"},
 	} {
