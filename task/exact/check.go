@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"agora/wire/openai"
 )
@@ -66,18 +65,4 @@ func answerText(answer []byte) (string, error) {
 		return "", errors.New("answer's message is not the assistant's")
 	}
 	return string(r.Choices[0].Message.Content), nil
-}
-
-// visible is the answer without its thoughts: what stands before the last </think>. A thought that does not end has no answer.
-func visible(answer string) (string, bool) {
-	for _, tag := range []string{"think", "thinking", "reasoning"} {
-		if at := strings.LastIndex(answer, "</"+tag+">"); at >= 0 {
-			answer = answer[at+len(tag)+3:]
-		}
-		if strings.Contains(answer, "<"+tag+">") {
-			return "", false
-		}
-	}
-	answer = strings.TrimPrefix(answer, "\ufeff")
-	return strings.TrimSpace(strings.ReplaceAll(answer, "\r\n", "\n")), true
 }

@@ -14,8 +14,11 @@ import (
 //
 // Beside it no line may hold another value bare, no two marks may differ, and no sum may have two results.
 func (q Question) value(text string) (string, bool) {
-	if v, ok := q.read(q, undress(text)); ok {
-		return v, true
+	if v, ok := q.whole(text); ok {
+		return v, v != ""
+	}
+	if q.read != nil && q.say != nil && !q.Spell && len(q.turn.among) == 0 {
+		text = unnumbered(text)
 	}
 	lines := linesOf(text)
 	if q.turn.match != nil {
@@ -39,13 +42,32 @@ func (q Question) value(text string) (string, bool) {
 	if found == "" || contradicts(text) {
 		return "", false
 	}
-	for _, line := range lines {
+	for _, line := range q.listed(text, lines) {
 		if v, ok := q.read(q, undress(line)); ok && !heading.MatchString(undress(line)) && !strings.HasSuffix(line, ":") && v != found && !q.equally(v, found) {
 			return "", false
 		}
 	}
 	return found, true
 }
+
+// whole reads a text that is nothing but the value, its lines numbered or not, several values that are all right, or a JSON object
+// with it; "" where an object gives none.
+func (q Question) whole(text string) (string, bool) {
+	for _, form := range []string{unnumbered(text), text} {
+		if v, ok := q.read(q, undress(form)); ok {
+			return v, true
+		}
+	}
+	if parts := between.Split(strings.Trim(undress(text), "()"), -1); len(q.turn.also) > 0 && len(parts) > 1 {
+		if !slices.ContainsFunc(parts, func(p string) bool { v, ok := q.read(q, undress(p)); return !ok || !q.accepts(v) }) {
+			return q.read(q, undress(parts[0]))
+		}
+	}
+	return q.member(text)
+}
+
+// between stands between several values.
+var between = regexp.MustCompile(`(?i)\s*[,;/(]?\s*\b(?:or|and)\s+|\s*[,;/]\s*`)
 
 // equally says that two values are both right.
 func (q Question) equally(a, b string) bool {
@@ -69,13 +91,16 @@ func (q Question) marked(lines []string) (found string, ok bool) {
 		if !ok {
 			continue
 		}
-		if found != "" && v != found && !q.equally(v, found) {
+		if found != "" && v != found && !q.equally(v, found) || slices.ContainsFunc(lines[i+1:], recants.MatchString) {
 			return "", false
 		}
 		found = v
 	}
 	return found, true
 }
+
+// recants begins a line that takes back what stands before it.
+var recants = regexp.MustCompile(`(?i)^\W*(?:wait|correction|oops|sorry|scratch that|edit|no\s*[,.:!])`)
 
 // unmarked is the value of the last line that gives one, else of the first, else the only one; empty where none does or another
 // line takes it back.
@@ -138,6 +163,13 @@ func (q Question) piece(line string) (found string, ok bool) {
 	if q.say == nil {
 		return "", false
 	}
+	if v, ok := q.pointed(line); ok || arrow.MatchString(line) {
+		return v, ok
+	}
+	if v, ok := q.beside(line); ok {
+		return v, true
+	}
+	line = opinion.ReplaceAllString(ofCourse.ReplaceAllString(line, ""), "")
 	var bare, stated, steps, rest []string
 	for _, sentence := range q.sentences(line) {
 		if v, ok := q.read(q, undress(sentence)); ok {
@@ -175,6 +207,11 @@ func (q Question) agreed(bare, stated, steps []string) (string, bool) {
 	return stated[0], true
 }
 
+var (
+	opinion  = regexp.MustCompile(`(?i)^i (?:think|believe|would say)(?: that)? `)
+	ofCourse = regexp.MustCompile(`(?i),? (?:of course|obviously|i (?:think|believe))[.!]*$`)
+)
+
 // echoes says that a bare word is the one that was asked about, a heading of what follows.
 func (q Question) echoes(value string) bool {
 	return (q.Family == "facts" || q.Family == "calendar") && slices.Contains(wordsIn(q.base), value)
@@ -197,12 +234,17 @@ var (
 	hash  = regexp.MustCompile(`^#### *(.+)$`)
 	// heading is a line that only announces an answer.
 	heading = regexp.MustCompile(`(?i)^(?:the |my |final |correct )*(?:answer|solution|result|output|sure|certainly|okay|explanation)$`)
-	tag     = regexp.MustCompile(`(?i)^<answer>(.*)</answer>$`)
+	// abroad is "the answer is" in other languages.
+	abroad = regexp.MustCompile(`(?i)^(?:la respuesta|el resultado|la réponse|le résultat|die antwort|das ergebnis|a resposta|o resultado|la risposta|il risultato|ответ|答案|答え|结果|結果)(?: (?:correcta|correcte|correta|corretta))?\s*(?:est|es|ist|lautet|é|è|是|为|は|[-–—])?\s*:?\s*(.+?)(?:です)?\.?$`)
+	tag    = regexp.MustCompile(`(?i)^<answer>(.*)</answer>$`)
 )
 
 // afterMark is what a line gives as the answer in so many words.
 func afterMark(line string) (string, bool) {
-	for _, form := range []*regexp.Regexp{boxed, hash, tag, mark} {
+	if all := boxed.FindAllStringSubmatch(line, -1); slices.ContainsFunc(all, func(m []string) bool { return m[1] != all[0][1] }) {
+		return "", false
+	}
+	for _, form := range []*regexp.Regexp{boxed, hash, tag, mark, abroad} {
 		if m := form.FindStringSubmatch(line); m != nil {
 			return strings.Trim(m[1], "*_` "), true
 		}
@@ -212,10 +254,16 @@ func afterMark(line string) (string, bool) {
 
 // linesOf lists the lines that say something; fences are none.
 func linesOf(text string) (lines []string) {
+	fenced := false
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		if line != "" && !strings.HasPrefix(line, "```") && strings.Trim(line, "-=*_") != "" {
-			lines = append(lines, line)
+		if strings.HasPrefix(line, "```") || strings.HasPrefix(line, "~~~") {
+			fenced = !fenced
+			continue
+		}
+		remark := fenced && (line[:min(1, len(line))] == "#" || strings.HasPrefix(line, "//"))
+		if !remark && strings.Trim(line, "-=*_|: ") != "" {
+			lines = append(lines, row(line))
 		}
 	}
 	return lines
@@ -266,9 +314,9 @@ var (
 		{"<strong>", "</strong>"},
 		{"<answer>", "</answer>"},
 	}
-	fence  = regexp.MustCompile("(?s)^```[a-zA-Z0-9_+-]*\\s*\\n(.*?)\\n?\\s*```$")
+	fence  = regexp.MustCompile("(?s)^(?:```|~~~)[a-zA-Z0-9_+-]*\\s*\\n(.*?)\\n?\\s*(?:```|~~~)$")
 	bullet = regexp.MustCompile(`^(?:[-*•>]|#{1,6})\s+`)
-	lead   = regexp.MustCompile(`^A:\s*|(?i)^(?:so|thus|therefore|hence|sure|certainly|okay|ok|of course)\s*[,:!.]+\s*|^=\s*`)
+	lead   = regexp.MustCompile(`^(?:A|AI):\s*|(?i)^assistant:\s*|(?i)^(?:sure|certainly|of course)?[,!.]*\s*here (?:you go|it is|is (?:the|your) answer)\s*[:!.]\s*|(?i)^(?:so|thus|therefore|hence|sure|certainly|okay|ok|of course)\s*[,:!.]+\s*|^=\s*`)
 )
 
 // undress takes away what does not belong to the value: fences, emphasis, quotes, brackets, bullets, stops.

@@ -15,12 +15,17 @@ var dresses = []string{
 	"The correct answer is: \"%s\".", "Final answer: **%s**", "```\n%s\n```", "```text\n%s\n```", "<think>41? No.\n\nOr 43.</think>\n\n%s", "<think></think>%s",
 	"thinking aloud, 41 at first</think>%s", "So, %s.", `\boxed{%s}`, `$\boxed{%s}$`, "#### %s", "- %s", "> %s", "<answer>%s</answer>",
 	"Let me see.\n\nI look at it step by step.\n\nAnswer: %s", "Sure!\n%s", "# Answer\n\n**Answer**: %s\n", "The answer is:\n\n%s", "\ufeff%s", "“%s”",
+	"%s ✅", "🎉 **%s** 🎉", `\boxed{\text{%s}}`, `$\boxed{\mathbf{%s}}$`, "%s<|im_end|>", "%s</s>", "<p>%s</p>", "&nbsp;%s", "assistant: %s", "Here is the answer: %s",
+	"[THINK]41? No.[/THINK]%s", "<think>41</think><think>43</think>%s", "<|channel|>analysis<|message|>41?<|end|><|start|>assistant<|channel|>final<|message|>%s",
+	"~~~\n%s\n~~~", "\u200b%s\u200b", "La respuesta es: %s", "Answer: %s ✅",
 }
 
 // quarrels hold two different answers.
 var quarrels = []string{
 	"%s or %s", "%s, or %s", "%s / %s", "%s\n%s", "Answer: %s\nAnswer: %s", "%s. No, %s.", "It is %s or it is %s", "either %s or %s", "%s? Wait, %s",
 	"%s; %s", "The answer is %s. Actually the answer is %s.", "%s\n\nAnswer: %s", "**%s** and **%s**", "%s (or %s)", "%s not %s", "- %s\n- %s",
+	"%s ❌ %s", `\boxed{%s} \boxed{%s}`, `{"a": "%s", "b": "%s"}`, "| a | b |\n|---|---|\n| %s | %s |", "Answer: %s\nCorrection: %s", "%s (%s)", "~~%s~~ %s",
+	"<answer>%s</answer><answer>%s</answer>", "%s → %s", "%s ≠ %s", "1. %s\n2. %s", "%s<|im_end|>%s",
 }
 
 // wrongOf is an answer of the same kind that is not right.

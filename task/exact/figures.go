@@ -13,7 +13,7 @@ var (
 	numberAt   = regexp.MustCompile(`(?:^|[^\w.,-]|[(=$])([-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[-+]?\d+(?:\.\d+)?)`)
 	verbBefore = regexp.MustCompile(`(?i)(?:\b(?:is|are|was|be|equals|equal to|gives|makes|has|have|had|contains|get|gets|becomes|to|of length|number)|=|:|≈)\s*(?:the number |exactly |just |only |now )*["'“‘(]*$`)
 	larger     = regexp.MustCompile(`(?i)^(?:the number )?(\d+) is (?:an? |the )?(?:(larger|bigger|greater|more|higher)|(smaller|less|lower|fewer))(?: number| value| version)?(?: in value)? (?:than|of|compared to) (?:the number )?(\d+)$`)
-	strange    = regexp.MustCompile(`[%€£@#&~^|<>]|\bmore$`) // what makes another quantity of a number
+	strange    = regexp.MustCompile(`[%€£@#&~^|<>√∛±¬\p{No}]|\bmore$|\d\s+times \pL+$|(?i)(?:^|\b(?:is|are|be|equals)|[=:])\s*minus\b`) // what makes another quantity of a number
 	joint      = regexp.MustCompile(`(?i)^[\s("'-]*(?:and|or|/|,|;|&|to|-|–)?[\s("'-]*$`)
 	glued      = regexp.MustCompile(`^\pL`)
 	headed     = regexp.MustCompile(`(?i)^(?:the number )?(\d+) (?:is|comes|follows|are)\b`)
@@ -22,8 +22,13 @@ var (
 // numberIn reads the number that a sentence states.
 func numberIn(q Question, sentence string) (string, bool) {
 	sentence = q.asked(possible.ReplaceAllString(pluralLetter.ReplaceAllString(sentence, "'$1'"), "$1 "))
-	if m := larger.FindStringSubmatch(sentence); m != nil {
-		return q.compared(m)
+	for _, form := range []*regexp.Regexp{larger, largerSign} {
+		if m := form.FindStringSubmatch(sentence); m != nil {
+			return q.compared(m)
+		}
+	}
+	if v, ok := q.chained(sentence); ok {
+		return v, true
 	}
 	if v, ok := q.computed(sentence); ok {
 		return v, true
@@ -38,6 +43,52 @@ func numberIn(q Question, sentence string) (string, bool) {
 	v, ok := q.oneNumber(sentence)
 	return v, ok && !bounded(sentence, v)
 }
+
+// largerSign is what larger says, in signs.
+var largerSign = regexp.MustCompile(`^(\d+)\s*(?:(>)|(<))\s*(\d+)$`)
+
+var chain = regexp.MustCompile(`^(.*?)(\d[\d,]*(?:\s*[-+*x×·]\s*\d[\d,]*)+)((?:\s*=\s*\d[\d,]*(?:\s*[-+*x×·]\s*\d[\d,]*)*)*)\s*=\s*(\d[\d,]*)$`)
+
+// chained reads equations one behind the other, all of which are true and begin with the question's own numbers or, where those are
+// letters, with the letters.
+func (q Question) chained(sentence string) (string, bool) {
+	m := chain.FindStringSubmatch(sentence)
+	if m == nil || denial.MatchString(m[1]) || len(q.unknown(wordsIn(m[1]))) > 0 || strange.MatchString(m[1]) {
+		return "", false
+	}
+	v, ok := numeral(m[4])
+	for _, side := range append(strings.Split(m[3], "=")[min(1, strings.Count(m[3], "=")):], m[2]) {
+		if side != "" && strconv.Itoa(worth(side)) != v {
+			return "", false
+		}
+	}
+	_, own := q.computed(m[2] + " = " + v)
+	return v, ok && (own || q.Family == "roman" && (m[1] == "" || allIn(wordsIn(quotedIn(q.base)), wordsIn(m[1]))))
+}
+
+// worth is the value of sums and differences of products.
+func worth(expression string) int {
+	sum, product, sign := 0, 1, 1
+	for _, t := range term.FindAllString(strings.ReplaceAll(expression, ",", ""), -1) {
+		switch t {
+		case "+", "-":
+			sum, product, sign = sum+sign*product, 1, 1
+			if t == "-" {
+				sign = -1
+			}
+		case "*", "x", "×", "·":
+		default:
+			n, err := strconv.Atoi(t)
+			if err != nil || n > 1<<20 || product > 1<<20 {
+				return -1
+			}
+			product *= n
+		}
+	}
+	return sum + sign*product
+}
+
+var term = regexp.MustCompile(`\d+|[-+*x×·]`)
 
 // plainNumbers says that a sentence has no words but known ones, denies nothing and speaks of the same end of a comparison as the
 // question does.
@@ -133,16 +184,25 @@ func (q Question) withoutGiven(text string) string {
 	case q.Family == "sequence":
 		return strings.Replace(text, commas(integers(q.base))+", ", "", 1)
 	case q.turn.unit != "":
-		return spelledOut.ReplaceAllString(text, "")
+		return lettersFirst.ReplaceAllString(spelledOut.ReplaceAllString(text, ""), "")
 	}
 	return text
 }
 
+// lettersFirst are a word's letters one by one before what is said of them.
+var lettersFirst = regexp.MustCompile(`^\pL(?:(?:,\s*|-|\s+)\pL)+\s*[:=]\s*`)
+
 var spelledOut = regexp.MustCompile(`(?:[:,]|\s\()\s*\pL(?:(?:,\s*(?:and )?|-|\s+(?:and )?)\pL)+\)?$`)
+
+// romanSum is a number with its parts, and the numeral that they make.
+var romanSum = regexp.MustCompile(`^(\d+)(?:\s*=\s*[\dIVXLC\s+()]+)*\s*=\s*([IVXLC]+)$`)
 
 // numeralIn reads a sentence that states a number or a Roman numeral, whichever is asked for.
 func numeralIn(q Question, sentence string) (string, bool) {
 	if q.Spell {
+		if m := romanSum.FindStringSubmatch(sentence); m != nil && slices.Contains(numberValues(q.base), m[1]) {
+			return m[2], true
+		}
 		return lettersIn(q, sentence)
 	}
 	return numberIn(q, sentence)

@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	endWord  = regexp.MustCompile(`(?i)(?:\b(?:is|are|be|becomes|called|named|as|spells|gives|word|letter)|=|:|→|->)\s+["'“‘«]?([\pL]+|\pL(?:(?:[-. ]|, (?:and )?)\pL)+)["'”’»]?$`)
+	endWord  = regexp.MustCompile(`(?i)(?:\b(?:it['’]s|that['’]s|is|are|be|becomes|called|named|as|spells|gives|word|letter)|=|:|→|->)\s+["'“‘«]?([\pL]+|\pL(?:(?:[-. ]|, (?:and )?)\pL)+)["'”’»]?$`)
 	headWord = regexp.MustCompile(`(?i)^(?:the (?:letter|word) )?["'“‘]?(\pL+)["'”’]? is (?:the|an?) (.*)$`)
 	inRoman  = regexp.MustCompile(`(?i) in roman numerals$`)
 	anyQuote = strings.NewReplacer(`"`, "", "“", "", "”", "", "‘", "", "«", "", "»", "")

@@ -12,6 +12,7 @@ var tells = regexp.MustCompile(`(?i)\b(?:is|are|has|have|had|lives|owns|comes|do
 // oneOfIn reads a sentence that names one of the words that were offered, or ends with one after a verb, or says it in the part
 // that speaks of what was asked.
 func oneOfIn(q Question, sentence string) (string, bool) {
+	sentence = contrast.ReplaceAllString(sentence, ", and ")
 	sentence = q.withoutCountries(aside.ReplaceAllString(sentence, ""))
 	if q.Family == "nthword" {
 		sentence = inQuotes.ReplaceAllStringFunc(sentence, func(s string) string {
@@ -75,12 +76,15 @@ func (q Question) elsewhere(sentence string) bool {
 	}
 	asked := wordsIn(q.base)
 	for i, place := range ordinals {
-		if slices.Contains(wordsIn(sentence), place) && !slices.Contains(asked, place) && !slices.Contains(asked, strconv.Itoa(i+1)) {
+		if (slices.Contains(wordsIn(sentence), place) || slices.Contains(wordsIn(sentence), nth[i])) && !slices.Contains(asked, place) && !slices.Contains(asked, strconv.Itoa(i+1)) {
 			return true
 		}
 	}
 	return false
 }
+
+// nth are the ordinals in digits.
+var nth = strings.Fields("1st 2nd 3rd 4th 5th 6th")
 
 // withoutCountries takes away the countries that stand behind the cities on offer.
 func (q Question) withoutCountries(sentence string) string {
@@ -115,6 +119,8 @@ func (q Question) plainly(v, sentence string) bool {
 	asked := wordsIn(q.base[strings.LastIndex(q.base, ". ")+1:])
 	return !slices.ContainsFunc(wordsIn(sentence), func(w string) bool { return !fillers[w] && w != v && !slices.Contains(asked, w) })
 }
+
+var contrast = regexp.MustCompile(`(?i),?\s+(?:but|whereas)\s+`)
 
 var aside = regexp.MustCompile(`(?i)\s+and the rest\b.*$`)
 

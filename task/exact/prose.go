@@ -21,7 +21,7 @@ var fillers = wordSet(`the a an of is are was were be it its it's so then thus t
 	digit digits months comes come follows following next because formula use used find calculate compute need add subtract multiply solve problem adds equation precedes sequence that's he's she's does do what long length characters lives live who owns own colour color
 	any all values consist consists them arrange arranged placed lowest highest sentence phrase while also
 	adding added multiplied multiplying subtracted subtracting taking take away giving made up person can represented represents expressed equivalent
-	alphabetically item items figure put owned by belongs`)
+	alphabetically item items figure put owned by belongs 1st 2nd 3rd 4th 5th 6th let`)
 
 func wordSet(text string) map[string]bool {
 	set := map[string]bool{}
@@ -46,7 +46,7 @@ func allIn(words, set []string) bool {
 	return !slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(set, w) })
 }
 
-var denial = regexp.MustCompile(`(?i)\b(?:not|never|no|none|neither|nor|or|cannot|without|except|wrong|false)\b|n't\b|n’t\b`)
+var denial = regexp.MustCompile(`(?i)\b(?:not|never|no|none|neither|nor|or|cannot|without|except|wrong|false)\b|n't\b|n’t\b|[≠` + denies + `]`)
 
 // unknown lists the words of a sentence that neither the question has, as a word, a plural or a number, nor are fillers.
 func (q Question) unknown(words []string) (list []string) {

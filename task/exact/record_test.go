@@ -112,8 +112,15 @@ func FuzzCheck(f *testing.F) {
 	f.Add("```json\n{\"a\": 1}\n```", uint64(9))
 	f.Add("Yes, 77 is odd. No.", uint64(5))
 	f.Add("The initials are H.G.T.", uint64(7))
+	f.Add("<|channel|>final<|message|>\\boxed{\\text{ＡＢ}} ❌ (not c) | 1. a → b |", uint64(2))
+	f.Add("{\"answer\": [1, \"Oslo\", true]}", uint64(4))
+	f.Add("61"+strings.Repeat(" (61)", 3000), uint64(0))
+	f.Add("48 + 13 = 40 + 21 = 61", uint64(0))
 	named := []string{"reverse", "sortletters", "upper", "initials", "nthword", "extract", "calendar", "repeat"}
-	bare := func(s string) string { return strings.Join(wordsIn(s), "") }
+	bare := func(s string) string {
+		s, _ = visible(s)
+		return strings.Join(wordsIn(s), "")
+	}
 	f.Fuzz(func(t *testing.T, text string, index uint64) {
 		q := At(task.Seed{77}, index%500)
 		if !q.Check(text) {

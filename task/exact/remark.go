@@ -47,8 +47,8 @@ func (q Question) followed(sentence string) (string, bool) {
 
 var (
 	relative    = regexp.MustCompile(`(?i),["'”’]?\s+(?:which|who|where)\b.*$`)
-	further     = regexp.MustCompile(`(?i),?\s+and (?:he|she|it|they|this|that)\b.*$`)
-	apposition  = regexp.MustCompile(`(?i),["'”’]?\s+(?:an?|the|capital|known|located|situated)\b.*$`)
+	further     = regexp.MustCompile(`(?i),?\s+and (?:he|she|its?|they|this|that)\b.*$`)
+	apposition  = regexp.MustCompile(`(?i),["'”’]?\s+(?:an?|the|with|capital|known|located|situated)\b.*$`)
 	cause       = regexp.MustCompile(`(?i),?\s+(?:(?:as|because|since)\s+(?:it|they|he|she|this|that)|because|since)\b.*$`)
 	conjunction = regexp.MustCompile(`(?i)^,?\s+(?:as|because|since)\s+`)
 	setting     = regexp.MustCompile(`(?i)^(?:after|between|among|when|of|out of)\b.*,\s+`)

@@ -18,6 +18,12 @@ func saidOf(heading string) Question {
 		q.turn.unit = count(NewSource([32]byte{})).unit
 	case "length":
 		q.turn.unit = length(NewSource([32]byte{})).unit
+	case "facts":
+		for word, also := range alsoOpposite {
+			if slices.Contains(wordsIn(text), word) {
+				q.turn.also = strings.Fields(also)
+			}
+		}
 	case "nthword":
 		q.turn.among = strings.Fields(text[strings.Index(text, ":")+1:])
 	case "extract":

@@ -29,7 +29,8 @@ func aNumber(q Question, text string) (string, bool) {
 	}
 	words := strings.Fields(text)
 	for n := len(words) - 1; n >= 1 && n >= len(words)-2; n-- {
-		if v, ok := numeral(strings.Join(words[:n], " ")); ok && allIn(wordsIn(strings.Join(words[n:], " ")), q.unitWords()) {
+		unit := strings.Join(words[n:], " ")
+		if v, ok := numeral(strings.Join(words[:n], " ")); ok && len(wordsIn(unit)) > 0 && !denial.MatchString(unit) && !strange.MatchString(unit) && allIn(wordsIn(unit), q.unitWords()) {
 			return v, true
 		}
 	}
@@ -121,19 +122,37 @@ func aNumeral(q Question, text string) (string, bool) {
 
 var (
 	listNumber = regexp.MustCompile(`\d+(?:\.0+)?`)
-	listRest   = regexp.MustCompile(`^(?:[\s,;<>→()\[\]{}"'-]|and|\b\d[.)]\s)*$`)
+	listRest   = regexp.MustCompile(`^(?:[\s,;<>≤≥|/→()\[\]{}"'-]|and)*$`)
+	rises      = regexp.MustCompile(`\d\s*[<≤]\s*\d`)
+	falls      = regexp.MustCompile(`\d\s*[>≥]\s*\d`)
+	listComma  = regexp.MustCompile(`\s*,\s*(?:and\s+)?|\s+and\s+`)
 )
 
 // aList reads numbers in any of the ways in which lists are written.
 func aList(_ Question, text string) (string, bool) {
+	text = inDigits(text)
 	if len(text) > 100 || !listRest.MatchString(listNumber.ReplaceAllString(text, "")) {
 		return "", false
 	}
 	list := integers(text)
-	if len(list) < 2 {
+	downward := func(a, b int) int { return b - a }
+	if len(list) < 2 || rises.MatchString(text) && !slices.IsSorted(list) || falls.MatchString(text) && !slices.IsSortedFunc(list, downward) {
 		return "", false
 	}
 	return commas(list), true
+}
+
+// inDigits is a list of numbers in words as one of digits; other texts are as they are.
+func inDigits(text string) string {
+	parts := listComma.Split(text, -1)
+	for i, p := range parts {
+		v, ok := inWords(p)
+		if !ok {
+			return text
+		}
+		parts[i] = v
+	}
+	return strings.Join(parts, ", ")
 }
 
 // integers lists the numbers in a text, decimals of zero left out.
@@ -149,20 +168,22 @@ func integers(text string) (list []int) {
 	return list
 }
 
-// yesOrNo reads the bare word.
-func yesOrNo(_ Question, text string) (string, bool) {
+// yesOrNo reads the bare word, or what says as much.
+func yesOrNo(q Question, text string) (string, bool) {
 	switch w := strings.ToLower(text); w {
 	case "yes", "no":
 		return w, true
-	case "true", "yeah", "yep":
+	case "true", "yeah", "yep", "yup", "y", "correct", "absolutely", "certainly", "affirmative", "it is", "it does", "that's correct", "that is correct", "sí", "ja", "oui":
 		return "yes", true
-	case "false", "nope":
+	case "false", "nope", "n", "it is not", "it isn't", "it does not", "it doesn't", "nein", "non":
 		return "no", true
+	case "odd", "even":
+		return yes(slices.Contains(wordsIn(q.base), w)), q.Family == "parity"
 	}
 	return "", false
 }
 
-var apart = regexp.MustCompile(`^\pL(?:[\s.,–-]+\pL)+$`)
+var apart = regexp.MustCompile(`^\pL(?:[\s.,/–-]+\pL)+$`)
 
 // together joins letters that were written one by one: r-e-g-i-t, H.G.T.
 func together(text string) string {
@@ -201,7 +222,7 @@ func aWord(q Question, text string) (string, bool) {
 
 // oneOf reads a word, whether the question offers it or not.
 func oneOf(q Question, text string) (string, bool) {
-	text = strings.ToLower(text)
+	text = strings.TrimPrefix(strings.ToLower(text), "in ")
 	return text, text != "" && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsLetter(r) }) < 0
 }
 

@@ -9,6 +9,7 @@ import (
 var (
 	leadingYes = regexp.MustCompile(`(?i)^(yes|no)\b\s*(?:[,.;:!–—-]|$)`)
 	property   = regexp.MustCompile(`(?i)\b(?:(\d+)|it|that)(?: is|'s)((?: an?| the| indeed| in fact| also| definitely| clearly| actually| therefore| called| considered)*)( not|n't)?(?: an?| indeed)*(?: number)?(?: that is)? (odd|even)\b`)
+	onlyIf     = regexp.MustCompile(`(?i)^(?:if|unless|only|provided|assuming)\b`)
 	unsure     = regexp.MustCompile(`(?i)\b(?:yes|or|maybe)\b`)
 	isNot      = regexp.MustCompile(`(?i)\bisn['’]t\b`)
 	inside     = regexp.MustCompile(`(?i)\b(?:contains?|is (?:indeed )?in|there is|has|includes?|appears?|(?:part|found|present|exists?) (?:of|in))\b`)
@@ -24,7 +25,7 @@ func stated(q Question, sentence string) (string, bool) {
 	if m := leadingYes.FindStringSubmatch(sentence); m != nil {
 		verdict = strings.ToLower(m[1])
 		sentence = strings.TrimSpace(sentence[len(m[0]):])
-		if leadingYes.MatchString(sentence) || unsure.MatchString(sentence) || verdict == "yes" && denial.MatchString(sentence) && q.said(sentence) == "" {
+		if leadingYes.MatchString(sentence) || onlyIf.MatchString(sentence) || unsure.MatchString(sentence) || verdict == "yes" && denial.MatchString(sentence) && q.said(sentence) == "" {
 			return "", false
 		}
 	}
@@ -64,7 +65,7 @@ func (q Question) said(sentence string) string {
 
 var aboutInside = strings.Fields("not doesn't does no inside include includes present didn't isn't part found exist exists starts begins ends with")
 
-// longest is where upToNames stops looking, in bytes: it reads a sentence once for every word.
+// longest is where upToNames and beside stop looking, in bytes: they read a sentence once for every word, or bracket.
 const longest = 200
 
 // upToNames cuts a sentence behind the first place where it has named all that the question names in quotes.
