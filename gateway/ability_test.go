@@ -127,9 +127,15 @@ func TestEndpointIsAskedOfWhoHasIt(t *testing.T) {
 	m := newMarket(t, nil)
 	m.add(0, 100, "", says("text"))
 	m.declare(0, openai.CanComplete, 0)
-	resp, text := m.post("/v1/chat/completions", ask)
-	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
-	require.Contains(t, text, "not_served")
+	m.add(1, 100, "talker", says("42"))
+	for path, want := range map[string]string{
+		"/v1/chat/completions": `"param":"model","code":"not_served"`, "/v1/responses/": `"param":"model","code":"not_served"`, "/v1/messages": `"type":"not_found_error"`,
+	} {
+		resp, text := m.post(path, strings.Replace(ask, "{", `{"input":"x",`, 1))
+		require.Equal(t, http.StatusNotFound, resp.StatusCode, text)
+		require.Contains(t, text, want)
+		require.Contains(t, text, `answers `+strings.TrimSuffix(path, "/")+`; there is: continuation, talker`, "the door that was asked, and who answers it")
+	}
 	require.Zero(t, m.asked(0))
 }
 

@@ -247,10 +247,14 @@ func tokensOf(u *openai.Usage, parts uint64) price.Tokens {
 	return price.Tokens{In: uint64(max(0, u.PromptTokens)), Out: uint64(max(0, u.CompletionTokens))}
 }
 
-// billed is a chunk of a stream that is paid for. The one that only tells the usage ends the bill, and tells the cost.
+// billed is a chunk of a stream that is paid for. The one that tells the usage when every choice has ended ends the bill, and tells
+// the cost, as do those after it: some servers tell it beside the last choice, and some once more.
 func (a *answer) billed(c openai.Chunk) []byte {
-	if c.Usage == nil || a.bill.settled || peek.HasChoices(c.Data) {
+	if c.Usage == nil || !a.stream.Ended() && peek.HasChoices(c.Data) {
 		return c.Data
+	}
+	if a.bill.settled {
+		return peek.WithUsage(slices.Clip(c.Data), a.bill.tell())
 	}
 	if err := a.bill.settle(a.ctx, a.call, a.from, tokensOf(c.Usage, a.bill.chunks)); err != nil {
 		a.Log.Error("cannot charge a stream", "request", a.out.id, "err", err)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"hash/maphash"
@@ -38,11 +39,14 @@ type preference struct {
 	Sort          json.RawMessage `json:"sort"`
 	Quantizations []string        `json:"quantizations"`
 	MinThroughput json.RawMessage `json:"preferred_min_throughput"`
+	MaxLatency    json.RawMessage `json:"preferred_max_latency"`
+	MaxPrice      json.RawMessage `json:"max_price"` // which openai.ReadMaxPrice reads
 	Collection    string          `json:"data_collection"`
 	ZDR           bool            `json:"zdr"`
 
 	sort  string
 	speed float64 // tokens per second that are wished for; 0 is any
+	first float64 // seconds to the first token; 0 is any
 }
 
 // readPreference reads the field "provider". Every error is an *openai.Error.
@@ -51,8 +55,13 @@ func readPreference(raw json.RawMessage) (*preference, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return p, nil
 	}
-	if err := json.Unmarshal(raw, p); err != nil {
-		return nil, openai.Invalid("provider", "provider is not what it must be: %v", err)
+	words := json.NewDecoder(bytes.NewReader(raw))
+	words.DisallowUnknownFields()
+	if err := words.Decode(p); err != nil {
+		if word, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+			return nil, openai.Invalid("provider", "provider: %.80s is not known here, and nothing is ignored; there is %s", word, providerWords)
+		}
+		return nil, openai.Fit("provider", raw, p)
 	}
 	if p.Collection == "deny" || p.ZDR {
 		return nil, openai.Invalid("provider", "nobody can promise that here: the miner that answers reads the prompt; leave out data_collection and zdr, or ask your own model")
@@ -61,9 +70,14 @@ func readPreference(raw json.RawMessage) (*preference, error) {
 	if p.sort, err = readSort(p.Sort); err != nil {
 		return nil, err
 	}
-	p.speed, err = readSpeed(p.MinThroughput)
+	if p.speed, err = readPercentile("provider.preferred_min_throughput", p.MinThroughput); err != nil {
+		return nil, err
+	}
+	p.first, err = readPercentile("provider.preferred_max_latency", p.MaxLatency)
 	return p, err
 }
+
+const providerWords = "order, only, ignore, allow_fallbacks, require_parameters, sort, quantizations, preferred_min_throughput, preferred_max_latency, max_price, data_collection and zdr"
 
 // readSort reads "price" or {"by":"price"}.
 func readSort(raw json.RawMessage) (string, error) {
@@ -79,8 +93,8 @@ func readSort(raw json.RawMessage) (string, error) {
 	return by.By, nil
 }
 
-// readSpeed reads 30 or {"p50":30}: of several percentiles the middle one, since one average is kept.
-func readSpeed(raw json.RawMessage) (float64, error) {
+// readPercentile reads 30 or {"p50":30}: of several percentiles the middle one, since one average is kept.
+func readPercentile(name string, raw json.RawMessage) (float64, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return 0, nil
 	}
@@ -90,7 +104,7 @@ func readSpeed(raw json.RawMessage) (float64, error) {
 	}
 	var at map[string]float64
 	if json.Unmarshal(raw, &at) != nil {
-		return 0, openai.Invalid("provider.preferred_min_throughput", "provider.preferred_min_throughput must be tokens per second, or such by percentile")
+		return 0, openai.Invalid(name, "%s must be a number, or one for each percentile", name)
 	}
 	for _, p := range []string{"p50", "p75", "p90", "p99"} {
 		if at[p] > 0 {
@@ -102,7 +116,7 @@ func readSpeed(raw json.RawMessage) (float64, error) {
 
 // plain says that nothing is wished for.
 func (p *preference) plain() bool {
-	return p.sort == "" && p.speed == 0 && !p.Require && p.Fallbacks == nil && len(p.Order)+len(p.Only)+len(p.Ignore)+len(p.Quantizations) == 0
+	return p.sort == "" && p.speed == 0 && p.first == 0 && !p.Require && p.Fallbacks == nil && len(p.Order)+len(p.Only)+len(p.Ignore)+len(p.Quantizations) == 0
 }
 
 // is says whether a consumer means this miner.
@@ -145,7 +159,10 @@ func (r *route) prefer(p *preference) *route {
 		rest = sorted(rest, r.rank, p.sort)
 	}
 	if p.speed > 0 {
-		rest = fastFirst(rest, p.speed)
+		rest = divided(rest, func(m *candidate) bool { _, s := m.pace(); return s >= p.speed })
+	}
+	if p.first > 0 {
+		rest = divided(rest, func(m *candidate) bool { f, _ := m.pace(); return f > 0 && f <= p.first })
 	}
 	out.tiers = slices.DeleteFunc(append(named, rest...), func(tier []*candidate) bool { return len(tier) == 0 })
 	return out
@@ -203,11 +220,10 @@ func (m *candidate) cost(by string) float64 {
 	return first + usualAnswer/speed
 }
 
-// fastFirst divides every tier: those that were seen to be fast enough come first.
-func fastFirst(tiers [][]*candidate, speed float64) (out [][]*candidate) {
+// divided divides every tier: those that were seen to be fast enough come first.
+func divided(tiers [][]*candidate, fast func(*candidate) bool) (out [][]*candidate) {
 	for _, tier := range tiers {
-		slow := func(m *candidate) bool { _, s := m.pace(); return s < speed }
-		fast := func(m *candidate) bool { return !slow(m) }
+		slow := func(m *candidate) bool { return !fast(m) }
 		out = append(out, slices.DeleteFunc(slices.Clone(tier), slow), slices.DeleteFunc(slices.Clone(tier), fast))
 	}
 	return out

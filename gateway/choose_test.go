@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -45,8 +46,10 @@ func TestConsumerChoosesInOpenRoutersWords(t *testing.T) {
 		`"provider":{"sort":{"by":"latency"}},`:              "miner 0",
 		`"provider":{"sort":"throughput"},`:                  "miner 2",
 		`"provider":{"preferred_min_throughput":{"p50":5}},`: "miner 0",
-		`"provider":null,"models":null,`:                     "miner 0",
-		`"models":["nowhere","m2"],`:                         "miner 0",
+		`"provider":{"preferred_max_latency":0.15,"ignore":[],"max_price":{"prompt":"0.5","completion":null,"request":0}},`: "miner 0",
+		`"provider":{"preferred_max_latency":{"p90":0.05}},`:                                                                "miner 0",
+		`"provider":null,"models":null,`:                                                                                    "miner 0",
+		`"models":["nowhere","m2"],`:                                                                                        "miner 0",
 	} {
 		seen()
 		resp, text := m.post("/v1/chat/completions", asking("chat", fields))
@@ -59,12 +62,19 @@ func TestConsumerChoosesInOpenRoutersWords(t *testing.T) {
 		require.Contains(t, text, want, model)
 	}
 	for fields, want := range map[string]string{
-		`"provider":{"only":["77"]},`:            `"code":"no_provider"`,
-		`"provider":{"sort":"beauty"},`:          "provider.sort must be",
-		`"provider":{"zdr":true},`:               "nobody can promise that",
-		`"provider":{"data_collection":"deny"},`: "nobody can promise that",
-		`"provider":[],`:                         "provider is not what it must be",
-		`"models":"x",`:                          "models must be a list",
+		`"provider":{"only":["77"]},`:                                      `"code":"no_provider"`,
+		`"provider":{"sort":"beauty"},`:                                    "provider.sort must be",
+		`"provider":{"zdr":true},`:                                         "nobody can promise that",
+		`"provider":{"data_collection":"deny"},`:                           "nobody can promise that",
+		`"provider":[],`:                                                   "provider must be an object, not array",
+		`"provider":{"order":"2"},`:                                        "provider.order must be a list, not string",
+		`"provider":{"olny":["2"]},`:                                       `\"olny\" is not known here, and nothing is ignored; there is order, only,`,
+		`"provider":{"max_price":7},`:                                      "provider.max_price must be an object",
+		`"provider":{"max_price":{"prompt":"1,5"}},`:                       "provider.max_price.prompt must be an amount of TAO",
+		`"provider":{"max_price":{"completion":-1}},`:                      "provider.max_price.completion must be an amount of TAO",
+		`"provider":{"max_price":{"image":1}},`:                            "provider.max_price.image is not known here",
+		`"provider":{"preferred_min_throughput":"fast"},`:                  "provider.preferred_min_throughput must be a number",
+		`"models":"x",`:                                                    "models must be a list",
 		`"provider":{"order":["3"],"only":["2"],"allow_fallbacks":false},`: `"code":"no_provider"`,
 	} {
 		_, text := m.post("/v1/chat/completions", asking("chat", fields))
@@ -85,6 +95,33 @@ func TestModelsAreFallenBackTo(t *testing.T) {
 	require.Equal(t, "spare", resp.Header.Get("X-Agora-Model"))
 	resp, _ = m.post("/v1/chat/completions", asking("chat", `"models":["spare"],"provider":{"allow_fallbacks":false},`))
 	require.Equal(t, http.StatusBadGateway, resp.StatusCode)
+}
+
+// As in OpenRouter's examples, the list may stand alone: its first is asked first, through every door.
+func TestModelsNeedNoModel(t *testing.T) {
+	m := newMarket(t, nil)
+	var got string
+	m.add(0, 9, "", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = string(body)
+		stream(w, "42", true)
+	})
+	m.add(1, 9, "spare", says("the spare"))
+	for path, body := range map[string]string{
+		"/v1/chat/completions": `{"models":["chat","spare"],"messages":[{"role":"user","content":"hi"}]}`,
+		"/v1/responses":        `{"models":["chat","spare"],"input":"hi"}`,
+		"/v1/messages":         `{"models":["chat","spare"],"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`,
+	} {
+		resp, text := m.post(path, body)
+		require.Equal(t, http.StatusOK, resp.StatusCode, text)
+		require.Contains(t, text, "42")
+		require.Contains(t, got, `"model":"chat"`)
+		require.NotContains(t, got, "spare")
+	}
+	for _, models := range []string{"[]", "null", `"chat"`, "[7]", "{}"} {
+		resp, _ := m.post("/v1/chat/completions", `{"models":`+models+`,"messages":[]}`)
+		require.Equal(t, http.StatusBadRequest, resp.StatusCode, models)
+	}
 }
 
 // A session stays where its prefix is remembered; others spread.

@@ -119,9 +119,7 @@ func (c *call) lastFault() (e *openai.Error, retryAfter time.Duration) {
 	case f.broken:
 		return openai.Errorf(http.StatusBadGateway, "%s failed to answer", counted(len(c.tried))).WithCode("miner_failed"), 0
 	case len(c.tried) > 0:
-		e = openai.Errorf(http.StatusBadRequest, "no miner of %q answers %s; try another model or endpoint", c.Model, c.path)
-		e.Param = "model"
-		return e.WithCode("not_served"), 0
+		return c.unserved(c.tried[0]), 0
 	}
 	return c.nobody()
 }

@@ -55,7 +55,8 @@ type call struct {
 	*Gateway
 	operation
 	peek.Head
-	*translation // nil where the consumer speaks as miners do
+	*translation        // nil where the consumer speaks as miners do
+	url          string // path that the consumer asked
 	out          *outlet
 	said         *lines          // of the answer's header
 	ctx          context.Context // ends when the consumer leaves
@@ -140,6 +141,9 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 		return nil, err
 	}
 	ask := openai.Ask{Choices: 1}
+	if ask.MaxPrice, err = openai.ReadMaxPrice(h.Provider); err != nil {
+		return nil, err
+	}
 	if !d.operation.whole {
 		if ask = h.Ask(); !roomy(paths, &ask) {
 			ask.Count()
@@ -151,7 +155,7 @@ func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d doo
 	if g.isOpen(ask) {
 		return nil, openai.Errorf(http.StatusBadRequest, "this prompt is an open question of this validator's judge: ask it again in some minutes").WithCode("open_question")
 	}
-	c := &call{Gateway: g, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r), route: paths[0], later: paths[1:], asked: ask, said: &v.said, public: r.Header.Get("X-Agora-Proof") == "public"}
+	c := &call{Gateway: g, url: r.URL.Path, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r), route: paths[0], later: paths[1:], asked: ask, said: &v.said, public: r.Header.Get("X-Agora-Proof") == "public"}
 	if other != nil {
 		c.Stream = other.stream
 	}
@@ -222,14 +226,8 @@ func (c *call) affordable(m *candidate) bool {
 
 // unable is the reason for which a miner's card rules it out, nil if it does not.
 func (c *call) unable(m *candidate) *openai.Error {
-	if c.unheld(m) {
-		return openai.Errorf(http.StatusBadRequest, "the models of %q are open and their answers are run again, which those of %s cannot be; ask /v1/chat/completions", c.Model, c.path).WithCode("not_served")
-	}
 	if !c.doable(m) {
-		if c.operation.whole {
-			return c.unserved()
-		}
-		return openai.Errorf(http.StatusBadRequest, "no miner of %q answers %s; try another model or endpoint", c.Model, c.path).WithCode("not_served")
+		return c.unserved(m)
 	}
 	if e := c.asked.Refusal(m.Can); e != nil {
 		return e

@@ -52,7 +52,7 @@ func TestCompletionsAreRefusedWhereAnswersAreRunAgain(t *testing.T) {
 	}
 	m.refresh()
 	resp, text := m.post("/v1/completions", question)
-	require.Equal(t, http.StatusBadRequest, resp.StatusCode, text)
+	require.Equal(t, http.StatusNotFound, resp.StatusCode, text)
 	require.Contains(t, text, "ask /v1/chat/completions")
 	require.Contains(t, text, "not_served")
 	for i := range m.subnets[0].Miners {

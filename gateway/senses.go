@@ -24,13 +24,28 @@ var (
 // head reads what routes a request. For a form it also rewrites nothing: miners get it as it came.
 func (o operation) head(r *http.Request, body []byte) (peek.Head, error) {
 	if o.input != "" {
-		return peek.Request(body, o.input)
+		h, err := peek.Request(body, o.input)
+		if err == nil && o.whole {
+			err = inOnePiece(h)
+		}
+		return h, err
 	}
 	f, err := openai.ReadForm(r.Header.Get("Content-Type"), body)
 	if err != nil {
 		return peek.Head{}, err
 	}
 	return peek.Head{Model: f.Model}, nil
+}
+
+// inOnePiece refuses a stream of what is answered in one piece.
+func inOnePiece(h peek.Head) error {
+	if h.Stream {
+		return openai.Invalid("stream", "this is answered in one piece here: leave stream out").WithCode(openai.CodeUnsupported)
+	}
+	if text, ok := walk.Text(h.Member("stream_format")); ok && string(text) == "sse" {
+		return openai.Invalid("stream_format", "this is answered in one piece here: leave stream_format out").WithCode(openai.CodeUnsupported)
+	}
+	return nil
 }
 
 // outgoing is the body as miners get it.
@@ -76,12 +91,12 @@ func (a *answer) readPiece() error {
 // kinds are what answers may be. Nothing that a browser would run is among them.
 var kinds = []string{"application/json", "audio/", "image/png", "image/jpeg", "image/webp", "text/plain", "text/vtt", "application/x-subrip", "application/octet-stream"}
 
-// unserved is the refusal where a route has nobody for an operation, with who has.
-func (c *call) unserved() *openai.Error {
+// unserved is the refusal where a route has nobody for an operation, m as little as others, with who has.
+func (c *call) unserved(m *candidate) *openai.Error {
 	var there []string
 	if t := c.table.Load(); t != nil {
 		for _, m := range t.models {
-			if t.routes[m.ID].other(func(m *candidate) bool { return c.operation.doable(m) && c.Miners.Connected(m.netuid, m.HotKey) }, nil) {
+			if t.routes[m.ID].other(func(m *candidate) bool { return c.operation.doable(m) && c.Miners.Connected(m.netuid, m.HotKey) }, c.tried) {
 				there = append(there, m.ID)
 			}
 		}
@@ -90,7 +105,10 @@ func (c *call) unserved() *openai.Error {
 	if len(there) > 0 {
 		who = "there is: " + strings.Join(there[:min(len(there), 20)], ", ")
 	}
-	e := openai.Errorf(http.StatusNotFound, "nobody who serves %q answers %s; %s", c.Model, c.path, who)
+	e := openai.Errorf(http.StatusNotFound, "nobody who serves %q answers %s; %s", c.Model, clean(c.url), who)
+	if c.unheld(m) {
+		e = openai.Errorf(http.StatusNotFound, "the models of %q are open and their answers are run again, which those of %s cannot be: ask /v1/chat/completions; for this %s", c.Model, clean(c.url), who)
+	}
 	e.Param = "model"
 	return e.WithCode("not_served")
 }

@@ -110,6 +110,28 @@ func TestAnswersInOnePieceComeAsTheyAre(t *testing.T) {
 	require.Contains(t, text, "there is: chat, senses")
 }
 
+// A stream of what comes in one piece is refused, and nobody is blamed for it; a price that is allowed at most holds here too.
+func TestPiecesAreNotStreamed(t *testing.T) {
+	m, _ := newShop(t, nil)
+	m.sells(9, refuses(http.StatusInternalServerError, ""))
+	m.declare(0, wire.CanEmbed|wire.CanDraw|wire.CanSpeak|wire.CanRerank, 0)
+	for path, body := range map[string]string{
+		"/v1/embeddings":         `{"model":"chat","stream":true,"input":"x"}`,
+		"/v1/images/generations": `{"model":"chat","stream":true,"prompt":"x"}`,
+		"/v1/rerank":             `{"model":"chat","stream":true,"query":"x"}`,
+		"/v1/audio/speech":       `{"model":"chat","stream_format":"sse","input":"x"}`,
+	} {
+		resp, text := m.post(path, body)
+		require.Equal(t, http.StatusBadRequest, resp.StatusCode, path)
+		require.Contains(t, text, `"param":"stream`)
+		require.Contains(t, text, `"code":"unsupported_parameter"`)
+	}
+	resp, text := m.post("/v1/embeddings", `{"model":"chat","stream":false,"input":"x","provider":{"max_price":{"prompt":0}}}`)
+	require.Equal(t, http.StatusPaymentRequired, resp.StatusCode, text)
+	require.Contains(t, text, "price_too_high")
+	require.Zero(t, m.asked(0))
+}
+
 // An answer that a browser would run does not pass.
 func TestPieceOfAnotherKindIsAFailure(t *testing.T) {
 	m := newMarket(t, nil)

@@ -198,6 +198,39 @@ func TestAStreamSaysWhatItCostInItsUsage(t *testing.T) {
 	require.EqualValues(t, 2*price7, m.charged("channel/4"))
 }
 
+// Servers tell the usage in a chunk of its own, beside the last choice, in both, or in every chunk, and some a cost of their own: the last
+// usage says what was charged, once, in every door.
+func TestTheLastUsageSaysWhatWasCharged(t *testing.T) {
+	const usage = `"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}`
+	own := strings.Replace(usage, "}", `,"cost":9.5,"cost_details":{"upstream":1}}`, 1)
+	said := `data: {"id":"c1","choices":[{"index":0,"delta":{"content":"42"},"finish_reason":null}]}` + "\n\n"
+	early := strings.Replace(said, `]}`, `],"usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}}`, 1)
+	with := func(u string) string { return strings.Replace(finish, `}]}`, `}],`+u+`}`, 1) }
+	last := func(u string) string { return `data: {"id":"c1","choices":[],` + u + "}\n\n" }
+	for name, in := range map[string]string{
+		"of its own": said + finish + last(usage), "beside the choice": said + with(usage), "in both": said + with(usage) + last(usage),
+		"in every chunk": early + with(usage), "with a cost": said + finish + last(own), "with a cost beside": said + with(own),
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, _ := newShop(t, nil)
+			m.sells(1, sends(in+ended, false))
+			for path, body := range map[string]string{
+				"/v1/chat/completions": `{"model":"chat","stream":%t,"messages":[{"role":"user","content":"x"}]}`,
+				"/v1/messages":         `{"model":"chat","stream":%t,"max_tokens":9,"messages":[{"role":"user","content":"x"}]}`,
+				"/v1/responses":        `{"model":"chat","stream":%t,"input":"x"}`,
+			} {
+				for _, streamed := range []bool{true, false} {
+					_, text := m.post(path, fmt.Sprintf(body, streamed))
+					at := strings.LastIndex(text, `_tokens":`)
+					require.Contains(t, text[at:], `"cost":0.000735,"cost_details":{"rao":735000,`, path+text)
+					require.NotContains(t, text, "9.5")
+				}
+			}
+			require.EqualValues(t, 6*price7, m.charged("key/"+IDOf(m.secret)))
+		})
+	}
+}
+
 func TestWithoutKeyOrVoucherTheAnswerIs402(t *testing.T) {
 	m, b := newShop(t, nil)
 	m.sells(1, says("It is 42."))

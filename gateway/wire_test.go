@@ -167,7 +167,7 @@ func TestMarketAnswersOverTheWire(t *testing.T) {
 	_, err = client.Chat.Completions.New(t.Context(), chatOf("Tell me a story."))
 	require.Contains(t, message(err), "I only add")
 	_, err = client.Completions.New(t.Context(), openai.CompletionNewParams{Model: "chat", Prompt: openai.CompletionNewParamsPromptUnion{OfString: param.NewOpt("x")}})
-	require.Contains(t, message(err), "no miner of")
+	require.Contains(t, message(err), "nobody who serves \"chat\" answers /v1/completions; nobody here does")
 }
 
 // message is what the official client read of a refusal.

@@ -49,6 +49,11 @@ func readHead(fields []openai.Member, input string) (Head, error) {
 	var h Head
 	model := find(fields, "model")
 	if model == nil {
+		if model = firstOf(find(fields, "models")); model != nil {
+			fields = append(fields, openai.Member{Name: "model", Value: model})
+		}
+	}
+	if model == nil {
 		return h, openai.Invalid("model", "you must provide a model: a subnet's name or a model's, GET /v1/models lists them")
 	}
 	name, ok := walk.Text(model)
@@ -77,6 +82,18 @@ func readHead(fields []openai.Member, input string) (Head, error) {
 	h.fields = fields
 	return h, nil
 }
+
+// firstOf is the first of the models that a request would be content with; nil where there is none.
+func firstOf(models []byte) []byte {
+	var list []json.RawMessage
+	if len(models) == 0 || json.Unmarshal(models, &list) != nil || len(list) == 0 {
+		return nil
+	}
+	return list[0]
+}
+
+// Member is the value of a member of the body; nil where there is none.
+func (h Head) Member(name string) []byte { return find(h.fields, name) }
 
 // Ask is what the request asks.
 func (h Head) Ask() openai.Ask { return openai.AskOf(h.fields) }

@@ -9,8 +9,12 @@ import (
 
 // WithUsage puts members into the "usage" object of an answer or a chunk, in front of its end; where there is no such
 // object it adds one. members is text like `,"a":1,"b":2`, its first comma for what stands before it. What is no JSON object
-// stays as it is. Room behind the answer, up to its capacity, is used.
+// stays as it is. Room behind the answer, up to its capacity, is used. What a server itself says of a cost goes: it is not what is
+// charged here.
 func WithUsage(answer, members []byte) []byte {
+	if bytes.Contains(answer, []byte(`"cost`)) {
+		answer = costless(answer)
+	}
 	if end := lastUsage(answer); end > 0 {
 		return slices.Insert(answer, end, members...)
 	}
@@ -41,6 +45,36 @@ func WithUsage(answer, members []byte) []byte {
 		members = members[1:]
 	}
 	return slices.Insert(answer, to-1, members...)
+}
+
+// costless is an answer without what its usage says of a cost.
+func costless(answer []byte) []byte {
+	foreign := false
+	out, usage := make([]byte, 0, len(answer)+Room), []byte(nil)
+	err := walk.Object(answer, func(key, value []byte) error {
+		if string(key) == "usage" && len(value) > 0 && value[0] == '{' {
+			usage = usage[:0]
+			if err := walk.Members(value, func(name, inner []byte) error {
+				if string(name) == "cost" || string(name) == "cost_details" {
+					foreign = true
+					return nil
+				}
+				usage = member(usage, string(name), inner)
+				return nil
+			}); err != nil {
+				return err
+			}
+			if value = append(usage, '}'); len(value) == 1 {
+				value = []byte("{}")
+			}
+		}
+		out = member(out, string(key), value)
+		return nil
+	})
+	if err != nil || !foreign {
+		return answer
+	}
+	return append(out, '}')
 }
 
 // lastUsage is where the "usage" object of an answer ends that has members and stands last, or before little; 0 where that cannot be told

@@ -19,6 +19,9 @@ func TestMembersGoIntoTheUsage(t *testing.T) {
 		`{"a":1,"usage":{"n":{"m":1}},"z":[{"x":1,"usage":{"n":1}}]}`:     `{"a":1,"usage":{"n":{"m":1},"cost":2},"z":[{"x":1,"usage":{"n":1}}]}`,
 		`{"a":",\"usage\":{\"n\":1}}","usage":{"n":"}"} , "x_y":{"n":1}}`: `{"a":",\"usage\":{\"n\":1}}","usage":{"n":"}","cost":2} , "x_y":{"n":1}}`,
 		`no JSON`: `no JSON`,
+		`{"id":"x","usage":{"n":1,"cost":9,"cost_details":{"a":1}},"z":1}`: `{"id":"x","usage":{"n":1,"cost":2},"z":1}`,
+		`{"usage":{"cost":9}}`:              `{"usage":{"cost":2}}`,
+		`{"c":"\"cost\"", "usage":{"n":1}}`: `{"c":"\"cost\"", "usage":{"n":1,"cost":2}}`,
 	} {
 		if got := string(WithUsage([]byte(in), []byte(`,"cost":2`))); got != want {
 			t.Errorf("%s\ngave %s\nwant %s", in, got, want)

@@ -74,6 +74,9 @@ func Decode(body []byte) (*Request, error) {
 	if err := openai.Decode(body, r); err != nil {
 		return nil, err
 	}
+	if r.Model == "" {
+		r.Model = r.First()
+	}
 	switch {
 	case r.Model == "":
 		return nil, openai.Invalid("model", "model: name a subnet or a model, GET /v1/models lists them")

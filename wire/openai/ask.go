@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -254,38 +255,53 @@ func (f *asked) ask() Ask {
 	a.readMessages(f[inMessages])
 	a.readPrompt(f[inPrompt])
 	a.MaxTokens = int(min(max(0, numberOf(f[inMaxTokens]), numberOf(f[inMaxCompletion])), 1<<30))
-	a.MaxPrice = readMaxPrice(f[inProvider])
+	a.MaxPrice, _ = ReadMaxPrice(f[inProvider]) // a limit that cannot be read is refused before
 	return a
 }
 
-// readMaxPrice reads what OpenRouter calls provider preferences, as far as they are about money: TAO per million tokens.
-func readMaxPrice(raw json.RawMessage) MaxPrice {
-	if raw == nil {
-		return MaxPrice{}
+// ReadMaxPrice reads what OpenRouter calls provider preferences, as far as they are about money: TAO per million tokens.
+// The error is an *Error for a limit that is none: what a consumer means to allow at most is never taken for anything.
+func ReadMaxPrice(provider json.RawMessage) (most MaxPrice, err error) {
+	if !given(provider) {
+		return most, nil
 	}
 	var p struct {
-		MaxPrice struct {
-			Prompt     json.RawMessage `json:"prompt"`
-			Completion json.RawMessage `json:"completion"`
-		} `json:"max_price"`
+		MaxPrice map[string]json.RawMessage `json:"max_price"`
 	}
-	if json.Unmarshal(raw, &p) != nil {
-		return MaxPrice{}
+	if json.Unmarshal(provider, &p) != nil {
+		return most, Invalid("provider.max_price", "provider.max_price must be an object")
 	}
-	return MaxPrice{raoOf(p.MaxPrice.Prompt), raoOf(p.MaxPrice.Completion)}
+	for of, raw := range p.MaxPrice {
+		rao, ok := raoOf(raw)
+		switch {
+		case !ok:
+			return most, Invalid("provider.max_price", "provider.max_price.%.40s must be an amount of TAO, 0 or more", of)
+		case of == "prompt":
+			most.In = rao
+		case of == "completion":
+			most.Out = rao
+		case of != "request": // which is always free
+			return most, Invalid("provider.max_price", "provider.max_price.%.40s is not known here: there are prompt and completion, TAO per million tokens", of)
+		}
+	}
+	return most, nil
 }
 
-// raoOf reads an amount of TAO, a number or a string; 0 is none, and what is less than a rao is one.
-func raoOf(raw json.RawMessage) uint64 {
+// raoOf reads an amount of TAO, a number or a string; null is no limit, 0, and what is less than a rao is one.
+func raoOf(raw json.RawMessage) (rao uint64, ok bool) {
+	if string(raw) == "null" {
+		return 0, true
+	}
 	var text string
-	if json.Unmarshal(orZero(raw), &text) == nil {
-		raw = json.RawMessage(text)
+	if json.Unmarshal(raw, &text) != nil {
+		text = string(raw)
 	}
 	const perTAO, most = 1e9, 1e18
-	if rao := numberOf(raw) * perTAO; rao > 0 {
-		return uint64(max(1, min(rao+0.5, most)))
+	amount, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || !(amount >= 0) {
+		return 0, false
 	}
-	return 0
+	return uint64(max(1, min(amount*perTAO+0.5, most))), true
 }
 
 func (a *Ask) need(what Ability, param string, asked bool) {

@@ -28,8 +28,10 @@ func Foreign(status int, body []byte) *Error {
 	r := readReason(body)
 	if status == 0 {
 		status = failed
-		if n, err := strconv.Atoi(r.code); err == nil && n >= 400 && n <= 599 {
-			status = n
+		for _, told := range []string{r.status, r.code} {
+			if n, err := strconv.Atoi(told); err == nil && n >= 400 && n <= 599 {
+				status = n
+			}
 		}
 	}
 	e := Errorf(status, "%s", clean(r.message))
@@ -84,10 +86,20 @@ var known = []limitation{
 }
 
 // reason is what an error's body says.
-type reason struct{ message, kind, param, code string }
+type reason struct{ message, kind, param, code, status string }
+
+// Members of an error's body in which its reason may stand, the outer and the inner, the likelier first.
+var (
+	outer = []string{"error", "detail", "message", "errors", "error_message", "error_msg", "msg", "Message", "errorMessage", "fault", "base_resp", "title"}
+	inner = []string{"message", "msg", "detail", "error", "reason", "faultstring", "status_msg", "title"}
+)
 
 func readReason(body []byte) reason {
 	body = bytes.TrimSpace(body)
+	var list []json.RawMessage
+	if json.Unmarshal(body, &list) == nil && len(list) > 0 {
+		body = list[0]
+	}
 	var top map[string]json.RawMessage
 	if json.Unmarshal(body, &top) != nil {
 		var text string
@@ -99,8 +111,8 @@ func readReason(body []byte) reason {
 		}
 		return reason{message: string(body)}
 	}
-	r := reason{kind: word(top["type"]), param: word(top["param"]), code: word(top["code"])}
-	for _, key := range []string{"error", "detail", "message", "errors", "error_message"} {
+	r := reason{kind: word(top["type"]), param: word(top["param"]), code: word(top["code"]), status: word(top["status"])}
+	for _, key := range outer {
 		if in := readMember(top[key]); in.message != "" {
 			return in.or(r)
 		}
@@ -128,7 +140,7 @@ func readMember(raw json.RawMessage) reason {
 			return reason{}
 		}
 		r := reason{kind: word(in["type"]), param: word(in["param"]), code: word(in["code"])}
-		for _, key := range []string{"message", "msg", "detail", "error"} {
+		for _, key := range inner {
 			if r.message = word(in[key]); r.message != "" {
 				break
 			}
@@ -148,6 +160,7 @@ func (r reason) or(other reason) reason {
 	if r.code == "" {
 		r.code = other.code
 	}
+	r.status = other.status
 	return r
 }
 

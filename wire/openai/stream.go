@@ -91,9 +91,12 @@ func (s *Stream) Free() { s.events.free() }
 // Ready says that the next event is here already: a writer need not flush before it. It may miss one.
 func (s *Stream) Ready() bool { return s.events.ready() }
 
+// Ended says that every choice that began has ended.
+func (s *Stream) Ended() bool { return s.began != (places{}) && s.began == s.ended }
+
 // end says whether the answer is whole.
 func (s *Stream) end() error {
-	if s.began == (places{}) || s.began != s.ended {
+	if !s.Ended() {
 		return io.ErrUnexpectedEOF
 	}
 	return io.EOF
@@ -140,7 +143,7 @@ func (h *head) read(data []byte) error {
 func (s *Stream) read(name string, data []byte) (_ Chunk, ok bool, err error) {
 	var h head
 	if err := h.read(data); err != nil {
-		if name == "error" {
+		if name == "error" || data[0] == '[' && json.Valid(data) { // as Google's servers give an error
 			return Chunk{}, false, Foreign(0, data)
 		}
 		return Chunk{}, false, fmt.Errorf("%w: %w", ErrChunk, err)

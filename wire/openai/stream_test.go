@@ -176,6 +176,14 @@ func TestForeignErrorsAreReadInEveryShape(t *testing.T) {
 		{429, `{"error":{"message":"the context window of this key is used up"}}`, "429   the context window of this key is used up"},
 		{500, `{"error":{"message":"CUDA out of memory"}}`, "500   CUDA out of memory"},
 		{400, "{\"error\":\"a\\u0000b\\nc\"}", "400   ab c"},
+		{0, `[{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED"}}]`, "429   quota"},
+		{0, `{"title":"Bad Request","detail":"no such voice","status":400}`, "400   no such voice"},
+		{400, `{"success":false,"msg":"no"}`, "400   no"},
+		{400, `{"error_code":17,"error_msg":"no"}`, "400   no"},
+		{400, `{"base_resp":{"status_code":1004,"status_msg":"no"}}`, "400   no"},
+		{400, `{"fault":{"faultstring":"no"}}`, "400   no"},
+		{400, `{"Message":"no"}`, "400   no"},
+		{400, `[]`, "400   "},
 	} {
 		e := Foreign(c.status, []byte(c.in))
 		if got := fmt.Sprintf("%d %s %s %s", e.Status, e.Param, e.Code, e.Message); got != c.want {

@@ -36,6 +36,15 @@ type Choosing struct {
 	Session  string          `json:"session_id,omitempty"`
 }
 
+// First is the first of the models that a request would be content with; empty where there is none.
+func (c *Choosing) First() string {
+	var list []string
+	if !given(c.Models) || json.Unmarshal(c.Models, &list) != nil || len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
 // Stick lets requests that share a key of whatever length go to one miner, unless a session says so already.
 func (c *Choosing) Stick(key string) {
 	if c.Session != "" {

@@ -67,6 +67,9 @@ func Decode(body []byte) (*Request, error) {
 	if err := openai.Decode(body, r); err != nil {
 		return nil, err
 	}
+	if r.Model == "" {
+		r.Model = r.First()
+	}
 	const whole = "nothing is kept here between requests: send the whole conversation in input"
 	switch {
 	case r.Model == "":
