@@ -92,7 +92,7 @@ build/bench/bin/python:
 
 # How long each fault lasts, and which: FAULTS="-lasts 60s -only die".
 FAULTS ?= -lasts 20s
-faults: .toolchain ## what a gateway answers while half of its miners die, stall, lie or are cut off, it is killed, its disk is full, clocks are wrong (needs root for a small disk and for a network namespace)
+faults: .toolchain ## what a gateway answers while half of its miners die, stall, lie or are cut off, it is killed, its disk is full, clocks are wrong, of nodes too (needs root for a small disk and for a network namespace)
 	$(GO) run ./localnet/traffic -faults $(FAULTS)
 
 measure: build ## the figures of README.md

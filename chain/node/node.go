@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"syscall"
+	"time"
 
 	cmtdb "github.com/cometbft/cometbft-db"
 	abci "github.com/cometbft/cometbft/abci/types"
 	cmtcfg "github.com/cometbft/cometbft/config"
+	cstypes "github.com/cometbft/cometbft/consensus/types"
 	cmtnode "github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/proxy"
@@ -47,6 +50,8 @@ type Node struct {
 	http   *errgroup.Group // REST and gRPC
 	stop   context.CancelFunc
 	halted chan struct{}
+	late   chan struct{}
+	watch  sync.WaitGroup // over what lookOut does
 }
 
 // ErrInUse says that another process has a node's store open.
@@ -114,8 +119,8 @@ func Start(ctx context.Context, c *cmtcfg.Config, db dbm.DB, stores cmtcfg.DBPro
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{Comet: comet, App: a, clock: peers, log: logger, http: &errgroup.Group{}, stop: func() {}, halted: make(chan struct{})}
-	return n, n.begin()
+	n := &Node{Comet: comet, App: a, clock: peers, log: logger, http: &errgroup.Group{}, stop: func() {}, halted: make(chan struct{}), late: make(chan struct{})}
+	return n, n.begin(c.Consensus.TimeoutCommit)
 }
 
 // timed answers beside the application's queries how this machine's clock is.
@@ -143,8 +148,15 @@ func genesis(c *cmtcfg.Config) func() (*cmttypes.GenesisDoc, error) {
 	}
 }
 
-// begin starts the node and the watch over its consensus, which CometBFT lets die without a word to the process.
-func (n *Node) begin() (err error) {
+// consensus is what a node needs to see of CometBFT's.
+type consensus interface {
+	Wait()
+	GetRoundState() *cstypes.RoundState
+}
+
+// begin starts the node and the watches over its consensus, which CometBFT lets die, or wait, without a word to the process. pause is
+// the one between two blocks.
+func (n *Node) begin(pause time.Duration) (err error) {
 	defer func() { // what CometBFT meets in a block that it plays again it does not return
 		if p := recover(); p != nil {
 			n.log.Error("CONSENSUS FAILURE", "err", p, "stack", string(debug.Stack()))
@@ -155,7 +167,7 @@ func (n *Node) begin() (err error) {
 	if err != nil {
 		return err
 	}
-	consensus, ok := env.ConsensusState.(interface{ Wait() })
+	state, ok := env.ConsensusState.(consensus)
 	if !ok {
 		return fmt.Errorf("consensus of type %T cannot be waited for", env.ConsensusState)
 	}
@@ -164,10 +176,39 @@ func (n *Node) begin() (err error) {
 	}
 	go func() { // Close waits for it, unless consensus has not begun yet: CometBFT then never ends this wait
 		defer close(n.halted)
-		consensus.Wait()
+		state.Wait()
 	}()
+	n.watch.Go(func() { n.lookOut(state, pause) })
 	return nil
 }
+
+// lookOut closes late once consensus waits for the moment of its next block for longer than it may, and ends with the node.
+func (n *Node) lookOut(state consensus, pause time.Duration) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-n.Comet.Quit():
+			return
+		case <-tick.C:
+		}
+		if !n.Comet.ConsensusReactor().WaitSync() && late(state.GetRoundState(), time.Now(), pause) {
+			close(n.late)
+			return
+		}
+	}
+}
+
+// late says whether a height's first round waits for a moment that a right clock would not show it: CometBFT notes by the machine's clock
+// when a block was committed, and waits for as long as the clock is set back before it reads it again.
+func late(r *cstypes.RoundState, now time.Time, pause time.Duration) bool {
+	const most = 10 * time.Second // more than a block takes, and than a clock is set back without harm
+	return r.Step == cstypes.RoundStepNewHeight && r.StartTime.Sub(now.Round(0)) > pause+most
+}
+
+// SetBack is closed when the machine's clock was set back as a block was committed, for which this node would wait as long as that. It
+// waits no longer when it is started again.
+func (n *Node) SetBack() <-chan struct{} { return n.late }
 
 // Halted is closed when consensus has ended: by Close, at a height where it was told to, for an upgrade, or by a failure.
 func (n *Node) Halted() <-chan struct{} { return n.halted }
@@ -241,6 +282,7 @@ func (n *Node) Close() error {
 	}
 	errs = append(errs, n.Comet.Stop())
 	n.Comet.Wait()
+	n.watch.Wait()
 	if !n.Comet.ConsensusReactor().WaitSync() {
 		<-n.halted
 	}

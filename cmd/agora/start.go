@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	cmtcfg "github.com/cometbft/cometbft/config"
@@ -41,9 +42,26 @@ func tidyStart(parent *cobra.Command) error {
 	return nil
 }
 
+// errSetBack says that the node must start again, for the machine's clock was set back.
+var errSetBack = errors.New("the machine's clock was set back as a block was committed, and the node would wait as long as that: start it again")
+
 // startNode runs the node until it is stopped or its consensus ends, which ends the process too: with success where it
-// was told to halt there, with a reason where an upgrade is due or consensus failed.
-func startNode(svr *server.Context, c client.Context, _ servertypes.AppCreator, withComet bool, _ server.StartCmdOptions) error {
+// was told to halt there, with a reason where an upgrade is due or consensus failed. One that a clock that was set back would keep
+// waiting starts again in the place of this process.
+func startNode(svr *server.Context, c client.Context, creator servertypes.AppCreator, withComet bool, options server.StartCmdOptions) error {
+	err := startOnce(svr, c, creator, withComet, options)
+	if !errors.Is(err, errSetBack) {
+		return err
+	}
+	program, failed := os.Executable()
+	if failed == nil {
+		svr.Logger.Error("starting again: " + err.Error())
+		failed = syscall.Exec(program, os.Args, os.Environ())
+	}
+	return errors.Join(err, failed)
+}
+
+func startOnce(svr *server.Context, c client.Context, _ servertypes.AppCreator, withComet bool, _ server.StartCmdOptions) error {
 	if !withComet || svr.Viper.GetBool("grpc-only") {
 		return usageError{errors.New("the application runs with its node: --with-comet=false and --grpc-only are not offered")}
 	}
@@ -85,6 +103,8 @@ func runNode(svr *server.Context, c client.Context, cfg serverconfig.Config) (er
 	case <-ctx.Done():
 		svr.Logger.Info("stopping")
 		return nil
+	case <-n.SetBack():
+		return errSetBack
 	case <-n.Halted():
 		if err := n.Cause(cfg.BaseConfig); err != nil {
 			return err

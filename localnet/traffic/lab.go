@@ -42,8 +42,10 @@ func faults(lasts time.Duration, only string) error {
 	}
 	list = append(list,
 		fault{"the chain is away", l.chainAway},
-		fault{"clocks are off by 90 s", l.clocks},
-		fault{"a node of four has a wrong clock", l.nodeClock},
+		fault{"clocks are off by 90 s", func() error { return l.clocks("clocks are off by 90 s", -90) }},
+		fault{"clocks jump by hours", func() error { return l.clocks("clocks jump by hours", 0, 3600, -3600, 3*3600, 0) }},
+		fault{"a node of four has a wrong clock", func() error { return l.nodeClocks(fewClocks) }},
+		fault{"two nodes of four have wrong clocks", func() error { return l.nodeClocks(manyClocks) }},
 		fault{"the gateway and a miner are killed", l.killed},
 		fault{"the gateway's disk is full", l.diskFull})
 	for _, f := range list {
