@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/png"
 	"net/http"
@@ -75,11 +76,31 @@ type given struct {
 	Choices []struct {
 		Text    string `json:"text"`
 		Message struct {
-			Content   string            `json:"content"`
+			Content   openai.Content    `json:"content"`
 			ToolCalls []json.RawMessage `json:"tool_calls"`
 		} `json:"message"`
+		Logprobs json.RawMessage `json:"logprobs"`
 	} `json:"choices"`
-	Usage openai.Usage `json:"usage"`
+	Usage json.RawMessage `json:"usage"`
+}
+
+// asked is how many tokens the question has, as the server counts; 0 where it does not say so in a way that can be read.
+func (g given) asked() int {
+	usage := openai.UsageOf(fmt.Appendf(nil, `{"usage":%s}`, g.Usage))
+	if usage == nil {
+		return 0
+	}
+	return usage.PromptTokens
+}
+
+// alternatives says that the answer tells what else its first token might have been.
+func (g given) alternatives() bool {
+	var told struct {
+		Content []struct {
+			TopLogprobs []json.RawMessage `json:"top_logprobs"`
+		} `json:"content"`
+	}
+	return json.Unmarshal(g.Choices[0].Logprobs, &told) == nil && len(told.Content) > 0 && len(told.Content[0].TopLogprobs) > 0
 }
 
 // answer is the backend's answer to the usual question with some wishes; nothing where it refuses.
@@ -98,10 +119,10 @@ func (b *Backend) prompt(ctx context.Context, messages ...map[string]any) int {
 	switch {
 	case len(g.Choices) == 0:
 		return -1 << 20
-	case g.Usage.PromptTokens == 0:
+	case g.asked() <= 0:
 		return len(messages) << 20
 	}
-	return g.Usage.PromptTokens
+	return g.asked()
 }
 
 func (b *Backend) echoes(ctx context.Context) bool {

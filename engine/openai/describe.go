@@ -7,24 +7,63 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"agora/engine"
 )
 
-// told is what servers say of a model in GET /v1/models beyond OpenAI's fields: llama.cpp in "meta", vLLM and others
-// beside the id.
-type told struct {
-	ID          string `json:"id"`
-	OwnedBy     string `json:"owned_by"`
-	MaxModelLen int    `json:"max_model_len"` // vLLM, SGLang
-	Meta        struct {
-		Context    int    `json:"n_ctx"`
-		Parameters uint64 `json:"n_params"`
-		Size       uint64 `json:"size"` // bytes of the weights
-		Type       string `json:"ftype"`
-	} `json:"meta"`
+// listed is a model of GET /v1/models: what servers say of it beyond OpenAI's fields, llama.cpp in "meta", vLLM and others beside the
+// id. Their kinds are the servers' own: what cannot be read is not told.
+type listed struct {
+	id   string
+	told map[string]json.RawMessage
+	meta map[string]json.RawMessage
 }
+
+// models are those that the backend lists.
+func (b *Backend) models(ctx context.Context) ([]listed, error) {
+	var list struct {
+		Data []map[string]json.RawMessage `json:"data"`
+	}
+	if err := b.ask(ctx, http.MethodGet, "/models", nil, &list); err != nil {
+		return nil, err
+	}
+	models := make([]listed, len(list.Data))
+	for i, told := range list.Data {
+		models[i] = listed{id: text(told["id"]), told: told}
+		_ = json.Unmarshal(told["meta"], &models[i].meta) // likewise
+	}
+	return slices.DeleteFunc(models, func(m listed) bool { return m.id == "" }), nil
+}
+
+// own is the place of the model that was settled on; -1 where it is not listed.
+func (b *Backend) own(models []listed) int {
+	return slices.IndexFunc(models, func(m listed) bool { return m.id == b.opt.Model || m.id == b.opt.Model+":latest" })
+}
+
+// text is a member that is one, else empty.
+func text(raw json.RawMessage) (s string) {
+	_ = json.Unmarshal(raw, &s)
+	return s
+}
+
+// number is a member that is one, or is written as one in a text; 0 where it is none, is below 1, or above most.
+func number(raw json.RawMessage, most float64) uint64 {
+	var f float64
+	if json.Unmarshal(raw, &f) != nil {
+		f, _ = strconv.ParseFloat(text(raw), 64)
+	}
+	if !(f >= 1 && f <= most) {
+		return 0
+	}
+	return uint64(f)
+}
+
+const (
+	maxContext = 1 << 30 // tokens
+	maxSize    = 1 << 53 // parameters, bytes
+)
 
 // owners are what servers call themselves under owned_by.
 var owners = []string{"llamacpp", "vllm", "sglang", "library", "localai", "lmstudio"}
@@ -32,24 +71,22 @@ var owners = []string{"llamacpp", "vllm", "sglang", "library", "localai", "lmstu
 // describe asks what the server tells of its model. What it does not tell stays empty.
 func (b *Backend) describe(ctx context.Context) engine.Info {
 	info := engine.Info{Model: publicName(b.opt.Model), Engine: "openai"}
-	var list struct {
-		Data []told `json:"data"`
-	}
-	if b.ask(ctx, http.MethodGet, "/models", nil, &list) != nil {
+	models, err := b.models(ctx)
+	if err != nil {
 		return info
 	}
-	i := slices.IndexFunc(list.Data, func(t told) bool { return t.ID == b.opt.Model || t.ID == b.opt.Model+":latest" })
+	i := b.own(models)
 	if i < 0 {
 		return info
 	}
-	t := list.Data[i]
-	info.Context = max(t.Meta.Context, t.MaxModelLen, 0)
-	info.Precision = t.Meta.Type
+	t := models[i]
+	info.Context = int(max(number(t.meta["n_ctx"], maxContext), number(t.told["max_model_len"], maxContext)))
+	info.Precision = text(t.meta["ftype"])
 	if info.Precision == "" {
-		info.Precision = quantisation.FindString(t.ID)
+		info.Precision = quantisation.FindString(t.id)
 	}
-	if slices.Contains(owners, t.OwnedBy) {
-		info.Version = t.OwnedBy
+	if by := text(t.told["owned_by"]); slices.Contains(owners, by) {
+		info.Version = by
 	}
 	info.Metadata = t.metadata()
 	return info
@@ -67,22 +104,21 @@ func publicName(name string) string {
 var quantisation = regexp.MustCompile(`(?i)\b(i?q\d(_[a-z0-9]+){0,2}|b?f16|f32|fp8|int[48]|awq|gptq|mxfp4)\b`)
 
 // metadata is the rest in JSON, as the card carries it; empty where nothing was told.
-func (t told) metadata() string {
+func (m listed) metadata() string {
 	fields := map[string]uint64{}
-	if t.Meta.Parameters > 0 {
-		fields["parameters"] = t.Meta.Parameters
-	}
-	if t.Meta.Size > 0 {
-		fields["bytes"] = t.Meta.Size
+	for from, name := range map[string]string{"n_params": "parameters", "size": "bytes"} {
+		if n := number(m.meta[from], maxSize); n > 0 {
+			fields[name] = n
+		}
 	}
 	if len(fields) == 0 {
 		return ""
 	}
-	text, err := json.Marshal(fields)
+	out, err := json.Marshal(fields)
 	if err != nil { // numbers always marshal
 		return ""
 	}
-	return string(text)
+	return string(out)
 }
 
 // templated finds out whether the server turns messages into text with a template of the model's own. A base model has
@@ -128,13 +164,11 @@ func untemplated(known, has bool, answers ...string) string {
 
 // Alive asks whether the backend would answer now with the model that was probed.
 func (b *Backend) Alive(ctx context.Context) error {
-	var list struct {
-		Data []told `json:"data"`
-	}
-	if err := b.ask(ctx, http.MethodGet, "/models", nil, &list); err != nil {
+	models, err := b.models(ctx)
+	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(list.Data, func(t told) bool { return t.ID == b.opt.Model || t.ID == b.opt.Model+":latest" }) {
+	if b.own(models) < 0 {
 		return fmt.Errorf("it no longer lists the model %q", b.opt.Model)
 	}
 	return nil

@@ -105,3 +105,36 @@ func TestQuantisationIsReadFromAName(t *testing.T) {
 		}
 	}
 }
+
+// What a server says of its models is its own affair: the miner needs their names.
+func TestModelsAreFoundWhateverIsToldOfThem(t *testing.T) {
+	for _, told := range []string{
+		`"created":1764553205.25`, `"created":"2026-12-01"`, `"created":null`, `"owned_by":null`, `"owned_by":{}`, `"meta":null`, `"meta":[]`, `"meta":{"n_ctx":"x","n_params":-1,"size":1e300,"ftype":7}`,
+		`"max_model_len":4096.0`, `"max_model_len":"4096"`, `"max_model_len":-1`, `"max_model_len":null`, `"pricing":[]`, `"architecture":"x"`, `"context_length":1e9`,
+	} {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"data":[null,{"id":7},{"id":"m",%s}]}`, told)
+		})
+		mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"created":1.5,"usage":{"prompt_tokens":5.0},"choices":[{"message":{"content":[{"type":"text","text":"hello"}]}}]}`)
+		})
+		web := httptest.NewServer(mux)
+		b, err := New(web.URL, Options{Log: quiet()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, can, err := b.Probe(t.Context())
+		if err != nil || info.Model != "m" || !can.Chat {
+			t.Errorf("%s: %+v %+v %v", told, info, can, err)
+		}
+		if strings.Contains(told, `4096`) && info.Context != 4096 {
+			t.Errorf("%s: context %d", told, info.Context)
+		}
+		if err := b.Alive(t.Context()); err != nil {
+			t.Errorf("%s: %v", told, err)
+		}
+		b.Close()
+		web.Close()
+	}
+}

@@ -38,20 +38,20 @@ type Capabilities struct {
 // Options.Model, else the only one listed. The error says what the operator can change.
 func (b *Backend) Probe(ctx context.Context) (engine.Info, Capabilities, error) {
 	var can Capabilities
-	var list openai.ModelList
 	listing, cancel := context.WithTimeout(ctx, maxListing)
 	defer cancel()
-	if err := b.ask(listing, http.MethodGet, "/models", nil, &list); err != nil {
+	list, err := b.models(listing)
+	if err != nil {
 		return engine.Info{}, can, fmt.Errorf("backend %s: %w; is the server running, and does its address end in /v1?", b.base, err)
 	}
-	for _, m := range list.Data {
-		can.Models = append(can.Models, m.ID)
+	for _, m := range list {
+		can.Models = append(can.Models, m.id)
 	}
 	if err := b.settle(can.Models); err != nil {
 		return engine.Info{}, can, err
 	}
 	can.Chat, can.Logprobs = b.tryChat(ctx)
-	can.Completions = b.ask(ctx, http.MethodPost, "/completions", map[string]any{"model": b.opt.Model, "prompt": "1 2 3", "max_tokens": 1}, &openai.CompletionResponse{}) == nil
+	can.Completions = b.ask(ctx, http.MethodPost, "/completions", map[string]any{"model": b.opt.Model, "prompt": "1 2 3", "max_tokens": 1}, &given{}) == nil
 	senses := b.senses(ctx)
 	if !can.Chat && !can.Completions && senses == 0 {
 		return engine.Info{}, can, fmt.Errorf("backend %s lists the model %q but answers nothing with it: no chat, completions, embeddings, ranking, images or speech", b.base, b.opt.Model)
@@ -99,14 +99,10 @@ func (b *Backend) question(n int, with map[string]any) map[string]any {
 
 // tryChat asks with log-probabilities, and without them where the backend refuses the wish.
 func (b *Backend) tryChat(ctx context.Context) (chat, logprobs bool) {
-	var answer openai.ChatResponse
-	wish := map[string]any{"logprobs": true, "top_logprobs": 2}
-	if b.ask(ctx, http.MethodPost, "/chat/completions", b.question(1, wish), &answer) == nil && len(answer.Choices) > 0 {
-		lp := answer.Choices[0].Logprobs
-		return true, lp != nil && len(lp.Content) > 0 && len(lp.Content[0].TopLogprobs) > 0
+	if g := b.answer(ctx, 1, map[string]any{"logprobs": true, "top_logprobs": 2}); len(g.Choices) > 0 {
+		return true, g.alternatives()
 	}
-	err := b.ask(ctx, http.MethodPost, "/chat/completions", b.question(1, nil), &answer)
-	return err == nil && len(answer.Choices) > 0, false
+	return len(b.answer(ctx, 1, nil).Choices) > 0, false
 }
 
 func (b *Backend) tryStream(ctx context.Context) bool {
@@ -124,11 +120,11 @@ func (b *Backend) trySeed(ctx context.Context) (same bool, answer string) {
 	wish := map[string]any{"seed": 7, "temperature": 1}
 	var said [2]openai.Content
 	for i := range said {
-		var answer openai.ChatResponse
-		if b.ask(ctx, http.MethodPost, "/chat/completions", b.question(8, wish), &answer) != nil || len(answer.Choices) == 0 {
+		g := b.answer(ctx, 8, wish)
+		if len(g.Choices) == 0 {
 			return false, string(said[0])
 		}
-		said[i] = answer.Choices[0].Message.Content
+		said[i] = g.Choices[0].Message.Content
 	}
 	return said[0] == said[1] && said[0] != "", string(said[0]) + string(said[1])
 }

@@ -50,11 +50,21 @@ func score(q Question, answer []byte) (float64, error) {
 	return 0, nil
 }
 
+// said is what is read of an answer. What else a server puts in, and how, says nothing about it.
+type said struct {
+	Choices []struct {
+		Message struct {
+			Role    string         `json:"role"`
+			Content openai.Content `json:"content"`
+		} `json:"message"`
+	} `json:"choices"`
+}
+
 func answerText(answer []byte) (string, error) {
 	if len(answer) > maxAnswerBytes {
 		return "", fmt.Errorf("answer has %d bytes, at most %d are read", len(answer), maxAnswerBytes)
 	}
-	var r openai.ChatResponse
+	var r said
 	if err := json.Unmarshal(answer, &r); err != nil {
 		return "", fmt.Errorf("answer is not a chat completion: %w", err)
 	}

@@ -23,6 +23,20 @@ func answerOf(text string) []byte {
 	return b
 }
 
+func TestWhatServersPutBesideAnAnswerDoesNotMakeItWrong(t *testing.T) {
+	q, it := At(task.Seed{5}, 1), Family{}.Item(task.Seed{5}, 1)
+	for _, beside := range []string{
+		`"created":1764553205.25`, `"created":"2026-12-01"`, `"created":null`, `"id":7`, `"usage":{"prompt_tokens":5.0,"completion_tokens":-1}`, `"usage":[]`,
+		`"usage":"none"`, `"object":null`, `"model":["m"]`, `"system_fingerprint":{}`, `"timings":{"predicted_ms":1e400}`,
+	} {
+		text, _ := json.Marshal(q.Answer)
+		answer := fmt.Sprintf(`{%s,"choices":[{"index":"0","logprobs":[],"finish_reason":{},"message":{"role":"assistant","content":%s,"tool_calls":{}}}]}`, beside, text)
+		if got, err := it.Score([]byte(answer)); got != 1 || err != nil {
+			t.Errorf("beside %s a right answer scores %v, %v", beside, got, err)
+		}
+	}
+}
+
 // The golden file was written once; every machine and every later version must draw the same items.
 func TestItemsAreTheSameOnEveryMachine(t *testing.T) {
 	var b strings.Builder
