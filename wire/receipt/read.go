@@ -215,7 +215,7 @@ func inner(data []byte, names []string) (p parts, err error) {
 }
 
 func (p *parts) take(key, value []byte) error {
-	i := slices.IndexFunc(p.names, func(name string) bool { return string(key) == name })
+	i := slices.Index(p.names, string(key))
 	if i < 0 {
 		return fmt.Errorf("%w: member %.40q is not known here", ErrAnswer, key)
 	}

@@ -265,6 +265,11 @@ func (s *scanner) text() error {
 
 // jump walks over a string whose syntax is known, to the first quote that no backslash escapes.
 func (s *scanner) jump() error {
+	const short = 16 // bytes of most names and values
+	if i := Plain(s.b[:min(len(s.b), s.i+1+short)], s.i+1); i < len(s.b) && s.b[i] == '"' {
+		s.i = i + 1
+		return nil
+	}
 	for i := s.i + 1; ; {
 		n := bytes.IndexByte(s.b[i:], '"')
 		if n < 0 {
@@ -392,6 +397,9 @@ var plainEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f
 // unquote decodes a string whose syntax has been checked.
 func unquote(raw []byte) []byte {
 	inner := raw[1 : len(raw)-1]
+	if isName(inner) {
+		return inner
+	}
 	i := bytes.IndexByte(inner, '\\')
 	if !utf8.Valid(inner) {
 		return decoded(raw)
@@ -409,6 +417,19 @@ func unquote(raw []byte) []byte {
 		inner = inner[i+2:]
 	}
 	return append(out, inner...)
+}
+
+// isName says that a string is short and stands as it is, as most names do.
+func isName(inner []byte) bool {
+	if len(inner) > 20 {
+		return false
+	}
+	for _, c := range inner {
+		if c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func decoded(raw []byte) []byte {
