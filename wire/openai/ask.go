@@ -41,6 +41,7 @@ const (
 	CanDraw                           // answers /v1/images/generations
 	CanSpeak                          // answers /v1/audio/speech
 	CanTranscribe                     // answers /v1/audio/transcriptions
+	CanSearch                         // looks for what it says on the web
 	abilities     = iota
 )
 
@@ -68,6 +69,7 @@ var words = [abilities]struct{ name, lack string }{
 	{"images_out", "does not draw"},
 	{"speech", "does not speak"},
 	{"transcriptions", "does not write down what is said"},
+	{"web_search", "does not search the web"},
 }
 
 // Names lists the abilities of a set, in a fixed order.
@@ -161,13 +163,26 @@ const (
 	inMaxTokens
 	inMaxCompletion
 	inProvider
-	fieldsAsked
+	inSearch
+	fromAlso    // on stand other servers' names
+	fieldsAsked = fromAlso + 9
 )
 
 var askedNames = [fieldsAsked]string{
 	"messages", "prompt", "tools", "functions", "response_format", "modalities", "audio", "n", "best_of", "logprobs", "top_logprobs",
 	"logit_bias", "presence_penalty", "frequency_penalty", "echo", "suffix", "max_tokens", "max_completion_tokens", "provider",
+	"web_search_options", "guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "grammar", "json_schema",
+	"repetition_penalty", "repeat_penalty",
 }
+
+// askedAt are their places.
+var askedAt = func() map[string]int {
+	at := make(map[string]int, len(askedNames))
+	for i, name := range askedNames {
+		at[name] = i
+	}
+	return at
+}()
 
 // asked are their values as they stand in the body; nil where they are not given.
 type asked [fieldsAsked]json.RawMessage
@@ -184,12 +199,29 @@ func (f *asked) read(body []byte, members over) error {
 
 // keepAsked keeps a member that counts. Names are taken in any case, as Go's servers take them.
 func keepAsked[T string | []byte](f *asked, key T, value []byte) {
+	if i, ok := askedAt[string(key)]; ok {
+		f[i] = value
+		return
+	}
+	if isPlain(key) {
+		return
+	}
 	for i, name := range askedNames {
 		if is(key, name) {
 			f[i] = value
 			return
 		}
 	}
+}
+
+// isPlain says that a name has only small letters, digits and signs, so that it is no other name in another case.
+func isPlain[T string | []byte](name T) bool {
+	for i := range len(name) {
+		if c := name[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
+			return false
+		}
+	}
+	return true
 }
 
 // is says whether a member has a name, in any case: any decoder may take it for that.
@@ -249,6 +281,14 @@ func (f *asked) ask() Ask {
 	a.need(CanPenalties, "frequency_penalty", numberOf(f[inFrequency]) != 0)
 	a.need(CanEcho, "echo", string(f[inEcho]) == "true")
 	a.need(CanSuffix, "suffix", given(f[inSuffix]))
+	a.need(CanSearch, "web_search_options", f[inSearch] != nil && string(f[inSearch]) != "null")
+	for i := fromAlso; i < fieldsAsked; i++ {
+		if name := askedNames[i]; strings.HasPrefix(name, "rep") {
+			a.need(CanPenalties, name, f[i] != nil && numberOf(f[i]) != 1 && string(f[i]) != "null")
+		} else {
+			a.need(CanFormat, name, given(f[i]))
+		}
+	}
 	for _, raw := range []json.RawMessage{f[inTools], f[inFunctions], f[inResponseFormat]} {
 		a.holdJSON(raw)
 	}

@@ -78,6 +78,7 @@ var parameters = []struct {
 	{CanPenalties, []string{"presence_penalty", "frequency_penalty"}},
 	{CanBias, []string{"logit_bias"}},
 	{CanChoices, []string{"n"}},
+	{CanSearch, []string{"web_search_options"}},
 }
 
 // Describe fills in what an entry says for all clients, and what is known of abilities (0 is nothing) and context.
