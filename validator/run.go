@@ -42,7 +42,7 @@ func (v *Validator) Run(ctx context.Context, hub Hub) error {
 	}
 	beside.Go(func() { v.watch(ctx) })
 	for b := range v.cfg.Client.BlocksFrom(ctx, height+1) {
-		v.pace.see(b)
+		v.pace.see(b, time.Now())
 		if v.stale(b) && v.read(ctx) {
 			if err := v.assign(ctx); err != nil {
 				return err
@@ -200,21 +200,23 @@ func (v *Validator) learn(ctx context.Context, netuid uint32) {
 type pace struct {
 	mu    sync.Mutex
 	last  client.Block
+	at    time.Time // when it was seen
 	block time.Duration
 }
 
-// see counts a block: the average moves a fifth of the way to what was measured.
-func (p *pace) see(b client.Block) {
+// see counts a block: the average moves a fifth of the way to what was measured, by the blocks' time or by when they were seen, whichever
+// is longer: blocks that come late come at once, and a chain whose time voters' clocks moved ahead stands there until it has come.
+func (p *pace) see(b client.Block, at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := b.Height - p.last.Height; p.last.Height > 0 && n > 0 {
-		measured := min(b.Time.Sub(p.last.Time)/time.Duration(n), time.Minute)
+		measured := min(max(b.Time.Sub(p.last.Time), at.Sub(p.at))/time.Duration(n), time.Minute)
 		if p.block == 0 {
 			p.block = measured
 		}
 		p.block += (measured - p.block) / 5
 	}
-	p.last = b
+	p.last, p.at = b, at
 }
 
 // of is how long n blocks take, 0 while that is unknown.
