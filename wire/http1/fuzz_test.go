@@ -103,3 +103,39 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
+
+// FuzzAtEnd asks between all bytes of an answer whether only its end is left, and holds what is read to what is read unasked.
+func FuzzAtEnd(f *testing.F) {
+	f.Add([]byte("Transfer-Encoding: chunked\r\nTrailer: A\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\nA: b\r\nA: c\r\nB: d\r\n\r\nrest"), uint16(4096))
+	f.Add([]byte("Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nA b\r\n\r\n"), uint16(3))
+	f.Add([]byte("Content-Length: 2\r\n\r\nabrest"), uint16(20))
+	f.Fuzz(func(t *testing.T, data []byte, piece uint16) {
+		var texts [2]string
+		var errs [2]bool
+		var trailers [2]http.Header
+		for asks := range 2 {
+			said := &script{append([]byte("HTTP/1.1 200 OK\r\n"), data...), max(1, int(piece))}
+			limit := 1 << 20
+			r, err := NewAnswers(said, func() error { _, err := said.Read(nil); return err }).Next(askedBy(http.MethodGet), &limit)
+			if err != nil {
+				return
+			}
+			body, ok := r.Body.(*AnswerBody)
+			if !ok {
+				return
+			}
+			var one [1]byte
+			for n := 0; err == nil; texts[asks] += string(one[:n]) {
+				atEnd := asks == 1 && body.AtEnd()
+				n, err = body.Read(one[:])
+				require.False(t, atEnd && (n > 0 || err != io.EOF), "%q follows the end, %v", one[:n], err)
+			}
+			errs[asks], trailers[asks] = err != io.EOF, r.Trailer
+		}
+		require.Equal(t, texts[0], texts[1])
+		require.Equal(t, errs[0], errs[1])
+		if !errs[0] {
+			require.Equal(t, trailers[0], trailers[1])
+		}
+	})
+}
