@@ -14,6 +14,7 @@ import (
 	"agora/chain/network"
 	"agora/client"
 	"agora/gateway"
+	"agora/gateway/heap"
 	"agora/validator/daemon"
 )
 
@@ -77,6 +78,7 @@ func validatorCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "miners dial %s, consumers ask http://%s/v1; Ctrl-C stops\n", d.Wire(), d.HTTP())
+			heap.Roomy()
 			ctx, cancel := atMost(cmd.Context(), runFor)
 			defer cancel()
 			return stopped(ctx, d.Run(ctx))

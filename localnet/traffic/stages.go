@@ -24,6 +24,7 @@ import (
 
 	"agora/engine"
 	"agora/gateway"
+	"agora/gateway/heap"
 	"agora/gateway/receipts"
 	"agora/miner"
 	"agora/wire"
@@ -163,6 +164,7 @@ func serveGateway(args []string) error {
 		}
 		defer os.RemoveAll(home)
 	}
+	heap.Roomy()
 	hub, err := wire.Listen(at, keyOf("gateway"), func(uint32, ed25519.PublicKey) error { return nil }, wire.Options{Log: quiet})
 	if err != nil {
 		return err
