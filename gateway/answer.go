@@ -28,7 +28,7 @@ type answer struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	reason  atomic.Pointer[error] // for which the gateway itself has ended the request
-	watch   *time.Timer           // ends the request when the miner is silent for too long
+	watch   *time.Timer           // ends the request when the miner is silent for too long, or the call has lasted too long
 	begun   atomic.Bool           // the miner's first part is here
 	err     error                 // why it did not begin
 	resp    *http.Response
@@ -53,25 +53,34 @@ type answer struct {
 	signed *unchecked    // its receipt; nil until it is whole
 }
 
-// ask prepares the request to a miner.
+// ask prepares the request to a miner. Its context has no deadline: the timer that watches the miner keeps it.
 func (c *call) ask(m *candidate) *answer {
 	a := &answer{call: c, from: m, kind: "application/json", sent: time.Now(), nonce: c.Proofs.nonce(m.netuid)}
-	a.ctx, a.stop = context.WithDeadline(c.ctx, c.until)
-	a.watch = time.AfterFunc(c.patience(m), func() {
-		if a.begun.Load() {
-			a.giveUp(errStalled)
-			return
-		}
-		a.giveUp(errSlowStart)
-	})
+	a.ctx, a.stop = context.WithCancel(c.ctx)
+	a.watch = time.AfterFunc(min(c.patience(m, a.sent), c.until.Sub(a.sent)), a.silent)
 	return a
+}
+
+// await lets the miner be silent for so long from now on, within the time that the call may last.
+func (a *answer) await(silence time.Duration) { a.watch.Reset(min(silence, time.Until(a.until))) }
+
+// silent ends the request to a miner that was silent for too long, or whose call has lasted for as long as it may.
+func (a *answer) silent() {
+	switch {
+	case a.late():
+		a.giveUp(context.DeadlineExceeded)
+	case a.begun.Load():
+		a.giveUp(errStalled)
+	default:
+		a.giveUp(errSlowStart)
+	}
 }
 
 // patience is how long a miner may be silent before the next one is asked: one piece, and an answer that nobody else can give,
 // WholeAnswer; a stream's first event at least FirstEvent, and that of a plain answer, which some servers give at once and late, as
 // much of WholeAnswer as each of the attempts has; more where this miner's model has been seen to take long, three times its slowest
 // start of late.
-func (c *call) patience(m *candidate) time.Duration {
+func (c *call) patience(m *candidate, now time.Time) time.Duration {
 	if c.operation.whole || !c.route.other(c.able, c.tried) {
 		return c.WholeAnswer
 	}
@@ -79,7 +88,7 @@ func (c *call) patience(m *candidate) time.Duration {
 	if !c.Stream {
 		least = max(least, c.WholeAnswer/time.Duration(c.Attempts))
 	}
-	return min(max(least, 3*m.slowest(time.Now())), max(c.FirstEvent, c.WholeAnswer))
+	return min(max(least, 3*m.slowest(now)), max(c.FirstEvent, c.WholeAnswer))
 }
 
 func (a *answer) close() {
@@ -229,7 +238,7 @@ func (a *answer) readAll() error {
 	var err error
 	for err == nil {
 		if !a.stream.Ready() {
-			a.watch.Reset(min(a.Stall, a.left()))
+			a.await(min(a.Stall, a.left()))
 		}
 		var c openai.Chunk
 		if c, err = a.next(); err != nil {

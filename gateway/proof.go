@@ -157,7 +157,7 @@ func (a *answer) receipt() string {
 		return a.resp.Header.Get(receipt.Header)
 	}
 	if !a.ended() {
-		a.watch.Reset(trailerTime)
+		a.await(trailerTime)
 		_, _ = io.Copy(io.Discard, io.LimitReader(a.resp.Body, 4<<10)) // a stream that goes on has no receipt
 	}
 	return a.resp.Trailer.Get(receipt.Header)

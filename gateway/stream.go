@@ -86,12 +86,12 @@ func (a *answer) pass() error {
 	}
 	c := openai.Chunk{Data: a.first, Usage: a.usage}
 	for {
-		a.watch.Stop() // a slow consumer is not the miner's fault
+		a.await(a.Total) // a slow consumer is not the miner's fault
 		err := a.hand(c)
 		if err != nil {
 			return err
 		}
-		a.watch.Reset(a.Stall)
+		a.await(a.Stall)
 		if c, err = a.next(); err == io.EOF {
 			a.settleAtEnd()
 			return a.lastly(a.end)

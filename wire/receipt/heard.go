@@ -80,13 +80,15 @@ type Unchecked struct {
 	Err    error   // ErrAnswer, ErrMalformed, ErrSignature or ErrBinding
 }
 
+var errUnsigned = fmt.Errorf("%w: the server signed nothing", ErrMalformed)
+
 // Check opens the receipts of answers and holds them to what was heard. Several at once take less time than each by itself, and
 // come to the same.
 func Check(list []*Unchecked) {
 	claims, of := make([]claim, 0, len(list)), make([]*Unchecked, 0, len(list))
 	for _, u := range list {
 		if u.Signed == "" {
-			u.Err = fmt.Errorf("%w: the server signed nothing", ErrMalformed)
+			u.Err = errUnsigned
 			continue
 		}
 		r, c, err := read(u.Signed, u.Key)
