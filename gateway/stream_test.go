@@ -239,6 +239,29 @@ func TestFailureAfterTheFirstCommentIsAnErrorInTheStream(t *testing.T) {
 	require.Regexp(t, `(?s)^: the model is at work\n\n.*data: \{"error":\{"message":.*"code":"miner_timeout"\}\}\n\n$`, text)
 }
 
+// The timer that watches a miner ends its call too, whether the miner goes on, a word at a time, or says nothing.
+func TestACallLastsNoLongerThanItMay(t *testing.T) {
+	for name, miner := range map[string]http.HandlerFunc{
+		"a miner that goes on": func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				stream(w, "on ", false)
+				time.Sleep(10 * time.Millisecond)
+			}
+		},
+		"a silent miner": silent,
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMarket(t, func(c *Config) { c.Total, c.Stall, c.WholeAnswer = 300*time.Millisecond, time.Hour, time.Hour })
+			m.add(0, 9, "", miner)
+			resp, text := m.post("/v1/chat/completions", ask)
+			require.Equal(t, http.StatusGatewayTimeout, resp.StatusCode, text)
+			_, text = m.post("/v1/chat/completions", askStream)
+			require.Contains(t, text, `"error":{"message":`)
+			require.NotContains(t, text, "[DONE]")
+		})
+	}
+}
+
 func TestSilenceInTheMiddleIsFilledToo(t *testing.T) {
 	m := newMarket(t, func(c *Config) { c.KeepAlive, c.Total = 20*time.Millisecond, 2*time.Second })
 	m.add(0, 9, "", func(w http.ResponseWriter, r *http.Request) {
