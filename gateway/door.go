@@ -187,16 +187,37 @@ func (g *Gateway) models(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if m := g.unlisted(t, id); m.Servers > 0 && limits.allows(id, m.OwnedBy) {
+		writeJSON(w, http.StatusOK, m)
+		return
+	}
 	g.deny(w, g.modelFault(id, t), 0)
+}
+
+// unlisted describes what a name leads to that may be asked and stands in no list, as SUBNET/MODEL@UID and names with a wish do.
+func (g *Gateway) unlisted(t *table, id string) openai.Model {
+	r, _ := t.find(id)
+	if r == nil || len(r.tiers) == 0 {
+		return openai.Model{}
+	}
+	m := openai.Model{ID: id, Object: "model", OwnedBy: r.subnet, Created: r.created()}
+	m.Describe(r.told())
+	g.fill(&m, r)
+	return m
+}
+
+// fill tells what changes from one moment to the next of a model that r serves.
+func (g *Gateway) fill(m *openai.Model, r *route) {
+	if m.Servers = r.count(func(c *candidate) bool { return g.Miners.Connected(c.netuid, c.HotKey) }); m.Servers > 0 {
+		m.Pricing, m.Open = g.pricing(r), r.open()
+	}
 }
 
 // served are the models of the list that a connected miner serves.
 func (g *Gateway) served(t *table) []openai.Model {
 	list := []openai.Model{}
 	for _, m := range t.models {
-		r := t.routes[m.ID]
-		if m.Servers = r.count(func(c *candidate) bool { return g.Miners.Connected(c.netuid, c.HotKey) }); m.Servers > 0 {
-			m.Pricing, m.Open = g.pricing(r), r.open()
+		if g.fill(&m, t.routes[m.ID]); m.Servers > 0 {
 			list = append(list, m)
 		}
 	}

@@ -154,6 +154,17 @@ func TestModelsAreListed(t *testing.T) {
 	one, err := client.Models.Get(t.Context(), "ngram-3")
 	require.NoError(t, err)
 	require.Equal(t, "ngram-3", one.ID)
+	for _, name := range []string{"chat/chat-s@2", "chat:fast", "chat-s:cheap"} { // what may be asked may be looked up
+		resp, text := m.post("/v1/chat/completions", asking(name, ""))
+		require.Equal(t, http.StatusOK, resp.StatusCode, text)
+		one, err = client.Models.Get(t.Context(), name)
+		require.NoError(t, err)
+		require.Equal(t, name+" of chat", one.ID+" of "+one.OwnedBy)
+	}
+	for _, name := range []string{"chat/chat-s@3", "chat:slow"} {
+		_, err = client.Models.Get(t.Context(), name)
+		require.ErrorContains(t, err, "404 Not Found")
+	}
 }
 
 func TestKeyHasItsRate(t *testing.T) {

@@ -129,6 +129,26 @@ func TestStopsCostAndThinkingAreToldAsAsked(t *testing.T) {
 	}
 }
 
+// Whatever a server says at the end, tools are to be run and what is cut is cut.
+func TestEndsAreToldAsTheyAre(t *testing.T) {
+	call := `"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]`
+	for _, c := range []struct{ delta, finish, want string }{
+		{call, "stop", "tool_use"},
+		{call, "tool_calls", "tool_use"},
+		{call, "length", "max_tokens"},
+		{`"content":"x"`, "stop", "end_turn"},
+		{`"content":"x"`, "eos", "end_turn"},
+		{`"content":"x"`, "MAX_TOKENS", "max_tokens"},
+		{`"content":"x"`, "model_length", "max_tokens"},
+		{`"content":"x"`, "SAFETY", "refusal"},
+		{`"refusal":"x"`, "content_filter", "refusal"},
+	} {
+		whole, err := NewWriter(&Request{}, "1").Whole([]byte(`{"choices":[{"index":0,"message":{` + c.delta + `},"finish_reason":"` + c.finish + `"}]}`))
+		require.NoError(t, err)
+		require.Contains(t, string(whole), `"stop_reason":"`+c.want+`"`, c)
+	}
+}
+
 // chunks are an answer that thinks, speaks and uses two tools, whose parts come in turns.
 var chunks = []string{
 	`{"choices":[{"index":0,"delta":{"role":"assistant","content":null,"reasoning":"Hm"}}]}`,

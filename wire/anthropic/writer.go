@@ -82,7 +82,10 @@ func (w *Writer) End() []byte {
 	if w.finish != "stop" {
 		w.StopSequence = nil
 	}
-	if w.StopSequence != nil {
+	switch {
+	case why == "end_turn" && len(w.tools) > 0: // some servers say "stop" of calls too; who runs tools looks at nothing else
+		why, w.StopSequence = "tool_use", nil
+	case w.StopSequence != nil:
 		why = "stop_sequence"
 	}
 	w.StopReason = &why

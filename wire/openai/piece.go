@@ -3,6 +3,7 @@ package openai
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Piece is what one chunk of a chat adds to its first choice, as doors of other shapes tell it.
@@ -13,7 +14,7 @@ type Piece struct {
 	Refusal   string
 	Calls     []CallPiece
 	Logprobs  []json.RawMessage // of the text's tokens
-	Finish    string            // why the answer ended; empty before its end
+	Finish    string            // why the answer ended, in OpenAI's words; empty before its end
 	Stopped   string            // the stop string at which it did, where the server tells
 	Usage     *Usage
 	Cost
@@ -130,7 +131,7 @@ func (p *Pieces) Read(data []byte) (Piece, error) {
 			continue
 		}
 		if c.FinishReason != nil {
-			out.Finish = *c.FinishReason
+			out.Finish = finishOf(*c.FinishReason)
 		}
 		for _, at := range []any{c.StopReason, c.MatchedStop} {
 			if text, ok := at.(string); ok {
@@ -145,6 +146,17 @@ func (p *Pieces) Read(data []byte) (Piece, error) {
 		}
 	}
 	return out, nil
+}
+
+// finishOf is a reason as OpenAI names it: an answer that other servers' words say is cut must not look whole.
+func finishOf(reason string) string {
+	switch strings.ToLower(reason) {
+	case "length", "max_tokens", "model_length", "max_output_tokens":
+		return "length"
+	case "content_filter", "safety", "refusal":
+		return "content_filter"
+	}
+	return reason
 }
 
 func (p *Pieces) add(out *Piece, d *delta) error {
