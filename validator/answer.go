@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"agora/mechanism/score"
+	"agora/task/exact"
 )
 
 // shortAnswer is the length in bytes up to which unrelated honest models often say the same.
@@ -35,8 +36,8 @@ type spoken struct {
 	} `json:"choices"`
 }
 
-// saidIn keeps of an answer what shows whether another miner gives it too: its text without blanks, stops and case, and the
-// likeliest of the probabilities that it declares.
+// saidIn keeps of an answer what shows whether another miner gives it too: its text without thoughts, typesetting, blanks, stops and
+// case, and the likeliest of the probabilities that it declares.
 func saidIn(body []byte) (said score.Said) {
 	var s spoken
 	_ = json.Unmarshal(body, &s) // what does not fit its type is left out, so that nobody hides the rest behind it
@@ -67,8 +68,9 @@ func saidIn(body []byte) (said score.Said) {
 		return cmp.Or(cmp.Compare(b.Logprob, a.Logprob), cmp.Compare(a.Token, b.Token))
 	})
 	said.Levels = slices.Clip(said.Levels[:min(len(said.Levels), levelsKept)])
-	hash, _ := normalised([]byte(strings.ReplaceAll(text.String(), "**", "")), nil)
-	said.Text, said.Telling = hash|1, text.Len() > shortAnswer
+	visible := exact.Visible(text.String())
+	hash, _ := normalised([]byte(strings.ReplaceAll(visible, "**", "")), nil)
+	said.Text, said.Telling = hash|1, len(visible) > shortAnswer
 	return said
 }
 

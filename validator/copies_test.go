@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"agora/engine/native/ladder"
@@ -147,5 +148,26 @@ func TestOnlyTheRelayOfShortAnswersIsACopy(t *testing.T) {
 	t.Logf("the relay was found after %d items", found)
 	if found == 0 {
 		t.Error("the relay was not found in 300 items")
+	}
+}
+
+func TestWhatOnlyDressesAnAnswerMakesNoOther(t *testing.T) {
+	said := func(text string) score.Said {
+		body, err := json.Marshal(map[string]any{"choices": []any{map[string]any{"message": map[string]any{"content": text}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return saidIn(body)
+	}
+	const plain = "The old tower stood by the river for many quiet years."
+	for _, dress := range []string{
+		"%s", "**%s**", " %s\n", "<think>7193</think>%s", "[THINK]7193[/THINK] %s", "%s ✅", "<p>%s</p>", "$\\text{%s}$", "\u200b%s", "%s<|im_end|>",
+	} {
+		if got := said(fmt.Sprintf(dress, plain)); got.Text != said(plain).Text || !got.Telling {
+			t.Errorf("%q counts as another answer", dress)
+		}
+	}
+	if said("<think>" + strings.Repeat("so ", 40) + "</think>42").Telling {
+		t.Error("thoughts make a short answer a long one")
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"agora/wire/openai"
@@ -45,7 +46,8 @@ type Backend struct {
 	can    openai.Ability // what Probe found; 0 before
 	plain  bool           // Probe found that it does not stream
 
-	complained sync.Map // what the operator was told, by path and status
+	heard      atomic.Int64 // when a part of an answer came last, Unix time in nanoseconds
+	complained sync.Map     // what the operator was told, by path and status
 }
 
 // New checks the address, "http://127.0.0.1:11434/v1"; without a path, "/v1" is assumed. Nothing is dialled yet.
@@ -118,7 +120,7 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(resp.StatusCode)
-	if err := relay(w, from); err != nil {
+	if err := b.relay(w, from); err != nil {
 		b.opt.Log.Debug("answer broke off", "path", r.URL.Path, "err", err)
 		panic(http.ErrAbortHandler)
 	}
@@ -258,11 +260,12 @@ func (b *Backend) complain(what string, resp *http.Response) {
 }
 
 // relay copies the answer, flushing what it has whenever the backend pauses.
-func relay(w http.ResponseWriter, from io.Reader) error {
+func (b *Backend) relay(w http.ResponseWriter, from io.Reader) error {
 	flush := http.NewResponseController(w)
 	buf := make([]byte, 32<<10)
 	for total := 0; ; {
 		n, err := from.Read(buf)
+		b.heard.Store(time.Now().UnixNano())
 		if total += n; total > maxAnswer {
 			return fmt.Errorf("the backend's answer is larger than %d bytes", maxAnswer)
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"agora/engine"
 )
@@ -162,9 +163,13 @@ func untemplated(known, has bool, answers ...string) string {
 	return ""
 }
 
-// Alive asks whether the backend would answer now with the model that was probed.
+// Alive asks whether the backend would answer now with the model that was probed. One that does one thing after the other leaves the
+// question for later while it works: a part of an answer says as much.
 func (b *Backend) Alive(ctx context.Context) error {
 	models, err := b.models(ctx)
+	if err != nil && ctx.Err() != nil && time.Since(time.Unix(0, b.heard.Load())) < maxListing {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,17 @@
 package openai
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // llama answers as llama.cpp's server does, for a model whose file lies at path; says is what every chat answer holds.
@@ -137,4 +142,49 @@ func TestModelsAreFoundWhateverIsToldOfThem(t *testing.T) {
 		b.Close()
 		web.Close()
 	}
+}
+
+// A server that does one thing after the other lists no model while it answers: it is busy, not away.
+func TestABackendThatIsBusyWithAnAnswerIsThere(t *testing.T) {
+	var one sync.Mutex
+	begun, end := make(chan struct{}), make(chan struct{})
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		one.Lock()
+		defer one.Unlock()
+		if r.Method == http.MethodGet {
+			return
+		}
+		io.WriteString(w, ": begun\n\n")
+		w.(http.Flusher).Flush()
+		close(begun)
+		<-end
+	}))
+	t.Cleanup(backend.Close)
+	b, err := New(backend.URL, Options{Model: "m", Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	web := httptest.NewServer(b)
+	t.Cleanup(web.Close)
+	alive := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		return b.Alive(ctx)
+	}
+	var answered sync.WaitGroup
+	answered.Go(func() { post(t, web, strings.Replace(question, `"x":1e3`, `"stream":true`, 1)) })
+	<-begun
+	for b.heard.Load() == 0 {
+		runtime.Gosched()
+	}
+	if err := alive(); err != nil {
+		t.Errorf("while it answers: %v", err)
+	}
+	b.heard.Store(time.Now().Add(-maxListing).UnixNano())
+	if alive() == nil {
+		t.Error("one that gave nothing for long is there")
+	}
+	close(end)
+	answered.Wait()
 }

@@ -25,6 +25,15 @@ var (
 	signs    = strings.NewReplacer("{,}", ",", `\,`, "", `\;`, " ", `\quad`, " ", `\times`, "×", `\cdot`, "·", `\approx`, "≈", `\neq`, "≠", `\rightarrow`, "→", `\to`, "→", "&nbsp;", " ", "\r\n", "\n")
 )
 
+// Visible is what an answer says: without its thoughts, its typesetting and what only decorates it. A thought that does not end has no
+// answer: all of it is given back as it came.
+func Visible(answer string) string {
+	if text, ok := visible(answer); ok {
+		return text
+	}
+	return answer
+}
+
 // visible is the answer without its thoughts, which end with the last mark of their end: one that does not end has no answer. Digits
 // and letters of any width are plain ones, and what only decorates is left out.
 func visible(answer string) (string, bool) {
