@@ -70,7 +70,7 @@ func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		`{"model":"chat","messages":[{"role":"user","content":"hi"}],"stream":true}`,
 		`{"model":"a\\b\u00e9","messages":{"a":[1,-2.5e3,true,false,null]},"stop":["\n"]}`,
-		`{"model":"m","messages":[]} `, `{"model":"m","model":"m"}`, `{`, `nul`, "{\"a\":\"\xff\"}",
+		`{"models":["m","n"],"messages":[]}`, `{"model":"m","messages":[]} `, `{"model":"m","model":"m"}`, `{`, `nul`, "{\"a\":\"\xff\"}",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -94,6 +94,9 @@ func FuzzRequest(f *testing.F) {
 		if err := json.Unmarshal(body, &want); err != nil {
 			t.Fatalf("accepted %q, but: %v", body, err)
 		}
+		if all["model"] == nil {
+			want.Model = firstModel(t, all["models"])
+		}
 		if diff := cmp.Diff(want, struct {
 			Model  string `json:"model"`
 			Stream bool   `json:"stream"`
@@ -101,6 +104,16 @@ func FuzzRequest(f *testing.F) {
 			t.Fatalf("%q: %s", body, diff)
 		}
 	})
+}
+
+// firstModel is the model of a request that names only several.
+func firstModel(t *testing.T, models json.RawMessage) (first string) {
+	t.Helper()
+	var list []json.RawMessage
+	if err := json.Unmarshal(models, &list); err != nil || json.Unmarshal(list[0], &first) != nil {
+		t.Fatalf("no model in %s", models)
+	}
+	return first
 }
 
 // checkAsStream says that AsStream changes what it must and nothing else.
@@ -119,6 +132,9 @@ func checkAsStream(t *testing.T, body []byte, h Head) {
 	}
 	told, err := json.Marshal(before["stream_options"])
 	same := err == nil && json.Unmarshal(told, &options) == nil && options.Usage
+	if before["model"] == nil {
+		before["model"] = h.Model
+	}
 	before["stream"] = true
 	if !same {
 		before["stream_options"] = map[string]any{"include_usage": true}
