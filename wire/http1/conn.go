@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"agora/wire/direct"
 )
 
 const (
@@ -31,6 +33,7 @@ const (
 type conn struct {
 	*Server
 	rwc    net.Conn
+	direct *direct.Conn // rwc, for what is read and written most
 	remote string
 	from   netip.Prefix    // what it is counted by
 	base   context.Context // of its requests
@@ -65,7 +68,8 @@ const (
 )
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{Server: s, rwc: nc, in: input{from: nc}, header: make(http.Header, 16), leave: func() {}}
+	d := direct.New(nc)
+	c := &conn{Server: s, rwc: nc, direct: d, in: input{from: d}, header: make(http.Header, 16), leave: func() {}}
 	if at := nc.RemoteAddr(); at != nil {
 		c.remote, c.from = at.String(), origin(at)
 	}

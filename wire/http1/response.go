@@ -311,7 +311,7 @@ func (w *response) send(out, next []byte, chunk bool) {
 		defer w.c.answering.Store(0)
 	}
 	if len(next) == 0 {
-		_, w.err = w.c.rwc.Write(out)
+		_, w.err = w.c.direct.Write(out)
 	} else {
 		parts := net.Buffers{out, next}
 		if chunk {

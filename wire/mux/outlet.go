@@ -4,7 +4,8 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"syscall"
+
+	"agora/wire/direct"
 )
 
 // maxHeld bounds what a layer above may write without a flush: a session's is a few batches, more is an answer to the other end's
@@ -16,26 +17,18 @@ var errHeld = errors.New("mux: too much is written that nobody sends")
 // Outlet is the connection under TLS. Under a session it keeps what is written, so that many records go out by one system call that does
 // not wait, and whoever writes to a stream is never held by a peer that reads nothing.
 type Outlet struct {
-	net.Conn
-	raw syscall.RawConn // nil where the connection cannot be tried without waiting
+	*direct.Conn
 
 	mu   sync.Mutex // guards what follows
 	held bool       // what is written is kept
 	kept *[]byte    // nil where nothing is
 
-	attempt attempt // belongs to who flushes, as what follows
-	batch   *[]byte // what is being sent; nil where all is
-	sent    int     // bytes of it
+	batch *[]byte // what is being sent; nil where all is; belongs to who flushes, as what follows
+	sent  int     // bytes of it
 }
 
 // NewOutlet is a connection that passes everything on until a session holds it.
-func NewOutlet(conn net.Conn) *Outlet {
-	o := &Outlet{Conn: conn}
-	if c, ok := conn.(syscall.Conn); ok {
-		o.raw, _ = c.SyscallConn() // one that is closed already says so when it is written
-	}
-	return o
-}
+func NewOutlet(conn net.Conn) *Outlet { return &Outlet{Conn: direct.New(conn)} }
 
 // Write passes p on, or keeps it.
 func (o *Outlet) Write(p []byte) (int, error) {
@@ -88,7 +81,7 @@ func (o *Outlet) flush() (all bool, err error) {
 	if len(p) == 0 {
 		return true, nil
 	}
-	n, err := o.try(p)
+	n, err := o.TryWrite(p)
 	if err != nil {
 		return false, err
 	}
