@@ -7,6 +7,8 @@ import (
 	"math/rand"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,6 +135,55 @@ func TestManyProgramsShareOnePurse(t *testing.T) {
 	require.NoError(t, e.Settle(t.Context()))
 	require.EqualValues(t, 24*price7, p.Status().Owed)
 	require.EqualValues(t, 24*price7, m.charged("channel/4"))
+}
+
+// TestAProgramWaitsForWhatAnotherHasOpened lets the first program's answer take until the second was refused twice: the
+// gateway has reserved for it what no voucher can cover before its purse knows how much that is.
+func TestAProgramWaitsForWhatAnotherHasOpened(t *testing.T) {
+	m, b := newShop(t, nil)
+	taken, refused := make(chan struct{}), make(chan struct{}, 64)
+	var first sync.Once
+	m.sells(1, func(w http.ResponseWriter, r *http.Request) {
+		first.Do(func() {
+			close(taken)
+			<-refused
+			<-refused
+		})
+		says("It is 42.")(w, r)
+	})
+	p, _ := m.newPurse(b, 4, 10_000_000_000, pay.Caps{})
+	url, e := m.endpoint(p)
+	there, err := neturl.Parse(m.url)
+	require.NoError(t, err)
+	between := httputil.NewSingleHostReverseProxy(there)
+	between.ModifyResponse = func(r *http.Response) error {
+		if r.StatusCode == http.StatusPaymentRequired {
+			refused <- struct{}{}
+		}
+		return nil
+	}
+	srv := httptest.NewServer(between)
+	t.Cleanup(srv.Close)
+	p.Redirect(srv.URL)
+	var wg sync.WaitGroup
+	send := func() {
+		resp, err := http.Post(url+"/chat/completions", "application/json", strings.NewReader(ask))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 {
+			t.Errorf("%d %s %v", resp.StatusCode, text, err)
+		}
+	}
+	wg.Go(send)
+	<-taken
+	wg.Go(send)
+	wg.Wait()
+	require.NoError(t, e.Settle(t.Context()))
+	require.EqualValues(t, 2*price7, p.Status().Owed)
+	require.EqualValues(t, 2*price7, m.charged("channel/4"))
 }
 
 // TestALyingGatewayGetsNoMoreThanTheCeilings answers as a gateway that claims to have charged much more: the purse signs

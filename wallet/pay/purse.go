@@ -288,6 +288,13 @@ func (p *Purse) release(netuid uint32, ceiling uint64) {
 	p.doc.Open -= min(ceiling, p.doc.Open)
 }
 
+// Unsure says whether requests are open of which it is not known yet what they may cost, and where: no voucher is for them.
+func (p *Purse) Unsure() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reserved[0] > 0
+}
+
 // End closes a request that had ceiling: it cost this much, at most the ceiling; or, if its end was not seen, nobody knows
 // yet.
 func (p *Purse) End(netuid uint32, ceiling, cost uint64, seen bool) error {

@@ -114,7 +114,15 @@ type paid struct {
 	seen    bool // the end of the answer, and its cost
 }
 
-// pay asks the gateway: first for what is owed, and where it wants more, once again ahead for what is open.
+// Pauses before a request is asked again ahead: doubled each time from soon to late.
+const (
+	soon      = 10 * time.Millisecond
+	late      = time.Second
+	mostTimes = 8 // or as long as it is not known what others that are open may cost
+)
+
+// pay asks the gateway: first for what is owed, and where it wants more, again ahead for what is open. What the gateway has
+// taken of another program before this one learnt its ceiling, no voucher covers yet: that is waited for.
 func (e *Endpoint) pay(ctx context.Context, path string, body []byte) (*paid, error) {
 	most, err := e.purse.Most()
 	if err != nil {
@@ -136,25 +144,51 @@ func (e *Endpoint) pay(ctx context.Context, path string, body []byte) (*paid, er
 	if err := e.purse.End(0, most, 0, true); err != nil || required == nil {
 		return nil, errors.Join(err, reason)
 	}
+	for times := 0; ; times++ {
+		p, err := e.payAhead(ctx, path, body, required, reason)
+		if err != nil || !p.short() || times >= mostTimes && !e.purse.Unsure() {
+			return p, err
+		}
+		p.resp.Body.Close()
+		if err := e.purse.End(p.netuid, p.ceiling, 0, true); err != nil {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(min(soon<<min(times, mostTimes), late)):
+		}
+	}
+}
+
+// payAhead asks with a voucher for all that is open, this request too, as a 402 required it for reason.
+func (e *Endpoint) payAhead(ctx context.Context, path string, body []byte, required *x402.Requirement, reason error) (*paid, error) {
 	if err := e.correct(ctx, required.Extra); err != nil {
 		return nil, err
 	}
-	p.netuid = required.Extra.Netuid
-	if p.ceiling, err = strconv.ParseUint(required.Amount, 10, 64); err != nil {
+	ceiling, err := strconv.ParseUint(required.Amount, 10, 64)
+	if err != nil {
 		return nil, fmt.Errorf("the gateway asks for %.30q", required.Amount)
 	}
+	p := &paid{Endpoint: e, netuid: required.Extra.Netuid, ceiling: ceiling}
 	if err := e.purse.Begin(p.netuid, p.ceiling); err != nil {
 		return nil, errors.Join(err, reason)
 	}
-	if resp, err = e.ask(ctx, path, body, p, true); err != nil {
+	if p.resp, err = e.ask(ctx, path, body, p, true); err != nil {
 		return nil, errors.Join(err, e.purse.End(p.netuid, p.ceiling, 0, false))
 	}
-	p.resp = resp
-	if err = e.note(resp, p); err != nil {
-		resp.Body.Close()
+	if err = e.note(p.resp, p); err != nil {
+		p.resp.Body.Close()
 		err = errors.Join(err, e.purse.End(p.netuid, p.ceiling, 0, false))
 	}
 	return p, err
+}
+
+// short says that the gateway refused a request because of others that the voucher did not cover.
+func (p *paid) short() bool {
+	var required x402.Required
+	return p.resp.StatusCode == http.StatusPaymentRequired && x402.Decode(p.resp.Header.Get(x402.HeaderRequired), &required) == nil &&
+		strings.HasPrefix(required.Error, voucher.ErrCredit.Error())
 }
 
 // begin notes what a request may cost that was taken at once, where most was allowed.
