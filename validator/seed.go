@@ -50,9 +50,9 @@ type drawer struct {
 
 	mu     sync.Mutex
 	record seedRecord
-	next   uint64     // first unused index, at most record.Next
-	drawn  []uint64   // beginnings of the latest items' ids
-	seeds  int        // used since the start
+	next   uint64   // first unused index, at most record.Next
+	drawn  []uint64 // beginnings of the latest items' ids
+	seeds  int      // used since the start
 }
 
 // Two indices may give the same short question. An item is passed over if it is among the latest drawn, a few times;

@@ -24,6 +24,7 @@ import (
 	"agora/engine/native/llm"
 	"agora/engine/native/store"
 	backend "agora/engine/openai"
+	"agora/gateway/heap"
 	"agora/mechanism/price"
 	"agora/miner"
 	"agora/miner/enrolment"
@@ -172,6 +173,7 @@ func (m *mining) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "mining subnet %d as uid %d with %s; Ctrl-C stops\n", m.subnet, seat.UID, strings.TrimSpace(info.Model+" "+info.Digest))
+	heap.Roomy()
 	ctx, cancel := atMost(ctx, m.runFor)
 	defer cancel()
 	return m.serve(ctx, cmd, &worked{meter: meter, free: free, mining: m, chain: c, worker: worker, server: server, hold: hold, uid: seat.UID, info: info, since: time.Now()})

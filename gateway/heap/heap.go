@@ -1,4 +1,4 @@
-// Package heap says how often a gateway's program collects garbage.
+// Package heap says how often a program that serves requests, a gateway's or a miner's, collects garbage.
 package heap
 
 import (
@@ -8,7 +8,7 @@ import (
 	"runtime/metrics"
 )
 
-// Room is how many bytes at least a gateway's program allocates between two collections.
+// Room is how many bytes at least such a program allocates between two collections.
 const Room = 64 << 20
 
 const (

@@ -232,6 +232,7 @@ func serveMiners(args []string) error {
 			return err
 		}
 	}
+	heap.Roomy()
 	directory := miner.Static{{HotKey: keyOf("gateway").Public().(ed25519.PublicKey), Addr: args[0]}}
 	e := fixed{takes: time.Duration(n[3]) * time.Millisecond}
 	var all []*miner.Miner
