@@ -265,6 +265,9 @@ func (c *checker) buy(ctx context.Context, gateway int, model, question string) 
 	reply, err := oai.Chat.Completions.New(ctx, openaigo.ChatCompletionNewParams{
 		Model: model, Messages: []openaigo.ChatCompletionMessageParamUnion{openaigo.UserMessage(question)},
 	}, option.WithResponseInto(&raw))
+	if refused := (*openaigo.Error)(nil); errors.As(err, &refused) {
+		return b, fmt.Errorf("%w: %s", err, refused.Message) // which the client keeps to itself
+	}
 	if err != nil {
 		return b, err
 	}
