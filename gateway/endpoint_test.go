@@ -112,6 +112,19 @@ func TestCapsHold(t *testing.T) {
 	}
 }
 
+// isAnswered asks an endpoint once.
+func isAnswered(t *testing.T, url string) {
+	resp, err := http.Post(url+"/chat/completions", "application/json", strings.NewReader(ask))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 {
+		t.Errorf("%d %s %v", resp.StatusCode, text, err)
+	}
+}
+
 func TestManyProgramsShareOnePurse(t *testing.T) {
 	m, b := newShop(t, nil)
 	m.sells(1, says("It is 42."))
@@ -119,17 +132,7 @@ func TestManyProgramsShareOnePurse(t *testing.T) {
 	url, e := m.endpoint(p)
 	var wg sync.WaitGroup
 	for range 24 {
-		wg.Go(func() {
-			resp, err := http.Post(url+"/chat/completions", "application/json", strings.NewReader(ask))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer resp.Body.Close()
-			if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 {
-				t.Errorf("%d %s %v", resp.StatusCode, text, err)
-			}
-		})
+		wg.Go(func() { isAnswered(t, url) })
 	}
 	wg.Wait()
 	require.NoError(t, e.Settle(t.Context()))
@@ -166,20 +169,9 @@ func TestAProgramWaitsForWhatAnotherHasOpened(t *testing.T) {
 	t.Cleanup(srv.Close)
 	p.Redirect(srv.URL)
 	var wg sync.WaitGroup
-	send := func() {
-		resp, err := http.Post(url+"/chat/completions", "application/json", strings.NewReader(ask))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer resp.Body.Close()
-		if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 {
-			t.Errorf("%d %s %v", resp.StatusCode, text, err)
-		}
-	}
-	wg.Go(send)
+	wg.Go(func() { isAnswered(t, url) })
 	<-taken
-	wg.Go(send)
+	wg.Go(func() { isAnswered(t, url) })
 	wg.Wait()
 	require.NoError(t, e.Settle(t.Context()))
 	require.EqualValues(t, 2*price7, p.Status().Owed)
