@@ -341,9 +341,10 @@ func Request(ctx context.Context, path string, body []byte, nonce [16]byte) *htt
 	if len(body) == 0 {
 		r.Body = http.NoBody
 	}
-	l := lines{make(http.Header, 4), in.values[:0]}
+	l := lines{make(http.Header, len(in.values)), in.values[:0]}
 	l.set("Content-Type", "application/json")
 	l.set(receipt.NonceHeader, hex.EncodeToString(nonce[:]))
+	l.set(receipt.TakesHeader, receipt.Together)
 	l.set("User-Agent", "") // none
 	r.Header = l.Header
 	return r
@@ -356,7 +357,7 @@ var blank http.Request
 type outgoing struct {
 	content
 	url    url.URL
-	values [4]string // of its header
+	values [5]string // of its header
 }
 
 // content is the body of a request to a miner.

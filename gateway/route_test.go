@@ -304,7 +304,7 @@ func TestMinerSeesOnlyTheBody(t *testing.T) {
 	r.Header.Del("Accept-Encoding") // of the test's own transport
 	require.Len(t, r.Header.Get("X-Agora-Nonce"), 32)
 	r.Header.Del("X-Agora-Nonce") // differs each time
-	require.Equal(t, http.Header{"Content-Type": {"application/json"}, "Content-Length": {fmt.Sprint(len(want))}}, r.Header)
+	require.Equal(t, http.Header{"Content-Type": {"application/json"}, "Content-Length": {fmt.Sprint(len(want))}, "X-Agora-Receipts": {"together"}}, r.Header)
 	plain := Request(context.Background(), "/v1/chat/completions", AsStream([]byte(body)), [16]byte{})
 	require.EqualValues(t, len(want), plain.ContentLength, "a validator's challenge is made in the same way")
 	require.NotNil(t, plain.GetBody, "a stale stream's request can be repeated")

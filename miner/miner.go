@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"agora/wire"
+	"agora/wire/receipt"
 )
 
 // Endpoint is where a validator accepts miners.
@@ -78,9 +79,10 @@ const (
 // Miner keeps one connection to each validator of a directory.
 type Miner struct {
 	Config
-	mu    sync.Mutex
-	links map[place]*link
-	end   context.CancelCauseFunc // of Run
+	signer *receipt.Signer
+	mu     sync.Mutex
+	links  map[place]*link
+	end    context.CancelCauseFunc // of Run
 }
 
 // place identifies an endpoint: the same address under another key is another endpoint.
@@ -103,7 +105,7 @@ func New(c Config) (*Miner, error) {
 	if c.Handler == nil || c.Directory == nil {
 		return nil, errors.New("miner: a handler and a directory are needed")
 	}
-	return &Miner{Config: c.withDefaults(), links: map[place]*link{}, end: func(error) {}}, nil
+	return &Miner{Config: c.withDefaults(), signer: receipt.NewSigner(c.Key), links: map[place]*link{}, end: func(error) {}}, nil
 }
 
 // Run follows the directory until ctx ends, then closes every connection, waits for the requests being answered and

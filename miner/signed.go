@@ -123,7 +123,7 @@ func (m *Miner) signed(voice ed25519.PublicKey, h http.Handler) http.Handler {
 		}
 		defer c.give()
 		h.ServeHTTP(c, r)
-		text, err := c.sign(m.Key)
+		text, err := c.sign(m.signer, r.Header.Get(receipt.TakesHeader) == receipt.Together)
 		if err != nil {
 			m.Log.Debug("an answer without a receipt", "err", err)
 		}
@@ -278,7 +278,7 @@ var (
 )
 
 // sign reads the answer as its reader will and signs it; "" for what is no answer.
-func (c *copied) sign(key ed25519.PrivateKey) (string, error) {
+func (c *copied) sign(by *receipt.Signer, together bool) (string, error) {
 	s := &c.signing
 	if c.status != http.StatusOK {
 		return "", nil
@@ -294,7 +294,7 @@ func (c *copied) sign(key ed25519.PrivateKey) (string, error) {
 	if usage != nil && s.Prompt == 0 && s.Completion == 0 { // an engine elsewhere tells no more
 		s.Prompt, s.Completion = count(usage.PromptTokens), count(usage.CompletionTokens)
 	}
-	return receipt.Sign(&s.Receipt, key)
+	return by.Sign(&s.Receipt, together)
 }
 
 func count(n int) uint32 { return uint32(min(max(n, 0), 1<<31-1)) }

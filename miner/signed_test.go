@@ -11,7 +11,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"agora/engine"
@@ -78,8 +80,14 @@ func heard(t *testing.T, hub *wire.Hub, body string, nonce [16]byte) (receipt.He
 
 func heardAt(t *testing.T, path string, hub *wire.Hub, body string, nonce [16]byte) (receipt.Heard, string) {
 	t.Helper()
+	return heardFrom(t, path, hub, body, nonce, receipt.Together)
+}
+
+func heardFrom(t *testing.T, path string, hub *wire.Hub, body string, nonce [16]byte, takes string) (receipt.Heard, string) {
+	t.Helper()
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://miner"+path, strings.NewReader(body))
 	r.Header.Set(receipt.NonceHeader, hex.EncodeToString(nonce[:]))
+	r.Header.Set(receipt.TakesHeader, takes)
 	resp, err := hub.RoundTripper(3, pub(hotKey("miner"))).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +116,42 @@ func heardAt(t *testing.T, path string, hub *wire.Hub, body string, nonce [16]by
 		} else if !h.Comment(c.Data) {
 			t.Errorf("comment %q", c.Data)
 		}
+	}
+}
+
+// A voice that takes receipts which are signed together gets them from answers that end at one moment; for another each is signed alone.
+func TestAnswersOfOneMomentAreSignedTogether(t *testing.T) {
+	const body = `{"model":"m","messages":[{"role":"user","content":"What does it cost?"}],"stream":true}`
+	p := euro()
+	hub := signingFor(t, p)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // answers are there before the first is signed
+	for takes, most := range map[string]int{receipt.Together: 100, "": 200, "alone": 200} {
+		signatures := sync.Map{}
+		var wg sync.WaitGroup
+		for i := range 200 {
+			if i%40 == 0 { // as many as the miner takes at once
+				wg.Wait()
+			}
+			wg.Go(func() {
+				nonce := [16]byte{byte(i)}
+				h, signed := heardFrom(t, "/v1/chat/completions", hub, body, nonce, takes)
+				if _, err := h.Check(signed, pub(hotKey("miner")), receipt.Bound{
+					ChainID: "agora-test", Netuid: 3, UID: 5, Registered: 77, Voice: [32]byte(pub(hotKey("a"))), Nonce: nonce,
+					Request: receipt.RequestHash(nonce, []byte(body)), Digest: digestOf(p.Info().Digest), Engine: p.Info().Engine,
+				}); err != nil {
+					t.Errorf("%q, answer %d: %v", takes, i, err)
+					return
+				}
+				signatures.Store(signed[len(signed)-80:], true)
+			})
+		}
+		wg.Wait()
+		n := 0
+		signatures.Range(func(any, any) bool { n++; return true })
+		if n > most || most == 200 && n != most {
+			t.Errorf("takes %q: %d signatures of 200 answers, want %d", takes, n, most)
+		}
+		t.Logf("takes %q: %d signatures of 200 answers", takes, n)
 	}
 }
 

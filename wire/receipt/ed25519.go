@@ -1,6 +1,7 @@
 package receipt
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha512"
 	"slices"
@@ -32,14 +33,21 @@ type claim struct {
 	k, s  [32]byte // numbers, little endian
 	sum   extended // [s]B − [k]A, of a key with a table
 	good  bool
+	first *claim // the same one before; nil where there is none
 }
 
 // verify notes which claims are good, by the rule of crypto/ed25519, which is the chain's: R must be the encoding of
-// [S]B − [k]A, without a cofactor, and S less than the group's order. Each is judged by itself: what several share is an inversion.
+// [S]B − [k]A, without a cofactor, and S less than the group's order. Each is judged by itself: what several share is an inversion. A
+// signature of several receipts is judged once.
 func verify(claims []claim) {
 	var summed []*claim
+	firsts := make([]*claim, 0, len(claims))
 	for i := range claims {
 		c := &claims[i]
+		if c.first = c.among(firsts); c.first != nil {
+			continue
+		}
+		firsts = append(firsts, c)
 		if len(c.key) != ed25519.PublicKeySize {
 			continue
 		}
@@ -55,6 +63,21 @@ func verify(claims []claim) {
 		sumUp(together)
 	}
 	compare(summed)
+	for i := range claims {
+		if first := claims[i].first; first != nil {
+			claims[i].good = first.good
+		}
+	}
+}
+
+// among finds the same claim among others, nil where it is not there.
+func (c *claim) among(others []*claim) *claim {
+	for _, o := range slices.Backward(others) { // what is signed together comes one behind the other
+		if bytes.Equal(o.signature, c.signature) && bytes.Equal(o.text, c.text) && bytes.Equal(o.key, c.key) {
+			return o
+		}
+	}
+	return nil
 }
 
 // sumUp sums up 1 to 8 claims.

@@ -75,7 +75,15 @@ func appendText(b []byte, s string) []byte { return append(append(b, byte(len(s)
 
 // Parse reads a canonical encoding and nothing after it. There is one encoding of each receipt.
 func Parse(b []byte) (Receipt, error) {
-	var r Receipt
+	r, rest, err := parse(b)
+	if err == nil && len(rest) > 0 {
+		err = ErrMalformed
+	}
+	return r, err
+}
+
+// parse reads a canonical encoding and returns what is after it.
+func parse(b []byte) (r Receipt, rest []byte, err error) {
 	p := parser{rest: b}
 	p.expect(domain)
 	r.ChainID = p.text(MaxChainID)
@@ -89,10 +97,10 @@ func Parse(b []byte) (Receipt, error) {
 	r.Version = p.text(MaxVersion)
 	r.Prompt = p.uint32()
 	r.Completion = p.uint32()
-	if p.failed || len(p.rest) > 0 {
-		return Receipt{}, ErrMalformed
+	if p.failed {
+		return Receipt{}, nil, ErrMalformed
 	}
-	return r, r.check()
+	return r, p.rest, r.check()
 }
 
 // parser takes fields from the front. After a failure it gives zeros.

@@ -64,12 +64,19 @@ func TestASignedReceiptIsReadAgain(t *testing.T) {
 func TestTheLongestReceiptFits(t *testing.T) {
 	r := example()
 	r.ChainID, r.Engine, r.Version = strings.Repeat("c", MaxChainID), strings.Repeat("e", MaxEngine), strings.Repeat("v", MaxVersion)
-	signed, err := Sign(&r, key(1))
-	if err != nil || len(signed) != MaxSigned {
-		t.Fatalf("%d bytes, %v; want %d", len(signed), err, MaxSigned)
+	list := make([]Receipt, MaxTogether)
+	for i := range list {
+		list[i] = r
+	}
+	signed := signedTogether(t, key(1), list)[0]
+	if len(signed) != MaxSigned {
+		t.Fatalf("%d bytes, want %d", len(signed), MaxSigned)
 	}
 	if _, err := Open(signed, public(key(1))); err != nil {
 		t.Error(err)
+	}
+	if _, err := Open(signed+"AA", public(key(1))); !errors.Is(err, ErrMalformed) {
+		t.Errorf("a longer text: %v", err)
 	}
 	r.Engine += "e"
 	if _, err := Sign(&r, key(1)); !errors.Is(err, ErrMalformed) {

@@ -13,9 +13,12 @@ import (
 // Headers of a request to a server and of its answer. A stream's receipt comes in the trailer, a whole answer's in the
 // header; its tokens come in a comment before the stream's end, or in the header.
 const (
-	NonceHeader  = "X-Agora-Nonce"   // 32 hexadecimal digits
-	Header       = "X-Agora-Receipt" // between server and voice: a signed receipt; to a consumer: its name
+	NonceHeader  = "X-Agora-Nonce"    // 32 hexadecimal digits
+	TakesHeader  = "X-Agora-Receipts" // Together, where the reader takes a receipt that is signed together with others
+	Header       = "X-Agora-Receipt"  // between server and voice: a signed receipt; to a consumer: its name
 	TokensHeader = "X-Agora-Tokens"
+
+	Together = "together"
 
 	// TokensComment begins the comment of a stream that carries the tokens.
 	TokensComment = "agora-tokens "
@@ -29,8 +32,12 @@ func TraceParent(nonce [16]byte) string {
 	return string(append(hex.AppendEncode(b, nonce[8:]), "-01"...))
 }
 
-// MaxSigned is the length of the longest signed receipt as text, in bytes.
-const MaxSigned = 528
+// Lengths of a signed receipt, in bytes.
+const (
+	MaxEncoded = len(domain) + 3 + MaxChainID + MaxEngine + MaxVersion + 4 + 4 + 8 + 16 + 5*32 + 4 + 4
+	MaxSeal    = maxWay*stepBytes + ed25519.SignatureSize
+	MaxSigned  = ((MaxEncoded+MaxSeal)*8 + 5) / 6 // as text
+)
 
 // Reasons for which a receipt does not count.
 var (
@@ -43,12 +50,17 @@ var encoding = base64.RawURLEncoding.Strict()
 
 // Sign returns the signed receipt as text: base64url of its encoding and its signature (Ed25519, RFC 8032).
 func Sign(r *Receipt, key ed25519.PrivateKey) (string, error) {
-	b, err := r.Append(make([]byte, 0, 512))
+	b, err := r.Append(make([]byte, 0, MaxEncoded+ed25519.SignatureSize))
 	if err != nil {
 		return "", err
 	}
+	return spell(append(b, sign(key, b)...)), nil
+}
+
+// spell is a receipt with its seal as it travels.
+func spell(b []byte) string {
 	var text [MaxSigned]byte
-	return string(encoding.AppendEncode(text[:0], append(b, sign(key, b)...))), nil
+	return string(encoding.AppendEncode(text[:0], b))
 }
 
 // Open reads a signed receipt and checks that key signed it. The errors are ErrMalformed and ErrSignature.
@@ -70,12 +82,18 @@ func read(signed string, key ed25519.PublicKey) (r Receipt, c claim, err error) 
 		return r, c, fmt.Errorf("%w: it has %d bytes, want at most %d", ErrMalformed, len(signed), MaxSigned)
 	}
 	b, err := encoding.DecodeString(signed)
-	if err != nil || len(b) < ed25519.SignatureSize {
+	if err != nil {
 		return r, c, fmt.Errorf("%w: not base64 of a signed receipt", ErrMalformed)
 	}
-	c = claim{key: key, text: b[:len(b)-ed25519.SignatureSize], signature: b[len(b)-ed25519.SignatureSize:]}
-	r, err = Parse(c.text)
-	return r, c, err
+	r, seal, err := parse(b)
+	if err != nil {
+		return r, c, err
+	}
+	text, signature, ok := open(b[:len(b)-len(seal)], seal)
+	if !ok {
+		return r, c, fmt.Errorf("%w: neither a signature nor a way to one", ErrMalformed)
+	}
+	return r, claim{key: key, text: text, signature: signature}, nil
 }
 
 // Bound is what the voice knows about an answer before it has read the receipt.

@@ -183,7 +183,7 @@ func CheckDistinct(leaves []Leaf) error {
 // CheckPath verifies that a leaf lies in the sheet's tree of so many leaves, under the uid that the sheet says. The
 // error is ErrEvidence.
 func (s Sheet) CheckPath(leaf Leaf, leaves uint64) error {
-	if len(leaf.Item) != sha256.Size || len(leaf.Answer) != sha256.Size && !leaf.Whole() || len(leaf.Answer) > maxReceipt || len(leaf.Path) > maxPath || leaf.Score > full {
+	if len(leaf.Item) != sha256.Size || len(leaf.Answer) != sha256.Size && !leaf.Whole() || len(leaf.Answer) > receipt.MaxEncoded || len(leaf.Path) > maxPath || leaf.Score > full {
 		return fmt.Errorf("%w: leaf %d: item of %d bytes, answer of %d, path of %d, score %d",
 			ErrEvidence, leaf.Index, len(leaf.Item), len(leaf.Answer), len(leaf.Path), leaf.Score)
 	}
@@ -209,13 +209,10 @@ func (l Leaf) CheckSignature(hotKey []byte, chainID string, netuid uint32, epoch
 	return nil
 }
 
-// maxReceipt is the longest receipt as bytes, without its signature.
-const maxReceipt = receipt.MaxSigned/4*3 - ed25519.SignatureSize
-
 // Whole says that a leaf holds a receipt whole, as the server of an open model signed it (wire/receipt), in place of the hash of an answer.
 func (l Leaf) Whole() bool { return len(l.Answer) > sha256.Size }
 
-// CheckReceipt verifies the receipt that a leaf holds: signed by the hot key of the seat since it was taken, for this voice, in a tempo whose
+// CheckReceipt verifies the receipt that a leaf holds: signed alone, by the hot key of the seat since it was taken, for this voice, in a tempo whose
 // nonces begin with one of the halves. Its item is the receipt's request. The error is ErrEvidence.
 func (l Leaf) CheckReceipt(hotKey []byte, chainID string, netuid uint32, registered uint64, voice []byte, halves [][8]byte) error {
 	r, err := receipt.Parse(l.Answer)
