@@ -56,6 +56,7 @@ func (j *judge) run(ctx context.Context) {
 	open := map[uint32]openLane{}
 	for ctx.Err() == nil {
 		j.look()
+		j.pool.look(j.crowd(), j.itemAge(), time.Now())
 		j.keepLanes(ctx, open, &lanes)
 		pause(ctx, look)
 	}
@@ -149,6 +150,9 @@ func (j *judge) tempoNow() time.Duration {
 	}
 	return j.tempo
 }
+
+// itemAge is how long an item may be given out.
+func (j *judge) itemAge() time.Duration { return max(leastAge, j.tempoNow()) }
 
 // file passes a result on to be written.
 func (j *judge) file(f filed) { j.answers <- f }

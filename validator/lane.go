@@ -80,7 +80,7 @@ func (l *lane) due(now time.Time) bool {
 
 // turn takes an item, brings it to the miner and files what comes of it.
 func (l *lane) turn(ctx context.Context) (answered bool) {
-	item, err := l.pool.take(l.miner.UID, l.crowd(), max(leastAge, l.tempoNow()), time.Now())
+	item, err := l.pool.take(l.miner.UID, l.crowd(), l.itemAge(), time.Now())
 	if err != nil {
 		if !errors.Is(err, errNoItem) { // of which the task's owner is told once a minute
 			l.log.Error("no item", "netuid", l.netuid, "err", err)

@@ -336,3 +336,34 @@ func waitInTime(t *testing.T, holds func() bool) {
 	}
 	t.Fatal("it did not come to be within an hour")
 }
+
+// Items of a subnet that everybody has left are for consumers again once they are old, though nobody takes another one.
+func TestItemsOfAnEmptySubnetAreNotRefusedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := newField()
+		hub.set(0, newServer(2, 50*time.Millisecond, skilled(0, 0.9)).serve)
+		j := newTestJudge(t, hub, 1, io.Discard)
+		var left atomic.Bool
+		there := j.miners
+		j.miners = func() []Miner {
+			if left.Load() {
+				return nil
+			}
+			return there()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var work sync.WaitGroup
+		work.Go(func() { j.run(ctx) })
+		time.Sleep(time.Minute)
+		if len(*j.pool.asked.Load()) == 0 {
+			t.Error("nothing was asked")
+		}
+		left.Store(true)
+		time.Sleep(leastAge + openAfter + time.Second)
+		if n := len(*j.pool.asked.Load()); n > 0 {
+			t.Errorf("%d prompts are still refused", n)
+		}
+		cancel()
+		work.Wait()
+	})
+}

@@ -69,6 +69,13 @@ func (p *pool) done(it *poolItem, now func() time.Time) {
 	it.ended = now()
 }
 
+// look closes what is over by now: where nobody is asked any more no item is taken, and consumers are refused no longer all the same.
+func (p *pool) look(crowd int, age time.Duration, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sweep(crowd, age, now)
+}
+
 // current says whether an item may still be asked: its seed is in use, and not about to be published.
 func (p *pool) current(it *poolItem) bool { return it.seed == p.seed() }
 
