@@ -102,7 +102,9 @@ func (a *chatAnswer) chunks(t engine.Token) []openai.ChatChunk {
 	if a.req.Logprobs {
 		choice.Logprobs = &openai.ChatLogprobs{Content: []openai.TokenLogprob{tokenLogprob(t, deref(a.req.TopLogprobs))}}
 	}
-	a.open(t.Choice)
+	if !c.begun {
+		c.begun, choice.Delta.Role = true, "assistant"
+	}
 	a.put(choice)
 	return a.out
 }

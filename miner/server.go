@@ -201,9 +201,12 @@ func (s *Server) leave(place *ticket, kind string, e ending, left bool) {
 
 // explain gives an engine's error the words and the status that leave the process.
 func (s *Server) explain(err error) error {
+	if err == nil {
+		return nil
+	}
 	var known *openai.Error
 	switch {
-	case err == nil, errors.As(err, &known):
+	case errors.As(err, &known):
 		return err
 	case errors.Is(err, context.DeadlineExceeded):
 		return openai.Errorf(http.StatusGatewayTimeout, "the answer was not ready within %v", s.opt.Timeout)

@@ -127,7 +127,7 @@ func TestOfficialClientReadsAStreamedChatAnswer(t *testing.T) {
 			t.Fatalf("chunk does not fit: %s", chunk.RawJSON())
 		}
 		for _, choice := range chunk.Choices {
-			parts = append(parts, choice.Delta.Content)
+			parts = append(parts, choice.Delta.Role+choice.Delta.Content)
 			probs += len(choice.Logprobs.Content)
 		}
 	}
@@ -137,7 +137,7 @@ func TestOfficialClientReadsAStreamedChatAnswer(t *testing.T) {
 	if text := acc.Choices[0].Message.Content; text != "a€!" || acc.Choices[0].FinishReason != "stop" || acc.Usage.CompletionTokens != 4 {
 		t.Fatalf("%q %+v", text, acc.Usage)
 	}
-	if got := strings.Join(parts, "|"); got != "|a||€|!|" || probs != 4 {
+	if got := strings.Join(parts, "|"); got != "assistanta||€|!|" || probs != 4 {
 		t.Fatalf("parts %q, %d logprobs", got, probs)
 	}
 }
