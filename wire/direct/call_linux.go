@@ -9,7 +9,7 @@ import (
 
 // tellEvery is how often the scheduler is told of a call, so that its monitor is not asleep for long where a request makes it needed: one
 // that computes for long is to be held up for others.
-const tellEvery = 10 * time.Millisecond
+const tellEvery = 50 * time.Millisecond
 
 var (
 	start = time.Now()
