@@ -26,7 +26,7 @@ func (a *call) read(fd uintptr) bool {
 		case syscall.EINTR:
 			continue
 		case syscall.EAGAIN:
-			return !a.waits
+			return a.wait()
 		default:
 			a.err = failed("read", err)
 		}
@@ -43,7 +43,7 @@ func (a *call) write(fd uintptr) bool {
 			a.n += n
 		case syscall.EINTR:
 		case syscall.EAGAIN:
-			return !a.waits
+			return a.wait()
 		default:
 			a.err = failed("write", err)
 			return true

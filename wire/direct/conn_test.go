@@ -3,6 +3,7 @@ package direct
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -94,6 +95,30 @@ func TestWhatWaitsEnds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A deadline is kept by writes that need not wait and by parts that do, and is over with the next one.
+func TestWritesKeepTheirDeadline(t *testing.T) {
+	a, b := pair(t)
+	require.NoError(t, a.SetWriteDeadline(time.Unix(1, 0)))
+	for _, write := range []func([]byte) (int, error){a.Write, a.TryWrite} {
+		_, err := write([]byte("late"))
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		var n net.Error
+		require.True(t, errors.As(err, &n) && n.Timeout())
+	}
+	require.NoError(t, a.SetWriteDeadline(time.Now().Add(20*time.Millisecond)))
+	_, err := a.WriteParts(net.Buffers{make([]byte, 8<<20), make([]byte, 8<<20)})
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+
+	go func() { _, _ = io.Copy(io.Discard, b) }()
+	require.NoError(t, a.SetWriteDeadline(time.Now().Add(500*time.Millisecond)))
+	_, err = a.Write(make([]byte, 1<<20)) // it waits
+	require.NoError(t, err)
+	require.NoError(t, a.SetWriteDeadline(time.Time{}))
+	time.Sleep(500 * time.Millisecond)
+	_, err = a.Write(make([]byte, 1<<20))
+	require.NoError(t, err, "the deadline is over")
 }
 
 func TestTheEndIsAnEnd(t *testing.T) {

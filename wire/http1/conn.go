@@ -190,8 +190,8 @@ func (c *conn) refuse(err error) {
 	out = append(out, "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "...)
 	out = appendDecimal(out, len(text))
 	out = append(append(out, "\r\n\r\n"...), text...)
-	_ = c.rwc.SetWriteDeadline(time.Now().Add(refuseTime)) // as above
-	if _, err := c.rwc.Write(out); err == nil {
+	_ = c.direct.SetWriteDeadline(time.Now().Add(refuseTime)) // as above
+	if _, err := c.direct.Write(out); err == nil {
 		c.linger()
 	}
 }
@@ -277,7 +277,7 @@ func (c *conn) sendContinue() {
 	if c.owesContinue.Swap(false) {
 		c.asking.Store(sinceStart())
 		defer c.asking.Store(0)
-		_, _ = io.WriteString(c.rwc, "HTTP/1.1 100 Continue\r\n\r\n") // who left is noticed when the body is read
+		_, _ = io.WriteString(c.direct, "HTTP/1.1 100 Continue\r\n\r\n") // who left is noticed when the body is read
 	}
 }
 

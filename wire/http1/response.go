@@ -194,7 +194,7 @@ func (w *response) SetReadDeadline(t time.Time) error {
 // SetWriteDeadline bounds the writing of the answer.
 func (w *response) SetWriteDeadline(t time.Time) error {
 	w.writeTimed = !t.IsZero()
-	return w.c.rwc.SetWriteDeadline(t)
+	return w.c.direct.SetWriteDeadline(t)
 }
 
 // EnableFullDuplex leaves the request's body to the handler while the answer is under way.
@@ -222,7 +222,7 @@ func (w *response) finish() bool {
 		_ = w.c.rwc.SetReadDeadline(time.Time{}) // a connection that is closed says so when it is read
 	}
 	if w.writeTimed && !w.ends {
-		_ = w.c.rwc.SetWriteDeadline(time.Time{})
+		_ = w.c.direct.SetWriteDeadline(time.Time{})
 	}
 	if (w.unread || w.ends && !w.body.whole()) && w.err == nil {
 		w.c.linger()
@@ -317,7 +317,7 @@ func (w *response) send(out, next []byte, chunk bool) {
 		if chunk {
 			parts = append(parts, crlf)
 		}
-		_, w.err = parts.WriteTo(w.c.rwc)
+		_, w.err = w.c.direct.WriteParts(parts)
 	}
 	if w.err != nil {
 		w.c.current()()
