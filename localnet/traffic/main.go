@@ -186,33 +186,49 @@ func ratio(of, to []float64) float64 {
 	return median(all)
 }
 
-// cost is the median processor time per request of one part, or of all parts but the consumer where part is 0.
+// cost is the median processor time per request of one part; of the consumers where part is 0.
 func (s seen) cost(part int) time.Duration {
 	var all []time.Duration
 	for _, turn := range s.costs {
+		all = append(all, turn[part])
+	}
+	return median(all)
+}
+
+// whole is the median processor time per request of all parts but the consumers.
+func (s seen) whole() time.Duration {
+	var all []time.Duration
+	for _, turn := range s.costs {
 		var sum time.Duration
-		for k, c := range turn {
-			if part == k || part == 0 && k > 0 {
-				sum += c
-			}
+		for _, c := range turn[1:] {
+			sum += c
 		}
 		all = append(all, sum)
 	}
 	return median(all)
 }
 
-// show prints what every way came to, beside the first.
+// show prints what every way came to, beside the first. Consumers' processor time is in no ratio.
 func show(ways []way, all []seen) {
-	fmt.Printf("%-16s %10s %8s %10s   %s\n", "", "per second", "ratio", "p50", "processor per request: all (stage by stage)")
+	fmt.Printf("%-16s %10s %8s %10s   %s\n", "", "per second", "ratio", "p50", "processor per request: stages")
 	for i, w := range ways {
 		s := all[i]
-		var stages []string
-		for k, p := range w.parts {
-			stages = append(stages, fmt.Sprintf("%s %d µs", p.name, s.cost(k+1).Microseconds()))
+		fmt.Printf("%-16s %10.0f %8.2f %10v   %s", w.name, median(s.rates), ratio(s.rates, all[0].rates), median(s.times).Round(time.Microsecond), s.stages(w))
+		if i > 0 {
+			fmt.Printf(", %.2f of %s; %s %.2f of %s", float64(s.whole())/float64(all[0].whole()), ways[0].name,
+				w.parts[0].name, float64(s.cost(1))/float64(all[0].cost(1)), ways[0].parts[0].name)
 		}
-		fmt.Printf("%-16s %10.0f %8.2f %10v   %d µs (%s), %.2f of %s\n", w.name, median(s.rates), ratio(s.rates, all[0].rates), median(s.times).Round(time.Microsecond),
-			s.cost(0).Microseconds(), strings.Join(stages, ", "), float64(s.cost(0))/float64(all[0].cost(0)), ways[0].name)
+		fmt.Println()
 	}
+}
+
+// stages is the processor time of a way, stage by stage.
+func (s seen) stages(w way) string {
+	var each []string
+	for k, p := range w.parts {
+		each = append(each, fmt.Sprintf("%s %d", p.name, s.cost(k+1).Microseconds()))
+	}
+	return fmt.Sprintf("%d µs (%s; consumers %d)", s.whole().Microseconds(), strings.Join(each, ", "), s.cost(0).Microseconds())
 }
 
 func (b *bench) most() error {
