@@ -33,6 +33,7 @@ type bill struct {
 	ceiling uint64
 	netuid  uint32
 	limit   price.Rates // tokens above which the request goes elsewhere; 0 is no limit
+	context int         // tokens that a model reads and writes at most by the cards that the ceiling is for; 0 where none tells it
 	account ledger.Account
 	settled bool
 	chunks  uint64 // delivered
@@ -42,39 +43,14 @@ type bill struct {
 	metrics *metrics
 }
 
-// open reserves what a request may cost at most, where somebody pays. The error is what the consumer is told.
-func (c *call) open(from *payer) *openai.Error {
-	if c.Till == nil || from == nil {
-		return nil
-	}
-	limit := price.Rates{In: c.asked.MaxPrice.In, Out: c.asked.MaxPrice.Out}
-	b := &bill{Till: c.Till, from: from, id: from.request, limit: limit, netuid: c.route.netuid(), metrics: c.metrics}
-	if b.id == "" {
-		b.id = c.out.id
-	}
-	rates, any := c.dearest(b.limit)
-	if !any {
-		return c.tooDear()
-	}
-	b.ceiling, _ = price.Answer(c.most(), rates)
-	if b.ceiling > voucher.MostAmount {
-		return openai.Errorf(http.StatusBadRequest, "the request may cost more than there is: lower max_tokens")
-	}
-	if from.most > 0 && b.ceiling > from.most {
-		return c.required(b, ledger.Account{}, fmt.Errorf("%w: the request may cost %d rao, its %s is %d: lower max_tokens", errAbove, b.ceiling, x402.HeaderMax, from.most))
-	}
-	ctx, cancel := context.WithDeadline(c.ctx, c.until)
-	defer cancel()
-	a, err := b.reserve(ctx, from, b.id, b.ceiling)
-	if err != nil {
-		return c.required(b, a, err)
-	}
-	b.account, c.bill = a, b
-	return nil
-}
-
 // most is what a request can take here.
-func (c *call) most() price.Tokens { return mostOf(len(c.body), c.asked, c.route.context()) }
+func (c *call) most() price.Tokens {
+	context := c.route.context()
+	if c.bill != nil {
+		context = c.bill.context
+	}
+	return mostOf(len(c.body), c.asked, context)
+}
 
 // Most is what a request can take of a model that reads and writes at most context tokens, if that is known: a token has at
 // least a byte.
@@ -84,11 +60,11 @@ func Most(body []byte, context int) price.Tokens {
 
 func mostOf(bytes int, ask openai.Ask, context int) price.Tokens {
 	out := uint64(unstated)
-	switch {
-	case ask.MaxTokens > 0:
-		out = uint64(ask.MaxTokens)
-	case context > 0:
+	if context > 0 {
 		out = uint64(context)
+	}
+	if wanted := uint64(ask.MaxTokens); wanted > 0 && (context == 0 || wanted < out) {
+		out = wanted
 	}
 	return price.Tokens{In: uint64(bytes) + template, Out: out * uint64(max(1, ask.Choices))}
 }
@@ -128,6 +104,8 @@ func (c *call) required(b *bill, a ledger.Account, err error) *openai.Error {
 	switch {
 	case errors.Is(err, ledger.ErrDuplicate):
 		return openai.Errorf(http.StatusConflict, "%s: give each request an id of its own", err).WithCode("duplicate_request")
+	case errors.Is(err, errFortune):
+		return openai.Errorf(http.StatusBadRequest, "%s", err)
 	case errors.Is(err, ledger.ErrBudget):
 		return openai.Errorf(http.StatusPaymentRequired, "%s; lower max_tokens, or ask the key's operator for more", err).WithCode("budget_spent")
 	case errors.Is(err, ledger.ErrStore), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

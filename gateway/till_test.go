@@ -572,6 +572,40 @@ func TestARequestThatMayCostTooMuchIsNotBegun(t *testing.T) {
 	require.Zero(t, m.charged("channel/4"))
 }
 
+// A card is its owner's word: one that tells of a fortune, or of an endless model, must not make every request dearer than there is.
+func TestWhoAsksForAFortuneKeepsNobodyFromTheOthers(t *testing.T) {
+	for name, card := range map[string]Miner{
+		"a price": {PriceOut: 21e15, Context: 256}, "a context": {PriceIn: 100_000_000_000, PriceOut: 100_000_000_000, Context: 1 << 31},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, b := newShop(t, nil)
+			honest := m.sells(100, says("It is 42."))
+			m.sells(1, says("It is 43."))
+			dear := &m.subnets[0].Miners[1]
+			dear.PriceIn, dear.PriceOut, dear.Context = card.PriceIn, card.PriceOut, card.Context
+			m.refresh()
+			p := b.open(4, 100*price7)
+			resp, body := m.post("/v1/chat/completions", ask, p.pays(100*price7, ""))
+			require.Equal(t, 200, resp.StatusCode, body)
+			require.Contains(t, body, "It is 42.")
+			require.EqualValues(t, price7, m.charged("channel/4"))
+			m.disconnect(honest)
+			resp, body = m.post("/v1/chat/completions", ask, p.pays(100*price7, ""))
+			require.Equal(t, 402, resp.StatusCode, "the fortune is told of where nobody else is there: %s", body)
+			require.Zero(t, m.asked(1))
+		})
+	}
+}
+
+// A model writes no more than it reads and writes at most, however much a request allows: agents ask for 32,000 tokens of any model.
+func TestWhatAModelCannotWriteIsNotReserved(t *testing.T) {
+	m, b := newShop(t, nil)
+	m.sells(1, says("It is 42."))
+	p := b.open(4, 100*price7)
+	resp, body := m.post("/v1/chat/completions", strings.Replace(ask, "{", `{"max_tokens":32000,`, 1), p.pays(100*price7, ""))
+	require.Equal(t, 200, resp.StatusCode, body)
+}
+
 // TestParallelRequestsOfOneChannelStayWithinItsDeposit asks with many at once, all with the same voucher.
 func TestParallelRequestsOfOneChannelStayWithinItsDeposit(t *testing.T) {
 	m, b := newShop(t, nil)
