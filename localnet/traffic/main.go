@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -59,6 +61,7 @@ func measure(rounds int, lasts time.Duration, only, portkey string) error {
 		{"requests at 32 connections", b.most},
 		{"requests at 32 connections beside two burners", b.beside},
 		{"time at one connection", b.times},
+		{"time at one connection on cores that do not sleep", b.awake},
 		{"1,500 requests per second", b.steady},
 		{"first chunk", b.chunks},
 		{"5,000 open streams", b.streams},
@@ -265,6 +268,27 @@ func (b *bench) times() error {
 		}
 	}
 	return nil
+}
+
+// awake keeps every core busy with what makes way for anything else: a core that sleeps takes long to wake up on many machines, virtual
+// ones above all, and that is added to whatever waits for another process.
+func (b *bench) awake() error {
+	if _, err := exec.LookPath("chrt"); err != nil {
+		fmt.Println("chrt, of util-linux, is not installed: not measured")
+		return nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	for range runtime.NumCPU() {
+		idle, err := startBy([]string{"chrt", "--idle", "0", self}, "burner")
+		if err != nil {
+			return err
+		}
+		defer idle.stop()
+	}
+	return b.times()
 }
 
 func (b *bench) steady() error {
