@@ -25,6 +25,7 @@ const (
 type answer struct {
 	*call
 	from    *candidate
+	series  *series // that it adds to
 	ctx     context.Context
 	stop    context.CancelFunc
 	reason  atomic.Pointer[error] // for which the gateway itself has ended the request
@@ -34,18 +35,20 @@ type answer struct {
 	resp    *http.Response
 	read    atomic.Int64 // bytes of the answer
 	sent    time.Time
-	started time.Time // when a stream's first chunk was here
+	started time.Time // when a stream's first chunk, or all of what is no stream, was here
 	got     time.Time // when what is delivered first was here
 
-	stream *openai.Stream
-	held   [][]byte       // comments before the first chunk
-	first  []byte         // the first chunk of a stream that is passed on
-	joined *openai.Joined // of one that is put together
-	whole  []byte         // a plain answer
-	kind   string         // its content type
-	usage  *openai.Usage
-	parts  uint64 // chunks delivered
-	voice  voice  // tells the stream in another API's events; nil where it is passed on as it is
+	request outgoing
+	stream  *openai.Stream // in events; nil for what is no stream
+	events  openai.Stream
+	held    [][]byte       // comments before the first chunk
+	first   []byte         // the first chunk of a stream that is passed on
+	joined  *openai.Joined // of one that is put together
+	whole   []byte         // a plain answer
+	kind    string         // its content type
+	usage   *openai.Usage
+	parts   uint64 // chunks delivered
+	voice   voice  // tells the stream in another API's events; nil where it is passed on as it is
 
 	nonce  [16]byte
 	signID string        // of its receipt: the nonce in hex
@@ -53,12 +56,11 @@ type answer struct {
 	signed *unchecked    // its receipt; nil until it is whole
 }
 
-// ask prepares the request to a miner. Its context has no deadline: the timer that watches the miner keeps it.
-func (c *call) ask(m *candidate) *answer {
-	a := &answer{call: c, from: m, kind: "application/json", sent: time.Now(), nonce: c.Proofs.nonce(m.netuid)}
+// ask prepares the request of a call to a miner. Its context has no deadline: the timer that watches the miner keeps it.
+func (a *answer) ask(c *call, m *candidate, now time.Time) {
+	a.call, a.from, a.series, a.kind, a.sent, a.nonce = c, m, c.metrics.of(c.name, c.route.subnet), "application/json", now, c.Proofs.nonce(m.netuid)
 	a.ctx, a.stop = context.WithCancel(c.ctx)
-	a.watch = time.AfterFunc(min(c.patience(m, a.sent), c.until.Sub(a.sent)), a.silent)
-	return a
+	a.watch = time.AfterFunc(min(c.patience(m, now), c.until.Sub(now)), a.silent)
 }
 
 // await lets the miner be silent for so long from now on, within the time that the call may last.
@@ -107,23 +109,23 @@ func (a *answer) close() {
 
 // begin sends the request and waits for the first that comes: a stream's first chunk, or all of what is no stream.
 func (a *answer) begin() error {
-	request := Request(a.ctx, a.path, a.body, a.nonce)
+	request := a.request.request(a.ctx, a.path, a.call.kind, a.body, a.nonce)
 	a.signID = request.Header[receipt.NonceHeader][0]
-	request.Header["Content-Type"] = []string{a.call.kind}
 	a.call.enclose(request.Header, a.from)
 	resp, err := a.Miners.RoundTripper(a.from.netuid, a.from.HotKey).RoundTrip(request)
 	if err != nil {
 		return a.why(err)
 	}
 	a.resp = resp
-	kind := resp.Header.Get("Content-Type")
+	kind := valueOf(resp.Header, "Content-Type")
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		return a.refusal()
 	case a.operation.whole:
 		err = a.readPiece()
 	case strings.HasPrefix(kind, "text/event-stream"):
-		a.stream = openai.NewStream(a, a.MaxEvent)
+		a.events = *openai.NewStream(a, a.MaxEvent)
+		a.stream = &a.events
 		err = a.beginStream()
 	case strings.HasPrefix(kind, "application/json") && !a.Stream:
 		err = a.readPlain()
@@ -136,13 +138,13 @@ func (a *answer) begin() error {
 // complete waits for what can be delivered, of an answer that has begun: nothing more of a stream, the rest of what the
 // consumer wants whole.
 func (a *answer) complete() (err error) {
+	a.got = a.started
 	if a.stream != nil && !a.Stream {
 		err = a.readAll()
 	}
 	if err == nil && !a.Stream && a.translation != nil {
 		a.whole, err = a.translation.whole(a.whole)
 	}
-	a.got = time.Now()
 	return err
 }
 
@@ -220,8 +222,7 @@ func (a *answer) beginStream() error {
 			a.held = append(a.held, slices.Clone(c.Data[:min(len(c.Data), maxComment)]))
 		case !c.Comment:
 			a.begun.Store(true)
-			a.started = time.Now()
-			a.from.answered(a.started.Sub(a.sent), a.started)
+			a.begins()
 			a.usage = c.Usage
 			if a.Stream {
 				a.first = slices.Clone(c.Data)
@@ -231,6 +232,12 @@ func (a *answer) beginStream() error {
 			return a.joined.Add(c)
 		}
 	}
+}
+
+// begins notes that the first that counts of an answer is here.
+func (a *answer) begins() {
+	a.started = time.Now()
+	a.from.answered(a.started.Sub(a.sent), a.started)
 }
 
 // readAll reads a stream to its end and puts the plain answer together.
@@ -252,15 +259,16 @@ func (a *answer) readAll() error {
 	if err != io.EOF {
 		return err
 	}
-	a.paced()
+	a.got = time.Now()
+	a.paced(a.got)
 	a.whole, err = a.joined.Whole()
 	return err
 }
 
 // paced notes how fast a stream was that has come to its end.
-func (a *answer) paced() {
+func (a *answer) paced(now time.Time) {
 	if a.usage != nil {
-		a.from.wrote(a.usage.CompletionTokens, time.Since(a.started))
+		a.from.wrote(a.usage.CompletionTokens, now.Sub(a.started))
 	}
 }
 
@@ -281,7 +289,7 @@ func (a *answer) readPlain() error {
 	if !walk.IsObject(body) {
 		return errNotJSON
 	}
-	a.from.answered(time.Since(a.sent), time.Now())
+	a.begins()
 	a.heard.Whole(body, a.resp.Header.Get(receipt.TokensHeader))
 	a.whole = body
 	a.usage = openai.UsageOf(body)

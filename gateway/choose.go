@@ -258,9 +258,11 @@ func namesOf(h peek.Head) ([]string, error) {
 
 // paths are the routes of a request: that of its model and those of the models to fall back to, as it wants them and as far
 // as its key may ask them.
-func (g *Gateway) paths(t *table, h peek.Head, key *Limits) ([]*route, error) {
+func (v *visit) paths(t *table, h peek.Head) ([]*route, error) {
+	key := &v.limits
 	if r := t.routes[h.Model]; r != nil && len(h.Provider)+len(h.Models) == 0 && key.allows(h.Model, r.subnet) {
-		return []*route{r}, nil // as most ask
+		v.alone[0] = r
+		return v.alone[:], nil // as most ask
 	}
 	p, err := readPreference(h.Provider)
 	if err != nil {
@@ -291,7 +293,7 @@ func (g *Gateway) paths(t *table, h peek.Head, key *Limits) ([]*route, error) {
 	}
 	switch {
 	case !known:
-		return nil, g.modelFault(model, t)
+		return nil, v.modelFault(model, t)
 	case len(list) == 0 && barred != "":
 		e := openai.Errorf(http.StatusForbidden, "this key may not ask %q; it may ask: %s", barred, strings.Join(key.Models, ", "))
 		e.Param = "model"

@@ -24,17 +24,23 @@ type visit struct {
 	tokens int    // counted so far
 	slot   bool
 	said   lines // of the answer's header
+
+	arrived time.Time
+	call    call // that it leads to, with what it needs, in one piece of memory
+	way     outlet
+	alone   [1]*route          // where most lead
+	values  [usualLines]string // room of said
 }
 
 // enter checks key and limits. On success the caller must call leave at the request's end; otherwise the answer is given.
-func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (*visit, bool) {
+func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, arrived time.Time) (*visit, bool) {
 	key, from, ok := g.who(w, r)
 	if !ok {
 		return nil, false
 	}
-	v := &visit{Gateway: g, key: key, limits: key.Limits.or(g.Limits), from: from}
-	left, wait, ok := key.enter(v.limits, time.Now())
-	v.said = linesOf(w.Header())
+	v := &visit{Gateway: g, key: key, limits: key.Limits.or(g.Limits), from: from, arrived: arrived}
+	left, wait, ok := key.enter(v.limits, arrived)
+	v.said = lines{w.Header(), v.values[:0]}
 	left.tell(&v.said, &ofRequests)
 	if !ok {
 		g.deny(w, v.limited("requests", wait).reason, wait)
@@ -44,9 +50,9 @@ func (g *Gateway) enter(w http.ResponseWriter, r *http.Request) (*visit, bool) {
 }
 
 // spend counts what a request has at least of its key's tokens.
-func (v *visit) spend(ask openai.Ask) error {
+func (v *visit) spend(ask *openai.Ask, now time.Time) error {
 	v.tokens = ask.Bytes / bytesPerToken
-	left, wait, ok := v.key.spend(v.limits, v.tokens, time.Now())
+	left, wait, ok := v.key.spend(v.limits, v.tokens, now)
 	left.tell(&v.said, &ofTokens)
 	if !ok {
 		return v.limited("tokens", wait)
@@ -74,24 +80,31 @@ type lines struct {
 
 const usualLines = 20 // of an answer
 
-func linesOf(h http.Header) lines { return lines{Header: h, values: make([]string, 0, usualLines)} }
-
 func (l *lines) set(name, value string) {
 	n := len(l.values)
 	l.values = append(l.values, value)
 	l.Header[name] = l.values[n : n+1 : n+1]
 }
 
+// valueOf is the first value of a header whose name is written as headers are kept.
+func valueOf(h http.Header, name string) string {
+	if list := h[name]; len(list) > 0 {
+		return list[0]
+	}
+	return ""
+}
+
 // tell sets these headers.
 func (q quota) tell(l *lines, names *[3]string) {
-	var room [48]byte
+	var room [64]byte
 	text := strconv.AppendInt(room[:0], int64(q.limit), 10)
 	first := len(text)
 	text = strconv.AppendInt(text, int64(q.remaining), 10)
-	both := string(text)
-	l.set(names[0], both[:first])
-	l.set(names[1], both[first:])
-	l.set(names[2], q.reset.Round(time.Millisecond).String())
+	second := len(text)
+	all := string(append(text, q.reset.Round(time.Millisecond).String()...))
+	l.set(names[0], all[:first])
+	l.set(names[1], all[first:second])
+	l.set(names[2], all[second:])
 }
 
 // takeSlot takes a place among the requests in flight. It is asked for once the body is there: whoever sends slowly must
@@ -150,7 +163,7 @@ func (g *Gateway) identify(w http.ResponseWriter, r *http.Request) *holder {
 
 // secretOf is the key that a request shows: as bearer, or where Anthropic's clients put it.
 func secretOf(h http.Header) string {
-	scheme, secret, _ := strings.Cut(h.Get("Authorization"), " ")
+	scheme, secret, _ := strings.Cut(valueOf(h, "Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") {
 		if secret = strings.TrimSpace(secret); secret != "" {
 			return secret

@@ -15,9 +15,11 @@ import (
 func (c *call) finish(v *visit, status int) {
 	now := time.Now()
 	took := now.Sub(c.arrived)
-	c.metrics.duration.of(c.name, c.route.subnet, strconv.Itoa(status)).Observe(took.Seconds())
 	one := generation{owner: v.key.ID, door: c.name, subnet: c.route.subnet, at: now, status: status}
-	if c.given != nil {
+	if c.given == nil {
+		c.metrics.duration.WithLabelValues(c.name, c.route.subnet, strconv.Itoa(status)).Observe(took.Seconds())
+	} else {
+		c.given.series.duration.Observe(took.Seconds()) // its status is 200
 		one = c.generationOf(v, status, now)
 		v.key.owe(c.owed(v.tokens, one.usage), now)
 		c.count(one)
@@ -55,13 +57,13 @@ func (c *call) count(one generation) {
 		return
 	}
 	if n := u.PromptTokens; n > 0 && n < absurd {
-		c.metrics.tokens.of(c.name, "input", c.route.subnet).Observe(float64(n))
+		c.given.series.input.Observe(float64(n))
 	}
 	if n := u.CompletionTokens; n > 0 && n < absurd {
-		c.metrics.tokens.of(c.name, "output", c.route.subnet).Observe(float64(n))
+		c.given.series.output.Observe(float64(n))
 	}
 	if n := u.CompletionTokens - 1; n > 0 && n < absurd && one.took > 0 {
-		c.metrics.pace.of(c.name, c.route.subnet, "").Observe(one.took.Seconds() / float64(n))
+		c.given.series.pace.Observe(one.took.Seconds() / float64(n))
 	}
 }
 

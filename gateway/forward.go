@@ -68,6 +68,7 @@ type call struct {
 	arrived      time.Time
 	until        time.Time // it may last
 	tried        []*candidate
+	few          [2]*candidate // room of tried
 	failed       failures
 	suspect      []*candidate // failed before an answer began; to blame once another has answered
 	bill         *bill        // nil where nobody pays
@@ -77,12 +78,13 @@ type call struct {
 
 // infer serves one request for an answer, from the door to the end of the answer.
 func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, arrived time.Time) {
-	v, ok := g.enter(w, r)
+	v, ok := g.enter(w, r, arrived)
 	if !ok {
 		return
 	}
 	defer v.leave()
-	c, err := g.accept(w, r, v, d)
+	c := &v.call
+	err := v.accept(w, r, d)
 	if err == nil {
 		err = v.takeSlot()
 	}
@@ -90,13 +92,14 @@ func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, arrived 
 		g.deny(w, openai.AsError(err), waitOf(err))
 		return
 	}
-	c.ctx, c.arrived, c.until = joined(r.Context(), w, r), arrived, time.Now().Add(g.Total)
+	c.ctx = joined(r.Context(), w, r)
 	var cancel context.CancelFunc
 	if c.Stream { // which is kept alive, and ends where that does not come through
 		c.ctx, cancel = context.WithCancel(c.ctx)
 		defer cancel()
 	}
-	c.out = newOutlet(w, w.Header().Get("X-Request-Id"), g, cancel)
+	v.way = newOutlet(w, w.Header()["X-Request-Id"][0], g, cancel)
+	c.out = &v.way
 	if c.translation != nil && c.voice != nil {
 		c.out.failing = c.voice().Fail
 	}
@@ -112,55 +115,59 @@ func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, arrived 
 	c.finish(v, c.serve())
 }
 
-// accept reads a request and finds where it leads.
-func (g *Gateway) accept(w http.ResponseWriter, r *http.Request, v *visit, d door) (*call, error) {
-	body, err := g.readBody(w, r, v)
+// accept reads a request and finds where it leads: the visit's call.
+func (v *visit) accept(w http.ResponseWriter, r *http.Request, d door) error {
+	body, err := v.readBody(w, r, v)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	now := time.Now()
 	var other *translation
 	if d.open != nil {
 		if other, err = d.open(body, strings.TrimPrefix(w.Header().Get("X-Request-Id"), requestPrefix)); err != nil {
-			return nil, err
+			return err
 		}
 		if err := v.hold(int64(len(other.chat))); err != nil {
-			return nil, err
+			return err
 		}
 		body = other.chat
 	}
 	h, err := d.head(r, body)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	t := g.table.Load()
+	t := v.table.Load()
 	if t == nil {
-		return nil, notReady()
+		return notReady()
 	}
-	paths, err := g.paths(t, h, &v.limits)
+	paths, err := v.paths(t, h)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ask := openai.Ask{Choices: 1}
 	if ask.MaxPrice, err = openai.ReadMaxPrice(h.Provider); err != nil {
-		return nil, err
+		return err
 	}
 	if !d.operation.whole {
 		if ask = h.Ask(); !roomy(paths, &ask) {
 			ask.Count()
 		}
 	}
-	if err := v.spend(ask); err != nil {
-		return nil, err
+	if err := v.spend(&ask, now); err != nil {
+		return err
 	}
-	if g.isOpen(ask) {
-		return nil, openai.Errorf(http.StatusBadRequest, "this prompt is an open question of this validator's judge: ask it again in some minutes").WithCode("open_question")
+	if v.isOpen(ask) {
+		return openai.Errorf(http.StatusBadRequest, "this prompt is an open question of this validator's judge: ask it again in some minutes").WithCode("open_question")
 	}
-	c := &call{Gateway: g, url: r.URL.Path, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r), route: paths[0], later: paths[1:], asked: ask, said: &v.said, public: r.Header.Get("X-Agora-Proof") == "public"}
+	v.call = call{
+		Gateway: v.Gateway, url: r.URL.Path, operation: d.operation, Head: h, translation: other, body: d.outgoing(body, h), kind: contentType(d.operation, r),
+		route: paths[0], later: paths[1:], asked: ask, said: &v.said, public: valueOf(r.Header, "X-Agora-Proof") == "public", arrived: v.arrived, until: now.Add(v.Total),
+	}
 	if other != nil {
-		c.Stream = other.stream
+		v.call.Stream = other.stream
 	}
-	c.Stream = c.Stream && !d.operation.whole
-	return c, nil
+	v.call.Stream = v.call.Stream && !d.operation.whole
+	return nil
 }
 
 // roomy says that a request surely fits whoever may be asked, so that its tokens need not be counted.
@@ -177,8 +184,13 @@ func (g *Gateway) isOpen(ask openai.Ask) bool {
 
 // serve asks miners until one begins to answer, and passes that answer on. It returns the status given.
 func (c *call) serve() int {
-	for c.ctx.Err() == nil && !c.late() && c.failed.hard < c.Attempts && c.failed.refused < maxRefusals {
-		m := c.next()
+	c.tried = c.few[:0]
+	for c.ctx.Err() == nil && c.failed.hard < c.Attempts && c.failed.refused < maxRefusals {
+		now := time.Now()
+		if !now.Before(c.until) {
+			break
+		}
+		m := c.next(now)
 		if m == nil && len(c.later) > 0 && c.bill == nil { // what was set aside is for one model's price and subnet
 			c.route, c.later = c.later[0], c.later[1:]
 			continue
@@ -187,7 +199,7 @@ func (c *call) serve() int {
 			break
 		}
 		c.tried = append(c.tried, m)
-		status, err := c.attempt(m)
+		status, err := c.attempt(m, now)
 		if err == nil {
 			return status
 		}
@@ -203,8 +215,7 @@ func (c *call) serve() int {
 
 // next is the miner to ask now. Those whose cards tell of what the request needs, and of a context in which it has room, come
 // before those who tell nothing or may be too small.
-func (c *call) next() *candidate {
-	now := time.Now()
+func (c *call) next(now time.Time) *candidate {
 	sure := func(m *candidate) bool {
 		return (m.Can != 0 || len(c.asked.Needs) == 0) && c.asked.Fits(m.Context) && c.able(m)
 	}
@@ -245,8 +256,8 @@ func (c *call) late() bool { return !time.Now().Before(c.until) }
 
 // attempt asks one miner, or two where that is slow to begin. An error means that another can be asked: the consumer has seen
 // nothing of this one.
-func (c *call) attempt(m *candidate) (status int, err error) {
-	r := c.run(m)
+func (c *call) attempt(m *candidate, now time.Time) (status int, err error) {
+	r := c.run(m, now)
 	defer r.end()
 	a := r.winner
 	m = a.from
@@ -281,7 +292,7 @@ func (c *call) note(m *candidate, err error) {
 	if err != nil && c.gone() {
 		return
 	}
-	c.metrics.attempts.of(c.route.subnet, m.label, outcome(err)).Inc()
+	c.metrics.attempt(c.route.subnet, m.label, err)
 	if statusOf(err) == http.StatusPaymentRequired && c.bill != nil && c.Till.Miners != nil {
 		c.Till.Miners.Demand(m.Owner)
 	}
@@ -333,7 +344,11 @@ func contentType(o operation, r *http.Request) string {
 // name, and nothing that tells who asks.
 // A validator's own challenges must be made by both too, so that a miner cannot tell them apart.
 func Request(ctx context.Context, path string, body []byte, nonce [16]byte) *http.Request {
-	in := &outgoing{content: content{all: body}, url: url.URL{Scheme: "http", Host: "miner", Path: path}}
+	return new(outgoing).request(ctx, path, "application/json", body, nonce)
+}
+
+func (in *outgoing) request(ctx context.Context, path, kind string, body []byte, nonce [16]byte) *http.Request {
+	in.all, in.url = body, url.URL{Scheme: "http", Host: "miner", Path: path}
 	in.Reset(body)
 	r := blank.WithContext(ctx)
 	r.Method, r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = http.MethodPost, in.url.Host, "HTTP/1.1", 1, 1
@@ -342,7 +357,7 @@ func Request(ctx context.Context, path string, body []byte, nonce [16]byte) *htt
 		r.Body = http.NoBody
 	}
 	l := lines{make(http.Header, len(in.values)), in.values[:0]}
-	l.set("Content-Type", "application/json")
+	l.set("Content-Type", kind)
 	l.set(receipt.NonceHeader, hex.EncodeToString(nonce[:]))
 	l.set(receipt.TakesHeader, receipt.Together)
 	l.set("User-Agent", "") // none

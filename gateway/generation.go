@@ -44,18 +44,19 @@ type genName struct{ owner, id string }
 // hash stands for a name where many are kept: the collector need not look through them.
 func (n genName) hash() uint64 { return maphash.Comparable(seat, n) }
 
-// generations are the last answers. The zero value is ready.
+// generations are the last answers. The zero value is ready. Far more are kept than are ever asked for: who asks for one looks through
+// the hashes of all names, some 10 µs.
 type generations struct {
-	mu   sync.Mutex
-	ring []written
-	next int
-	at   map[uint64]int // in the ring, by the hashes of names
+	mu    sync.Mutex
+	ring  []written
+	names [][2]uint64 // hashes of those in the ring
+	next  int
 }
 
 // written is a generation without a pointer, in memory that is used again: the collector has nothing to look for in it.
 type written struct {
-	names [2]uint64 // hashes
-	text  []byte
+	numbers [12]int64
+	texts   []byte
 }
 
 // keep remembers an answer in the place of the oldest.
@@ -64,22 +65,11 @@ func (g *generations) keep(one generation) {
 	hashes := [...]uint64{names[0].hash(), names[1].hash()}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.at == nil {
-		g.at = map[uint64]int{}
-	}
 	if len(g.ring) < maxGenerations {
-		g.ring = append(g.ring, written{})
+		g.ring, g.names = append(g.ring, written{}), append(g.names, hashes)
 	}
-	place := &g.ring[g.next]
-	for _, name := range place.names {
-		if at, is := g.at[name]; is && at == g.next {
-			delete(g.at, name)
-		}
-	}
-	place.names, place.text = hashes, one.append(place.text[:0])
-	for _, name := range hashes {
-		g.at[name] = g.next
-	}
+	g.names[g.next] = hashes
+	g.ring[g.next].take(&one)
 	g.next = (g.next + 1) % maxGenerations
 }
 
@@ -88,42 +78,37 @@ func (g *generation) texts() [9]*string {
 	return [...]*string{&g.owner, &g.id, &g.upstream, &g.door, &g.model, &g.provider, &g.subnet, &g.finish, &g.receipt}
 }
 
-// append writes a generation; read reads it.
-func (g *generation) append(b []byte) []byte {
-	texts := g.texts()
-	size := 64 // for the numbers
+// take writes a generation down; read reads it.
+func (w *written) take(g *generation) {
+	w.numbers = [...]int64{
+		g.at.UnixNano(), bit(g.streamed), bit(g.left), bit(g.paid), int64(g.status), int64(g.first), int64(g.took), int64(g.rao),
+		int64(g.usage.PromptTokens), int64(g.usage.CompletionTokens), int64(g.usage.Cached()), int64(g.usage.Reasoning()),
+	}
+	texts, size := g.texts(), 0
 	for _, text := range texts {
 		size += len(*text) + 1
 	}
-	b = slices.Grow(b, size)
+	b := slices.Grow(w.texts[:0], size)
 	for _, text := range texts {
 		b = append(binary.AppendUvarint(b, uint64(len(*text))), *text...)
 	}
-	for _, n := range [...]int64{
-		g.at.UnixNano(), bit(g.streamed), bit(g.left), bit(g.paid), int64(g.status), int64(g.first), int64(g.took), int64(g.rao),
-		int64(g.usage.PromptTokens), int64(g.usage.CompletionTokens), int64(g.usage.Cached()), int64(g.usage.Reasoning()),
-	} {
-		b = binary.AppendVarint(b, n)
-	}
-	return b
+	w.texts = b
 }
 
-func (g *generation) read(b []byte) {
+func (w *written) read() (g generation) {
+	b := w.texts
 	for _, text := range g.texts() {
 		length, n := binary.Uvarint(b)
 		*text, b = string(b[n:n+int(length)]), b[n+int(length):]
 	}
-	next := func() int64 {
-		v, n := binary.Varint(b)
-		b = b[n:]
-		return v
-	}
-	g.at = time.Unix(0, next())
-	g.streamed, g.left, g.paid = next() == 1, next() == 1, next() == 1
-	g.status, g.first, g.took, g.rao = int(next()), time.Duration(next()), time.Duration(next()), uint64(next())
-	g.usage.PromptTokens, g.usage.CompletionTokens = int(next()), int(next())
-	g.usage.PromptDetails = &openai.PromptDetails{CachedTokens: int(next())}
-	g.usage.CompletionDetails = &openai.CompletionDetails{ReasoningTokens: int(next())}
+	n := &w.numbers
+	g.at = time.Unix(0, n[0])
+	g.streamed, g.left, g.paid = n[1] == 1, n[2] == 1, n[3] == 1
+	g.status, g.first, g.took, g.rao = int(n[4]), time.Duration(n[5]), time.Duration(n[6]), uint64(n[7])
+	g.usage.PromptTokens, g.usage.CompletionTokens = int(n[8]), int(n[9])
+	g.usage.PromptDetails = &openai.PromptDetails{CachedTokens: int(n[10])}
+	g.usage.CompletionDetails = &openai.CompletionDetails{ReasoningTokens: int(n[11])}
+	return g
 }
 
 func bit(is bool) int64 {
@@ -142,19 +127,24 @@ func (g *generations) find(owner, id string) (generation, bool) {
 	for _, prefix := range []string{requestPrefix, "resp_", "msg_"} {
 		id = strings.TrimPrefix(id, prefix)
 	}
+	if id == "" {
+		return generation{}, false
+	}
+	name := genName{owner, id}
+	hash := name.hash()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	name := genName{owner, id}
-	at, is := g.at[name.hash()]
-	if !is || id == "" {
-		return generation{}, false
+	for back := range g.ring {
+		at := (g.next - 1 - back + len(g.ring)) % len(g.ring)
+		if g.names[at][0] != hash && g.names[at][1] != hash {
+			continue
+		}
+		one := g.ring[at].read()
+		if both := one.names(); both[0] == name || both[1] == name { // and no other of the same hash
+			return one, true
+		}
 	}
-	var one generation
-	one.read(g.ring[at].text)
-	if both := one.names(); both[0] != name && both[1] != name { // another name of the same hash
-		return generation{}, false
-	}
-	return one, true
+	return generation{}, false
 }
 
 // generationOf is what is remembered of a call's answer.

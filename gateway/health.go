@@ -66,10 +66,10 @@ func (h *health) admit(now time.Time) bool {
 	return true
 }
 
-func (h *health) start() {
+func (h *health) start(now time.Time) {
 	h.mu.Lock()
 	if h.open == 0 {
-		h.heard = time.Now()
+		h.heard = now
 	}
 	h.open++
 	h.mu.Unlock()

@@ -100,11 +100,22 @@ func (h *hedges) note(c class, took time.Duration) {
 	}
 }
 
-// quantile is the least of the times that at least a part q of them do not exceed.
+// quantile is the least of the times that at least a part q of them do not exceed: of n times the k-th longest, k = n − ⌈q·n⌉ + 1.
 func (s *starts) quantile(q float64) time.Duration {
-	sorted := slices.Clone(s.took[:min(s.seen, hedgeWindow)])
-	slices.Sort(sorted)
-	return sorted[int(math.Ceil(q*float64(len(sorted))))-1]
+	took := s.took[:min(s.seen, hedgeWindow)]
+	k := len(took) - int(math.Ceil(q*float64(len(took)))) + 1
+	longest := make([]time.Duration, 0, hedgeWindow) // so far, the longest first
+	for _, t := range took {
+		if len(longest) == k && t <= longest[k-1] {
+			continue
+		}
+		at := 0
+		for at < len(longest) && longest[at] >= t {
+			at++
+		}
+		longest = slices.Insert(longest[:min(len(longest), k-1)], at, t)
+	}
+	return longest[k-1]
 }
 
 // equal is somebody to ask beside m: of its tier, or with its weights and no dearer; nil where there is nobody.

@@ -26,12 +26,12 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request, v *visit) ([]
 	}
 	// Not every writer has deadlines, those of tests do not; the server's do.
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(g.BodyTimeout))
+	_ = control.SetReadDeadline(v.arrived.Add(g.BodyTimeout))
 	raw := r.Body
 	if r.ContentLength < 0 {
 		raw = http.MaxBytesReader(w, raw, g.MaxBody)
 	}
-	in, err := unpacked(raw, r.Header.Get("Content-Encoding"))
+	in, err := unpacked(raw, valueOf(r.Header, "Content-Encoding"))
 	if err != nil {
 		return nil, err
 	}

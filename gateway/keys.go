@@ -56,11 +56,15 @@ type Key struct {
 type Keys struct {
 	store keyStore
 	clock clock
+	known atomic.Pointer[keysRead] // replaced whole
+	mu    sync.Mutex               // over what is read and then known
+}
 
-	mu      sync.RWMutex
+// keysRead is what was read of the keys.
+type keysRead struct {
 	byHash  map[[sha256.Size]byte]*holder
-	state   any
-	checked time.Time
+	state   any       // of the store
+	checked time.Time // when it was looked at last
 }
 
 // holder is a key in use, with what it has used of its limits.
@@ -165,21 +169,12 @@ func (k *Keys) Close() error {
 // refresh reads the keys again if they changed, looking at most once per freshness. What cannot be read leaves the keys of
 // before.
 func (k *Keys) refresh() {
-	k.mu.RLock()
-	due := time.Since(k.checked) >= freshness
-	k.mu.RUnlock()
-	if !due {
-		return
+	before := k.known.Load()
+	now := time.Now()
+	if now.Sub(before.checked) < freshness || !k.known.CompareAndSwap(before, &keysRead{before.byHash, before.state, now}) {
+		return // not due, or another looks
 	}
-	k.mu.Lock()
-	if time.Since(k.checked) < freshness {
-		k.mu.Unlock()
-		return
-	}
-	k.checked = time.Now()
-	before := k.state
-	k.mu.Unlock()
-	if now, err := k.look(); err == nil && now == before {
+	if state, err := k.look(); err == nil && state == before.state {
 		return
 	}
 	if err := k.reload(); err != nil {
@@ -200,18 +195,22 @@ func (k *Keys) reload() error {
 	byHash := make(map[[sha256.Size]byte]*holder, len(list))
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	var before map[[sha256.Size]byte]*holder
+	if old := k.known.Load(); old != nil {
+		before = old.byHash
+	}
 	for _, key := range list {
 		raw, err := hex.DecodeString(key.Hash)
 		if err != nil || len(raw) != sha256.Size {
 			return fmt.Errorf("gateway: keys in %s: key %q has a damaged hash; restore them or remove the key", k.store, key.ID)
 		}
 		h := &holder{Key: key, hash: [sha256.Size]byte(raw)}
-		if old := k.byHash[h.hash]; old != nil && old.Key.same(key) {
+		if old := before[h.hash]; old != nil && old.Key.same(key) {
 			h = old
 		}
 		byHash[h.hash] = h
 	}
-	k.byHash, k.state, k.checked = byHash, state, time.Now()
+	k.known.Store(&keysRead{byHash, state, time.Now()})
 	return nil
 }
 
@@ -255,10 +254,10 @@ func (k *Keys) find(secret string) (*holder, error) {
 		return nil, ErrKeyMistyped
 	}
 	k.refresh()
-	hash := sha256.Sum256([]byte(secret))
-	k.mu.RLock()
-	h := k.byHash[hash]
-	k.mu.RUnlock()
+	var text [keyLength]byte
+	copy(text[:], secret)
+	hash := sha256.Sum256(text[:])
+	h := k.known.Load().byHash[hash]
 	if h == nil || subtle.ConstantTimeCompare(h.hash[:], hash[:]) != 1 {
 		return nil, cmp.Or(checkSecret(secret), ErrKeyUnknown)
 	}

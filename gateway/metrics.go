@@ -10,18 +10,35 @@ import (
 // metrics are named after OpenTelemetry's conventions for generative AI where those have a name.
 type metrics struct {
 	registry *prometheus.Registry
-	duration *family[prometheus.Observer] // of a served request, by operation, subnet and status
-	first    *family[prometheus.Observer] // to the first byte of the answer
-	pace     *family[prometheus.Observer] // seconds per token after the first
-	tokens   *family[prometheus.Observer] // of an answer, as the miner's usage tells them
-	overhead prometheus.Histogram         // the gateway's own time
+	duration *prometheus.HistogramVec // of a served request, by operation, subnet and status
+	first    *prometheus.HistogramVec // to the first byte of the answer
+	pace     *prometheus.HistogramVec // seconds per token after the first
+	tokens   *prometheus.HistogramVec // of an answer, as the miner's usage tells them
+	overhead prometheus.Histogram     // the gateway's own time
 	inFlight prometheus.Gauge
-	refused  *prometheus.CounterVec      // by status
-	attempts *family[prometheus.Counter] // by subnet, uid and outcome
+	refused  *prometheus.CounterVec // by status
+	attempts *prometheus.CounterVec // by subnet, uid and outcome
 	breaks   prometheus.Counter
 	vouchers *prometheus.CounterVec // refused or lost, by reason
 	paid     *prometheus.CounterVec // rao charged, by subnet and whose it is
 	receipts *prometheus.CounterVec // by subnet and outcome
+
+	served found[[2]string, *series]            // by operation and subnet
+	whole  found[[2]string, prometheus.Counter] // of attempts that went well, by subnet and uid
+}
+
+// series are those to which an answer with status 200 adds, of one operation in one subnet.
+type series struct{ duration, first, pace, input, output prometheus.Observer }
+
+// of are the series of an operation in a subnet.
+func (m *metrics) of(operation, subnet string) *series {
+	return m.served.get([...]string{operation, subnet}, func() *series {
+		return &series{
+			duration: m.duration.WithLabelValues(operation, subnet, "200"), first: m.first.WithLabelValues(operation, subnet),
+			pace:  m.pace.WithLabelValues(operation, subnet),
+			input: m.tokens.WithLabelValues(operation, "input", subnet), output: m.tokens.WithLabelValues(operation, "output", subnet),
+		}
+	})
 }
 
 var (
@@ -49,7 +66,7 @@ func newMetrics(age func() time.Duration) *metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "agora_gateway_in_flight", Help: "Requests open now."}),
 		refused:  counters("agora_gateway_refused_total", "Requests answered with an error by the gateway itself.", "status"),
 		receipts: counters("agora_gateway_receipts_total", "Answers by what became of their receipts: ok, missing, bad, late (too many waited: the signature alone is checked), dropped.", "subnet", "outcome"),
-		attempts: familyOf(counters("agora_gateway_attempts_total", "Requests sent to miners.", "subnet", "uid", "outcome"), 3),
+		attempts: counters("agora_gateway_attempts_total", "Requests sent to miners.", "subnet", "uid", "outcome"),
 		breaks: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "agora_gateway_breaks_total", Help: "Times that a miner was left alone after failures in a row.",
 		}),
@@ -67,48 +84,41 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
-func histograms(name, help string, buckets []float64, labels ...string) *family[prometheus.Observer] {
-	return familyOf(prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels), len(labels))
+func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-// vec is a metric of several labels.
-type vec[M any] interface {
-	prometheus.Collector
-	WithLabelValues(values ...string) M
+// found are series that were looked up, by labels: a look-up by WithLabelValues takes longer. The zero value is ready.
+type found[K comparable, V any] struct {
+	mu sync.RWMutex
+	of map[K]V
 }
 
-// family is a metric of at most three labels, whose series are found again without what WithLabelValues costs.
-type family[M any] struct {
-	vec[M]
-	labels int
-
-	mu    sync.RWMutex // guards known
-	known map[[3]string]M
-}
-
-func familyOf[M any](of vec[M], labels int) *family[M] {
-	return &family[M]{vec: of, labels: labels, known: map[[3]string]M{}}
-}
-
-// of is the series of some labels' values; those that the metric does not have are empty.
-func (f *family[M]) of(a, b, c string) M {
-	key := [...]string{a, b, c}
+// get is what stands at labels, looked up where it was not before.
+func (f *found[K, V]) get(labels K, look func() V) V {
 	f.mu.RLock()
-	m, ok := f.known[key]
+	v, ok := f.of[labels]
 	f.mu.RUnlock()
 	if ok {
-		return m
+		return v
 	}
-	return f.learn(key)
-}
-
-// learn looks for a series that is not known yet.
-func (f *family[M]) learn(key [3]string) M {
-	m := f.WithLabelValues(key[:f.labels]...)
+	v = look()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.known[key] = m
-	return m
+	if f.of == nil {
+		f.of = map[K]V{}
+	}
+	f.of[labels] = v
+	return v
+}
+
+// attempt counts an attempt by its outcome, nil for one that went well.
+func (m *metrics) attempt(subnet, uid string, err error) {
+	if err == nil {
+		m.whole.get([...]string{subnet, uid}, func() prometheus.Counter { return m.attempts.WithLabelValues(subnet, uid, outcome(nil)) }).Inc()
+		return
+	}
+	m.attempts.WithLabelValues(subnet, uid, outcome(err)).Inc()
 }
 
 // outcome names how an attempt ended, for a metric's label.

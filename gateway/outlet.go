@@ -20,7 +20,7 @@ const (
 type outlet struct {
 	w     http.ResponseWriter
 	id    string // of the request
-	ctl   *http.ResponseController
+	ctl   http.ResponseController
 	limit time.Duration // for the consumer to take a part
 	gap   time.Duration // between comments while there is nothing to say
 	leave func()        // ends the request
@@ -36,9 +36,9 @@ type outlet struct {
 	comments int // in a row
 }
 
-func newOutlet(w http.ResponseWriter, id string, g *Gateway, leave context.CancelFunc) *outlet {
+func newOutlet(w http.ResponseWriter, id string, g *Gateway, leave context.CancelFunc) outlet {
 	// Over the longest request, no more comments than clients bear.
-	return &outlet{w: w, id: id, ctl: http.NewResponseController(w), limit: g.WriteTimeout, gap: max(g.KeepAlive, g.Total/100), leave: leave, failing: errorEvent}
+	return outlet{w: w, id: id, ctl: *http.NewResponseController(w), limit: g.WriteTimeout, gap: max(g.KeepAlive, g.Total/100), leave: leave, failing: errorEvent}
 }
 
 // keepAlive writes a comment whenever a stream has been silent for the gap, so that no proxy takes it for dead. Before the

@@ -208,9 +208,7 @@ func (g *Gateway) showSpending(w http.ResponseWriter, r *http.Request) {
 // byID is the key of an id, nil if there is none in force.
 func (k *Keys) byID(id string) *holder {
 	k.refresh()
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	for _, h := range k.byHash {
+	for _, h := range k.known.Load().byHash {
 		if h.ID == id && k.inForce(&h.Key) == nil {
 			return h
 		}

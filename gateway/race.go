@@ -17,17 +17,20 @@ type race struct {
 	*call
 	class   class
 	first   *candidate
-	runners []*answer    // that are not over
+	own     answer // of the first
+	few     [2]*answer
+	runners []*answer    // that are not over; in few
 	begun   chan *answer // each runner once, with err set
 	wg      sync.WaitGroup
 	winner  *answer // who has begun, or failed last
 }
 
 // run asks a miner, and waits for the first that it or another says.
-func (c *call) run(m *candidate) *race {
+func (c *call) run(m *candidate, now time.Time) *race {
 	r := &race{call: c, class: classOf(c.route.subnet, len(c.body)), first: m}
+	r.runners = r.few[:0]
 	wait, hedged := r.hedge()
-	a := r.enter(m)
+	a := r.enter(&r.own, m, now)
 	if !hedged {
 		a.err = a.begin()
 		r.arrive(a)
@@ -57,9 +60,9 @@ func (r *race) hedge() (time.Duration, bool) {
 }
 
 // enter prepares a runner.
-func (r *race) enter(m *candidate) *answer {
-	m.start()
-	a := r.ask(m)
+func (r *race) enter(a *answer, m *candidate, now time.Time) *answer {
+	m.start(now)
+	a.ask(r.call, m, now)
 	r.runners = append(r.runners, a)
 	return a
 }
@@ -85,7 +88,7 @@ func (r *race) second() {
 		return
 	}
 	r.tried = append(r.tried, o)
-	r.send(r.enter(o))
+	r.send(r.enter(&answer{}, o, time.Now()))
 	a := <-r.begun
 	if a.err != nil { // the other one runs on
 		r.note(a.from, a.err)
@@ -100,21 +103,20 @@ func (r *race) second() {
 // arrive notes who has come in first, or failed last, and ends the other one.
 func (r *race) arrive(a *answer) {
 	r.winner = a
-	now := time.Now()
 	if a.err == nil && !r.operation.whole {
-		r.hedges.note(r.class, now.Sub(a.sent))
+		r.hedges.note(r.class, a.started.Sub(a.sent))
 	}
 	for _, o := range r.runners {
 		if o != a {
 			o.giveUp(errOutrun)
-			r.outrun(o, now)
+			r.outrun(o, time.Now())
 		}
 	}
 }
 
 // outrun notes that who lost took longer than until now.
 func (r *race) outrun(o *answer, now time.Time) {
-	r.metrics.attempts.of(r.route.subnet, o.from.label, "outrun").Inc()
+	r.metrics.attempts.WithLabelValues(r.route.subnet, o.from.label, "outrun").Inc()
 	if !o.begun.Load() {
 		o.from.answered(now.Sub(o.sent), now)
 		r.hedges.note(r.class, now.Sub(o.sent))

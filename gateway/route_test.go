@@ -83,7 +83,7 @@ func TestTopTierGetsEverythingAndSharesIt(t *testing.T) {
 	for range 3000 {
 		c := r.pick(anyone, nil, "", now)
 		count[c.UID]++
-		c.start() // they stay open, so that the load counts
+		c.start(now) // they stay open, so that the load counts
 	}
 	for uid := range uint32(3) {
 		require.InDelta(t, 1000, count[uid], 60, "uid %d", uid)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"agora/gateway/peek"
 	"agora/wire/openai"
@@ -73,14 +72,14 @@ func (a *answer) readPiece() error {
 	if err != nil {
 		return err
 	}
-	kind := a.resp.Header.Get("Content-Type")
+	kind := valueOf(a.resp.Header, "Content-Type")
 	if strings.HasPrefix(kind, "application/json") && !walk.IsObject(body) {
 		return errNotJSON
 	}
 	if !slices.ContainsFunc(kinds, func(k string) bool { return strings.HasPrefix(kind, k) }) || len(body) == 0 {
 		return errKind
 	}
-	a.from.answered(time.Since(a.sent), time.Now())
+	a.begins()
 	a.whole, a.kind = body, kind
 	if strings.HasPrefix(kind, "application/json") {
 		a.usage = openai.UsageOf(body)

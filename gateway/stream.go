@@ -20,10 +20,7 @@ func (a *answer) deliver() error {
 		a.whole = a.priced(a.whole)
 		a.said.set("Content-Type", a.kind)
 		a.said.set("Content-Length", strconv.Itoa(len(a.whole)))
-		_ = a.lastly(func() error { // a consumer that left needs no answer
-			a.out.begin(http.StatusOK)
-			return a.out.write(a.whole, true)
-		})
+		_ = a.lastly(a.endWhole) // a consumer that left needs no answer
 		return nil
 	}
 	err := a.pass()
@@ -45,7 +42,7 @@ func (a *answer) announce() {
 	now := time.Now()
 	overhead := a.sent.Sub(a.arrived) + now.Sub(a.got)
 	a.metrics.overhead.Observe(overhead.Seconds())
-	a.metrics.first.of(a.name, a.route.subnet, "").Observe(now.Sub(a.arrived).Seconds())
+	a.series.first.Observe(now.Sub(a.arrived).Seconds())
 	a.out.declare(func() {
 		a.hello()
 		l := a.said
@@ -138,11 +135,17 @@ func (a *answer) tell(chunk []byte) error {
 
 // end tells the consumer that the answer is whole.
 func (a *answer) end() error {
-	a.paced()
+	a.paced(time.Now())
 	if a.voice == nil {
 		return left(a.out.data([]byte("[DONE]"), true))
 	}
 	return left(a.out.write(a.voice.End(), true))
+}
+
+// endWhole gives the consumer a plain answer.
+func (a *answer) endWhole() error {
+	a.out.begin(http.StatusOK)
+	return a.out.write(a.whole, true)
 }
 
 // left is errConsumer where a consumer could not be written to.

@@ -50,7 +50,7 @@ func TestASilentMinerIsSparedMoreRequests(t *testing.T) {
 	h, now := &health{}, time.Now()
 	for range breakAfter {
 		require.True(t, h.admit(now.Add(time.Hour)))
-		h.start()
+		h.start(now)
 	}
 	require.True(t, h.admit(h.heard.Add(quietFor-1)))
 	require.False(t, h.admit(h.heard.Add(quietFor)))
@@ -67,7 +67,7 @@ func TestSilenceCountsAsTheTimeItLasts(t *testing.T) {
 	fast, silent := &health{}, &health{}
 	fast.answered(5*time.Millisecond, now)
 	require.Less(t, silent.load(now), fast.load(now), "nothing is known of it")
-	silent.start()
+	silent.start(now)
 	require.Greater(t, silent.load(silent.heard.Add(time.Second)), fast.load(now))
 	silent.end()
 	silent.silent(20*time.Second, now)

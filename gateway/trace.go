@@ -49,7 +49,7 @@ var traceContext = propagation.TraceContext{}
 // not get it: it would tell them which requests belong together, and challenges from requests. What they do is a trace of its own,
 // of every request's nonce, to which the request's span is linked.
 func joined(ctx context.Context, w http.ResponseWriter, r *http.Request) context.Context {
-	parent := r.Header.Get("Traceparent")
+	parent := valueOf(r.Header, "Traceparent")
 	if parent == "" {
 		return ctx
 	}

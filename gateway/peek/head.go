@@ -71,15 +71,17 @@ func readHead(fields []openai.Member, input string) (Head, error) {
 		return h, openai.Invalid("stream", "stream must be true or false")
 	}
 	h.Provider, h.Models = find(fields, "provider"), find(fields, "models")
+	h.fields = fields
 	if session := find(fields, "session_id"); session != nil && string(session) != "null" {
-		if json.Unmarshal(session, &h.Session) != nil || len(h.Session) > maxName {
+		text, ok := walk.Text(session)
+		if h.Session = string(text); !ok || len(h.Session) > maxName {
 			return h, openai.Invalid("session_id", "session_id must be a string of at most %d bytes", maxName)
 		}
 	}
-	if key := find(fields, "prompt_cache_key"); h.Session == "" && key != nil {
-		_ = json.Unmarshal(key, &h.Session) // one that is no text is for the miner to refuse
+	if h.Session == "" {
+		key, _ := walk.Text(find(fields, "prompt_cache_key")) // one that is no text is for the miner to refuse
+		h.Session = string(key)
 	}
-	h.fields = fields
 	return h, nil
 }
 
@@ -117,10 +119,13 @@ func top(body []byte) ([]openai.Member, error) {
 		fields = append(fields, openai.Member{Name: string(key), Value: value})
 		return nil
 	})
+	if err == nil {
+		return fields, nil
+	}
 	if fault := (*walk.Error)(nil); errors.As(err, &fault) {
 		return nil, openai.Errorf(http.StatusBadRequest, "the body is not valid JSON: %s", fault)
 	}
-	return fields, err
+	return nil, err
 }
 
 func admit(fields []openai.Member, key string) error {

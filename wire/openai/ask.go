@@ -364,25 +364,18 @@ func takeText[T string | []byte](into *T, value []byte) error {
 	return nil
 }
 
-// readTurns reads the messages of a request, none where one of them is no message.
-func readTurns(raw json.RawMessage) (list []turn) {
-	if raw == nil {
-		return nil
-	}
-	err := walk.Values(raw, func(value []byte) error {
-		t, err := readTurn(value)
-		list = append(list, t)
-		return err
-	})
-	if err != nil {
-		return nil
-	}
-	return list
-}
-
+// readMessages reads the messages of a request, none where one of them is no message.
 func (a *Ask) readMessages(raw json.RawMessage) {
+	if raw == nil {
+		return
+	}
+	before := *a
 	needed, turns := Ability(0), 0
-	for _, m := range readTurns(raw) {
+	err := walk.Values(raw, func(value []byte) error {
+		m, err := readTurn(value)
+		if err != nil {
+			return err
+		}
 		text, parts := readContent(m.content)
 		a.hold(text)
 		a.turns++
@@ -391,7 +384,7 @@ func (a *Ask) readMessages(raw json.RawMessage) {
 		switch m.role {
 		case "system", "developer":
 			needed |= CanSystem
-			continue
+			return nil
 		case "user":
 			a.Prompts = append(a.Prompts, text)
 		case "tool", "function":
@@ -401,6 +394,11 @@ func (a *Ask) readMessages(raw json.RawMessage) {
 			needed |= CanTools
 		}
 		turns++
+		return nil
+	})
+	if err != nil {
+		*a = before
+		return
 	}
 	a.need(CanTurns, "messages", turns > 1)
 	for _, one := range []Ability{CanSystem, CanImages, CanAudio, CanFiles, CanTools} {

@@ -110,16 +110,22 @@ type joined struct {
 
 // begin makes the n-th choice, with what every choice has.
 func (c *joined) begin(n int) {
-	c.all.list, c.message.list = c.room[:0], c.said[:0]
-	for _, name := range [...]string{"finish_reason", "logprobs"} {
-		*c.all.in(name) = member{std: true, raw: null}
+	index := zero
+	if n > 0 {
+		index = strconv.AppendInt(nil, int64(n), 10)
 	}
-	c.all.in("index").raw = strconv.AppendInt(nil, int64(n), 10)
 	c.saying.part = &c.message
-	c.all.in("message").more = &c.saying
-	c.all.in("text").said = true
-	*c.message.in("role") = member{std: true, raw: assistant}
-	*c.message.in("content") = member{std: true, raw: null}
+	c.all.list = append(c.room[:0], []entry[member]{
+		{"finish_reason", member{std: true, raw: null}},
+		{"logprobs", member{std: true, raw: null}},
+		{"index", member{std: true, raw: index}},
+		{"message", member{more: &c.saying}},
+		{"text", member{said: true}},
+	}...)
+	c.message.list = append(c.said[:0], []entry[member]{
+		{"role", member{std: true, raw: assistant}},
+		{"content", member{std: true, raw: null}},
+	}...)
 }
 
 // Add adds the next chunk of a Stream; comments add nothing. The error is ErrChunk.
@@ -309,8 +315,14 @@ func (t *text) add(raw json.RawMessage) error {
 // merged is an object of which parts have come: a message, a tool call, a tool call's function.
 type merged struct{ entries[member] }
 
-// names are members whose text is said whole, sometimes more than once.
-var names = map[string]bool{"role": true, "id": true, "type": true, "name": true, "format": true}
+// isWhole says that a member's text is said whole, sometimes more than once.
+func isWhole(name string) bool {
+	switch name {
+	case "role", "id", "type", "name", "format":
+		return true
+	}
+	return false
+}
 
 // keep keeps a copy of what was said last, as it stands.
 func (m *merged) keep(name string, raw json.RawMessage, s *store) {
@@ -336,11 +348,11 @@ func (m *merged) add(part *members, raw json.RawMessage, s *store) error {
 
 func (m *merged) member(key string, raw json.RawMessage, s *store) error {
 	switch {
-	case string(raw) == "null", names[key] && string(raw) == `""`:
+	case string(raw) == "null", isWhole(key) && string(raw) == `""`:
 		return nil
 	case key == "tool_calls":
 		return m.addCalls(raw, s)
-	case raw[0] == '"' && !names[key]:
+	case raw[0] == '"' && !isWhole(key):
 		v := m.in(key)
 		v.said = true
 		return v.text.add(raw)
@@ -349,7 +361,11 @@ func (m *merged) member(key string, raw json.RawMessage, s *store) error {
 	case raw[0] == '[':
 		return m.in(key).extend(slices.Clone(raw), s)
 	}
-	compact, err := appendJSON(nil, raw)
+	if isCompact(raw) {
+		m.keep(key, raw, s)
+		return nil
+	}
+	compact, err := json.Marshal(raw)
 	m.keep(key, compact, s)
 	return err
 }

@@ -57,5 +57,24 @@ func FuzzRequestsAreReadAsEncodingJSONReadsThem(f *testing.F) {
 		if read := readTurns(got[inMessages]); !reflect.DeepEqual(read, list) {
 			t.Fatalf("%q: %q, want %q", body, read, list)
 		}
+		if a := ReadAsk(body); a.turns != len(list) {
+			t.Fatalf("%q: %d turns, want %d", body, a.turns, len(list))
+		}
 	})
+}
+
+// readTurns reads the messages of a request, none where one of them is no message.
+func readTurns(raw json.RawMessage) (list []turn) {
+	if raw == nil {
+		return nil
+	}
+	err := walk.Values(raw, func(value []byte) error {
+		t, err := readTurn(value)
+		list = append(list, t)
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	return list
 }

@@ -25,7 +25,7 @@ type more struct {
 	calls []*toolCall
 }
 
-var null, assistant = json.RawMessage("null"), json.RawMessage(`"assistant"`)
+var null, zero, assistant = json.RawMessage("null"), json.RawMessage("0"), json.RawMessage(`"assistant"`)
 
 func (m *member) others() *more {
 	if m.more == nil {
