@@ -52,7 +52,7 @@ type preference struct {
 // readPreference reads the field "provider". Every error is an *openai.Error.
 func readPreference(raw json.RawMessage) (*preference, error) {
 	p := &preference{}
-	if len(raw) == 0 || string(raw) == "null" {
+	if isNone(raw) {
 		return p, nil
 	}
 	words := json.NewDecoder(bytes.NewReader(raw))
@@ -65,6 +65,9 @@ func readPreference(raw json.RawMessage) (*preference, error) {
 	}
 	if p.Collection == "deny" || p.ZDR {
 		return nil, openai.Invalid("provider", "nobody can promise that here: the miner that answers reads the prompt; leave out data_collection and zdr, or ask your own model")
+	}
+	if p.Collection != "" && p.Collection != "allow" {
+		return nil, openai.Invalid("provider.data_collection", "provider.data_collection must be \"allow\" or left out")
 	}
 	var err error
 	if p.sort, err = readSort(p.Sort); err != nil {
@@ -81,32 +84,46 @@ const providerWords = "order, only, ignore, allow_fallbacks, require_parameters,
 
 // readSort reads "price" or {"by":"price"}.
 func readSort(raw json.RawMessage) (string, error) {
-	if len(raw) == 0 || string(raw) == "null" {
+	if isNone(raw) {
 		return "", nil
 	}
 	var by struct {
-		By string `json:"by"`
+		By        string `json:"by"`
+		Partition string `json:"partition"`
 	}
-	if json.Unmarshal(raw, &by.By) != nil && json.Unmarshal(raw, &by) != nil || !slices.Contains([]string{byPrice, byLatency, byThroughput}, by.By) {
+	words := json.NewDecoder(bytes.NewReader(raw))
+	words.DisallowUnknownFields()
+	if json.Unmarshal(raw, &by.By) != nil && words.Decode(&by) != nil || !slices.Contains([]string{byPrice, byLatency, byThroughput}, by.By) {
 		return "", openai.Invalid("provider.sort", "provider.sort must be %q, %q or %q", byPrice, byLatency, byThroughput)
+	}
+	if by.Partition != "" && by.Partition != "model" {
+		return "", openai.Invalid("provider.sort", "provider.sort.partition can only be \"model\" here: one model is asked after the other, in their order")
 	}
 	return by.By, nil
 }
 
+func isNone(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
+
+var percentiles = []string{"p50", "p75", "p90", "p99"}
+
 // readPercentile reads 30 or {"p50":30}: of several percentiles the middle one, since one average is kept.
 func readPercentile(name string, raw json.RawMessage) (float64, error) {
-	if len(raw) == 0 || string(raw) == "null" {
+	if isNone(raw) {
 		return 0, nil
 	}
 	var n float64
+	at := map[string]float64{}
 	if json.Unmarshal(raw, &n) == nil {
-		return n, nil
-	}
-	var at map[string]float64
-	if json.Unmarshal(raw, &at) != nil {
+		at[percentiles[0]] = n
+	} else if json.Unmarshal(raw, &at) != nil {
 		return 0, openai.Invalid(name, "%s must be a number, or one for each percentile", name)
 	}
-	for _, p := range []string{"p50", "p75", "p90", "p99"} {
+	for p, n := range at {
+		if n < 0 || !slices.Contains(percentiles, p) {
+			return 0, openai.Invalid(name, "%s must be a number of 0 or more, or one for each of %s", name, strings.Join(percentiles, ", "))
+		}
+	}
+	for _, p := range percentiles {
 		if at[p] > 0 {
 			return at[p], nil
 		}

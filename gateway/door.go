@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -62,7 +63,7 @@ func (v *visit) spend(ask *openai.Ask, now time.Time) error {
 
 // limited is the refusal of what goes beyond a key's limits per minute.
 func (v *visit) limited(of string, wait time.Duration) *later {
-	e := openai.Errorf(http.StatusTooManyRequests, "key %s has reached its limit of %s; ask again in %.1f s or more slowly", v.key.ID, of, wait.Seconds())
+	e := openai.Errorf(http.StatusTooManyRequests, "key %s has reached its limit of %s; ask again in %.1f s or more slowly", v.key.ID, of, math.Ceil(10*wait.Seconds())/10)
 	return &later{e.WithCode("rate_limit_exceeded"), wait}
 }
 

@@ -208,3 +208,9 @@ func TestLimitsAreKeptAsTheyWere(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &back))
 	require.Equal(t, full, back)
 }
+
+func TestNobodyIsToldToWaitForNoTime(t *testing.T) {
+	v := visit{key: &holder{Key: Key{ID: "k"}}}
+	require.Contains(t, v.limited("requests", 4*time.Millisecond).Error(), "ask again in 0.1 s ")
+	require.Contains(t, v.limited("requests", 1230*time.Millisecond).Error(), "ask again in 1.3 s ")
+}

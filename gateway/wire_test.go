@@ -95,7 +95,7 @@ func newNetwork(t testing.TB, engines ...engine.Engine) *network {
 	}
 	keys, err := OpenKeys(filepath.Join(t.TempDir(), "keys.json"))
 	require.NoError(t, err)
-	n.secret, _, err = keys.Create("test", Limits{PerMinute: 1e9, Burst: 1e6, InFlight: 1000})
+	n.secret, _, err = keys.Create("test", Limits{PerMinute: 1e9, Burst: 1e6, InFlight: 1000, Tokens: 1e9})
 	require.NoError(t, err)
 	n.Gateway, err = New(Config{Miners: hub, Ranking: n, Keys: keys, Log: quiet})
 	require.NoError(t, err)
