@@ -199,6 +199,7 @@ func TestFailOverIsSilentToTheConsumer(t *testing.T) {
 		{"500", fails(500), false},
 		{"429", fails(429), false},
 		{"404", fails(404), false},
+		{"408", fails(408), false}, // its body did not come whole
 		{"redirect", elsewhere, false},
 		{"cut off", cutOff, false},
 		{"wrong kind", wrongKind, false},

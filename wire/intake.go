@@ -120,12 +120,12 @@ func hasCome(r *http.Request) bool {
 	return r.ContentLength == 0 || ok && r.ContentLength > 0 && b.Buffered() >= r.ContentLength
 }
 
-// broken is what a miner says of a body that ended too early.
+// broken is what a miner says of a body that ended too early: that is the way's fault, not the request's, so that another is asked.
 func broken(err error) error {
 	if err == nil {
 		return nil
 	}
-	return openai.Errorf(http.StatusBadRequest, "the body did not arrive whole: %v", err)
+	return openai.Errorf(http.StatusRequestTimeout, "the body did not arrive whole: %v", err)
 }
 
 // refuse ends the stream as well: what is left of the body is not worth reading.

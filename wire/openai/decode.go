@@ -20,7 +20,7 @@ import (
 // maxDepth bounds how deeply arrays and objects of a request may nest.
 const maxDepth = 64
 
-// ReadBody reads a request's body of at most limit bytes. A larger one gives a 413, a broken one a 400.
+// ReadBody reads a request's body of at most limit bytes. A larger one gives a 413, one that does not come whole a 408.
 func ReadBody(r io.Reader, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, limit+1))
 	var tooLarge *http.MaxBytesError
@@ -28,7 +28,7 @@ func ReadBody(r io.Reader, limit int64) ([]byte, error) {
 		return nil, Errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes; send a shorter request", limit)
 	}
 	if err != nil {
-		return nil, Errorf(http.StatusBadRequest, "the body did not arrive whole: %v", err)
+		return nil, Errorf(http.StatusRequestTimeout, "the body did not arrive whole: %v", err)
 	}
 	return body, nil
 }

@@ -168,7 +168,7 @@ func TestBodyOverTheLimitIs413(t *testing.T) {
 		t.Fatalf("%+v", e)
 	}
 	_, err = ReadBody(io.MultiReader(strings.NewReader("12"), broken{}), 5)
-	if e := AsError(err); e.Status != http.StatusBadRequest {
+	if e := AsError(err); e.Status != http.StatusRequestTimeout {
 		t.Fatalf("%+v", e)
 	}
 }
