@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -128,24 +129,19 @@ func (c *joined) begin(n int) {
 	}...)
 }
 
-// Add adds the next chunk of a Stream; comments add nothing. The error is ErrChunk.
+// Add adds the last chunk that a Stream returned; comments add nothing. The error is ErrChunk.
 func (w *Joined) Add(c Chunk) error {
 	if c.Comment {
 		return nil
 	}
-	if err := w.add(c.Data); err != nil {
+	if err := w.add(c.parts); err != nil {
 		return fmt.Errorf("%w: %w", ErrChunk, err)
 	}
 	return nil
 }
 
-func (w *Joined) add(data []byte) error {
-	r := readings.Get().(*reading)
-	defer r.free()
+func (w *Joined) add(r *reading) error {
 	top := &r.top
-	if err := top.read(data); err != nil {
-		return err
-	}
 	if w.top.list == nil {
 		w.top.list, w.choices = w.room[:0], w.few[:0]
 		w.top.in("choices")
@@ -160,16 +156,22 @@ func (w *Joined) add(data []byte) error {
 	if choices == nil || string(*choices) == "null" {
 		return nil
 	}
-	return walk.Values(*choices, func(raw []byte) error {
-		if err := w.choice(r, raw); err != nil {
+	if !same(*choices, r.head.choices) {
+		return errors.New("choices stand there in two spellings")
+	}
+	for i := range r.choices {
+		if err := w.choice(r, &r.choices[i].all); err != nil {
 			return err
 		}
 		if w.entries > maxEntries {
 			return fmt.Errorf("the stream's lists have more than %d entries", maxEntries)
 		}
-		return nil
-	})
+	}
+	return nil
 }
+
+// same says that two are the same part of a text.
+func same(a, b []byte) bool { return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0] }
 
 // said says that a member has a value which says something: some servers begin with a chunk of empty ones.
 func (m *merged) said(name string) bool {
@@ -177,11 +179,7 @@ func (m *merged) said(name string) bool {
 	return v != nil && len(v.raw) > 0 && string(v.raw) != `""` && string(v.raw) != "0"
 }
 
-func (w *Joined) choice(r *reading, raw []byte) error {
-	part := &r.choice
-	if err := part.read(raw); err != nil {
-		return err
-	}
+func (w *Joined) choice(r *reading, part *members) error {
 	index, err := part.place()
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -161,6 +162,14 @@ func TestFirstNameThatSaysSomethingIsTheAnswers(t *testing.T) {
 	in := data + `{"choices":[],"created":0,"id":"","model":"","prompt_filter_results":[]}` + blank + data + strings.Replace(finish, `"id":"c"`, `"id":"c","created":7,"model":"m"`, 1) + blank
 	got, err := Join(NewStream(strings.NewReader(in), 1<<10))
 	if err != nil || !strings.Contains(string(got), `"created":7`) || !strings.Contains(string(got), `"id":"c"`) || !strings.Contains(string(got), `"model":"m"`) {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// What is joined is what was looked at: a chunk with two lists of choices is none.
+func TestChoicesInTwoSpellingsAreRefused(t *testing.T) {
+	in := events(`{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}],"Choices":[{"delta":{"content":"b"},"finish_reason":"stop"}]}`)
+	if got, err := Join(NewStream(in, 1<<10)); !errors.Is(err, ErrChunk) {
 		t.Errorf("%s, %v", got, err)
 	}
 }

@@ -2,6 +2,8 @@ package openai
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"sync"
 
 	"agora/wire/walk"
@@ -63,7 +65,7 @@ type members struct{ entries[json.RawMessage] }
 
 // read takes the members of an object that was walked over before in the place of those it had; null has none. They are parts of raw.
 func (m *members) read(raw []byte) error {
-	m.list, m.index = m.list[:0], nil
+	m.empty()
 	if string(raw) == "null" {
 		return nil
 	}
@@ -73,30 +75,78 @@ func (m *members) read(raw []byte) error {
 	})
 }
 
-// reading is what is read of a chunk while it is added.
-type reading struct{ top, choice, message members }
+func (m *members) empty() { m.list, m.index = m.list[:0], nil }
 
-// readings keep the lists of chunks for those that come.
+// reading is what is read of a stream's chunk, for who passes it on and for who puts it together.
+type reading struct {
+	head    head
+	top     members
+	choices []choice
+	message members // of the choice that is put together
+}
+
+// readings keep their lists for streams that come.
 var readings = sync.Pool{New: func() any {
-	r := &reading{}
-	for _, m := range r.all() {
+	r := &reading{choices: make([]choice, 1)}
+	for _, m := range []*members{&r.top, &r.message, &r.choices[0].all} {
 		m.list = make([]entry[json.RawMessage], 0, usual)
 	}
 	return r
 }}
 
-func (r *reading) all() [3]*members { return [...]*members{&r.top, &r.choice, &r.message} }
-
-// free gives a reading back, without what it held.
+// free gives a reading back, without what it held, unless it has become large.
 func (r *reading) free() {
-	for _, m := range r.all() {
+	r.choices = r.choices[:cap(r.choices)]
+	if len(r.choices) > 1 {
+		return
+	}
+	r.head = head{}
+	for _, m := range [...]*members{&r.top, &r.message, &r.choices[0].all} {
 		if cap(m.list) > some {
 			return
 		}
-		m.index = nil
-		clear(m.list)
+		clear(m.list[:cap(m.list)])
+		m.empty()
 	}
+	r.choices[0].failure = nil
 	readings.Put(r)
+}
+
+// take reads a chunk that was not walked over before.
+func (r *reading) take(data []byte) error {
+	r.head = head{}
+	r.top.empty()
+	err := walk.Object(data, func(key, value []byte) error {
+		*r.top.in(nameOf(key)) = value
+		return r.head.take(key, value)
+	})
+	if string(r.head.choices) == "null" {
+		r.head.choices = nil
+	}
+	return err
+}
+
+// takeChoices reads a chunk's list of choices; nil has none. Its error is ErrChunk.
+func (r *reading) takeChoices(raw []byte) error {
+	r.choices = r.choices[:0]
+	if raw == nil {
+		return nil
+	}
+	err := walk.Values(raw, func(value []byte) error {
+		n := len(r.choices)
+		r.choices = slices.Grow(r.choices, 1)[:n+1]
+		c := &r.choices[n]
+		c.all.empty()
+		*c = choice{all: c.all}
+		if string(value) == "null" {
+			return nil
+		}
+		return walk.Members(value, c.take)
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrChunk, err)
+	}
+	return nil
 }
 
 // nameOf is a name as a string, which for those of most answers needs no memory.

@@ -25,6 +25,8 @@ type Chunk struct {
 	Data    []byte // a JSON object as it came, or the comment's text; valid until the next call
 	Comment bool
 	Usage   *Usage // where the chunk tells it
+
+	parts *reading // its members
 }
 
 // Stream reads the stream of one answer, of chat or of completions, from whatever server.
@@ -34,14 +36,13 @@ type Chunk struct {
 // it. An error is one in whatever spelling: an "error" member, an event of that name, an object or a finish_reason of that
 // name, or that it was aborted, a message without choices.
 type Stream struct {
-	events  EventReader
-	began   places    // choices
-	ended   places    // of them
-	finish  string    // of choice 0
-	id      string    // of the answer
-	choices []choice  // of the last chunk
-	few     [1]choice // room for them
-	fits    []byte    // a chunk that had to be written anew
+	events EventReader
+	began  places   // choices
+	ended  places   // of them
+	finish string   // of choice 0
+	id     string   // of the answer
+	parts  *reading // of the last chunk; nil before the first
+	fits   []byte   // a chunk that had to be written anew
 }
 
 // places are a set of choices.
@@ -86,7 +87,13 @@ func (s *Stream) Next() (Chunk, error) {
 }
 
 // Free gives the stream's memory back. No chunk may be used any more, and nothing more can be read.
-func (s *Stream) Free() { s.events.free() }
+func (s *Stream) Free() {
+	s.events.free()
+	if s.parts != nil {
+		s.parts.free()
+		s.parts = nil
+	}
+}
 
 // Ready says that the next event is here already: a writer need not flush before it. It may miss one.
 func (s *Stream) Ready() bool { return s.events.ready() }
@@ -127,44 +134,34 @@ func (h *head) take(key, value []byte) error {
 	return nil
 }
 
-// read takes a chunk's members; null has none.
-func (h *head) read(data []byte) error {
-	if string(data) == "null" {
-		return nil
-	}
-	err := walk.Object(data, h.take)
-	if string(h.choices) == "null" {
-		h.choices = nil
-	}
-	return err
-}
-
 // read looks at one event's data. ok is false for an event that says nothing of an answer.
 func (s *Stream) read(name string, data []byte) (_ Chunk, ok bool, err error) {
-	var h head
-	if err := h.read(data); err != nil {
+	if s.parts == nil {
+		s.parts = readings.Get().(*reading)
+	}
+	h := &s.parts.head
+	if err := s.parts.take(data); err != nil {
 		if name == "error" || data[0] == '[' && json.Valid(data) { // as Google's servers give an error
 			return Chunk{}, false, Foreign(0, data)
 		}
 		return Chunk{}, false, fmt.Errorf("%w: %w", ErrChunk, err)
 	}
-	choices, err := s.choicesOf(h.choices)
-	if err != nil {
+	if err := s.parts.takeChoices(h.choices); err != nil {
 		return Chunk{}, false, err
 	}
-	told := choices != nil || given(h.usage)
+	told := h.choices != nil || given(h.usage)
 	silent := s.began == (places{}) && (name == "" || name == "message") // a ping has a name
 	if name == "error" || given(h.failure) || string(h.object) == `"error"` || !told && (silent || given(h.detail) || given(h.message)) {
 		return Chunk{}, false, Foreign(0, data)
 	}
-	if err := s.note(choices, data); err != nil || !told {
+	if err := s.note(data); err != nil || !told {
 		return Chunk{}, false, err
 	}
 	if s.id == "" {
 		id, _ := walk.Text(h.id)
 		s.id = string(id[:min(len(id), maxID)])
 	}
-	c := Chunk{Data: data, Usage: usageOf(h.usage)}
+	c := Chunk{Data: data, Usage: usageOf(h.usage), parts: s.parts}
 	if h.choices == nil { // clients look for the list without asking whether it is there
 		s.fits = append(append(s.fits[:0], `{"choices":[],`...), data[1:]...)
 		c.Data = s.fits
@@ -177,9 +174,11 @@ type choice struct {
 	index   int
 	finish  string
 	failure []byte
+	all     members
 }
 
 func (c *choice) take(key, value []byte) error {
+	*c.all.in(nameOf(key)) = value
 	switch {
 	case is(key, "index"):
 		return takeInt(&c.index, value)
@@ -204,37 +203,13 @@ func takeInt(into *int, value []byte) error {
 	return err
 }
 
-// choicesOf reads the list of choices; nil where there is none. It is valid until the next call.
-func (s *Stream) choicesOf(raw []byte) ([]choice, error) {
-	if raw == nil {
-		return nil, nil
-	}
-	list := s.few[:0]
-	if s.choices != nil {
-		list = s.choices[:0]
-	}
-	err := walk.Values(raw, func(value []byte) error {
-		var c choice
-		var err error
-		if string(value) != "null" {
-			err = walk.Members(value, c.take)
-		}
-		list = append(list, c)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrChunk, err)
-	}
-	s.choices = list
-	return list, nil
-}
-
 // failures are what servers give as finish_reason where they gave up: the answer is no whole one.
 var failures = []string{"error", "abort", "aborted", "cancelled", "canceled"}
 
 // note keeps which choices began and ended.
-func (s *Stream) note(choices []choice, data []byte) error {
-	for _, c := range choices {
+func (s *Stream) note(data []byte) error {
+	for i := range s.parts.choices {
+		c := &s.parts.choices[i]
 		switch {
 		case c.index < 0 || c.index >= maxJoined:
 			return fmt.Errorf("%w: choice %d, expected one from 0 to %d", ErrChunk, c.index, maxJoined-1)

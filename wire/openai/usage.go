@@ -10,7 +10,7 @@ import (
 // UsageOf is the usage that a plain answer tells, nil where it tells none.
 func UsageOf(answer []byte) *Usage {
 	var h head
-	if h.read(answer) != nil {
+	if walk.Object(answer, h.take) != nil {
 		return nil
 	}
 	return usageOf(h.usage)
