@@ -21,7 +21,7 @@ func (c *call) finish(v *visit, status int) {
 	} else {
 		c.given.series.duration.Observe(took.Seconds()) // its status is 200
 		one = c.generationOf(v, status, now)
-		v.key.owe(c.owed(v.tokens, one.usage), now)
+		v.key.owe(c.owed(v.tokens, one.usage))
 		c.count(one)
 		c.generations.keep(one)
 	}

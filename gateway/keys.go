@@ -19,8 +19,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // A secret is "agora-", then 32 random bytes and their CRC-32 (a typing error is told from an unknown key), in base32.
@@ -73,10 +71,10 @@ type holder struct {
 	hash  [sha256.Size]byte
 	bytes atomic.Int64 // of bodies being served
 
-	mu       sync.Mutex    // guards what follows
-	open     int           // requests now
-	requests *rate.Limiter // nil until the first request
-	tokens   *rate.Limiter
+	mu       sync.Mutex // guards what follows
+	open     int        // requests now
+	requests bucket
+	tokens   bucket
 }
 
 // OpenKeys reads the keys at path, which need not exist yet.

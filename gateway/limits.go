@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Limits bound what one key may do. Zero values of the first four take the gateway's defaults, those of the others are no
@@ -53,42 +51,55 @@ type quota struct {
 	reset            time.Duration
 }
 
-// bucket is the allowance of a key, made at its first use: full, and filled at a rate per minute.
-func bucket(b **rate.Limiter, perMinute, burst int) *rate.Limiter {
-	if *b == nil {
-		*b = rate.NewLimiter(rate.Limit(float64(perMinute)/60), burst)
+// bucket is an allowance that fills at a rate: b(t) = min(size, b(t₀) + rate·(t − t₀)). It may be overdrawn; until that is made up for
+// nothing can be taken. The zero value is not open yet.
+type bucket struct {
+	size int
+	rate float64 // per second
+	left float64 // at
+	at   time.Time
+}
+
+// fill makes an allowance at its first use, full, and later adds what has come until now.
+func (b *bucket) fill(perMinute, size int, now time.Time) {
+	if b.size == 0 {
+		*b = bucket{size, float64(perMinute) / 60, float64(size), now}
 	}
-	return *b
+	if d := now.Sub(b.at); d > 0 {
+		b.left, b.at = min(float64(b.size), b.left+b.rate*d.Seconds()), now
+	}
 }
 
-func quotaOf(b *rate.Limiter, now time.Time) quota {
-	left := b.TokensAt(now)
-	reset := (float64(b.Burst()) - left) / float64(b.Limit())
-	return quota{b.Burst(), int(max(0, left)), time.Duration(reset * float64(time.Second))}
-}
-
-// take takes n from an allowance if there is so much, or says how long to wait for it.
-func take(b *rate.Limiter, n int, now time.Time) (wait time.Duration, ok bool) {
-	r := b.ReserveN(now, min(n, b.Burst()))
-	if wait := r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
+// take takes n, all that there ever is where n is more, if there is so much, or says how long to wait for it.
+func (b *bucket) take(n int) (wait time.Duration, ok bool) {
+	want := float64(min(n, b.size))
+	if b.left < want {
+		wait = time.Duration((want - b.left) / b.rate * float64(time.Second))
+	}
+	if wait > 0 {
 		return wait, false
 	}
+	b.left -= want
 	return 0, true
+}
+
+// quota is what is left.
+func (b *bucket) quota() quota {
+	return quota{b.size, int(max(0, b.left)), time.Duration((float64(b.size) - b.left) / b.rate * float64(time.Second))}
 }
 
 // enter counts a request against a key's limits. Where they are reached, wait says when to ask again.
 func (h *holder) enter(l Limits, now time.Time) (left quota, wait time.Duration, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	b := bucket(&h.requests, l.PerMinute, l.Burst)
+	h.requests.fill(l.PerMinute, l.Burst, now)
 	if wait = time.Second; h.open < l.InFlight {
-		wait, ok = take(b, 1, now)
+		wait, ok = h.requests.take(1)
 	}
 	if ok {
 		h.open++
 	}
-	return quotaOf(b, now), wait, ok
+	return h.requests.quota(), wait, ok
 }
 
 // spend counts the tokens that a request has at least. What its answer takes is counted when it is known: a key that has
@@ -96,20 +107,16 @@ func (h *holder) enter(l Limits, now time.Time) (left quota, wait time.Duration,
 func (h *holder) spend(l Limits, tokens int, now time.Time) (left quota, wait time.Duration, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	b := bucket(&h.tokens, l.Tokens, l.Tokens)
-	wait, ok = take(b, max(1, tokens), now)
-	return quotaOf(b, now), wait, ok
+	h.tokens.fill(l.Tokens, l.Tokens, now)
+	wait, ok = h.tokens.take(max(1, tokens))
+	return h.tokens.quota(), wait, ok
 }
 
-// owe counts tokens that were taken already, in parts that the allowance can hold.
-func (h *holder) owe(tokens int, now time.Time) {
+// owe counts tokens that were taken already, after spend.
+func (h *holder) owe(tokens int) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	for h.tokens != nil && tokens > 0 {
-		n := min(tokens, h.tokens.Burst())
-		h.tokens.ReserveN(now, n)
-		tokens -= n
-	}
+	h.tokens.left -= float64(max(0, tokens))
+	h.mu.Unlock()
 }
 
 func (h *holder) leave() {

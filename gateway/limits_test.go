@@ -141,7 +141,7 @@ func TestAllowancesFillAndOwe(t *testing.T) {
 	left, _, ok := h.spend(l, 20, now)
 	require.True(t, ok)
 	require.Equal(t, quota{60, 40, 20 * time.Second}, left)
-	h.owe(130, now)
+	h.owe(130)
 	left, wait, ok := h.spend(l, 5, now)
 	require.False(t, ok)
 	require.InDelta(t, 95, wait.Seconds(), 1e-3)

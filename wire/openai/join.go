@@ -118,14 +118,14 @@ func (c *joined) begin(n int) {
 	c.saying.part = &c.message
 	c.all.list = append(c.room[:0], []entry[member]{
 		{"finish_reason", member{std: true, raw: null}},
-		{"logprobs", member{std: true, raw: null}},
 		{"index", member{std: true, raw: index}},
+		{"logprobs", member{std: true, raw: null}},
 		{"message", member{more: &c.saying}},
 		{"text", member{said: true}},
 	}...)
 	c.message.list = append(c.said[:0], []entry[member]{
-		{"role", member{std: true, raw: assistant}},
 		{"content", member{std: true, raw: null}},
+		{"role", member{std: true, raw: assistant}},
 	}...)
 }
 
