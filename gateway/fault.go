@@ -68,6 +68,7 @@ type failures struct {
 	refused int           // as requests that the miner cannot do
 	first   *openai.Error // refusal, of the best miner that refused
 	busy    bool
+	unpaid  bool          // one of the busy waits to be paid first
 	wait    time.Duration // until the first of the busy ones has room
 	slow    bool
 	broken  bool
@@ -90,7 +91,7 @@ func (f *failures) add(err error) {
 		if !f.busy || wait < f.wait {
 			f.wait = wait
 		}
-		f.busy = true
+		f.busy, f.unpaid = true, f.unpaid || statusOf(err) == http.StatusPaymentRequired
 	case isUnserved(err):
 	case isTimeout(err), errors.Is(err, context.DeadlineExceeded):
 		f.slow = true
@@ -105,6 +106,9 @@ func (f *failures) add(err error) {
 func (c *call) lastFault() (e *openai.Error, retryAfter time.Duration) {
 	f := c.failed
 	switch {
+	case f.busy && f.unpaid:
+		return openai.Errorf(http.StatusTooManyRequests,
+			"every miner that serves %q is busy, or is to be paid before it takes on what this request may cost; try again soon, or lower max_tokens or n", c.Model).WithCode("miners_busy"), f.wait
 	case f.busy:
 		return openai.Errorf(http.StatusTooManyRequests,
 			"every miner that serves %q is busy; try again soon", c.Model).WithCode("miners_busy"), f.wait

@@ -606,6 +606,18 @@ func TestWhatAModelCannotWriteIsNotReserved(t *testing.T) {
 	require.Equal(t, 200, resp.StatusCode, body)
 }
 
+// A miner that is to be paid first may never take on so large an answer: a consumer who only hears of load asks for it for ever.
+func TestWhoAsksForTooLargeAnAnswerHearsOfIt(t *testing.T) {
+	m, b := newShop(t, nil)
+	m.sells(1, fails(http.StatusPaymentRequired))
+	p := b.open(4, 100*price7)
+	resp, body := m.post("/v1/chat/completions", ask, p.pays(100*price7, ""))
+	require.Equal(t, 429, resp.StatusCode, body)
+	require.Contains(t, body, "lower max_tokens or n")
+	require.Contains(t, body, "miners_busy")
+	require.Zero(t, m.charged("channel/4"))
+}
+
 // TestParallelRequestsOfOneChannelStayWithinItsDeposit asks with many at once, all with the same voucher.
 func TestParallelRequestsOfOneChannelStayWithinItsDeposit(t *testing.T) {
 	m, b := newShop(t, nil)

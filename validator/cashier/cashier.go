@@ -49,6 +49,7 @@ type Config struct {
 	Claim   time.Duration // between claims of what consumers signed; 24 h
 	Least   uint64        // rao for which a claim is worth its fee; 10,000,000
 	Deposit uint64        // rao that a channel to a miner's owner is opened and topped up with; 1 TAO
+	Markup  uint64        // of the gateway, basis points
 	Judging uint64        // rao that questions may cost beyond what is free, per server and tempo; 1,000,000
 
 	Busy func(hotKey ed25519.PublicKey) bool // whether consumers are being answered there; nil is never

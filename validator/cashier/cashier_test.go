@@ -126,7 +126,7 @@ func (o *office) start(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	o.Cashier, err = New(Config{
-		Chain: o.chain, Sender: o.chain, Ledger: l, Operator: yumatest.Address("val").String(), Key: yumatest.HotKey("val"), ChainID: yumatest.ChainID,
+		Chain: o.chain, Sender: o.chain, Ledger: l, Operator: yumatest.Address("val").String(), Key: yumatest.HotKey("val"), ChainID: yumatest.ChainID, Markup: 500,
 	})
 	require.NoError(t, err)
 	require.NoError(t, o.Recall(t.Context()))

@@ -10,6 +10,7 @@ import (
 
 	markettypes "agora/chain/x/market/types"
 	"agora/gateway"
+	"agora/mechanism/price"
 	"agora/mechanism/voucher"
 	"agora/wire/x402"
 )
@@ -67,14 +68,34 @@ func (c *Cashier) Enclose(h http.Header, w gateway.Work, ceiling uint64) {
 	}
 }
 
-// signAhead signs for an answer that may cost more than a miner works for unpaid. Where that takes a transaction first, the
-// miner refuses this time.
+// trusted is the most, in rao, that is signed for answers that a payee has not given yet:
+//
+//	a window + mark-up · owed
+//
+// A miner may take it and answer nothing. So it gets no more than it trusts the validator with itself, and what the validator has earned
+// with it.
+func (c *Cashier) trusted(owed uint64) uint64 {
+	return Window.Amount + owed/price.BPS*c.Markup + owed%price.BPS*c.Markup/price.BPS
+}
+
+// upTo is what parts have of an amount at most.
+func upTo(parts voucher.Parts, most uint64) (out voucher.Parts) {
+	for _, p := range parts {
+		p.Amount = min(p.Amount, most)
+		most -= p.Amount
+		out = append(out, p)
+	}
+	return out
+}
+
+// signAhead signs for an answer that may cost more than a miner works for unpaid, as far as it is trusted. Where that takes a transaction
+// first, the miner refuses this time.
 func (c *Cashier) signAhead(w gateway.Work, ceiling uint64) {
 	c.book(context.Background())
 	c.mu.Lock()
 	o := c.of(w.Payee)
 	o.ahead = voucher.Parts{{Netuid: w.NetUID, Amount: ceiling}}
-	ready := o.channel > 0 && o.limit >= o.signed+o.rao+ceiling
+	ready := o.channel > 0 && o.limit >= o.signed+o.rao+min(ceiling, c.trusted(o.signed))
 	c.mu.Unlock()
 	if !ready {
 		return // keepBooks does it
@@ -181,7 +202,7 @@ func (c *Cashier) Pay(ctx context.Context, payee string) error {
 		return err
 	}
 	c.mu.Lock()
-	ahead := c.of(payee).ahead
+	ahead := upTo(c.of(payee).ahead, c.trusted(debt.Owed.Total()))
 	c.mu.Unlock()
 	channel, err := c.channelTo(ctx, payee, max(debt.Held.Voucher.Total(), debt.Owed.Total()+ahead.Total()))
 	if err != nil {

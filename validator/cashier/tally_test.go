@@ -215,7 +215,8 @@ func TestAVoiceThatHasRunOutAsksNothingThatCosts(t *testing.T) {
 	require.True(t, o.Affords(1, s.Miner), "what is free it may ask for")
 }
 
-// TestALargeAnswerIsSignedForAhead asks for one that may cost more than the window, again and again.
+// TestALargeAnswerIsSignedForAhead asks for one that may cost more than the window, again and again: with the miner's own window there is
+// enough for it.
 func TestALargeAnswerIsSignedForAhead(t *testing.T) {
 	o := newOffice(t)
 	s := newServer(t, o)
@@ -228,10 +229,30 @@ func TestALargeAnswerIsSignedForAhead(t *testing.T) {
 		o.pay(t.Context())
 		d, err := o.Ledger.Debt(t.Context(), s.Owner)
 		require.NoError(t, err)
-		require.GreaterOrEqual(t, d.Held.Voucher.Total(), d.Owed.Total()+80_000_000)
+		require.GreaterOrEqual(t, d.Held.Voucher.Total()+Window.Amount, d.Owed.Total()+80_000_000)
 		require.GreaterOrEqual(t, d.Held.Voucher.Total(), before, "a voucher takes back what an earlier one promised")
 		before = d.Held.Voucher.Total()
 		w.Rao = uint64(i) * 20_000_000
 		o.Owe(w)
+	}
+}
+
+// TestWhoAnswersNothingGetsOneWindow has a friend of a miner ask it for answers that may cost a fortune, of which it gives none: a voucher
+// that was signed for them is paid by the chain whatever it answers.
+func TestWhoAnswersNothingGetsOneWindow(t *testing.T) {
+	o := newOffice(t)
+	s := newServer(t, o)
+	w := gateway.Work{Payee: s.Owner, NetUID: 1, HotKey: s.HotKey, Rates: price.Rates{In: rate, Out: 4 * rate}}
+	earned := uint64(0)
+	for _, more := range []uint64{0, 0, 400_000_000, 0} {
+		w.Rao, earned = more, earned+more
+		o.Owe(w)
+		o.Enclose(http.Header{}, w, 10*tao)
+		o.book(t.Context())
+		o.pay(t.Context())
+		d, err := o.Ledger.Debt(t.Context(), s.Owner)
+		require.NoError(t, err)
+		require.Equal(t, earned, d.Owed.Total())
+		require.LessOrEqual(t, d.Held.Voucher.Total(), earned+Window.Amount+earned/20, "more than a window and the mark-up is lost")
 	}
 }

@@ -33,6 +33,7 @@ func (d *Daemon) openTill(ctx context.Context) error {
 	}
 	c := d.cfg.Cashier
 	c.Chain, c.Sender, c.Ledger = d.cfg.Client, d.cfg.Client.Queue(d.cfg.Cold), d.ledger
+	c.Markup = markup
 	c.Operator, c.Key, c.ChainID, c.Log = d.cfg.Operator, d.cfg.HotKey, d.cfg.Client.ChainID(), d.cfg.Log
 	c.Collect = func(ctx context.Context) error { return d.gateway.Collect(ctx) }
 	c.Busy = func(hotKey ed25519.PublicKey) bool { return d.gateway.Busy(hotKey) }
