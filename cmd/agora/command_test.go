@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -171,17 +172,25 @@ func TestWhatIsPrintedForProgramsIsJSON(t *testing.T) {
 func TestCtrlCStopsAStudy(t *testing.T) {
 	m := newMachine(t)
 	cmd := m.command(t.Context(), filepath.Join(m.bin, "agora"), "sim", "guarantee", "--all", "--seeds", "50")
-	var out strings.Builder
-	cmd.Stderr = &out
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(4 * time.Second) // it has begun, and said so
+	var out strings.Builder
+	if _, err := io.CopyN(&out, said, 1); err != nil { // it has begun, and says so
+		t.Fatal(err)
+	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	err := cmd.Wait()
+	if _, err := io.Copy(&out, said); err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Wait()
 	var failed *exec.ExitError
 	if !errors.As(err, &failed) || failed.ExitCode() != exitFailure || !strings.Contains(out.String(), "agora: stopped") {
 		t.Errorf("ended with %v and said %q", err, out.String())
@@ -204,8 +213,17 @@ func TestASecondCtrlCEndsAtOnce(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
+	writer, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	for wait := time.Now().Add(m.patience()); errors.Is(err, syscall.ENXIO) && time.Now().Before(wait); { // nobody reads yet
+		time.Sleep(50 * time.Millisecond)
+		writer, err = os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
 	for range 2 {
-		time.Sleep(2 * time.Second) // to begin, then to hear the first
+		time.Sleep(2 * time.Second) // to wait, then to hear the first
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
 		}
