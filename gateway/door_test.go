@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -174,21 +175,22 @@ func TestMistakenBaseURLIsNamed(t *testing.T) {
 		"/models":                 "lacks /v1",
 		"/v1/v1/chat/completions": "/v1 twice",
 		"/v1/batches":             "there is no /v1/batches",
+		"/openai/deployments/chat/chat/completions": "there is no /openai/deployments/chat",
 	} {
-		require.True(t, Serves(path), path)
+		require.True(t, Serves(&http.Request{Method: http.MethodPost, URL: &url.URL{Path: path}}), path)
 		resp, text := m.post(path, ask)
 		require.Equal(t, http.StatusNotFound, resp.StatusCode)
 		require.Contains(t, text, want)
 		require.Contains(t, text, `"code":"unknown_url"`)
 	}
 	for _, path := range []string{"//v1/chat/completions", "/v1//chat/completions", "/v1/chat/completions/"} {
-		require.True(t, Serves(path), path)
+		require.True(t, Serves(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}}), path)
 		resp, text := m.post(path, ask)
 		require.Equal(t, http.StatusOK, resp.StatusCode, path)
 		require.Contains(t, text, "42")
 	}
 	for _, path := range []string{"/", "/subnets/1", "/static/v1/x", "/v10"} {
-		require.False(t, Serves(path), path)
+		require.False(t, Serves(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}}), path)
 	}
 }
 

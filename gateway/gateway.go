@@ -149,9 +149,12 @@ func (g *Gateway) age() time.Duration {
 	return 0
 }
 
-// Serves says whether a path is the gateway's, of a server that shows other pages too.
-func Serves(path string) bool {
-	path = clean(path)
+// Serves says whether a request is the gateway's, of a server that shows other pages too: those are only read.
+func Serves(r *http.Request) bool {
+	if r.Method == http.MethodPost {
+		return true
+	}
+	path := clean(r.URL.Path)
 	return path == "/v1" || strings.HasPrefix(path, "/v1/") || path == "/healthz" || path == "/metrics" || isBare(path)
 }
 

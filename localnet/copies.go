@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	modeltypes "agora/chain/x/model/types"
@@ -193,7 +195,7 @@ type cheat struct {
 // copies publishes copies of a model in the chat market and serves them, and a program that names no weights beside them. Every validator
 // examines each copy, none takes a place or is paid, and every honest model keeps the place that it had.
 func (c *checker) copies(ctx context.Context, r *rivals) (_ string, err error) {
-	before, err := c.places(ctx)
+	before, err := c.allPlaced(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -283,6 +285,19 @@ func (c *checker) places(ctx context.Context) (map[string]int, error) {
 		}
 	}
 	return places, nil
+}
+
+// allPlaced waits until every honest model has a place, as those of a market that has just begun do not yet.
+func (c *checker) allPlaced(ctx context.Context) (map[string]int, error) {
+	for {
+		places, err := c.places(ctx)
+		if err != nil || len(places) > 0 && !slices.Contains(slices.Collect(maps.Values(places)), 0) {
+			return places, err
+		}
+		if err := c.nextBlock(ctx); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // placeless waits until every validator has examined a copy, and holds it to have no place.

@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // spender is a command line with one command of each kind of argument.
@@ -59,6 +61,28 @@ func TestAmountsOfFlagsAreReadToTheRao(t *testing.T) {
 		a := inTAO(7)
 		if err := a.Set(typed); err == nil || a != 7 {
 			t.Errorf("%q became %s", typed, a.String())
+		}
+	}
+}
+
+func TestABadAmountIsNamedAsItWasWritten(t *testing.T) {
+	for _, text := range []string{"-1tao", "5foo", "1.5.2", "tao"} {
+		if _, err := money(text); err == nil || !strings.HasPrefix(err.Error(), text+" is no amount") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for text, want := range map[string]uint64{"2": 2_000_000_000, "0.5tao": 500_000_000, "7rao": 7} {
+		if got, err := money(text); err != nil || got != want {
+			t.Errorf("%q is %d: %v", text, got, err)
+		}
+	}
+}
+
+func TestAKeyThatHasEndedIsNotMade(t *testing.T) {
+	for end, good := range map[string]bool{"-5h": false, "2020-01-31": false, "0s": false, "720h": true, "2999-01-31": true, "": true} {
+		l := keyLimits{expires: end}
+		if _, err := l.into(&pflag.FlagSet{}, time.Now()); (err == nil) != good {
+			t.Errorf("%q: %v", end, err)
 		}
 	}
 }

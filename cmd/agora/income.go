@@ -39,8 +39,12 @@ func (m *mining) readPrices() (err error) {
 
 // money reads an amount in rao: 1.5tao, 5rao, or a bare number of TAO.
 func money(text string) (uint64, error) {
+	given := text
 	if !amount.MatchString(text) {
 		text += "tao"
+	}
+	if figures.FindStringSubmatch(text) == nil {
+		text = given // for who reads of it
 	}
 	n, err := rao(text)
 	if err != nil {

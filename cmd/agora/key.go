@@ -75,6 +75,9 @@ func (k *keyLimits) into(f *pflag.FlagSet, now time.Time) (change func(*gateway.
 	if k.Expires, err = moment(k.expires, now); err != nil {
 		return nil, usageError{err}
 	}
+	if !k.Expires.IsZero() && !k.Expires.After(now) {
+		return nil, usageError{fmt.Errorf("%s is past: a key ends at once with `agora validator key revoke`", k.expires)}
+	}
 	return func(l *gateway.Limits) {
 		for name, set := range map[string]func(){
 			"per-minute": func() { l.PerMinute = k.PerMinute }, "burst": func() { l.Burst = k.Burst },
@@ -214,8 +217,12 @@ func (c *consumers) create(cmd *cobra.Command, args []string, l *keyLimits) erro
 	if strings.TrimSpace(args[0]) == "" {
 		return usageError{errors.New("give the key a name: it is how you know whose it is")}
 	}
+	missing := c.there() != nil
 	if err := os.MkdirAll(c.home, 0o700); err != nil {
 		return err
+	}
+	if missing && c.ledger == "" && !c.json {
+		fmt.Fprintf(cmd.ErrOrStderr(), "there was no folder %s: only a validator that runs with this --home knows the key\n", c.home)
 	}
 	keys, err := c.open()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // ErrBudget refuses a request that may cost more than is left of an account's budget.
-var ErrBudget = errors.New("the budget is spent")
+var ErrBudget = errors.New("the budget has no room")
 
 // Budget bounds what an account may spend in a day and in a month, by UTC, in rao; 0 is no bound.
 type Budget struct{ Day, Month uint64 }

@@ -255,7 +255,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 			modules.ServeHTTP(w, r)
 			return
 		}
-		if gateway.Serves(r.URL.Path) {
+		if gateway.Serves(r) {
 			d.gateway.ServeHTTP(w, r)
 			return
 		}

@@ -123,8 +123,12 @@ func (r *Request) Chat() ([]byte, error) {
 	if err := readInput(w, r.Input); err != nil {
 		return nil, err
 	}
-	if len(w.Messages) == 0 {
+	switch none := len(r.Input) == 0 || string(r.Input) == "null"; {
+	case len(w.Messages) > 0:
+	case none:
 		return nil, openai.Invalid("input", "missing required parameter: \"input\"")
+	default:
+		return nil, openai.Invalid("input", "input holds nothing that can be asked here: send text, messages, or what functions gave")
 	}
 	return w.JSON()
 }
