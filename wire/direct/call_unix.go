@@ -4,8 +4,6 @@ package direct
 
 import (
 	"io"
-	"net"
-	"os"
 	"syscall"
 )
 
@@ -50,8 +48,4 @@ func (a *call) write(fd uintptr) bool {
 		}
 	}
 	return true
-}
-
-func failed(op string, err error) error {
-	return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, err)}
 }

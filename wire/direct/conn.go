@@ -121,3 +121,7 @@ func (a *call) wait() bool {
 	}
 	return !a.waits
 }
+
+func failed(op string, err error) error {
+	return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, err)}
+}
