@@ -116,10 +116,15 @@ func TestMinersThatComeAndGoAreNoConsumersFault(t *testing.T) {
 	require.NoError(t, n.Update(t.Context()))
 	var consumers sync.WaitGroup
 	var answered, flighty atomic.Int64
-	until := time.Now().Add(2 * time.Second)
+	const enough = 20 // answers of miners that come and go
+	began := time.Now()
+	goesOn := func() bool {
+		took := time.Since(began)
+		return took < 2*time.Second || flighty.Load() < enough && took < time.Minute
+	}
 	for i := range 32 {
 		consumers.Go(func() {
-			for time.Now().Before(until) && !t.Failed() {
+			for goesOn() && !t.Failed() {
 				body := fmt.Sprintf(`{"model":"chat","stream":%v,"messages":[{"role":"system","content":"%s"},{"role":"user","content":"What is 12 + 30?"}]}`,
 					i%3 == 0, strings.Repeat("x", []int{10, 300_000}[i%2]*i/32))
 				req, err := http.NewRequest(http.MethodPost, n.url+"/v1/chat/completions", strings.NewReader(body))
@@ -150,5 +155,5 @@ func TestMinersThatComeAndGoAreNoConsumersFault(t *testing.T) {
 	end()
 	churn.Wait()
 	t.Logf("%d answers, %d by miners that came and went", answered.Load(), flighty.Load())
-	require.Positive(t, flighty.Load())
+	require.GreaterOrEqual(t, flighty.Load(), int64(enough))
 }
