@@ -120,7 +120,7 @@ func (c *call) required(b *bill, a ledger.Account, err error) *openai.Error {
 		last := x402.NewPayload(a.Held.Voucher, a.Held.Signature)
 		r.Extra.Last = &last
 	}
-	c.said.Set(x402.HeaderRequired, x402.Encode(x402.Required{
+	c.said.set(x402.HeaderRequired, x402.Encode(x402.Required{
 		X402Version: x402.Version, Error: err.Error(), Resource: x402.Resource{URL: c.path, MimeType: "application/json"},
 		Accepts: []x402.Requirement{r},
 	}))
@@ -213,7 +213,7 @@ func (a *answer) priced(whole []byte) []byte {
 		a.Log.Error("cannot charge an answer", "request", a.out.id, "err", err)
 		return whole
 	}
-	a.bill.answerTo(a.said.Header)
+	a.bill.answerTo(a.said)
 	return peek.WithUsage(whole, a.bill.tell())
 }
 
@@ -305,9 +305,9 @@ func (b *bill) tell() []byte {
 }
 
 // answerTo says in a header how the payment went, to who pays with vouchers: the bearer of a key reads the usage.
-func (b *bill) answerTo(h http.Header) {
+func (b *bill) answerTo(l *lines) {
 	if b != nil && b.from.session != nil {
-		h.Set(x402.HeaderResponse, b.response())
+		l.set(x402.HeaderResponse, b.response())
 	}
 }
 

@@ -25,23 +25,27 @@ type visit struct {
 	tokens int    // counted so far
 	slot   bool
 	said   lines // of the answer's header
+	arrival
 
+	call  call // that it leads to, with what it needs, in one piece of memory
+	way   outlet
+	alone [1]*route // where most lead
+}
+
+// arrival is a request's id, and when it came.
+type arrival struct {
+	id      string
 	arrived time.Time
-	call    call // that it leads to, with what it needs, in one piece of memory
-	way     outlet
-	alone   [1]*route          // where most lead
-	values  [usualLines]string // room of said
 }
 
 // enter checks key and limits. On success the caller must call leave at the request's end; otherwise the answer is given.
-func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, arrived time.Time) (*visit, bool) {
+func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, came arrival) (*visit, bool) {
 	key, from, ok := g.who(w, r)
 	if !ok {
 		return nil, false
 	}
-	v := &visit{Gateway: g, key: key, limits: key.Limits.or(g.Limits), from: from, arrived: arrived}
-	left, wait, ok := key.enter(v.limits, arrived)
-	v.said = lines{w.Header(), v.values[:0]}
+	v := &visit{Gateway: g, key: key, limits: key.Limits.or(g.Limits), from: from, arrival: came, said: linesOf(w)}
+	left, wait, ok := key.enter(v.limits, came.arrived)
 	left.tell(&v.said, &ofRequests)
 	if !ok {
 		g.deny(w, v.limited("requests", wait).reason, wait)
@@ -73,15 +77,32 @@ var (
 	ofTokens   = [3]string{"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens"}
 )
 
-// lines are an answer's header, whose names are written here as they go out. Values share memory.
+// lines are a header, whose names are written here as they go out.
 type lines struct {
-	http.Header
-	values []string
+	setter      // nil where the header is a map
+	http.Header // whose values share memory
+	values      []string
 }
 
-const usualLines = 20 // of an answer
+// setter takes lines of an answer's header without a map, as http1's does.
+type setter interface{ SetLine(name, value string) }
+
+// linesOf are an answer's.
+func linesOf(w http.ResponseWriter) lines {
+	if s, ok := w.(speaker); ok {
+		w = s.ResponseWriter
+	}
+	if s, ok := w.(setter); ok {
+		return lines{setter: s}
+	}
+	return lines{Header: w.Header()}
+}
 
 func (l *lines) set(name, value string) {
+	if l.setter != nil {
+		l.SetLine(name, value)
+		return
+	}
 	n := len(l.values)
 	l.values = append(l.values, value)
 	l.Header[name] = l.values[n : n+1 : n+1]

@@ -102,13 +102,14 @@ type speaker struct {
 func (s speaker) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // through serves a request for an answer.
-func (g *Gateway) through(d door, w http.ResponseWriter, r *http.Request, arrived time.Time) {
-	w.Header()["X-Generation-Id"] = w.Header()["X-Request-Id"] // as OpenRouter's clients ask for it
+func (g *Gateway) through(d door, w http.ResponseWriter, r *http.Request, came arrival) {
+	said := linesOf(w)
+	said.set("X-Generation-Id", came.id) // as OpenRouter's clients ask for it
 	if d.refuse != nil {
-		w.Header().Set("Request-Id", w.Header().Get("X-Request-Id")) // where Anthropic's clients look for it
+		said.set("Request-Id", came.id) // where Anthropic's clients look for it
 		w = speaker{w, d.refuse}
 	}
-	g.only(http.MethodPost, w, r, func() { g.infer(w, r, d, arrived) })
+	g.only(http.MethodPost, w, r, func() { g.infer(w, r, d, came) })
 }
 
 // unknownPath is the error for a path that is nowhere, in the shape of the door that it looks like.

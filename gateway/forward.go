@@ -77,8 +77,8 @@ type call struct {
 }
 
 // infer serves one request for an answer, from the door to the end of the answer.
-func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, arrived time.Time) {
-	v, ok := g.enter(w, r, arrived)
+func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, came arrival) {
+	v, ok := g.enter(w, r, came)
 	if !ok {
 		return
 	}
@@ -92,13 +92,13 @@ func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, arrived 
 		g.deny(w, openai.AsError(err), waitOf(err))
 		return
 	}
-	c.ctx = joined(r.Context(), w, r)
+	c.ctx = joined(r.Context(), &v.said, r)
 	var cancel context.CancelFunc
 	if c.Stream { // which is kept alive, and ends where that does not come through
 		c.ctx, cancel = context.WithCancel(c.ctx)
 		defer cancel()
 	}
-	v.way = newOutlet(w, w.Header()["X-Request-Id"][0], g, cancel)
+	v.way = newOutlet(w, came.id, g, cancel)
 	c.out = &v.way
 	if c.translation != nil && c.voice != nil {
 		c.out.failing = c.voice().Fail
@@ -124,7 +124,7 @@ func (v *visit) accept(w http.ResponseWriter, r *http.Request, d door) error {
 	now := time.Now()
 	var other *translation
 	if d.open != nil {
-		if other, err = d.open(body, strings.TrimPrefix(w.Header().Get("X-Request-Id"), requestPrefix)); err != nil {
+		if other, err = d.open(body, strings.TrimPrefix(v.id, requestPrefix)); err != nil {
 			return err
 		}
 		if err := v.hold(int64(len(other.chat))); err != nil {
@@ -356,7 +356,7 @@ func (in *outgoing) request(ctx context.Context, path, kind string, body []byte,
 	if len(body) == 0 {
 		r.Body = http.NoBody
 	}
-	l := lines{make(http.Header, len(in.values)), in.values[:0]}
+	l := lines{Header: make(http.Header, len(in.values)), values: in.values[:0]}
 	l.set("Content-Type", kind)
 	l.set(receipt.NonceHeader, hex.EncodeToString(nonce[:]))
 	l.set(receipt.TakesHeader, receipt.Together)

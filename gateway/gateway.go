@@ -163,8 +163,9 @@ func clean(p string) string { return path.Clean("/" + p) }
 
 // ServeHTTP answers a consumer.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	arrived := time.Now()
-	w.Header()["X-Request-Id"] = []string{requestID()}
+	came := arrival{arrived: time.Now(), id: requestID()}
+	said := linesOf(w)
+	said.set("X-Request-Id", came.id)
 	defer g.survive(w)
 	path := r.URL.Path
 	d, ok := doors[path]
@@ -176,7 +177,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if ok {
-		g.through(d, w, r, arrived)
+		g.through(d, w, r, came)
 		return
 	}
 	switch {

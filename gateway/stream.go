@@ -62,7 +62,7 @@ func (c *call) hello() {
 	l.set("X-Agora-Subnet", c.route.subnet)
 	l.set("X-Agora-Rank", string(c.route.rank))
 	l.set("X-Content-Type-Options", "nosniff")
-	c.bill.answerTo(l.Header)
+	c.bill.answerTo(l)
 	if c.Stream {
 		l.set("Content-Type", "text/event-stream")
 		l.set("Cache-Control", "no-store")

@@ -48,14 +48,14 @@ var traceContext = propagation.TraceContext{}
 // joined is a context in the trace that a consumer's header traceparent names, and tells the header back in the answer. Miners do
 // not get it: it would tell them which requests belong together, and challenges from requests. What they do is a trace of its own,
 // of every request's nonce, to which the request's span is linked.
-func joined(ctx context.Context, w http.ResponseWriter, r *http.Request) context.Context {
+func joined(ctx context.Context, said *lines, r *http.Request) context.Context {
 	parent := valueOf(r.Header, "Traceparent")
 	if parent == "" {
 		return ctx
 	}
 	ctx = traceContext.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	if api.SpanContextFromContext(ctx).IsValid() {
-		w.Header().Set("Traceparent", parent)
+		said.set("Traceparent", parent)
 	}
 	return ctx
 }

@@ -41,7 +41,8 @@ type conn struct {
 	idle   atomic.Int64 // since when it waits for a request, by sinceStart; busy; closed by the server
 	timed  bool         // the header that is read has a deadline
 	header http.Header  // of its answers, one after another
-	posted bool         // the last request was a POST, behind which one empty line may stand
+	lines  [usualLines]line
+	posted bool // the last request was a POST, behind which one empty line may stand
 
 	answering atomic.Int64 // since when a write of an answer waits for the client, by sinceStart; 0 while none does
 	asking    atomic.Int64 // the same of the word that a body may come
@@ -69,7 +70,7 @@ const (
 
 func newConn(s *Server, nc net.Conn) *conn {
 	d := direct.New(nc)
-	c := &conn{Server: s, rwc: nc, direct: d, in: input{from: d}, header: make(http.Header, 16), leave: func() {}}
+	c := &conn{Server: s, rwc: nc, direct: d, in: input{from: d}, header: http.Header{}, leave: func() {}}
 	if at := nc.RemoteAddr(); at != nil {
 		c.remote, c.from = at.String(), origin(at)
 	}
@@ -227,7 +228,7 @@ func (c *conn) answer(x *exchange) bool {
 	defer x.body.end()
 	r := c.request(ctx, x)
 	h := &x.head
-	x.w = response{c: c, minor: h.minor, isHead: h.method == http.MethodHead, ends: h.close, keeps: h.keep, header: c.header, length: -1}
+	x.w = response{c: c, minor: h.minor, isHead: h.method == http.MethodHead, ends: h.close, keeps: h.keep, header: c.header, lines: c.lines[:0], length: -1}
 	clear(c.header)
 	c.begin(cancel)
 	if h.length == 0 {

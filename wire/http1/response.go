@@ -26,6 +26,7 @@ type response struct {
 	c      *conn
 	body   *body // of the request; nil where there is none
 	header http.Header
+	lines  []line // set beside header
 	*piece
 	minor  int
 	isHead bool
@@ -49,8 +50,52 @@ type response struct {
 	err        error // of a write
 }
 
-// Header is the answer's header. What is changed after WriteHeader goes nowhere, but for trailers.
-func (w *response) Header() http.Header { return w.header }
+// line is a header line. Its value is a list of one, as in an http.Header.
+type line struct {
+	name  string
+	value [1]string
+}
+
+const usualLines = 20 // of an answer
+
+// Header is the answer's header, also what SetLine has set. What is changed after WriteHeader goes nowhere, but for trailers.
+func (w *response) Header() http.Header {
+	for i := range w.lines {
+		if l := &w.lines[i]; !w.isLater(l) {
+			w.header[l.name] = []string{l.value[0]}
+		}
+	}
+	w.lines = w.lines[:0]
+	return w.header
+}
+
+// isLater says whether the header has a line that SetLine has set: then it was set once more.
+func (w *response) isLater(l *line) bool {
+	if len(w.header) == 0 {
+		return false
+	}
+	_, is := w.header[l.name]
+	return is
+}
+
+// SetLine is Header().Set for a name that is written as an http.Header keeps it, at a part of its cost. A map that Header gave before
+// does not show it.
+func (w *response) SetLine(name, value string) {
+	if strings.HasPrefix(name, "Trailer") { // which is looked for there
+		w.Header()[name] = []string{value}
+		return
+	}
+	if len(w.header) > 0 {
+		delete(w.header, name)
+	}
+	for i := range w.lines {
+		if w.lines[i].name == name {
+			w.lines[i].value[0] = value
+			return
+		}
+	}
+	w.lines = append(w.lines, line{name, [1]string{value}})
+}
 
 // WriteHeader decides status and header. Informational statuses go out at once, and the answer follows.
 func (w *response) WriteHeader(status int) {
@@ -82,7 +127,7 @@ func (w *response) inform(status int) {
 		return
 	}
 	out := appendStatus(nil, 1, status)
-	for name, values := range w.header {
+	for name, values := range w.Header() {
 		if !framing[name] {
 			out = appendField(out, name, values)
 		}

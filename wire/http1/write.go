@@ -26,38 +26,48 @@ func appendStatus(b []byte, minor, status int) []byte {
 	return append(b, "\r\n"...)
 }
 
-// appendHeader adds the handler's header but for what frames the answer, and notes that.
+// appendHeader adds the handler's header.
 func (w *response) appendHeader(b []byte) []byte {
 	w.typed = !bodyAllowed(w.status)
 	for name, values := range w.header {
-		switch name {
-		case "Content-Length":
-			w.declare(values)
-			continue
-		case "Connection":
-			w.connection = values
-			continue
-		case "Transfer-Encoding":
-			continue
-		case "Trailer":
-			w.trailers = true
-		case "Content-Type":
-			if w.status == http.StatusNotModified {
-				continue
-			}
-			w.typed = true
-		case "Content-Encoding":
-			w.typed = w.typed || len(values) > 0 && values[0] != "" // what is packed is not looked into
-		case "Date":
-			w.dated = true
+		b = w.appendNoted(b, name, values)
+	}
+	for i := range w.lines {
+		if l := &w.lines[i]; !w.isLater(l) {
+			b = w.appendNoted(b, l.name, l.value[:])
 		}
-		if strings.HasPrefix(name, http.TrailerPrefix) {
-			w.trailers = true
-			continue
-		}
-		b = appendField(b, name, values)
 	}
 	return b
+}
+
+// appendNoted adds a header of the handler's, or notes what frames the answer.
+func (w *response) appendNoted(b []byte, name string, values []string) []byte {
+	switch name {
+	case "Content-Length":
+		w.declare(values)
+		return b
+	case "Connection":
+		w.connection = values
+		return b
+	case "Transfer-Encoding":
+		return b
+	case "Trailer":
+		w.trailers = true
+	case "Content-Type":
+		if w.status == http.StatusNotModified {
+			return b
+		}
+		w.typed = true
+	case "Content-Encoding":
+		w.typed = w.typed || len(values) > 0 && values[0] != "" // what is packed is not looked into
+	case "Date":
+		w.dated = true
+	}
+	if strings.HasPrefix(name, http.TrailerPrefix) {
+		w.trailers = true
+		return b
+	}
+	return appendField(b, name, values)
 }
 
 // declare takes the handler's word for the answer's length, if it is one.
@@ -139,6 +149,9 @@ func (w *response) appendFraming(b, next []byte) []byte {
 
 // appendTrailers adds what the handler says after the body.
 func (w *response) appendTrailers(b []byte) []byte {
+	if w.trailers {
+		w.Header() // has all lines then
+	}
 	for _, name := range w.announced() {
 		b = appendField(b, name, w.header[name])
 	}
