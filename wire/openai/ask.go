@@ -437,15 +437,21 @@ func readPart(raw []byte) (kind string, text []byte, err error) {
 	if string(raw) == "null" {
 		return "", nil, nil
 	}
+	var refusal []byte
 	err = walk.Members(raw, func(key, value []byte) error {
 		switch {
 		case is(key, "type"):
 			return takeText(&kind, value)
 		case is(key, "text"):
 			return takeText(&text, value)
+		case is(key, "refusal"):
+			return takeText(&refusal, value)
 		}
 		return nil
 	})
+	if kind == "refusal" {
+		text = refusal
+	}
 	return kind, text, err
 }
 

@@ -72,6 +72,23 @@ func TestAskHoldsWhatUsersSay(t *testing.T) {
 	}
 }
 
+// What the model reads of a refusal that is sent back is what is held against items under test, wherever it stands.
+func TestARefusalIsReadAsTheModelReadsIt(t *testing.T) {
+	const said = `{"model":"m","messages":[{"role":"user","content":[{"type":"refusal","text":"a","refusal":"one"},{"refusal":"b","type":"text","text":"two"}]}]}`
+	req, err := DecodeChat([]byte(said))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asked := ReadAsk([]byte(said)).Prompts; len(asked) != 1 || string(asked[0]) != "one\ntwo" || req.Messages[0].Content != "one\ntwo" {
+		t.Errorf("asked %q, read %q", asked, req.Messages[0].Content)
+	}
+	for _, part := range []string{`{"type":"refusal","text":"a"}`, `{"type":"refusal","refusal":null}`, `{"refusal":"a"}`, `{"type":"image","text":"a"}`} {
+		if _, err := DecodeChat([]byte(`{"model":"m","messages":[{"role":"user","content":[` + part + `]}]}`)); err == nil {
+			t.Errorf("%s is read as text", part)
+		}
+	}
+}
+
 func TestLackIsRefusedByItsParameter(t *testing.T) {
 	a := ReadAsk([]byte(`{"messages":[{"role":"user","content":"` + strings.Repeat("x", 1600) + `"}],"tools":[{"type":"function"}],"n":2}`))
 	for _, can := range []Ability{0, CanTools | CanChoices} {

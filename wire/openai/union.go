@@ -7,7 +7,7 @@ import (
 
 const maxStops = 4 // stop strings, as OpenAI allows
 
-// UnmarshalJSON reads a string, null, or a list of text parts, which are joined with line ends. Parts of other kinds
+// UnmarshalJSON reads a string, null, or a list of texts and refusals, which are joined with line ends. Parts of other kinds
 // (images, audio) are refused: dropping them would answer another question.
 func (c *Content) UnmarshalJSON(data []byte) error {
 	var text *string
@@ -19,18 +19,23 @@ func (c *Content) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	var parts []struct {
-		Type string  `json:"type"`
-		Text *string `json:"text"`
+		Type    string  `json:"type"`
+		Text    *string `json:"text"`
+		Refusal *string `json:"refusal"` // what an assistant said in place of an answer, as clients send it back
 	}
 	if json.Unmarshal(data, &parts) != nil {
 		return Invalid("messages.content", "content must be a string or a list of text parts")
 	}
 	texts := make([]string, len(parts))
 	for i, p := range parts {
-		if p.Type != "text" || p.Text == nil {
+		said := p.Text
+		if p.Type == "refusal" {
+			said = p.Refusal
+		}
+		if said == nil || p.Type != "text" && p.Type != "refusal" {
 			return Invalid("messages.content", "content part %d is of type %q; only text is understood here", i, p.Type)
 		}
-		texts[i] = *p.Text
+		texts[i] = *said
 	}
 	*c = Content(strings.Join(texts, "\n"))
 	return nil
