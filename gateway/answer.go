@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"agora/wire/cancel"
 	"agora/wire/openai"
 	"agora/wire/receipt"
 	"agora/wire/walk"
@@ -27,6 +28,7 @@ type answer struct {
 	from    *candidate
 	series  *series // that it adds to
 	ctx     context.Context
+	ends    cancel.Context // ctx
 	stop    context.CancelFunc
 	reason  atomic.Pointer[error] // for which the gateway itself has ended the request
 	watch   *time.Timer           // ends the request when the miner is silent for too long, or the call has lasted too long
@@ -59,7 +61,7 @@ type answer struct {
 // ask prepares the request of a call to a miner. Its context has no deadline: the timer that watches the miner keeps it.
 func (a *answer) ask(c *call, m *candidate, now time.Time) {
 	a.call, a.from, a.series, a.kind, a.sent, a.nonce = c, m, c.metrics.of(c.name, c.route.subnet), "application/json", now, c.Proofs.nonce(m.netuid)
-	a.ctx, a.stop = context.WithCancel(c.ctx)
+	a.ctx, a.stop = a.ends.Under(c.ctx)
 	a.watch = time.AfterFunc(min(c.patience(m, now), c.until.Sub(now)), a.silent)
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"agora/gateway/peek"
 	"agora/wire"
+	"agora/wire/cancel"
 	"agora/wire/openai"
 	"agora/wire/receipt"
 )
@@ -93,12 +94,12 @@ func (g *Gateway) infer(w http.ResponseWriter, r *http.Request, d door, came arr
 		return
 	}
 	c.ctx = joined(r.Context(), &v.said, r)
-	var cancel context.CancelFunc
+	var leave context.CancelFunc
 	if c.Stream { // which is kept alive, and ends where that does not come through
-		c.ctx, cancel = context.WithCancel(c.ctx)
-		defer cancel()
+		c.ctx, leave = new(cancel.Context).Under(c.ctx)
+		defer leave()
 	}
-	v.way = newOutlet(w, came.id, g, cancel)
+	v.way = newOutlet(w, came.id, g, leave)
 	c.out = &v.way
 	if c.translation != nil && c.voice != nil {
 		c.out.failing = c.voice().Fail

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"agora/wire/cancel"
 	"agora/wire/http1"
 )
 
@@ -15,8 +16,8 @@ type body struct {
 	ctx  context.Context
 	p    *peer
 	s    *stream
-	sent *sending
-	stop func() bool // false once the request's context has ended
+	sent sending
+	left cancel.Hook // abandons the stream once the request's context has ended
 	keep bool        // the miner keeps the stream open
 	done atomic.Bool
 
@@ -70,7 +71,7 @@ func (b *body) finish(complete bool) {
 	if b.done.Swap(true) {
 		return
 	}
-	alive := b.stop()
+	alive := b.left.Stop()
 	written, err := b.sent.over()
 	if alive && complete && written && err == nil && b.keep && b.s.answers.Idle() {
 		b.p.put(b.s)

@@ -25,15 +25,18 @@ var errStale = errors.New("wire: the miner closed the stream without answering")
 
 // stream is one yamux stream with HTTP/1.1 on it. It is used by one request at a time.
 type stream struct {
-	conn    *mux.Stream
-	answers *http1.Answers
-	since   time.Time // when it began to wait
+	conn     *mux.Stream
+	answers  *http1.Answers
+	since    time.Time // when it began to wait
+	abandons func()    // abandon
 }
 
 func newStream(conn *mux.Stream) *stream {
 	// A stream's Read waits for bytes even if it has room for none.
 	wait := func() error { _, err := conn.Read(nil); return err }
-	return &stream{conn: conn, answers: http1.NewAnswers(conn, wait)}
+	s := &stream{conn: conn, answers: http1.NewAnswers(conn, wait)}
+	s.abandons = s.abandon
+	return s
 }
 
 // requests are what requests are put together in: no stream holds one while it waits for an answer.
@@ -91,15 +94,16 @@ func (p *peer) roundTrip(r *http.Request) (*http.Response, error) {
 // exchange sends the request on s and reads the answer's header. Unless it succeeds, s is closed.
 func (p *peer) exchange(s *stream, r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
-	stop := context.AfterFunc(ctx, s.abandon)
-	sent := s.send(r)
+	b := &body{ctx: ctx, p: p, s: s, sent: sending{r: r}}
+	b.left.After(ctx, s.abandons)
+	s.send(&b.sent)
 	resp, err := s.readResponse(r)
 	if err != nil {
-		stop()
-		sent.abort(s)
+		b.left.Stop()
+		b.sent.abort(s)
 		return nil, cause(ctx, err)
 	}
-	b := &body{ctx: ctx, p: p, s: s, sent: sent, stop: stop, keep: !resp.Close}
+	b.keep = !resp.Close
 	if b.answer, _ = resp.Body.(*http1.AnswerBody); b.answer == nil {
 		b.finish(true)
 	}
@@ -145,20 +149,19 @@ func (out *sending) abort(s *stream) {
 
 // send writes a small request at once. A body that could fill the window is written beside the reading of the answer,
 // since a miner may refuse it without reading it all.
-func (s *stream) send(r *http.Request) *sending {
-	out := &sending{r: r}
+func (s *stream) send(out *sending) {
+	r := out.r
 	// net/http reads a length of 0 with a body as unknown.
 	empty := r.Body == nil || r.Body == http.NoBody
 	if empty || r.ContentLength > 0 && r.ContentLength <= inlineBody {
 		out.err = s.write(r)
-		return out
+		return
 	}
 	out.done = make(chan struct{})
 	go func() { // ended by abort or by its own end; the answer's body sees to it
 		defer close(out.done)
 		out.err = s.stream(r)
 	}()
-	return out
 }
 
 // write writes a request in one piece.

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"agora/wire/cancel"
 	"agora/wire/direct"
 )
 
@@ -216,6 +217,7 @@ type exchange struct {
 	head head
 	body body
 	w    response
+	ends cancel.Context // its context
 }
 
 // blank is what requests are made from, since their context can be given only to a copy.
@@ -223,7 +225,7 @@ var blank http.Request
 
 // answer lets the handler answer a request. True says that the connection goes on.
 func (c *conn) answer(x *exchange) bool {
-	ctx, cancel := context.WithCancel(c.base)
+	ctx, cancel := x.ends.Under(c.base)
 	defer cancel()
 	defer x.body.end()
 	r := c.request(ctx, x)

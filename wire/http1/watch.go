@@ -120,6 +120,7 @@ func (c *conn) watchesOn() bool {
 func (c *conn) stopWatch() bool {
 	c.watchMu.Lock()
 	c.armed.Store(0)
+	c.leave = func() {} // what was the request's may go
 	ended := c.ended
 	c.watch = unwatched
 	if ended != nil {
