@@ -45,7 +45,21 @@ func (o one) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.Join(err, errors.New("no usual request"))
 	}
 	limit := 1 << 20
-	return http1.NewAnswers(bytes.NewReader(o.answer), func() error { return nil }).Next(r, &limit)
+	resp, err := http1.NewAnswers(bytes.NewReader(o.answer), func() error { return nil }).Next(r, &limit)
+	if err == nil {
+		resp.Body = ending{resp.Body.(*http1.AnswerBody)}
+	}
+	return resp, err
+}
+
+// ending is an answer's body that reads its end when it is closed, as a hub's does.
+type ending struct{ *http1.AnswerBody }
+
+func (e ending) Close() error {
+	if !e.AtEnd() {
+		return errors.New("closed before its end")
+	}
+	return nil
 }
 
 // asker is a connection on which one request comes again and again, and the listener that has it.

@@ -52,7 +52,10 @@ func (a *Answers) Next(r *http.Request, limit *int) (*http.Response, error) {
 	if w.Header, err = fieldsOf(rest); err != nil {
 		return nil, err
 	}
-	return &w.Response, w.meaning()
+	if err = w.meaning(); w.Body == http.NoBody {
+		a.in.release()
+	}
+	return &w.Response, err
 }
 
 // head reads the bytes of a header.
@@ -169,8 +172,11 @@ type AnswerBody struct {
 
 // Read reads the body. At its proper end, io.EOF, the answer's trailers are there.
 func (b *AnswerBody) Read(p []byte) (n int, err error) {
-	if b.err == nil {
-		n, b.err = b.frames.read(p)
+	if b.err != nil {
+		return 0, b.err
+	}
+	if n, b.err = b.frames.read(p); b.err != nil {
+		b.in.release()
 	}
 	return n, b.err
 }
@@ -203,5 +209,6 @@ func (b *AnswerBody) AtEnd() bool {
 		(*b.keep)[name] = append((*b.keep)[name], values...)
 	}
 	b.frames, b.err = look, err
+	b.in.release()
 	return true
 }

@@ -168,6 +168,25 @@ func TestAnswersHoldNoBufferWhileTheyWait(t *testing.T) {
 	require.Equal(t, "ab", string(body))
 	require.Equal(t, len(pieces), waits)
 	require.True(t, a.Idle())
+	require.Nil(t, a.in.buf, "after its end")
+}
+
+func TestAnswersHoldNoBufferAfterTheirEnd(t *testing.T) {
+	for _, said := range []string{
+		"HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+	} {
+		a := NewAnswers(&script{[]byte(said), 4096}, func() error { return nil })
+		limit := 1 << 10
+		r, err := a.Next(askedBy(http.MethodGet), &limit)
+		require.NoError(t, err)
+		if body, ok := r.Body.(*AnswerBody); ok {
+			_, err = io.ReadFull(body, make([]byte, 2))
+			require.NoError(t, err)
+			require.True(t, body.AtEnd(), said)
+		}
+		require.Nil(t, a.in.buf, said)
+	}
 }
 
 func TestAtEndDoesNotWait(t *testing.T) {
