@@ -149,7 +149,10 @@ func (h *Hub) Recheck() {
 	for _, p := range h.snapshot() {
 		if err := h.allow(p.netuid, p.key); err != nil {
 			h.opt.Log.Info("miner dropped", "peer", PeerID(p.key), "reason", err)
-			h.wg.Go(func() { p.end(codeNotAllowed) })
+			h.wg.Go(func() {
+				h.leave(p) // before the miner hears of it
+				p.end(codeNotAllowed)
+			})
 		}
 	}
 }
