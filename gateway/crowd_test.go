@@ -62,6 +62,7 @@ func TestACrowdIsAnsweredEachItsOwn(t *testing.T) {
 		var asked openai.ChatRequest
 		if err := json.Unmarshal(c.Body, &asked); err != nil || c.Err != nil || c.Answer.Choices[0].Content != string(asked.Messages[0].Content) {
 			bad.Add(1)
+			t.Errorf("the answer to %.200q (%d bytes) was checked: %+v, %v, signed %q", c.Body, len(c.Body), c.Answer, c.Err, c.Signed)
 		}
 	}
 	const askers, each = 12, 60

@@ -113,11 +113,16 @@ func (a *answer) lastly(end func() error) error {
 	return end()
 }
 
-// sign takes what the miner signed for an answer that is whole, and notes it.
+// sign takes what the miner signed for an answer that is whole, and notes it. Of a consumer who left before it came nothing is checked: the
+// request ended with it, and the miner is not to blame.
 func (a *answer) sign() {
 	u := &unchecked{
 		Checked: Checked{NetUID: a.from.netuid, Subnet: a.route.subnet, Miner: a.from.Miner, Body: a.body, Path: a.path, Signed: a.receipt(), Public: a.public},
 		heard:   a.heard, nonce: a.nonce,
+	}
+	if u.Signed == "" && a.gone() {
+		a.heard.Free()
+		return
 	}
 	a.signed, a.heard = u, receipt.Heard{} // its memory is the check's
 	if a.Proofs.Store == nil || u.Signed == "" {

@@ -6,9 +6,11 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"github.com/openai/openai-go/v3/packages/param"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"agora/engine"
@@ -74,6 +77,31 @@ func next(t *testing.T, checked chan Checked) Checked {
 
 // seatOf is the one that the network's ranking names.
 var seatOf = miner.Seat{ChainID: "agora-test", NetUID: 1, UID: 4, Registered: 9}
+
+// A consumer who leaves when all has been said, and the receipt is still to come, ends the request: the miner has not failed to sign.
+func TestWhoLeavesAtTheEndLeavesNoUnsignedAnswer(t *testing.T) {
+	n := newNetwork(t)
+	n.Proofs = &Proofs{ChainID: "agora-test", Voice: n.key.Public().(ed25519.PublicKey)}
+	said := make(chan struct{})
+	n.serve("best", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprint(w, `data: {"choices":[{"index":0,"delta":{"content":"42"},"finish_reason":"stop"}]}`+"\n\ndata: [DONE]\n\n")
+		assert.NoError(t, http.NewResponseController(w).Flush())
+		close(said)
+		<-r.Context().Done()
+	}), slog.New(slog.DiscardHandler))
+	require.NoError(t, n.Update(t.Context()))
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		<-said
+		time.Sleep(endTime / 2) // until it was heard
+		leave()
+	}()
+	r := httptest.NewRequest(http.MethodPost, "/v1/chat/completions", strings.NewReader(`{"model":"chat","messages":[{"role":"user","content":"What is 12 + 30?"}]}`))
+	r.Header.Set("Authorization", "Bearer "+n.secret)
+	n.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
+	require.Empty(t, n.unchecked)
+}
 
 func TestEveryAnswerHasAReceiptThatItsConsumerCanCheck(t *testing.T) {
 	n := newNetwork(t)
