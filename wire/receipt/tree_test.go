@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -253,7 +251,6 @@ type together struct {
 }
 
 func TestVectorsTogether(t *testing.T) {
-	const path = "testdata/together.json"
 	made := together{Seed: hex.EncodeToString(key(9).Seed())}
 	list := several(5)
 	for _, b := range encodings(t, list) {
@@ -262,23 +259,7 @@ func TestVectorsTogether(t *testing.T) {
 	made.Signed = signedTogether(t, key(9), list)
 	text, _, _ := open(encodings(t, list)[0], sealedTogether(t, key(9), list)[0])
 	made.Root = hex.EncodeToString(text[len(domainTogether):])
-	b, err := json.MarshalIndent(made, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b = append(b, '\n')
-	if *update {
-		if err := os.WriteFile(path, b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(b, want) {
-		t.Errorf("the vectors are others than %s has; if that is meant, run the test with -update", path)
-	}
+	holdToFile(t, "testdata/together.json", made)
 }
 
 func FuzzSeal(f *testing.F) {
