@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 
 	"agora/wire/direct"
 )
@@ -22,6 +23,10 @@ type Outlet struct {
 	mu   sync.Mutex // guards what follows
 	held bool       // what is written is kept
 	kept *[]byte    // nil where nothing is
+
+	reading sync.Mutex // guards what follows
+	until   time.Time  // deadline of reads
+	rings   bool       // who reads is called
 
 	batch *[]byte // what is being sent; nil where all is; belongs to who flushes, as what follows
 	sent  int     // bytes of it
@@ -52,6 +57,42 @@ func (o *Outlet) hold(yes bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.held = yes
+}
+
+// call ends the read that waits, or the next one that would, as if its deadline had passed.
+func (o *Outlet) call() {
+	o.reading.Lock()
+	defer o.reading.Unlock()
+	o.rings = true
+	_ = o.Conn.SetReadDeadline(time.Unix(1, 0)) // a connection that is closed ends its reader, here and below
+}
+
+// called says whether that is why a read has ended, and lets others wait again.
+func (o *Outlet) called() bool {
+	o.reading.Lock()
+	defer o.reading.Unlock()
+	if !o.rings {
+		return false
+	}
+	o.rings = false
+	_ = o.Conn.SetReadDeadline(o.until)
+	return true
+}
+
+// SetReadDeadline is net.Conn's.
+func (o *Outlet) SetReadDeadline(t time.Time) error {
+	o.reading.Lock()
+	defer o.reading.Unlock()
+	o.until = t
+	if o.rings {
+		return nil
+	}
+	return o.Conn.SetReadDeadline(t)
+}
+
+// SetDeadline is net.Conn's.
+func (o *Outlet) SetDeadline(t time.Time) error {
+	return errors.Join(o.SetReadDeadline(t), o.SetWriteDeadline(t))
 }
 
 // next is what is to be sent now; nothing where all was.

@@ -4,8 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 )
+
+// input is what is known of the frame that comes, and of those before it. It belongs to who leads.
+type input struct {
+	head header
+	got  int     // bytes of head
+	st   *Stream // whose payload comes; nil where nobody waits for it any more
+	left int     // bytes of payload
+
+	last  int64 // when a stream's bytes came last, as heard
+	alone int   // times in a row that nobody waited for anything besides
+	ended error // why no more comes
+}
 
 // end ends the session for what ended its reading: the other end's word before all, then what kept this end from writing.
 func (s *Session) end(err error) {
@@ -20,27 +33,55 @@ func (s *Session) end(err error) {
 	s.finish(err, code)
 }
 
-// receive reads frames until the connection or the session ends, and says why. It never waits for the other end to read.
-func (s *Session) receive() error {
-	var h header
-	for {
-		if _, err := io.ReadFull(s.conn, h[:]); err != nil {
-			return err
-		}
-		s.heard.Store(int64(time.Since(s.began)))
-		if err := s.handle(&h); err != nil {
-			return err
-		}
+// read reads frames for who leads, until he leaves: something has come for him, or he was called, or nothing more will come. It never waits
+// for the other end to read.
+func (s *Session) read() {
+	leaves, err := false, error(nil)
+	for !leaves && err == nil {
+		leaves, err = s.part()
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && s.w.out.called() {
+		err = nil
+	}
+	s.in.ended = err
+	s.lead.leave(err != nil)
 }
 
+// part reads what has come of a frame's head or payload, and says whether who leads is to leave.
+func (s *Session) part() (leaves bool, err error) {
+	if s.in.got < len(s.in.head) {
+		return false, s.readHead()
+	}
+	c := takeChunk(s.in.left)
+	n, err := s.conn.Read(c.b[:min(s.in.left, len(c.b))])
+	if s.in.left -= n; s.in.left == 0 {
+		err = nil // the next one finds it
+	}
+	return s.payload(c, n), unexpected(err)
+}
+
+func (s *Session) readHead() error {
+	n, err := s.conn.Read(s.in.head[s.in.got:])
+	if s.in.got += n; s.in.got == len(s.in.head) {
+		s.heard.Store(int64(time.Since(s.began)))
+		return s.handle(&s.in.head)
+	}
+	if s.in.got > 0 {
+		err = unexpected(err)
+	}
+	return err
+}
+
+// handle takes a frame but for its payload.
 func (s *Session) handle(h *header) error {
 	if h[0] != version {
 		return fmt.Errorf("%w: version %d", ErrProtocol, h[0])
 	}
-	switch h[1] {
-	case kindData:
+	if h[1] == kindData {
 		return s.data(h)
+	}
+	s.in.got = 0
+	switch h[1] {
 	case kindWindow:
 		return s.more(h)
 	case kindPing:
@@ -52,47 +93,45 @@ func (s *Session) handle(h *header) error {
 	return fmt.Errorf("%w: a frame of kind %d", ErrProtocol, h[1])
 }
 
-// data takes a frame's payload into its stream.
+// data lets a frame's payload come.
 func (s *Session) data(h *header) error {
 	st, err := s.addressed(h)
 	if err != nil {
 		return err
 	}
 	n := int(h.length())
-	if st == nil {
-		if n > maxWindow {
-			return fmt.Errorf("%w: %d bytes for stream %d, which is not open", ErrProtocol, n, h.stream())
-		}
-		return s.discard(n)
+	if st == nil && n > maxWindow {
+		return fmt.Errorf("%w: %d bytes for stream %d, which is not open", ErrProtocol, n, h.stream())
 	}
-	if !st.spend(n) {
+	if st != nil && !st.spend(n) {
 		return fmt.Errorf("%w: %d bytes for stream %d are more than its window", ErrProtocol, n, st.id)
 	}
-	if err := s.payload(st, n); err != nil {
-		return err
-	}
-	st.flags(h)
-	return nil
-}
-
-// payload reads n bytes for a stream.
-func (s *Session) payload(st *Stream, n int) error {
-	for n > 0 {
-		c := takeChunk(n)
-		m, err := s.conn.Read(c.b[:min(n, len(c.b))])
-		n -= m
-		st.deliver(c, m)
-		if err != nil && n > 0 {
-			return unexpected(err)
-		}
+	if s.in.st, s.in.left = st, n; n == 0 {
+		s.ends()
 	}
 	return nil
 }
 
-// discard reads what nobody waits for any more: a stream's last bytes may be under way when it ends.
-func (s *Session) discard(n int) error {
-	_, err := io.CopyN(io.Discard, s.conn, int64(n))
-	return unexpected(err)
+// payload takes the first n bytes of a chunk for the frame's stream, where there is one: a stream's last bytes may be under way when it ends.
+func (s *Session) payload(c *chunk, n int) (leaves bool) {
+	if st := s.in.st; n == 0 || st == nil {
+		c.give()
+	} else if others, taken := st.deliver(c, n); taken {
+		leaves = s.leaves(st, others)
+	}
+	if s.in.left == 0 {
+		s.ends()
+	}
+	return leaves
+}
+
+// ends ends the frame whose payload has come.
+func (s *Session) ends() {
+	s.in.got = 0
+	if s.in.st != nil {
+		s.in.st.flags(&s.in.head)
+		s.in.st = nil
+	}
 }
 
 func unexpected(err error) error {

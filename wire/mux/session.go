@@ -33,6 +33,9 @@ type Session struct {
 	done     chan struct{} // closed when the session ends
 	work     sync.WaitGroup
 
+	lead lead
+	in   input
+
 	began time.Time
 	heard atomic.Int64 // when the last frame came, in nanoseconds since began
 	rtt   atomic.Int64 // measured round trip in nanoseconds; 0 before the first
@@ -66,8 +69,9 @@ func start(conn net.Conn, out *Outlet, c Config, first uint32) *Session {
 		done: make(chan struct{}), pongs: make(chan uint32, 1),
 	}
 	s.w.room.L, s.w.free.L = &s.w.mu, &s.w.mu
+	s.lead.begin()
 	out.hold(true)
-	s.work.Go(func() { s.end(s.receive()) })
+	s.work.Go(s.keep)
 	s.work.Go(s.tend)
 	return s
 }

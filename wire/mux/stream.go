@@ -16,6 +16,7 @@ type Stream struct {
 
 	mu      sync.Mutex // guards what follows
 	in, out half
+	waiting int  // who waits for something to read
 	unacked bool // it was opened here, and is not accepted yet
 
 	got    buffer
@@ -72,7 +73,36 @@ func (st *Stream) read(p []byte) (n int, grant uint32, err error) {
 			st.unread -= n
 			return n, st.grant(), nil
 		}
-		wait(&st.in.Cond, st.in.until)
+		st.await()
+	}
+}
+
+// await waits for something to read, or reads the session for it. It is called with mu held, and releases it meanwhile.
+func (st *Stream) await() {
+	if st.in.until.IsZero() && st.s.lead.take(st) {
+		st.mu.Unlock()
+		st.s.read()
+		st.mu.Lock()
+		return
+	}
+	st.waiting++
+	st.s.lead.await(1)
+	wait(&st.in.Cond, st.in.until, func() { st.rouse() })
+}
+
+// rouse lets all who wait for something to read look again, and returns how many wait at other streams. It is called with mu held.
+func (st *Stream) rouse() (others int) {
+	others = st.s.lead.await(-st.waiting)
+	st.waiting = 0
+	st.in.Broadcast()
+	return others
+}
+
+// call is rouse, also for a reader who leads.
+func (st *Stream) call() {
+	st.rouse()
+	if st.s.lead.by.Load() == st {
+		st.s.w.out.call()
 	}
 }
 
@@ -106,17 +136,16 @@ func (st *Stream) spend(n int) bool {
 	return true
 }
 
-// deliver takes the first n bytes of a chunk; what comes to a direction that has ended is dropped.
-func (st *Stream) deliver(c *chunk, n int) {
+// deliver takes the first n bytes of a chunk, and returns how many wait at other streams; what comes to a direction that has ended is dropped.
+func (st *Stream) deliver(c *chunk, n int) (others int, taken bool) {
 	st.mu.Lock()
-	if n == 0 || st.in.err != nil {
-		st.mu.Unlock()
+	defer st.mu.Unlock()
+	if st.in.err != nil {
 		c.give()
-		return
+		return 0, false
 	}
 	st.got.add(c, n)
-	st.mu.Unlock()
-	st.in.Broadcast()
+	return st.rouse(), true
 }
 
 // Write sends p, and waits for the other end to read where its window is full. What was taken may still be lost with the session.
@@ -149,7 +178,7 @@ func (st *Stream) take(want int) (int, error) {
 			st.room -= n
 			return n, nil
 		}
-		wait(&st.out.Cond, st.out.until)
+		wait(&st.out.Cond, st.out.until, st.out.Broadcast)
 	}
 }
 
@@ -205,6 +234,9 @@ func (st *Stream) stop(why error, directions ...*half) (news bool) {
 		}
 		news, h.err = true, why
 		h.Broadcast()
+		if h == &st.in {
+			st.call()
+		}
 		if h == &st.in && why != io.EOF {
 			st.got.drop()
 		}
@@ -260,7 +292,7 @@ func (st *Stream) SetReadDeadline(t time.Time) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.in.until = t
-	st.in.Broadcast()
+	st.call()
 	return nil
 }
 

@@ -53,7 +53,7 @@ func (w *writer) data(st *Stream, p []byte) error {
 			w.mu.Unlock()
 			return err
 		}
-		wait(&w.room, until)
+		wait(&w.room, until, w.room.Broadcast)
 	}
 	return w.put(frame(kindData, 0, st.id, uint32(len(p))), p)
 }
@@ -256,8 +256,8 @@ func orBuffer(b *[]byte) *[]byte {
 	return b
 }
 
-// wait waits for c, whose lock is held, until a moment, if one is given, at most.
-func wait(c *sync.Cond, until time.Time) {
+// wait waits for c, whose lock is held, until a moment, if one is given, at most: late wakes all who wait for it then, with the lock held.
+func wait(c *sync.Cond, until time.Time, late func()) {
 	if until.IsZero() {
 		c.Wait()
 		return
@@ -265,7 +265,7 @@ func wait(c *sync.Cond, until time.Time) {
 	t := time.AfterFunc(time.Until(until), func() {
 		c.L.Lock()
 		defer c.L.Unlock()
-		c.Broadcast()
+		late()
 	})
 	c.Wait()
 	t.Stop()
