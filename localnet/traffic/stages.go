@@ -273,17 +273,26 @@ func serveRaw(args []string) error {
 			if err != nil {
 				return
 			}
-			go answerRaw(conn, answer)
+			go answerRaw(conn.(stream), answer)
 		}
 	}()
 	return ready("connected")
 }
 
-// answerRaw reads requests off one stream and answers each with the same bytes.
-func answerRaw(conn net.Conn, answer []byte) {
+// stream is one of wire.Streams.
+type stream interface {
+	net.Conn
+	Await() error
+}
+
+// answerRaw reads requests off one stream, each of which comes behind the answer to the one before, and answers with the same bytes.
+func answerRaw(conn stream, answer []byte) {
 	defer conn.Close()
 	in := bufio.NewReaderSize(conn, 64<<10)
 	for {
+		if conn.Await() != nil { // as a miner's server
+			return
+		}
 		length, err := readHeader(in)
 		if err != nil {
 			return

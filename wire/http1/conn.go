@@ -75,6 +75,9 @@ func newConn(s *Server, nc net.Conn) *conn {
 	if at := nc.RemoteAddr(); at != nil {
 		c.remote, c.from = at.String(), origin(at)
 	}
+	if w, ok := nc.(interface{ Await() error }); ok {
+		c.in.wait = w.Await
+	}
 	c.base = context.WithValue(context.Background(), http.LocalAddrContextKey, nc.LocalAddr())
 	c.idle.Store(sinceStart())
 	return c

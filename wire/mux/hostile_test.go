@@ -324,8 +324,6 @@ func TestFloodsCostABoundedAmountOfMemory(t *testing.T) {
 // Answers that must not be left out are bounded too, however slowly they are taken.
 func TestAPeerThatLeavesAnswersUnreadEndsTheSession(t *testing.T) {
 	x, y := sockets(t)
-	require.NoError(t, x.(*net.TCPConn).SetWriteBuffer(64<<10)) // of the answers' way alone: the flood is to come through
-	require.NoError(t, y.(*net.TCPConn).SetReadBuffer(64<<10))
 	out := NewOutlet(x)
 	s := Server(buffered{out, bufio.NewReader(out)}, out, Config{WriteTimeout: time.Hour}) // takes no streams
 	t.Cleanup(func() { s.Close() })

@@ -8,12 +8,13 @@ import (
 
 const (
 	unled      = time.Millisecond // for which nobody may lead, twice at most
-	aloneAfter = 8                // times in a row that what came was all that anybody waited for, after which the keeper leaves the lead
+	aloneAfter = 8                // times in a row that all that came was for one stream, and nobody else waited for anything, after which the keeper leaves
 )
 
 // lead is the right to read a session. Who leads reads for all. That is the keeper, unless again and again one reader of a stream is the
-// only one who waits for anything: then he reads for himself, which spares the waking of a goroutine, and often of a thread, for all that
-// comes. When he has gone with it nobody leads until he comes back, another waits or, in two milliseconds, the keeper notices.
+// only one who waits for anything, idle ones aside: then he reads for himself, which spares the waking of a goroutine, and often of a
+// thread, for all that comes. When he has gone with it nobody leads until he comes back, another waits or, in two milliseconds, the keeper
+// notices. Once something else comes the keeper leads again.
 type lead struct {
 	by atomic.Pointer[Stream] // whose reader leads; nil where it is the keeper, or nobody
 
@@ -21,8 +22,8 @@ type lead struct {
 	keeper  sync.Cond  // there may be reason for him to lead
 	taken   bool       // somebody leads
 	over    bool       // everything is read
-	due     bool       // nobody has led for too long
-	waiting int        // readers who do not lead
+	due     bool       // the keeper is to lead: nobody has for too long, or he reads for more than one
+	waiting int        // readers who neither lead nor are idle
 	turns   int        // of leading so far
 	ticker  *time.Timer
 	ticking bool // it is set
@@ -39,7 +40,7 @@ func (l *lead) begin() {
 func (l *lead) take(st *Stream) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.taken || l.over || l.waiting > 0 {
+	if l.taken || l.over || l.due || l.waiting > 0 {
 		return false
 	}
 	l.taken = true
@@ -66,7 +67,7 @@ func (l *lead) leave(over bool) {
 	defer l.mu.Unlock()
 	l.by.Store(nil)
 	l.taken, l.over = false, over
-	if over || l.waiting > 0 {
+	if over || l.due || l.waiting > 0 {
 		l.keeper.Signal()
 	}
 	if !over && !l.ticking {
@@ -105,6 +106,13 @@ func (l *lead) await(n int) int {
 	return l.waiting
 }
 
+// share lets the keeper lead once who leads has left.
+func (l *lead) share() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.due = true
+}
+
 // keep reads the session whenever nobody else does, to its end.
 func (s *Session) keep() {
 	for s.lead.turn() {
@@ -117,15 +125,16 @@ func (s *Session) keep() {
 func (s *Session) leaves(st *Stream, others int) bool {
 	now := s.heard.Load()
 	soon := now-s.in.last < int64(unled)
-	s.in.last = now
+	if s.in.alone++; st != s.in.latest || others > 0 || !soon {
+		s.in.alone = 0
+	}
+	s.in.last, s.in.latest = now, st
 	switch s.lead.by.Load() {
 	case st:
 		return true
 	case nil:
-		if s.in.alone++; others > 0 || !soon {
-			s.in.alone = 0
-		}
 		return s.in.alone >= aloneAfter
 	}
+	s.lead.share()
 	return false
 }

@@ -127,6 +127,51 @@ func TestALoneReaderIsFreed(t *testing.T) {
 // hangUp ends what a stranger says.
 func hangUp(x stranger) { _ = x.Conn.(*net.TCPConn).CloseWrite() }
 
+// Streams that wait for nothing soon are as none, and what comes for them comes.
+func TestAnIdleReaderLeavesTheLeadToAnother(t *testing.T) {
+	checkNoLeak(t)
+	s, st, x, read := leading(t, Config{})
+	idle := make(chan error, 5)
+	for id := uint32(3); id <= 11; id += 2 {
+		x.say(open(id))
+		other, err := s.AcceptStream()
+		require.NoError(t, err)
+		go func() { idle <- other.Await() }()
+	}
+	x.say(frame(kindData, 0, 1, 1), []byte("x"))
+	within(t, "his own comes", func() { require.NoError(t, <-read) })
+	leaves(t, s, st, x)
+	for id := uint32(3); id <= 11; id += 2 {
+		x.say(frame(kindData, 0, id, 1), []byte("x"))
+		within(t, "theirs comes, though nobody leads", func() { require.NoError(t, <-idle) })
+	}
+	eventually(t, func() bool { by, taken := s.lead.leader(); return taken && by == nil }) // as it is not one stream's alone any more
+}
+
+// One that waits idly is freed as any other.
+func TestAnIdleReaderIsFreed(t *testing.T) {
+	checkNoLeak(t)
+	s, x := meet(t, Config{MaxIncoming: 10})
+	for i, free := range []struct {
+		by  func(st *Stream)
+		err error
+	}{
+		{func(st *Stream) { x.say(frame(kindData, 0, st.id, 1), []byte("x")) }, nil},
+		{func(st *Stream) { x.say(frame(kindData, flagFIN, st.id, 0)) }, io.EOF},
+		{(*Stream).Reset, ErrReset},
+		{func(st *Stream) { _ = st.SetDeadline(time.Unix(1, 0)) }, os.ErrDeadlineExceeded},
+		{func(*Stream) { s.Close() }, net.ErrClosed},
+	} {
+		x.say(open(uint32(2*i + 1)))
+		st, err := s.AcceptStream()
+		require.NoError(t, err)
+		done := make(chan error, 1)
+		go func() { done <- st.Await() }()
+		free.by(st)
+		within(t, "it returns", func() { require.ErrorIs(t, <-done, free.err) })
+	}
+}
+
 // Who leads reads for all.
 func TestALoneReaderReadsForOthers(t *testing.T) {
 	checkNoLeak(t)

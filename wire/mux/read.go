@@ -15,9 +15,10 @@ type input struct {
 	st   *Stream // whose payload comes; nil where nobody waits for it any more
 	left int     // bytes of payload
 
-	last  int64 // when a stream's bytes came last, as heard
-	alone int   // times in a row that nobody waited for anything besides
-	ended error // why no more comes
+	last   int64   // when a stream's bytes came last, as heard
+	latest *Stream // whose they were
+	alone  int     // times in a row that they were the same one's, and nobody else waited for anything
+	ended  error   // why no more comes
 }
 
 // end ends the session for what ended its reading: the other end's word before all, then what kept this end from writing.

@@ -16,7 +16,7 @@ type Stream struct {
 
 	mu      sync.Mutex // guards what follows
 	in, out half
-	waiting int  // who waits for something to read
+	waiting int  // who waits for something to read, but for the idle
 	unacked bool // it was opened here, and is not accepted yet
 
 	got    buffer
@@ -62,35 +62,54 @@ func (st *Stream) Read(p []byte) (int, error) {
 func (st *Stream) read(p []byte) (n int, grant uint32, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	if err := st.come(false); err != nil {
+		return 0, 0, err
+	}
+	n = st.got.read(p)
+	st.unread -= n
+	return n, st.grant(), nil
+}
+
+// Await waits until there is something to read, or never will be: the error is the one that Read would give. It is for who expects nothing
+// yet, and may be told two milliseconds late.
+func (st *Stream) Await() error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.come(true)
+}
+
+// come waits until there is something to read, which an idle reader does not expect yet. It is called with mu held, and releases it meanwhile.
+func (st *Stream) come(idle bool) error {
 	for {
 		switch {
 		case st.in.err != nil && st.got.size == 0:
-			return 0, 0, st.in.err
+			return st.in.err
 		case st.in.late():
-			return 0, 0, os.ErrDeadlineExceeded
+			return os.ErrDeadlineExceeded
 		case st.got.size > 0:
-			n = st.got.read(p)
-			st.unread -= n
-			return n, st.grant(), nil
+			return nil
 		}
-		st.await()
+		st.wait(idle)
 	}
 }
 
-// await waits for something to read, or reads the session for it. It is called with mu held, and releases it meanwhile.
-func (st *Stream) await() {
+// wait waits for something to come, or reads the session for it. It is called as come.
+func (st *Stream) wait(idle bool) {
 	if st.in.until.IsZero() && st.s.lead.take(st) {
 		st.mu.Unlock()
 		st.s.read()
 		st.mu.Lock()
 		return
 	}
-	st.waiting++
-	st.s.lead.await(1)
+	if !idle {
+		st.waiting++
+		st.s.lead.await(1)
+	}
 	wait(&st.in.Cond, st.in.until, func() { st.rouse() })
 }
 
-// rouse lets all who wait for something to read look again, and returns how many wait at other streams. It is called with mu held.
+// rouse lets all who wait for something to read look again, and returns how many wait at other streams, but for the idle. It is called with
+// mu held.
 func (st *Stream) rouse() (others int) {
 	others = st.s.lead.await(-st.waiting)
 	st.waiting = 0
@@ -136,7 +155,7 @@ func (st *Stream) spend(n int) bool {
 	return true
 }
 
-// deliver takes the first n bytes of a chunk, and returns how many wait at other streams; what comes to a direction that has ended is dropped.
+// deliver takes the first n bytes of a chunk, and returns how many wait at other streams as rouse; what comes to a direction that has ended is dropped.
 func (st *Stream) deliver(c *chunk, n int) (others int, taken bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
