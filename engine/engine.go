@@ -92,9 +92,10 @@ type Token struct {
 // End is the last that comes of an answer, in a Token of its own without bytes. An engine that gives one answer in text may
 // leave it out: what its Chat returns says the same.
 type End struct {
-	Finish Finish
-	Calls  []openai.ToolCall // functions that the model wants called
-	IDs    []int32           // the tokens that were chosen, by their numbers in the model's vocabulary, an end token included
+	Finish  Finish
+	Stopped string            // the request's stop string at which it ended; empty where something else ended it
+	Calls   []openai.ToolCall // functions that the model wants called
+	IDs     []int32           // the tokens that were chosen, by their numbers in the model's vocabulary, an end token included
 }
 
 // Alternative is a token that could have stood in a place, with the natural log of its probability.

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +18,9 @@ import (
 	"github.com/openai/openai-go/v3/responses"
 	"github.com/openai/openai-go/v3/shared"
 	"github.com/stretchr/testify/require"
+
+	"agora/engine"
+	wireopenai "agora/wire/openai"
 )
 
 // weatherman is a model server that calls the tool "weather" when asked, and says what the tool said when told.
@@ -112,6 +117,47 @@ func TestToolsThroughResponses(t *testing.T) {
 	var refusal *openai.Error
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, "model_not_found", refusal.Code)
+}
+
+// cutShort is an engine that says one word and then the first of the request's stop strings, where it has any.
+type cutShort struct{}
+
+func (cutShort) Info() engine.Info { return engine.Info{Model: "short", Engine: "test"} }
+
+func (cutShort) Chat(_ context.Context, r *wireopenai.ChatRequest, emit func(engine.Token) error) (wireopenai.Usage, engine.Finish, error) {
+	end := &engine.End{Finish: engine.FinishStop}
+	if len(r.Stop) > 0 {
+		end.Stopped = r.Stop[0]
+	}
+	err := errors.Join(emit(engine.Token{Bytes: []byte("Well")}), emit(engine.Token{End: end}))
+	return wireopenai.Usage{PromptTokens: 1, CompletionTokens: 1, TotalTokens: 2}, end.Finish, err
+}
+
+func TestMessagesNameTheStopSequenceOfAMinersOwnModel(t *testing.T) {
+	n := newNetwork(t, cutShort{})
+	client := anthropic.NewClient(anthropicoption.WithBaseURL(n.url), anthropicoption.WithAPIKey(n.secret), anthropicoption.WithMaxRetries(0))
+	for _, c := range []struct {
+		stops  []string
+		reason anthropic.StopReason
+		at     string
+	}{{nil, anthropic.StopReasonEndTurn, ""}, {[]string{"\n<END>", "b"}, anthropic.StopReasonStopSequence, "\n<END>"}} {
+		p := anthropic.MessageNewParams{
+			Model: "chat", MaxTokens: 64, Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("Go on."))}, StopSequences: c.stops,
+		}
+		whole, err := client.Messages.New(t.Context(), p)
+		require.NoError(t, err)
+		stream := client.Messages.NewStreaming(t.Context(), p)
+		var got anthropic.Message
+		for stream.Next() {
+			require.NoError(t, got.Accumulate(stream.Current()))
+		}
+		require.NoError(t, stream.Err())
+		for _, m := range []*anthropic.Message{whole, &got} {
+			require.Equal(t, "Well", m.Content[0].Text)
+			require.Equal(t, c.reason, m.StopReason)
+			require.Equal(t, c.at, m.StopSequence)
+		}
+	}
 }
 
 func TestToolsThroughMessages(t *testing.T) {

@@ -57,6 +57,7 @@ func (a *chatAnswer) whole(usage openai.Usage, finish engine.Finish) openai.Chat
 			Index:        i,
 			Message:      openai.Message{Role: "assistant", Content: openai.Content(c.content.String()), ToolCalls: c.end.Calls},
 			FinishReason: c.reason(finish),
+			StopReason:   c.end.Stopped,
 		}
 		if a.req.Logprobs {
 			choice.Logprobs = &openai.ChatLogprobs{Content: orEmpty(c.tokens)}
@@ -139,7 +140,7 @@ func (a *chatAnswer) last(usage openai.Usage, finish engine.Finish) []openai.Cha
 			a.put(openai.ChatChunkChoice{Index: i, Delta: openai.Delta{ToolCalls: []openai.ToolCall{call}}})
 		}
 		why := c.reason(finish)
-		a.put(openai.ChatChunkChoice{Index: i, FinishReason: &why})
+		a.put(openai.ChatChunkChoice{Index: i, FinishReason: &why, StopReason: c.end.Stopped})
 	}
 	if a.req.StreamOptions.WantsUsage() {
 		end := a.chunk([]openai.ChatChunkChoice{})

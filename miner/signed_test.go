@@ -234,7 +234,7 @@ func TestAStreamIsSignedAsItsReaderReadsIt(t *testing.T) {
 			e.tokens = append(e.tokens, engine.Token{Bytes: []byte(one(1 + draw.IntN(3))), Choice: draw.IntN(choices + 1)})
 		}
 		for i := range choices {
-			end := &engine.End{Finish: engine.FinishStop}
+			end := &engine.End{Finish: engine.FinishStop, Stopped: one(draw.IntN(2))}
 			for range draw.IntN(3) {
 				end.Calls = append(end.Calls, wireopenai.ToolCall{ID: one(2), Type: "function", Function: wireopenai.FunctionCall{Name: one(2), Arguments: one(4)}})
 			}

@@ -122,7 +122,8 @@ type ChatChoice struct {
 	Index        int           `json:"index"`
 	Message      Message       `json:"message"`
 	Logprobs     *ChatLogprobs `json:"logprobs,omitempty"`
-	FinishReason string        `json:"finish_reason"` // "stop", "length" or "tool_calls"
+	FinishReason string        `json:"finish_reason"`         // "stop", "length" or "tool_calls"
+	StopReason   string        `json:"stop_reason,omitempty"` // the stop string that ended it, as vLLM tells
 }
 
 // ChatLogprobs lists every token of an answer with its log-probability.
@@ -161,6 +162,7 @@ type ChatChunkChoice struct {
 	Delta        Delta         `json:"delta"`
 	Logprobs     *ChatLogprobs `json:"logprobs,omitempty"`
 	FinishReason *string       `json:"finish_reason"`
+	StopReason   string        `json:"stop_reason,omitempty"` // the stop string that ended it, as vLLM tells
 }
 
 // Delta is what a chunk adds to the message.

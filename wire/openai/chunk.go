@@ -53,7 +53,12 @@ func (c *ChatChunkChoice) append(out []byte) []byte {
 	}
 	out = append(out, `},"finish_reason":`...)
 	if c.FinishReason == nil {
-		return append(out, "null}"...)
+		out = append(out, "null"...)
+	} else {
+		out = appendText(out, *c.FinishReason)
 	}
-	return append(appendText(out, *c.FinishReason), '}')
+	if c.StopReason != "" {
+		out = appendText(append(out, `,"stop_reason":`...), c.StopReason)
+	}
+	return append(out, '}')
 }

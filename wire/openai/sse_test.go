@@ -209,7 +209,7 @@ func FuzzChunk(f *testing.F) {
 	f.Add("", "", "", "", "", 0, int64(-1))
 	f.Fuzz(func(t *testing.T, id, model, role, content, finish string, index int, created int64) {
 		one := ChatChunkChoice{Index: index, Delta: Delta{Role: role, Content: content}}
-		two := ChatChunkChoice{Delta: Delta{Content: role}, FinishReason: &finish}
+		two := ChatChunkChoice{Delta: Delta{Content: role}, FinishReason: &finish, StopReason: model}
 		for _, choices := range [][]ChatChunkChoice{{}, {one}, {two}, {one, two}} {
 			c := ChatChunk{ID: id, Object: "chat.completion.chunk", Created: created, Model: model, Choices: choices}
 			if len(choices) == 0 {

@@ -40,8 +40,8 @@ type callReading struct {
 var (
 	answerMembers = []string{"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "timings"}
 	choiceMembers = map[string][]string{ // by where the texts stand
-		"delta":   {"index", "finish_reason", "logprobs", "delta", "text"},
-		"message": {"index", "finish_reason", "logprobs", "message", "text"},
+		"delta":   {"index", "finish_reason", "stop_reason", "logprobs", "delta", "text"},
+		"message": {"index", "finish_reason", "stop_reason", "logprobs", "message", "text"},
 	}
 	messageMembers  = []string{"role", "content", "reasoning_content", "tool_calls", "refusal"}
 	callMembers     = []string{"index", "id", "type", "function"}

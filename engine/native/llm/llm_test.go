@@ -140,6 +140,9 @@ func TestAnAnswerEndsAtItsStop(t *testing.T) {
 	if stopped.finish != engine.FinishStop || stopped.text[0] != before {
 		t.Errorf("stopped at %q: %q by %s, want %q", cut, stopped.text[0], stopped.finish, before)
 	}
+	if got := stopped.ends[0].Stopped; got != cut || whole.ends[0].Stopped != "" {
+		t.Errorf("ended at %q and %q, want %q and none", got, whole.ends[0].Stopped, cut)
+	}
 }
 
 func TestAnAnswerIsOfTheFormThatIsAsked(t *testing.T) {
@@ -374,7 +377,7 @@ func TestCallsAreTakenOutOfTheText(t *testing.T) {
 			}
 		}
 		finish := engine.FinishStop
-		if err := o.end(&finish, nil); err != nil {
+		if err := o.end(&finish, "", nil); err != nil {
 			t.Fatal(err)
 		}
 		if text != try.text || len(end.Calls) != try.calls || finish != try.finish || end.Finish != try.finish {

@@ -53,7 +53,7 @@ func (e *Engine) Replay(ctx context.Context, r *openai.ChatRequest, ids []int32,
 		w.cutter.Flush()
 	}
 	w.drain(out)
-	return v, out.end(&w.finish, w.ids)
+	return v, out.end(&w.finish, w.cutter.At(), w.ids)
 }
 
 // drain gives on what has been written; its reader takes everything.

@@ -219,7 +219,7 @@ func (w *writer) end(ctx context.Context, begun func() error, out *outlet) error
 	if err := begun(); err != nil { // an answer without a token
 		return err
 	}
-	return out.end(&w.finish, w.ids)
+	return out.end(&w.finish, w.cutter.At(), w.ids)
 }
 
 // outlet emits an answer's tokens, but holds back what may be a call of a function.
@@ -269,11 +269,11 @@ func (o *outlet) release() error {
 	return nil
 }
 
-func (o *outlet) end(finish *engine.Finish, ids []int32) error {
-	end := engine.End{Finish: *finish, IDs: ids}
+func (o *outlet) end(finish *engine.Finish, stopped string, ids []int32) error {
+	end := engine.End{Finish: *finish, Stopped: stopped, IDs: ids}
 	if text, calls := callsOf(o.text.String(), o.choice); len(calls) > 0 {
 		o.held, end.Calls = nil, calls
-		*finish, end.Finish = engine.FinishCalls, engine.FinishCalls
+		*finish, end.Finish, end.Stopped = engine.FinishCalls, engine.FinishCalls, ""
 		if text = strings.TrimSpace(text); text != "" {
 			o.held = []engine.Token{{Bytes: []byte(text), Choice: o.choice}}
 		}

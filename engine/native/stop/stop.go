@@ -14,6 +14,7 @@ type Cutter struct {
 	emit func(engine.Token) error
 	held []engine.Token
 	text string // of the held tokens
+	at   string // the stop string that ended the answer
 }
 
 // New passes tokens to emit, up to the first of the stop strings.
@@ -27,21 +28,26 @@ func (c *Cutter) Add(t engine.Token) (stopped bool, err error) {
 		return false, c.emit(t)
 	}
 	c.held, c.text = append(c.held, t), c.text+string(t.Bytes)
-	if at := c.first(); at >= 0 {
+	if at, which := c.first(); at >= 0 {
+		c.at = which
 		return true, c.release(at, true)
 	}
 	return false, c.release(len(c.text)-c.open(), false)
 }
 
-// first is where the earliest stop string begins in the held text, -1 where there is none.
-func (c *Cutter) first() int {
-	first := -1
+// At is the stop string that ended the answer, empty where none did.
+func (c *Cutter) At() string { return c.at }
+
+// first is where the earliest stop string begins in the held text, and which it is: of several the one that the request names first.
+// It is -1 where there is none.
+func (c *Cutter) first() (first int, which string) {
+	first = -1
 	for _, s := range c.stop {
 		if at := strings.Index(c.text, s); at >= 0 && (first < 0 || at < first) {
-			first = at
+			first, which = at, s
 		}
 	}
-	return first
+	return first, which
 }
 
 // open is the length of the longest end of the held text that begins a stop string.

@@ -8,36 +8,39 @@ import (
 	"agora/engine"
 )
 
-func cut(stop []string, parts ...string) (text string, stopped bool) {
+// cut is the text up to the stop string at, empty where the text comes whole.
+func cut(stop []string, parts ...string) (text, at string) {
 	var b strings.Builder
 	c := New(stop, func(t engine.Token) error { b.Write(t.Bytes); return nil })
 	for _, p := range parts {
 		if done, _ := c.Add(engine.Token{Bytes: []byte(p)}); done {
-			return b.String(), true
+			return b.String(), c.At()
 		}
 	}
 	c.Flush()
-	return b.String(), false
+	return b.String(), c.At()
 }
 
 func TestAnswerEndsBeforeTheFirstStop(t *testing.T) {
 	for _, c := range []struct {
-		stop    []string
-		parts   []string
-		want    string
-		stopped bool
+		stop  []string
+		parts []string
+		want  string
+		at    string
 	}{
-		{nil, []string{"a", "b"}, "ab", false},
-		{[]string{"b"}, []string{"a", "b", "c"}, "a", true},
-		{[]string{"bc"}, []string{"a", "b", "cd"}, "a", true},
-		{[]string{"bc"}, []string{"ab", "x"}, "abx", false},
-		{[]string{"bc"}, []string{"ab"}, "ab", false},
-		{[]string{"cd", "b"}, []string{"abcd"}, "a", true},
-		{[]string{"aab"}, []string{"a", "a", "a", "b"}, "a", true},
-		{[]string{"x"}, []string{"", "x"}, "", true},
+		{nil, []string{"a", "b"}, "ab", ""},
+		{[]string{"b"}, []string{"a", "b", "c"}, "a", "b"},
+		{[]string{"bc"}, []string{"a", "b", "cd"}, "a", "bc"},
+		{[]string{"bc"}, []string{"ab", "x"}, "abx", ""},
+		{[]string{"bc"}, []string{"ab"}, "ab", ""},
+		{[]string{"cd", "b"}, []string{"abcd"}, "a", "b"},
+		{[]string{"aab"}, []string{"a", "a", "a", "b"}, "a", "aab"},
+		{[]string{"x"}, []string{"", "x"}, "", "x"},
+		{[]string{"bc", "b"}, []string{"abc"}, "a", "bc"}, // of two at one place the first that is named
+		{[]string{"bc", "b"}, []string{"a", "b", "c"}, "a", "b"},
 	} {
-		if got, stopped := cut(c.stop, c.parts...); got != c.want || stopped != c.stopped {
-			t.Errorf("%q up to %q: %q, %v", c.parts, c.stop, got, stopped)
+		if got, at := cut(c.stop, c.parts...); got != c.want || at != c.at {
+			t.Errorf("%q up to %q: %q, stopped at %q", c.parts, c.stop, got, at)
 		}
 	}
 }
@@ -66,9 +69,12 @@ func FuzzCutter(f *testing.F) {
 			}
 		}
 		parts = append(parts, text[last:])
-		got, stopped := cut([]string{stop1, stop2}, parts...)
-		if !stopped && got != text {
+		got, at := cut([]string{stop1, stop2}, parts...)
+		if at == "" && got != text {
 			t.Errorf("%q cut as %q came out as %q", text, parts, got)
+		}
+		if !strings.HasPrefix(text[len(got):], at) {
+			t.Errorf("%q stopped behind %q at %q", text, got, at)
 		}
 		if !strings.HasPrefix(text, got) || strings.Contains(got, stop1) || strings.Contains(got, stop2) {
 			t.Errorf("%q up to %q or %q: %q", text, stop1, stop2, got)
