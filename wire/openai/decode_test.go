@@ -86,6 +86,8 @@ func TestBadChatRequestsAreRefusedByField(t *testing.T) {
 		{chat(`"logprobs":true,"top_logprobs":257`), "top_logprobs", "from 0 to 256"},
 		{chat(`"logprobs":true,"top_logprobs":-1`), "top_logprobs", "from 0 to 256"},
 		{chat(`"top_logprobs":3`), "top_logprobs", "needs logprobs"},
+		{chat(`"logprobs":false,"top_logprobs":1`), "top_logprobs", "needs logprobs"},
+		{chat(`"top_logprobs":-1`), "top_logprobs", "from 0 to 256"},
 		{chat(`"stream":"yes"`), "stream", "true or false"},
 		{chat(`"stop":["a","b","c","d","e"]`), "stop", "at most 4"},
 		{chat(`"stop":[""]`), "stop", "must not be empty"},
@@ -101,6 +103,15 @@ func TestBadChatRequestsAreRefusedByField(t *testing.T) {
 	for _, c := range cases {
 		_, err := DecodeChat([]byte(c.body))
 		checkRefusal(t, c.body, err, c.param, c.says)
+	}
+}
+
+func TestNoLogprobsMayBeAskedForInEveryWay(t *testing.T) {
+	for _, none := range []string{`"top_logprobs":0`, `"logprobs":false,"top_logprobs":0`, `"logprobs":null,"top_logprobs":null`, `"logprobs":false,"top_logprobs":0.0`} {
+		r, err := DecodeChatFor(CanChat, []byte(chat(none)))
+		if err != nil || r.Logprobs {
+			t.Errorf("%s: %+v, %v", none, r, err)
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func (r *ChatRequest) Validate() error {
 			return Invalid("messages.role", "message %d has the role %q; use system, user or assistant", i, short(m.Role))
 		}
 	}
-	if r.TopLogprobs != nil && !r.Logprobs {
+	if orElse(r.TopLogprobs, 0) > 0 && !r.Logprobs { // 0 asks for nothing
 		return Invalid("top_logprobs", "top_logprobs needs logprobs to be true")
 	}
 	return firstOf(
