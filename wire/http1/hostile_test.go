@@ -126,6 +126,14 @@ func TestTimeForAnUnreadBodyEndsWithIt(t *testing.T) {
 	require.Zero(t, <-left)
 }
 
+// A request of which the watcher has taken the first byte has begun, though nothing more comes.
+func TestAByteThatCameEarlyIsNotWaitedFor(t *testing.T) {
+	in := input{early: 'G', hasEarly: true, wait: func() error { return errWait }}
+	require.NoError(t, in.fill())
+	require.Equal(t, "G", string(in.waiting()))
+	require.ErrorIs(t, (&input{wait: in.wait}).fill(), errWait)
+}
+
 // pair is a connection over loopback.
 func pair(t *testing.T) (here, there net.Conn) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -32,7 +32,7 @@ func (in *input) fill() error {
 	if in.still {
 		return errWait
 	}
-	if in.wait != nil && in.r == in.w {
+	if in.wait != nil && in.r == in.w && !in.hasEarly {
 		in.release()
 		if err := in.wait(); err != nil {
 			return err
