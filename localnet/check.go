@@ -29,6 +29,8 @@ const (
 	fallWithin   = 3    // epochs after a miner was switched off
 	organic      = 60   // requests asked in the name of a consumer
 	topTierShare = 0.95 // of them that the best model's servers must answer
+
+	foundOut = 1 << 17 // results of models and items: what exam.Backlog tempos of an old market ask is found out once, not for each voice again
 )
 
 // checker looks at a running market through the doors that anybody has, and its owner's control socket.
@@ -61,6 +63,7 @@ func Check(ctx context.Context, home string, within time.Duration, progress io.W
 	defer os.RemoveAll(r.dir) // a folder of the system's
 	weights := &daemon.Weights{Store: r.files, Chain: c.chain, Private: true}
 	c.out, c.room = progress, exam.NewRoom(&exam.Shelf{Fetch: weights.Fetch}, 1)
+	c.room.Keep(foundOut)
 	defer c.room.Close() // its models were only read
 	// New markets' epochs run while those of the others are looked at.
 	stranger := c.beside(ctx, c.stranger)

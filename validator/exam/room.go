@@ -19,10 +19,11 @@ type Room struct {
 	cores   chan struct{}
 	most    uint64        // multiplications for one question
 	limit   time.Duration // for one question, beside what its work takes a slow machine
+	kept    int           // results that are remembered at least
 
 	mu     sync.Mutex
-	known  map[key]Result // the latest, at most keptResults/2
-	before map[key]Result // the keptResults/2 before them
+	known  map[key]Result // the latest, at most kept
+	before map[key]Result // the kept ones before them
 	busy   map[[32]byte]*sync.Mutex
 	work   time.Duration // spent so far
 	asked  uint64        // questions put to a model
@@ -35,14 +36,18 @@ type key struct{ digest, question [32]byte }
 
 // Bounds of a room.
 const (
-	keptResults = 1 << 11         // half of them at least are remembered for other validators of this process, which ask the same within minutes
+	keptResults = 1 << 10         // remembered at least for other validators of this process, which ask the same within minutes; at most twice as many
 	patience    = 5 * time.Minute // for one question, beside its work: a machine that does nothing for so long stands still
 )
 
 // NewRoom makes a room for so many examinations at once, each on one core; at least one.
 func NewRoom(library Library, cores int) *Room {
-	return &Room{library: library, cores: make(chan struct{}, max(1, cores)), most: MaxWork, limit: patience, known: map[key]Result{}, busy: map[[32]byte]*sync.Mutex{}, lent: map[edition]*loan{}}
+	return &Room{library: library, cores: make(chan struct{}, max(1, cores)), most: MaxWork, limit: patience, kept: keptResults, known: map[key]Result{}, busy: map[[32]byte]*sync.Mutex{}, lent: map[edition]*loan{}}
 }
+
+// Keep lets a room remember at least n results, for examinations of all that a market has asked. They are a few hundred bytes each, and
+// at most twice as many.
+func (r *Room) Keep(n int) { r.kept = max(1, n) }
 
 // Effort is how many questions were put to models since the start, and the time that took, loading included.
 func (r *Room) Effort() (asked uint64, work time.Duration) {
@@ -186,7 +191,7 @@ func (r *Room) remember(digest [32]byte, a answered) {
 	if _, there := r.recent(k); there {
 		return
 	}
-	if len(r.known) >= keptResults/2 {
+	if len(r.known) >= r.kept {
 		r.known, r.before = map[key]Result{}, r.known
 	}
 	r.known[k] = a.result

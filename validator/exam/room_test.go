@@ -7,10 +7,20 @@ import (
 	"agora/mechanism/frontier"
 )
 
-// A room remembers at least half of keptResults, the latest, and never more than all of them.
+// A room remembers at least as many results as it is told, the latest, and never more than twice as many.
 func TestRoomRemembersTheLatestResults(t *testing.T) {
-	const all = 5 * keptResults / 2
-	r := NewRoom(nil, 1)
+	for _, kept := range []int{keptResults, 1, 3 * keptResults} {
+		r := NewRoom(nil, 1)
+		if kept != keptResults {
+			r.Keep(kept)
+		}
+		remembersTheLatest(t, r, kept)
+	}
+}
+
+func remembersTheLatest(t *testing.T, r *Room, least int) {
+	t.Helper()
+	all := 5 * least
 	question := func(i int) (q [32]byte) {
 		binary.BigEndian.PutUint64(q[:], uint64(i))
 		return q
@@ -30,11 +40,11 @@ func TestRoomRemembersTheLatestResults(t *testing.T) {
 			t.Fatalf("question %d has %d", i, got.Score)
 		case ok:
 			kept++
-		case i >= all-keptResults/2:
+		case i >= all-least:
 			t.Errorf("question %d of %d is forgotten", i, all)
 		}
 	}
-	if kept > keptResults {
-		t.Errorf("%d results are kept, at most %d may be", kept, keptResults)
+	if kept > 2*least {
+		t.Errorf("%d results are kept, at most %d may be", kept, 2*least)
 	}
 }
