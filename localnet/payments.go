@@ -13,6 +13,7 @@ import (
 	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
 
 	"agora/chain/network"
+	"agora/client"
 )
 
 // paidRequests is how many answers the check buys, at every gateway in turn.
@@ -102,22 +103,16 @@ func (c *checker) settled(ctx context.Context) (holdings, error) {
 	if _, err := call(ctx, c.home, http.MethodPost, "/settle"); err != nil {
 		return holdings{}, err
 	}
-	for {
-		first, err := c.chain.Height(ctx)
-		if err != nil {
-			return holdings{}, err
-		}
-		h, err := c.holdings(ctx)
-		if err != nil {
-			return holdings{}, err
-		}
-		if h.height, err = c.chain.Height(ctx); err != nil || h.height == first { // all of one height
-			return h, err
-		}
+	height, err := c.chain.Height(ctx)
+	if err != nil {
+		return holdings{}, err
 	}
+	return c.holdings(ctx, height)
 }
 
-func (c *checker) holdings(ctx context.Context) (h holdings, err error) {
+// holdings is where the money is after one block.
+func (c *checker) holdings(ctx context.Context, height int64) (h holdings, err error) {
+	ctx, h.height = client.AtHeight(ctx, height), height
 	validators := map[string]bool{}
 	for i := range c.file.Validators {
 		address := c.file.Accounts[fmt.Sprintf("validator%d", i)].Address
