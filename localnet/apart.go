@@ -36,18 +36,16 @@ func (c *checker) apart(ctx context.Context) (string, error) {
 
 // equals counts the scores that a validator publishes and that are the same here, and of how many models it publishes any.
 func (c *checker) equals(ctx context.Context, gateway int, own *exam.Course) (same, models int, err error) {
-	for {
+	err = c.await(ctx, placeWithin, "it publishes a score of what was examined here", func() (bool, error) {
 		theirs, err := c.examination(ctx, gateway)
 		if err != nil {
-			return 0, 0, err
+			return false, err
 		}
-		if same, err = theirs.Compare(own); err != nil || same > 0 {
-			return same, len(theirs.Models), err
-		}
-		if err := c.nextBlock(ctx); err != nil {
-			return 0, 0, err
-		}
-	}
+		models = len(theirs.Models)
+		same, err = theirs.Compare(own)
+		return same > 0, err
+	})
+	return same, models, err
 }
 
 // examine makes an examination of the chat market that knows what the chain tells so far. The function ends it.

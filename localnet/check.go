@@ -30,7 +30,9 @@ const (
 	organic      = 60   // requests asked in the name of a consumer
 	topTierShare = 0.95 // of them that the best model's servers must answer
 
-	foundOut = 1 << 17 // results of models and items: what exam.Backlog tempos of an old market ask is found out once, not for each voice again
+	foundOut    = 1 << 17         // results of models and items: what exam.Backlog tempos of an old market ask is found out once, not for each voice again
+	blockWithin = time.Minute     // in which a chain that goes on makes a block
+	backWithin  = 3 * time.Minute // in which a check puts back what it changed: a voice changes hands once a tempo
 )
 
 // checker looks at a running market through the doors that anybody has, and its owner's control socket.
@@ -115,7 +117,7 @@ func (c *checker) run(name string, ctx context.Context, check func(context.Conte
 	began := time.Now()
 	detail, err := check(ctx)
 	if err != nil {
-		if detail = err.Error(); ctx.Err() != nil {
+		if detail = err.Error(); ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
 			detail = context.Cause(ctx).Error() + ": " + detail
 		}
 	}
@@ -210,12 +212,41 @@ func incentives(r yumatypes.EpochRecord) map[uint32]uint32 {
 }
 
 func (c *checker) nextBlock(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	wait, cancel := context.WithTimeout(ctx, blockWithin)
 	defer cancel()
-	if _, ok := <-c.chain.Blocks(ctx); !ok {
-		return errors.New("the chain stands still")
+	_, ok := <-c.chain.Blocks(wait)
+	switch {
+	case ok:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	}
-	return nil
+	return fmt.Errorf("the chain stands still: it made no block within %s", blockWithin)
+}
+
+// await looks after every block whether something has come to be, for as many looks as some epochs of the market have blocks. The error
+// says what was waited for.
+func (c *checker) await(ctx context.Context, epochs int64, what string, look func() (bool, error)) error {
+	for range epochs * c.file.Tempo {
+		if is, err := look(); is || err != nil {
+			return err
+		}
+		if err := c.nextBlock(ctx); err != nil {
+			return fmt.Errorf("%w; it waited until %s", err, what)
+		}
+	}
+	return fmt.Errorf("it waited for %d epochs until %s", epochs, what)
+}
+
+// putBack undoes what a check changed, though the check's own time may be over.
+func putBack(ctx context.Context, undo func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), backWithin, fmt.Errorf("what it changed was not put back within %s", backWithin))
+	defer cancel()
+	err := undo(ctx)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return err
 }
 
 // afterEpochs waits until n more epochs of the subnet have run and returns the last record.
@@ -235,7 +266,7 @@ func (c *checker) afterEpochs(ctx context.Context, netuid uint32, n uint64) (yum
 			}
 		}
 		if err := c.nextBlock(ctx); err != nil {
-			return yumatypes.EpochRecord{}, err
+			return yumatypes.EpochRecord{}, fmt.Errorf("%w; it waited for epoch %d of subnet %d", err, target, netuid)
 		}
 	}
 }
@@ -360,7 +391,9 @@ func (c *checker) failover(ctx context.Context) (_ string, err error) {
 	if err := order(ctx, c.home, name, "stop"); err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, order(context.WithoutCancel(ctx), c.home, name, "start")) }()
+	defer func() {
+		err = errors.Join(err, putBack(ctx, func(ctx context.Context) error { return order(ctx, c.home, name, "start") }))
+	}()
 	_, second, err := c.ask(ctx, 0, "Add 20 and 23.")
 	if err != nil {
 		return "", fmt.Errorf("the request after %s stopped: %w", name, err)

@@ -2,9 +2,11 @@ package localnet
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -61,6 +63,52 @@ func (n *hasty) BlockResults(_ context.Context, height *int64) (*ctypes.ResultBl
 
 func checkerOf(n *hasty) *checker {
 	return &checker{file: &Description{Tempo: 10, Validators: make([]Validator, 2)}, chain: client.New(n, "agora-test")}
+}
+
+func TestAWaitEndsAndSaysWhatItWaitedFor(t *testing.T) {
+	const what = "pigs fly"
+	over := errors.New("the time is over")
+	for name, try := range map[string]struct {
+		stands bool
+		time   time.Duration
+		within time.Duration
+		says   string
+	}{
+		"it never is so":         {time: time.Hour, within: time.Minute, says: "it waited for 2 epochs until pigs fly"},
+		"the chain stands still": {stands: true, time: time.Hour, within: blockWithin, says: "made no block within 1m0s; it waited until pigs fly"},
+		"the time is over":       {stands: true, time: time.Second, within: time.Second, says: "the time is over; it waited until pigs fly"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &hasty{}
+			n.stands.Store(try.stands)
+			ctx, cancel := context.WithTimeoutCause(t.Context(), try.time, over)
+			defer cancel()
+			began, looks := time.Now(), 0
+			err := checkerOf(n).await(ctx, 2, what, func() (bool, error) { looks++; return false, nil })
+			if spent := time.Since(began); err == nil || !strings.Contains(err.Error(), try.says) || spent > try.within {
+				t.Errorf("%s: after %s %v, want within %s %q", name, spent, err, try.within, try.says)
+			}
+			if !try.stands && looks != 20 {
+				t.Errorf("%s: %d looks in 2 epochs of 10 blocks", name, looks)
+			}
+		})
+	}
+}
+
+// Whatever became of a check's time, it puts back what it changed, and does not wait for ever until that is done.
+func TestPuttingBackHasATimeOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := putBack(ctx, func(ctx context.Context) error { return ctx.Err() }); err != nil {
+			t.Error(err)
+		}
+		began := time.Now()
+		err := putBack(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		if err == nil || !strings.Contains(err.Error(), "not put back within 3m0s") || time.Since(began) != backWithin {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
 }
 
 // What is held together is of one block, however fast others follow.

@@ -138,7 +138,9 @@ func (c *checker) overtaken(ctx context.Context, r *rivals, use *rounds) (_ stri
 	if err := c.begin(ctx, s, map[string]int64{subnettypes.Openness: 1, subnettypes.ExamItems: items}); err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, c.calm(context.WithoutCancel(ctx), s.Netuid)) }()
+	defer func() {
+		err = errors.Join(err, putBack(ctx, func(ctx context.Context) error { return c.calm(ctx, s.Netuid) }))
+	}()
 	first, stop, err := c.serveFile(ctx, s.Netuid, r, r.half)
 	if err != nil {
 		return "", err

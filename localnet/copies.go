@@ -288,16 +288,12 @@ func (c *checker) places(ctx context.Context) (map[string]int, error) {
 }
 
 // allPlaced waits until every honest model has a place, as those of a market that has just begun do not yet.
-func (c *checker) allPlaced(ctx context.Context) (map[string]int, error) {
-	for {
-		places, err := c.places(ctx)
-		if err != nil || len(places) > 0 && !slices.Contains(slices.Collect(maps.Values(places)), 0) {
-			return places, err
-		}
-		if err := c.nextBlock(ctx); err != nil {
-			return nil, err
-		}
-	}
+func (c *checker) allPlaced(ctx context.Context) (places map[string]int, err error) {
+	err = c.await(ctx, placeWithin, "every honest model has a place", func() (bool, error) {
+		places, err = c.places(ctx)
+		return len(places) > 0 && !slices.Contains(slices.Collect(maps.Values(places)), 0), err
+	})
+	return places, err
 }
 
 // placeless waits until every validator has examined a copy, and holds it to have no place.

@@ -94,8 +94,10 @@ func (c *checker) withheld(ctx context.Context, in *rounds, r *rivals) (_ string
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, giveBack(context.WithoutCancel(ctx))) }()
-	defer func() { err = errors.Join(err, w.leaveOut(context.WithoutCancel(ctx), 0, 0)) }()
+	defer func() { err = errors.Join(err, putBack(ctx, giveBack)) }()
+	defer func() {
+		err = errors.Join(err, putBack(ctx, func(ctx context.Context) error { return w.leaveOut(ctx, 0, 0) }))
+	}()
 	if err := w.speak(ctx); err != nil {
 		return "", err
 	}
@@ -146,7 +148,7 @@ func (w *withholder) voice(ctx context.Context) (subnettypes.Voice, error) {
 			}
 		}
 		if err := w.nextBlock(ctx); err != nil {
-			return subnettypes.Voice{}, err
+			return subnettypes.Voice{}, fmt.Errorf("%w; it waited for a voice of %s in subnet %d", err, w.operator, w.netuid)
 		}
 	}
 	return subnettypes.Voice{}, fmt.Errorf("%s has taken no voice in subnet %d", w.operator, w.netuid)
@@ -154,19 +156,14 @@ func (w *withholder) voice(ctx context.Context) (subnettypes.Voice, error) {
 
 // settled waits until the voice is of an earlier tempo: then another key may have it.
 func (w *withholder) settled(ctx context.Context) error {
-	for {
+	return w.await(ctx, voiceWithin, fmt.Sprintf("the voice of %s in subnet %d is of an earlier tempo", w.operator, w.netuid), func() (bool, error) {
 		v, err := w.voice(ctx)
 		if err != nil {
-			return err
+			return false, err
 		}
 		s, err := w.chain.Schedule(ctx, w.netuid)
-		if err != nil || v.ChangedHeight < s.Start {
-			return err
-		}
-		if err := w.nextBlock(ctx); err != nil {
-			return err
-		}
-	}
+		return err == nil && v.ChangedHeight < s.Start, err
+	})
 }
 
 // speak commits in every tempo, withholds every second reveal, and looks at what becomes of it.
@@ -273,7 +270,7 @@ func (w *withholder) until(ctx context.Context, height int64) error {
 			return err
 		}
 		if err := w.nextBlock(ctx); err != nil {
-			return err
+			return fmt.Errorf("%w; it waited for block %d", err, height)
 		}
 	}
 }
@@ -282,7 +279,7 @@ func (w *withholder) until(ctx context.Context, height int64) error {
 func (w *withholder) look(ctx context.Context, s yumatypes.Schedule) error {
 	for now := s; now.Epoch == s.Epoch; {
 		if err := w.nextBlock(ctx); err != nil {
-			return err
+			return fmt.Errorf("%w; it waited for the end of tempo %d of subnet %d", err, s.Epoch, w.netuid)
 		}
 		var err error
 		if now, err = w.chain.Schedule(ctx, w.netuid); err != nil {
