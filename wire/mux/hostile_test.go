@@ -2,9 +2,12 @@ package mux
 
 import (
 	"bufio"
+	"encoding/binary"
 	"io"
 	"net"
+	"os"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -369,7 +372,8 @@ func FuzzSession(f *testing.F) {
 				all = append(all, part...)
 			}
 		}
-		f.Add(all, uint8(3))
+		f.Add(all, uint8(3), false)
+		f.Add(all, uint8(3), true)
 	}
 	add(open(1), frame(kindData, 0, 1, 5), "hello", frame(kindWindow, flagFIN, 1, 0))
 	add(frame(kindData, flagSYN|flagFIN, 1, 2), "hi", frame(kindPing, flagSYN, 0, 7), frame(kindWindow, flagRST, 1, 1))
@@ -377,7 +381,11 @@ func FuzzSession(f *testing.F) {
 	add(frame(kindGoAway, 0, 0, 0x10))
 	add(open(1), open(3), open(1))
 	add(frame(kindData, 0, 9, 1<<32-1), "x")
-	f.Fuzz(func(t *testing.T, said []byte, piece uint8) {
+	add(frame(kindData, 0, 1, 1), "x", frame(kindWindow, flagRST, 1, 0), open(1), frame(kindData, 0, 1, 3), "xyz")
+	f.Fuzz(func(t *testing.T, said []byte, piece uint8, lone bool) {
+		if lone { // a stream whose reader reads for himself, before all
+			said = append(oneByOne(1, 2*aloneAfter), said...)
+		}
 		before := runtime.NumGoroutine()
 		out := NewOutlet(&script{text: said, piece: 1 + int(piece)})
 		s := Server(out, out, Config{MaxIncoming: 4})
@@ -412,13 +420,28 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
+// oneByOne opens a stream and sends n bytes on it, one by one.
+func oneByOne(id uint32, n int) (said []byte) {
+	for range n {
+		h := frame(kindData, 0, id, 1)
+		said = append(append(said, h[:]...), 'x')
+	}
+	binary.BigEndian.PutUint16(said[2:], flagSYN)
+	return said
+}
+
 // script is a connection on which the other end says something in pieces, and hears nothing.
 type script struct {
 	text  []byte
 	piece int
+	late  atomic.Bool // the deadline of reads has passed
 }
 
 func (s *script) Read(p []byte) (int, error) {
+	runtime.Gosched() // to who waits for what came before
+	if s.late.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
 	if len(s.text) == 0 {
 		return 0, io.EOF
 	}
@@ -427,10 +450,14 @@ func (s *script) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func (s *script) SetReadDeadline(t time.Time) error {
+	s.late.Store(!t.IsZero() && time.Now().After(t))
+	return nil
+}
+
 func (s *script) Write(p []byte) (int, error)    { return len(p), nil }
 func (*script) Close() error                     { return nil }
 func (*script) LocalAddr() net.Addr              { return nil }
 func (*script) RemoteAddr() net.Addr             { return nil }
 func (*script) SetDeadline(time.Time) error      { return nil }
-func (*script) SetReadDeadline(time.Time) error  { return nil }
 func (*script) SetWriteDeadline(time.Time) error { return nil }
