@@ -11,13 +11,13 @@ import (
 	"slices"
 	"strings"
 
-	modeltypes "agora/chain/x/model/types"
 	"agora/engine"
 	"agora/engine/native/gguf"
 	"agora/engine/native/ladder"
 	"agora/engine/native/llm"
 	"agora/engine/native/store"
 	"agora/engine/native/tensor"
+	"agora/mechanism/frontier"
 	"agora/miner/enrolment"
 	"agora/validator/daemon"
 	"agora/wire/openai"
@@ -186,14 +186,18 @@ func (rules) Chat(_ context.Context, r *openai.ChatRequest, emit func(engine.Tok
 
 // cheat is one that takes part in the chat market: a server, and what it serves.
 type cheat struct {
-	uid   uint32
-	name  string
-	entry store.Entry // empty for a program
-	found daemon.Examined
+	uid    uint32
+	name   string
+	entry  store.Entry // empty for a program
+	found  daemon.Examined
+	earned uint64 // rao that the chain has paid for its model when the check began
+	behind bool   // a voice held it to be later in the list than a model of its size with a place, in which its server then has a part
+	paid   bool
 }
 
 // copies publishes copies of a model in the chat market and serves them, and a program that names no weights beside them. Every validator
-// examines each copy, none takes a place or is paid, and every honest model keeps the place that it had.
+// examines each copy, none takes a place, and every honest model keeps the place that it had. None is paid, but for a copy that in an older
+// market is told from models of a quarter of its size: its server has at most half of what the original's have.
 func (c *checker) copies(ctx context.Context, r *rivals) (_ string, err error) {
 	before, err := c.allPlaced(ctx)
 	if err != nil {
@@ -209,12 +213,16 @@ func (c *checker) copies(ctx context.Context, r *rivals) (_ string, err error) {
 		if _, err := c.publish(ctx, chatNet, e); err != nil {
 			return "", err
 		}
+		earned, err := c.earned(ctx, e)
+		if err != nil {
+			return "", err
+		}
 		uid, stop, err := c.serveFile(ctx, chatNet, r, e)
 		if err != nil {
 			return "", err
 		}
 		defer stop()
-		cheats = append(cheats, cheat{uid: uid, name: e.Name, entry: e})
+		cheats = append(cheats, cheat{uid: uid, name: e.Name, entry: e, earned: earned})
 	}
 	for i := range cheats[1:] {
 		if err := c.placeless(ctx, &cheats[1+i]); err != nil {
@@ -267,8 +275,11 @@ func tellCheats(cheats []cheat, validators, honest int) string {
 	fmt.Fprintf(&b, "%d validators fetched copies of %s from their servers and examined them", validators, rivalName)
 	for _, ch := range cheats[1:] {
 		fmt.Fprintf(&b, "; %s %.3f (%s)", ch.name, capabilityOf(ch.found), ch.found.Why)
+		if ch.paid {
+			fmt.Fprintf(&b, ", whose server had less than half of what those of %s have", rivalName)
+		}
 	}
-	fmt.Fprintf(&b, "; they and a program of rules earned 0, and %d honest models kept their places", honest)
+	fmt.Fprintf(&b, "; a program of rules and the others earned 0, and %d honest models kept their places", honest)
 	return b.String()
 }
 
@@ -305,27 +316,71 @@ func (c *checker) placeless(ctx context.Context, ch *cheat) (err error) {
 	return err
 }
 
-// unpaid watches some epochs in which no cheat may be paid.
+// unpaid watches some epochs in which no cheat may be paid, but as the rules have it of one that is behind its original.
 func (c *checker) unpaid(ctx context.Context, cheats []cheat) error {
 	for range tempoPaid {
+		for i := range cheats[1:] {
+			c.look(ctx, &cheats[1+i])
+		}
 		record, err := c.afterEpochs(ctx, chatNet, 1)
 		if err != nil {
 			return err
 		}
-		for _, ch := range cheats {
-			if in := incentives(record)[ch.uid]; in > 0 {
-				return fmt.Errorf("uid %d has an incentive of %d for %s", ch.uid, in, ch.name)
+		in := incentives(record)
+		most := c.leastOf(rivalName, in) / 2
+		for i := range cheats {
+			if err := cheats[i].due(in[cheats[i].uid], most); err != nil {
+				return err
 			}
 		}
 	}
 	for _, ch := range cheats[1:] {
-		listed, err := modeltypes.NewQueryClient(c.chain.Conn()).Model(ctx, &modeltypes.QueryModelRequest{Netuid: chatNet, Digest: ch.entry.Digest})
+		earned, err := c.earned(ctx, ch.entry)
+		if err == nil && earned > ch.earned && !ch.behind {
+			err = fmt.Errorf("the chain paid %d rao for %s", earned-ch.earned, ch.name)
+		}
 		if err != nil {
 			return err
 		}
-		if listed.Entry.Model.Earned > 0 {
-			return fmt.Errorf("the chain paid %d rao for %s", listed.Entry.Model.Earned, ch.name)
-		}
 	}
 	return nil
+}
+
+// look notes whether a voice holds a copy to be behind a model of its size.
+func (c *checker) look(ctx context.Context, ch *cheat) {
+	c.examined(ctx, chatNet, ch.entry.Digest, func(e daemon.Examined) bool {
+		ch.behind = ch.behind || e.Why == frontier.Dominated.String()
+		return true
+	})
+}
+
+// due holds a cheat's incentive to what may be paid for it: nothing, or at most so much where it is behind its original.
+func (ch *cheat) due(in, most uint32) error {
+	switch {
+	case in == 0:
+		return nil
+	case !ch.behind:
+		return fmt.Errorf("uid %d has an incentive of %d for %s", ch.uid, in, ch.name)
+	case in > most:
+		return fmt.Errorf("uid %d has an incentive of %d for %s, more than half of what servers of %s have, which is %d", ch.uid, in, ch.name, rivalName, most)
+	}
+	ch.paid = true
+	return nil
+}
+
+// leastOf is the least incentive of the market's own servers of a model.
+func (c *checker) leastOf(model string, in map[uint32]uint32) uint32 {
+	least := uint32(math.MaxUint16)
+	for _, m := range c.minersOf(chatNet) {
+		if m.Model == model {
+			least = min(least, in[m.UID])
+		}
+	}
+	return least
+}
+
+// earned is what the chain has paid for a model so far, in rao.
+func (c *checker) earned(ctx context.Context, e store.Entry) (uint64, error) {
+	listed, err := c.chain.Model(ctx, chatNet, e.Digest)
+	return listed.Model.Earned, err
 }

@@ -46,3 +46,20 @@ func TestCopiesAreWhatTheyAreCalled(t *testing.T) {
 		t.Errorf("%d digests", len(digests))
 	}
 }
+
+// A copy is paid nothing; only one that is behind its original, at most half of what the original's servers have.
+func TestCopiesAreDueNothingOrAtMostHalf(t *testing.T) {
+	c := &checker{file: &Description{Miners: []Miner{
+		{NetUID: chatNet, UID: 1, Model: rivalName}, {NetUID: chatNet, UID: 2, Model: rivalName}, {NetUID: chatNet, UID: 3, Model: "chat-pico"},
+	}}}
+	most := c.leastOf(rivalName, map[uint32]uint32{1: 2600, 2: 2500, 3: 300}) / 2
+	for _, try := range []struct {
+		in           uint32
+		behind, fine bool
+	}{{0, false, true}, {0, true, true}, {1, false, false}, {126, true, true}, {1250, true, true}, {1251, true, false}} {
+		ch := &cheat{name: tiedName, behind: try.behind}
+		if err := ch.due(try.in, most); (err == nil) != try.fine || ch.paid != (try.fine && try.in > 0) {
+			t.Errorf("%+v: %v, paid %v", try, err, ch.paid)
+		}
+	}
+}
