@@ -19,6 +19,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"agora/chain/network"
+	subnettypes "agora/chain/x/subnet/types"
 	"agora/client"
 )
 
@@ -127,5 +128,15 @@ func TestMoneyIsCountedAfterOneBlock(t *testing.T) {
 	h, err := c.holdings(ctx, 7)
 	if err != nil || h.height != 7 || h.held != 2*7 {
 		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+// Only who was there before the check began may be closed without a proof.
+func TestAServerThatReturnsIsKnown(t *testing.T) {
+	neurons := []subnettypes.Neuron{{Uid: 17, Registered: 5}, {Uid: 18, Registered: 100}}
+	for uid, want := range map[uint32]bool{17: true, 18: false, 19: false} {
+		if got := returned(neurons, uid, 100); got != want {
+			t.Errorf("uid %d: %v", uid, got)
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"agora/chain/network"
+	subnettypes "agora/chain/x/subnet/types"
 	"agora/client"
 	"agora/engine"
 	"agora/validator"
@@ -52,6 +53,10 @@ func (c *checker) liar(ctx context.Context) (_ string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, end()) }()
+	first, err := c.chain.Height(ctx)
+	if err != nil {
+		return "", err
+	}
 	k := keys(c.file.Seed)
 	uid, stop, err := c.serve(ctx, guest{netuid: chatNet, hot: k.hot(liarName), owner: client.ColdSigner(k.cold("owner")), limit: liarPrice, engine: e})
 	if err != nil {
@@ -78,7 +83,9 @@ func (c *checker) liar(ctx context.Context) (_ string, err error) {
 			return "", err
 		}
 		if by == len(c.file.Gateways) {
-			return c.proven(ctx, uid, digest, e.honest, fmt.Sprintf("uid %d lied %d times and was closed by %d validators within %d epochs", uid, asked, by, now.Epoch-began.Epoch))
+			detail := fmt.Sprintf("uid %d lied %d times and was closed by %d validators within %d epochs", uid, asked, by, now.Epoch-began.Epoch)
+			err := c.proven(ctx, uid, digest, e.honest)
+			return c.closing(ctx, uid, first, detail, err)
 		}
 		if now.Epoch > began.Epoch+liesWithin {
 			return "", fmt.Errorf("uid %d lied %d times in %d epochs, and %d of %d validators have closed it", uid, asked, now.Epoch-began.Epoch, by, len(c.file.Gateways))
@@ -231,32 +238,56 @@ func (c *checker) askTale(ctx context.Context, gateway int, uid uint32, n int) b
 	return err == nil && resp.StatusCode == http.StatusOK
 }
 
-// proven checks the public proof against a closed server, as agora verify does.
-func (c *checker) proven(ctx context.Context, uid uint32, digest string, honest engine.Chatter, detail string) (string, error) {
+// errUnproven says that no validator tells a proof against a closed server.
+var errUnproven = errors.New("nobody tells a proof")
+
+// closing tells how a server was closed. One that was here before the check began, at height first, lied to an earlier one: a voice that
+// remembers a false answer closes it at the next, and has no two of these tempos for a proof.
+func (c *checker) closing(ctx context.Context, uid uint32, first int64, detail string, proof error) (string, error) {
+	if proof == nil {
+		return detail + "; the public proof holds", nil
+	}
+	neurons, err := c.chain.Neurons(ctx, chatNet)
+	if err != nil {
+		return "", err
+	}
+	if errors.Is(proof, errUnproven) && returned(neurons, uid, first) {
+		return detail + ", at the first answer of this check, since it lied to an earlier one", nil
+	}
+	return "", fmt.Errorf("%s, but %w", detail, proof)
+}
+
+// returned says whether a server was registered before a height.
+func returned(neurons []subnettypes.Neuron, uid uint32, first int64) bool {
+	return slices.ContainsFunc(neurons, func(n subnettypes.Neuron) bool { return n.Uid == uid && n.Registered < first })
+}
+
+// proven checks the public proof against a closed server, as agora verify does. The error is errUnproven where there is none.
+func (c *checker) proven(ctx context.Context, uid uint32, digest string, honest engine.Chatter) error {
 	model, ok := honest.(engine.Replayer)
 	if !ok {
-		return "", errors.New("the liar's model cannot be run again")
+		return errors.New("the liar's model cannot be run again")
 	}
 	for gateway := range c.file.Gateways {
 		var told struct{ Proofs []audit.Proof }
 		if err := c.get(ctx, fmt.Sprintf("%s%s%d", c.base(gateway), validator.ProofsPath, chatNet), &told); err != nil {
-			return "", err
+			return err
 		}
 		for _, p := range told.Proofs {
 			s, err := p.Open(c.chain.ChainID())
 			if err != nil {
-				return "", err
+				return err
 			}
 			if s.Server.UID != uid || exam.SpellDigest(s.Digest) != digest {
 				continue
 			}
 			if err := s.Check(ctx, model); err != nil {
-				return "", fmt.Errorf("the proof does not hold: %w", err)
+				return fmt.Errorf("the proof does not hold: %w", err)
 			}
-			return detail + "; the public proof holds", nil
+			return nil
 		}
 	}
-	return "", errors.New(detail + ", but nobody tells a proof")
+	return errUnproven
 }
 
 // audits computes the weights of every voice's last epoch again.
