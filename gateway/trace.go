@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -33,9 +35,12 @@ const (
 const providerName = "agora"
 
 // Tracer sends spans by OTLP over HTTP to a collector at url, http://host:4318/v1/traces, in batches beside the requests: what
-// the collector does not take is dropped. end sends what is left.
-func Tracer(ctx context.Context, url string) (tracer api.Tracer, end func(context.Context) error, err error) {
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(url))
+// the collector does not take is dropped. end sends what is left. What is no such url is an error: the exporter would send elsewhere.
+func Tracer(ctx context.Context, collector string) (tracer api.Tracer, end func(context.Context) error, err error) {
+	if u, err := url.Parse(collector); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, nil, fmt.Errorf("%q is no collector's address: write http://host:4318/v1/traces", collector)
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(collector))
 	if err != nil {
 		return nil, nil, err
 	}

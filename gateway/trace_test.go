@@ -127,3 +127,15 @@ func TestTheBoardAsksForWhatIsMeasured(t *testing.T) {
 		require.True(t, labels[name] || strings.Contains(string(page), name) || strings.Contains(string(page), short), "docs/validator.md does not name %s", name)
 	}
 }
+
+func TestACollectorsAddressIsOne(t *testing.T) {
+	for _, bad := range []string{"", "localhost:4318", "http://", "ftp://host/v1/traces", "host", "http://a b/"} {
+		_, _, err := Tracer(t.Context(), bad)
+		require.ErrorContains(t, err, "write http://host:4318/v1/traces", bad)
+	}
+	for _, good := range []string{"http://127.0.0.1:4318/v1/traces", "https://collector/v1/traces", "http://[::1]:4318"} {
+		_, end, err := Tracer(t.Context(), good)
+		require.NoError(t, err, good)
+		require.NoError(t, end(t.Context()))
+	}
+}
