@@ -49,7 +49,7 @@ type checker struct {
 // Check proves that the loop of the market on home is alive, within the given time. The report says what held; the error
 // says why nothing could be checked.
 func Check(ctx context.Context, home string, within time.Duration, progress io.Writer) (*Report, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("not done within %s", within))
+	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("not done within %s, which --within sets: all that an old market asked is examined again", within))
 	defer cancel()
 	c, err := open(home)
 	if errors.Is(err, fs.ErrNotExist) {
