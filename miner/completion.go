@@ -32,6 +32,9 @@ func emptyLogprobs() *openai.CompletionLogprobs {
 }
 
 func (a *completionAnswer) add(t engine.Token) error {
+	if t.End != nil { // the engine says of the whole why it ended
+		return nil
+	}
 	a.content.Write(t.Bytes)
 	if a.probs != nil {
 		a.note(a.probs, t)
@@ -63,8 +66,11 @@ func (a *completionAnswer) whole(usage openai.Usage, finish engine.Finish) opena
 	return r
 }
 
-// chunks are the events of one token.
+// chunks are the events of one token; an end has none.
 func (a *completionAnswer) chunks(t engine.Token) []openai.CompletionResponse {
+	if t.End != nil {
+		return nil
+	}
 	choice := openai.CompletionChoice{Text: a.content.push(t.Bytes)}
 	if a.req.Logprobs != nil {
 		choice.Logprobs = emptyLogprobs()

@@ -215,6 +215,25 @@ func choices(t *testing.T, answer []byte) string {
 	return string(text)
 }
 
+// The end of an answer is no token of it.
+func TestACompletionTellsOfItsTokensOnly(t *testing.T) {
+	p := euro()
+	p.tokens = append(p.tokens, engine.Token{End: &engine.End{Finish: engine.FinishStop, Stopped: "."}})
+	_, web := start(t, p, Options{})
+	for _, streamed := range []string{"", `,"stream":true`} {
+		_, body, _ := post(t, web.URL+"/v1/completions", `{"model":"m","prompt":"x","logprobs":1`+streamed+`}`)
+		if n := strings.Count(body, `"token_logprobs":[-`); streamed != "" && n != 4 {
+			t.Errorf("%d chunks with a token: %s", n, body)
+		}
+		if streamed == "" && !strings.Contains(body, `"token_logprobs":[-0.1,-1,-0.5,-9999]`) {
+			t.Error(body)
+		}
+		if strings.Contains(body, `"tokens":[""]`) || strings.Contains(body, `"!",""`) {
+			t.Errorf("a token without bytes: %s", body)
+		}
+	}
+}
+
 func TestOfficialClientListsTheModel(t *testing.T) {
 	_, web := start(t, euro(), Options{})
 	c := client(web)
