@@ -11,6 +11,7 @@ type chatAnswer struct {
 	req *openai.ChatRequest
 	stamp
 	choices []chatChoice
+	short   bool // its reader knows of no stop_reason
 
 	out   []openai.ChatChunk       // what chunks and last have returned, until they are called again
 	parts []openai.ChatChunkChoice // in out
@@ -28,6 +29,13 @@ func newChatAnswer(req *openai.ChatRequest, s stamp) *chatAnswer {
 	return &chatAnswer{req: req, stamp: s, choices: make([]chatChoice, max(1, deref(req.N)))}
 }
 
+// end takes the end of a choice.
+func (a *chatAnswer) end(c *chatChoice, e *engine.End) {
+	if c.end = *e; a.short {
+		c.end.Stopped = ""
+	}
+}
+
 // at is the choice of that index; an engine that gives more than were asked for is at fault, and they are left out.
 func (a *chatAnswer) at(i int) *chatChoice {
 	if i < 0 || i >= len(a.choices) {
@@ -39,7 +47,7 @@ func (a *chatAnswer) at(i int) *chatChoice {
 func (a *chatAnswer) add(t engine.Token) error {
 	c := a.at(t.Choice)
 	if t.End != nil {
-		c.end = *t.End
+		a.end(c, t.End)
 		return nil
 	}
 	c.content.Write(t.Bytes)
@@ -96,7 +104,7 @@ func (a *chatAnswer) chunks(t engine.Token) []openai.ChatChunk {
 	}
 	c := a.at(t.Choice)
 	if t.End != nil {
-		c.end = *t.End
+		a.end(c, t.End)
 		return nil
 	}
 	choice := openai.ChatChunkChoice{Index: t.Choice, Delta: openai.Delta{Content: c.content.push(t.Bytes)}}

@@ -29,6 +29,12 @@ func (n *native) models(w http.ResponseWriter, _ *http.Request) error {
 	}})
 }
 
+// readsStops says whether who asks reads answers that name the stop string which ended them: programs that know no receipts signed together
+// count an answer with a member that they do not know as one without a receipt.
+func readsStops(r *http.Request) bool {
+	return r.Header.Get(receipt.NonceHeader) == "" || r.Header.Get(receipt.TakesHeader) == receipt.Together
+}
+
 func (n *native) chat(w http.ResponseWriter, r *http.Request) error {
 	body, err := bodyOf(r, n.opt.MaxBody)
 	if err != nil {
@@ -43,6 +49,7 @@ func (n *native) chat(w http.ResponseWriter, r *http.Request) error {
 		return n.cannot("/v1/chat/completions", "/v1/completions")
 	}
 	a := newChatAnswer(req, n.stamp("chatcmpl-"))
+	a.short = !readsStops(r)
 	s := signingOf(w)
 	ctx := s.seed(r.Context())
 	if !req.Stream {

@@ -18,9 +18,11 @@ import (
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+	"github.com/stretchr/testify/require"
 
 	"agora/engine"
 	wireopenai "agora/wire/openai"
+	"agora/wire/receipt"
 )
 
 // parrot is an engine that says the same tokens each time; act, if set, runs before them.
@@ -499,4 +501,34 @@ func TestWrongDoorsAnswerInOpenAIsShape(t *testing.T) {
 		t.Fatal(resp, err)
 	}
 	resp.Body.Close()
+}
+
+// stopped is an engine that one stop string has ended.
+type stopped struct{}
+
+func (stopped) Info() engine.Info { return engine.Info{Model: "stopped", Engine: "test"} }
+
+func (stopped) Chat(_ context.Context, _ *wireopenai.ChatRequest, emit func(engine.Token) error) (wireopenai.Usage, engine.Finish, error) {
+	err := errors.Join(emit(engine.Token{Bytes: []byte("Well")}), emit(engine.Token{End: &engine.End{Finish: engine.FinishStop, Stopped: "###"}}))
+	return wireopenai.Usage{}, engine.FinishStop, err
+}
+
+// A validator of before would hold an answer that names what ended it to be one without a receipt.
+func TestAnswersNameTheirStopStringToWhoReadsIt(t *testing.T) {
+	s, _ := start(t, stopped{}, Options{})
+	for _, c := range []struct {
+		nonce, takes string
+		named        bool
+	}{{"", "", true}, {strings.Repeat("ab", 16), "", false}, {strings.Repeat("ab", 16), receipt.Together, true}} {
+		for _, stream := range []string{"false", "true"} {
+			r := httptest.NewRequest(http.MethodPost, "/v1/chat/completions", strings.NewReader(`{"model":"stopped","messages":[{"role":"user","content":"Go on."}],"stop":"###","stream":`+stream+`}`))
+			r.Header.Set(receipt.NonceHeader, c.nonce)
+			r.Header.Set(receipt.TakesHeader, c.takes)
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			require.Equal(t, http.StatusOK, w.Code, w.Body)
+			require.Contains(t, w.Body.String(), "Well")
+			require.Equal(t, c.named, strings.Contains(w.Body.String(), `"stop_reason":"###"`), w.Body)
+		}
+	}
 }
