@@ -371,3 +371,44 @@ func chat(s *Session, r *mrand.Rand) error {
 	}
 	return nil
 }
+
+// Who begins to wait calls the keeper, who need not wait for his timer: here it is stopped.
+func TestTheKeeperIsCalledByWhoWaits(t *testing.T) {
+	var l lead
+	l.begin()
+	require.True(t, l.turn())
+	l.leave(false)
+	l.ticker.Stop()
+	turn := make(chan bool, 1)
+	waits := func() {
+		go func() { turn <- l.turn() }()
+		time.Sleep(10 * unled) // he sleeps
+	}
+	waits()
+	l.await(1)
+	within(t, "nobody leads", func() { require.True(t, <-turn) })
+	l.await(-1)
+	l.leave(false)
+	require.True(t, l.take(new(Stream)))
+	waits()
+	l.await(1)
+	l.leave(false)
+	within(t, "a reader has led", func() { require.True(t, <-turn) })
+}
+
+// A call ends one read, and leaves the deadline of reads as it was set, before it or meanwhile.
+func TestACallLeavesTheDeadlineOfReads(t *testing.T) {
+	x, _ := sockets(t)
+	out := NewOutlet(x)
+	read := func() error { _, err := out.Read(make([]byte, 1)); return err }
+	out.call()
+	require.NoError(t, out.SetReadDeadline(time.Now().Add(time.Hour)))
+	within(t, "it is called", func() { require.ErrorIs(t, read(), os.ErrDeadlineExceeded) })
+	require.True(t, out.called())
+	require.NoError(t, out.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
+	out.call()
+	require.ErrorIs(t, read(), os.ErrDeadlineExceeded)
+	require.True(t, out.called())
+	within(t, "its own deadline passes", func() { require.ErrorIs(t, read(), os.ErrDeadlineExceeded) })
+	require.False(t, out.called())
+}
