@@ -1,10 +1,12 @@
 package receipt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"agora/wire/walk"
 )
@@ -38,10 +40,10 @@ type callReading struct {
 
 // Members that parts of an answer may have.
 var (
-	answerMembers = []string{"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "timings"}
+	answerMembers = []string{"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "timings", "metadata"}
 	choiceMembers = map[string][]string{ // by where the texts stand
-		"delta":   {"index", "finish_reason", "stop_reason", "logprobs", "delta", "text"},
-		"message": {"index", "finish_reason", "stop_reason", "logprobs", "message", "text"},
+		"delta":   {"index", "finish_reason", "stop_reason", "matched_stop", "logprobs", "delta", "text"},
+		"message": {"index", "finish_reason", "stop_reason", "matched_stop", "logprobs", "message", "text"},
 	}
 	messageMembers  = []string{"role", "content", "reasoning_content", "tool_calls", "refusal"}
 	callMembers     = []string{"index", "id", "type", "function"}
@@ -200,7 +202,8 @@ func (p *parts) of(name string) []byte {
 	return nil
 }
 
-// members reads an object whose members have these names, each at most once.
+// members reads an object whose members have these names, each at most once. Others may be null, as servers write what they have nothing to
+// say of.
 func members(data []byte, names []string) (p parts, err error) {
 	p.names = names
 	err = walk.Object(data, func(key, value []byte) error { return p.take(key, value) })
@@ -216,6 +219,9 @@ func inner(data []byte, names []string) (p parts, err error) {
 
 func (p *parts) take(key, value []byte) error {
 	i := slices.Index(p.names, string(key))
+	if i < 0 && string(value) == "null" && !p.spells(key) {
+		return nil
+	}
 	if i < 0 {
 		return fmt.Errorf("%w: member %.40q is not known here", ErrAnswer, key)
 	}
@@ -224,6 +230,11 @@ func (p *parts) take(key, value []byte) error {
 	}
 	p.values[i] = value
 	return nil
+}
+
+// spells says whether some program may take a name for one of these: in another case, or escaped.
+func (p *parts) spells(key []byte) bool {
+	return bytes.IndexByte(key, '\\') >= 0 || slices.ContainsFunc(p.names, func(name string) bool { return strings.EqualFold(name, string(key)) })
 }
 
 // sorted makes an error of the text one of ErrAnswer, which says what is wrong.

@@ -2,6 +2,7 @@ package receipt
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
@@ -343,6 +344,10 @@ func TestAnswersThatCanBeReadInTwoWaysAreRefused(t *testing.T) {
 		"a text beside a delta":           `{"choices":[{"index":0,"delta":{"content":""},"text":"right","finish_reason":"stop"}]}`,
 		"an error beside the choices":     `{"error":{"message":"no"},"choices":[]}`,
 		"a member nobody knows":           `{"choices":[{"index":0,"delta":{"answer":"right"},"finish_reason":"stop"}]}`,
+		"nothing in another case":         `{"choices":[{"index":0,"delta":{"content":"right","Content":null},"finish_reason":"stop"}]}`,
+		"nothing under an escaped name":   `{"choices":[{"index":0,"delta":{"content":"right","c\u006fntent":null},"finish_reason":"stop"}]}`,
+		"nothing twice":                   `{"choices":[{"index":0,"delta":{"content":null,"content":"right"},"finish_reason":"stop"}]}`,
+		"a sign that folds to another":    `{"choices":[{"index":0,"delta":{"content":"right"},"finish_reason":"stop","finiſh_reason":null}]}`,
 		"a refusal":                       `{"choices":[{"index":0,"delta":{"refusal":"no"},"finish_reason":"stop"}]}`,
 		"content that is no text":         `{"choices":[{"index":0,"delta":{"content":["right"]},"finish_reason":"stop"}]}`,
 		"an index beyond the choices":     `{"choices":[{"index":8,"delta":{"content":"right"},"finish_reason":"stop"}]}`,
@@ -375,6 +380,51 @@ func TestAnswersThatCanBeReadInTwoWaysAreRefused(t *testing.T) {
 		}
 		if !errors.Is(err, ErrAnswer) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Servers say more than OpenAI's, most of it null: vLLM, SGLang and llama.cpp, of a stream and a whole answer.
+func TestAnswersOfOtherServersHaveTheirHash(t *testing.T) {
+	want := AnswerHash([]Choice{{Content: "Hi", Finish: "stop"}})
+	for name, chunks := range map[string][]string{
+		"vLLM": {
+			`{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],"prompt_token_ids":null}`,
+			`{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hi"},"logprobs":null,"finish_reason":null,"token_ids":null}]}`,
+			`{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":""},"logprobs":null,"finish_reason":"stop","stop_reason":null,"token_ids":null}]}`,
+		},
+		"SGLang": {
+			`{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hi","reasoning_content":null,"tool_calls":null},"logprobs":null,"finish_reason":null,"matched_stop":null}],"usage":null}`,
+			`{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":null,"content":null},"logprobs":null,"finish_reason":"stop","matched_stop":151645}],"usage":null}`,
+		},
+		"llama.cpp": {
+			`{"choices":[{"finish_reason":null,"index":0,"delta":{"role":"assistant","content":null}}],"created":1,"id":"c","model":"m","system_fingerprint":"b1","object":"chat.completion.chunk"}`,
+			`{"choices":[{"finish_reason":null,"index":0,"delta":{"content":"Hi"}}],"created":1,"id":"c","model":"m","system_fingerprint":"b1","object":"chat.completion.chunk"}`,
+			`{"choices":[{"finish_reason":"stop","index":0,"delta":{}}],"created":1,"id":"c","model":"m","system_fingerprint":"b1","object":"chat.completion.chunk","timings":{"prompt_n":1}}`,
+		},
+	} {
+		var r Reader
+		for _, c := range chunks {
+			if err := r.Chunk([]byte(c)); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if choices, err := r.Choices(); err != nil || AnswerHash(choices) != want {
+			t.Errorf("%s: %+v, %v", name, choices, err)
+		}
+	}
+	for name, whole := range map[string]string{
+		"vLLM": `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi","refusal":null,"annotations":null,"audio":null,"function_call":null,"tool_calls":[],"reasoning_content":null},` +
+			`"logprobs":null,"finish_reason":"stop","stop_reason":null,"token_ids":null}],"service_tier":null,"system_fingerprint":null,"usage":{"prompt_tokens":1,"total_tokens":2,"completion_tokens":1,"prompt_tokens_details":null},"prompt_logprobs":null,"prompt_token_ids":null,"kv_transfer_params":null}`,
+		"SGLang": `{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi","reasoning_content":null,"tool_calls":null},"logprobs":null,"finish_reason":"stop","matched_stop":"x"}],` +
+			`"usage":{"prompt_tokens":1,"total_tokens":2,"completion_tokens":1},"metadata":{"weight_version":"default"}}`,
+	} {
+		var r Reader
+		if err := r.Whole([]byte(whole)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if choices, err := r.Choices(); err != nil || AnswerHash(choices) != want {
+			t.Errorf("%s: %+v, %v", name, choices, err)
 		}
 	}
 }
@@ -432,11 +482,13 @@ func FuzzOpen(f *testing.F) {
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}`), "AQI")
+	f.Add([]byte(`{"choices":[{"index":0,"delta":{"content":"a","audio":null},"finish_reason":"stop","Finish_Reason":null}],"x":null}`), "AQI")
 	f.Fuzz(func(t *testing.T, chunk []byte, tokens string) {
 		var r Reader
 		if r.Chunk(chunk) == nil {
 			if choices, err := r.Choices(); err == nil {
 				AnswerHash(choices)
+				asOthersRead(t, chunk, choices)
 			}
 		}
 		if ids, err := ParseTokens(tokens); err == nil {
@@ -446,6 +498,41 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// asOthersRead holds what was read of a chunk to what encoding/json finds in it, which takes names in any case and the last of several.
+func asOthersRead(t *testing.T, chunk []byte, read []Choice) {
+	var other struct {
+		Choices []struct {
+			Index int     `json:"index"`
+			Text  *string `json:"text"`
+			Delta struct {
+				Content   *string `json:"content"`
+				Reasoning *string `json:"reasoning_content"`
+			} `json:"delta"`
+			Finish *string `json:"finish_reason"`
+		} `json:"choices"`
+	}
+	if err := json.Unmarshal(chunk, &other); err != nil {
+		t.Fatalf("%q: %v", chunk, err)
+	}
+	found := make([]Choice, len(read))
+	for _, c := range other.Choices {
+		for text, part := range map[*string]*string{&found[c.Index].Content: cmp.Or(c.Text, c.Delta.Content), &found[c.Index].Reasoning: c.Delta.Reasoning} {
+			if part != nil {
+				*text += *part
+			}
+		}
+		if c.Finish != nil && *c.Finish != "" {
+			found[c.Index].Finish = *c.Finish
+		}
+	}
+	for i, c := range read {
+		c.Calls = nil
+		if valid := strings.ToValidUTF8(c.Content+c.Reasoning+c.Finish, ""); len(valid) == len(c.Content+c.Reasoning+c.Finish) && !reflect.DeepEqual(c, found[i]) {
+			t.Fatalf("%q: %+v, another program reads %+v", chunk, c, found[i])
+		}
+	}
 }
 
 // FuzzHeard holds what is heard of chunks to what a Reader reads of the same, who looks into everything.
