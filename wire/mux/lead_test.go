@@ -300,18 +300,7 @@ func TestTheKeeperComesBack(t *testing.T) {
 func TestTheLeadChangesHandsUnderTraffic(t *testing.T) {
 	checkNoLeak(t)
 	a, b := ours(t, Config{MaxIncoming: 1000})
-	go func() { // ends with the session
-		for {
-			st, err := b.AcceptStream()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer st.Close()
-				_, _ = io.Copy(st, st)
-			}()
-		}
-	}()
+	go echo(endOfOurs(b))
 	var all sync.WaitGroup
 	failed := make(chan error, 3)
 	for seed := range uint64(3) {

@@ -12,18 +12,7 @@ import (
 // TestRandomTrafficArrivesAsItWasSent opens many streams at once, echoes on each what comes, in pieces of all sizes, and half-closes.
 func TestRandomTrafficArrivesAsItWasSent(t *testing.T) {
 	eachPairing(t, Config{MaxIncoming: 1000}, func(t *testing.T, opens, accepts end) {
-		go func() { // ends with the session
-			for {
-				st, err := accepts.accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					defer st.Close()
-					_, _ = io.Copy(st, st)
-				}()
-			}
-		}()
+		go echo(accepts)
 		var all sync.WaitGroup
 		failed := make(chan error, 100)
 		for seed := range uint64(100) {
@@ -39,6 +28,20 @@ func TestRandomTrafficArrivesAsItWasSent(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// echo says on each stream what comes on it, until the session ends.
+func echo(accepts end) {
+	for {
+		st, err := accepts.accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer st.Close()
+			_, _ = io.Copy(st, st)
+		}()
+	}
 }
 
 // converse sends up to half a megabyte over a stream of its own and reads it back.
